@@ -1,0 +1,33 @@
+package org.gatun.backend;
+
+import org.gatun.plan.Plan;
+
+/// Something that can execute plans. A backend compiles a plan once and replays it; it owns the memory in which it
+/// does so. Backends know nothing of models or decoding.
+///
+/// Ownership: whoever opened a backend closes it, after everything it made (executables, KV stores) is closed.
+/// Closing twice is harmless. A backend may be shared by threads; what it makes is used by one thread at a time.
+///
+/// Results of a row do not depend on what other rows the pass holds, nor on the slots of the keys it sees, only on their
+/// order: the same tokens give the same bits in a pass of one row, of a chain and of a tree. Losslessness at temperature
+/// 0 rests on this.
+public interface Backend extends AutoCloseable {
+
+    /// Name on the command line: `reference`, `cpu`, …
+    String name();
+
+    /// What it runs on, for people: instruction set and threads, or the device's name.
+    String description();
+
+    /// Makes `plan` executable for passes of up to `maxRows` rows. Weights are prepared once for all executables of
+    /// this backend that share them.
+    ///
+    /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support
+    Executable compile(Plan plan, int maxRows);
+
+    /// Allocates the memory of a KV cache, its contents undefined.
+    KvStore allocateKv(KvShape shape);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,30 @@
+package org.gatun.backend;
+
+import java.lang.foreign.MemorySegment;
+
+/// A compiled plan. Owned by whoever compiled it; closing twice is harmless, use after close throws
+/// `IllegalStateException`. One thread at a time.
+public interface Executable extends AutoCloseable {
+
+    /// The largest pass it can run.
+    int maxRows();
+
+    /// Runs one pass. Hot: allocates nothing.
+    ///
+    /// @param pass tokens, positions and visibility of the rows
+    /// @param kv where keys and values are read and written
+    /// @throws IllegalArgumentException if the pass has more rows than [#maxRows], reaches beyond the slots of `kv`, or
+    ///         holds a token outside the vocabulary
+    void run(Pass pass, KvStore kv);
+
+    /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
+    MemorySegment logits();
+
+    /// The hidden state tapped under `name` in the last pass, `[rows, width] f32`, overwritten by the next.
+    ///
+    /// @throws IllegalArgumentException if the plan has no such tap
+    MemorySegment tap(String name);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,19 @@
+package org.gatun.backend;
+
+/// The memory of one KV cache, on the backend that allocated it. It knows slots, not tokens: what is in them is the
+/// business of `org.gatun.model.KvCache`.
+///
+/// Owned by whoever allocated it; closing twice is harmless, use after close throws `IllegalStateException`.
+public interface KvStore extends AutoCloseable {
+
+    /// Its sizes.
+    KvShape shape();
+
+    /// Copies the row in slot `from` to slot `to`, keys and values, in every layer.
+    ///
+    /// @throws IndexOutOfBoundsException if a slot is outside the store
+    void move(int from, int to);
+
+    @Override
+    void close();
+}

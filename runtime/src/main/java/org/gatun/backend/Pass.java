@@ -1,0 +1,177 @@
+package org.gatun.backend;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// What changes from pass to pass: the rows, written into off-heap buffers that a backend reads in place. Reused for
+/// every pass of a session; its methods allocate nothing.
+///
+/// Row `u` is a token at `position(u)`, and its key and value go to slot `committed + u`. It sees every slot below
+/// `committed` and, of the pass's own rows, itself and its ancestors: in a causal pass all rows before it, in a tree pass
+/// the rows of its ancestor words.
+///
+/// Views memory of the arena it was made with, and is valid as long as that.
+public final class Pass {
+    /// Ancestor words a row of a tree pass: bit `v` of the words of row `u` says that `u` sees row `v`.
+    private final int maxRows;
+    private final int maxTreeRows;
+    private final MemorySegment tokens;       // [maxRows] i32
+    private final MemorySegment positions;    // [maxRows] i32
+    private final MemorySegment selected;     // [maxRows] i32
+    private final MemorySegment ancestors;    // [maxTreeRows, maxTreeRows / 64] i64
+    private int committed;
+    private int rows;
+    private int selectedRows;
+    private boolean tree;
+
+    /// @param arena owner of the buffers
+    /// @param maxRows most rows of a causal pass
+    /// @param maxTreeRows most rows of a tree pass, a multiple of 64
+    public Pass(Arena arena, int maxRows, int maxTreeRows) {
+        if (maxRows <= 0 || maxTreeRows <= 0 || maxTreeRows % 64 != 0) {
+            throw new IllegalArgumentException("pass of " + maxRows + " rows, trees of " + maxTreeRows
+                    + ": expected positive numbers, trees a multiple of 64");
+        }
+        this.maxRows = maxRows;
+        this.maxTreeRows = maxTreeRows;
+        tokens = arena.allocate(ValueLayout.JAVA_INT, maxRows);
+        positions = arena.allocate(ValueLayout.JAVA_INT, maxRows);
+        selected = arena.allocate(ValueLayout.JAVA_INT, maxRows);
+        ancestors = arena.allocate(ValueLayout.JAVA_LONG, (long) maxTreeRows * (maxTreeRows / 64));
+    }
+
+    /// Starts a causal pass: rows continue the committed text one after the other.
+    ///
+    /// @param committed slots already filled
+    public Pass beginCausal(int committed) {
+        return begin(committed, false);
+    }
+
+    /// Starts a tree pass; give each row its ancestor words.
+    ///
+    /// @param committed slots already filled
+    public Pass beginTree(int committed) {
+        return begin(committed, true);
+    }
+
+    private Pass begin(int committed, boolean tree) {
+        if (committed < 0) {
+            throw new IllegalArgumentException("pass after " + committed + " slots: expected none or more");
+        }
+        this.committed = committed;
+        this.tree = tree;
+        rows = 0;
+        selectedRows = 0;
+        return this;
+    }
+
+    /// Adds a row to a causal pass, at the next position.
+    ///
+    /// @throws IllegalStateException if the pass is full or a tree pass
+    public void addRow(int token) {
+        if (tree || rows == maxRows) {
+            throw new IllegalStateException(tree ? "a row of a tree pass needs ancestor words" : "the pass is full: " + rows + " rows");
+        }
+        put(token, committed + rows);
+    }
+
+    /// Adds a row to a tree pass.
+    ///
+    /// @param position of the token in its text
+    /// @param ancestorWords bit `v` set if the row sees row `v` of the pass, itself included
+    /// @param offset of the row's first word in `ancestorWords`
+    /// @param words number of the row's words; missing ones are zero
+    /// @throws IllegalStateException if the pass is full or a causal pass
+    public void addRow(int token, int position, long[] ancestorWords, int offset, int words) {
+        if (!tree || rows == Math.min(maxRows, maxTreeRows)) {
+            throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no ancestor words");
+        }
+        int stride = ancestorStride();
+        for (int word = 0; word < stride; word++) {
+            ancestors.setAtIndex(ValueLayout.JAVA_LONG, (long) rows * stride + word,
+                    word < words ? ancestorWords[offset + word] : 0);
+        }
+        put(token, position);
+    }
+
+    private void put(int token, int position) {
+        tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);
+        positions.setAtIndex(ValueLayout.JAVA_INT, rows, position);
+        rows++;
+    }
+
+    /// Asks for the logits of a row.
+    ///
+    /// @throws IndexOutOfBoundsException if there is no such row
+    public void select(int row) {
+        if (row < 0 || row >= rows || selectedRows == maxRows) {
+            throw new IndexOutOfBoundsException("row " + row + " of a pass of " + rows + " rows");
+        }
+        selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
+    }
+
+    /// Slots filled before the pass.
+    public int committed() {
+        return committed;
+    }
+
+    /// Rows of the pass.
+    public int rows() {
+        return rows;
+    }
+
+    /// Rows whose logits were asked for.
+    public int selectedRows() {
+        return selectedRows;
+    }
+
+    /// Whether rows see by ancestor words.
+    public boolean isTree() {
+        return tree;
+    }
+
+    /// Ancestor words a row in [#ancestors].
+    public int ancestorStride() {
+        return maxTreeRows / 64;
+    }
+
+    /// Token ids, `[rows] i32`.
+    public MemorySegment tokens() {
+        return tokens;
+    }
+
+    /// Positions, `[rows] i32`.
+    public MemorySegment positions() {
+        return positions;
+    }
+
+    /// The rows whose logits were asked for, `[selected rows] i32`.
+    public MemorySegment selected() {
+        return selected;
+    }
+
+    /// Ancestor words, `[rows, ancestorStride] i64`; only in a tree pass.
+    public MemorySegment ancestors() {
+        return ancestors;
+    }
+
+    /// Token of a row.
+    public int token(int row) {
+        return tokens.getAtIndex(ValueLayout.JAVA_INT, row);
+    }
+
+    /// Position of a row.
+    public int position(int row) {
+        return positions.getAtIndex(ValueLayout.JAVA_INT, row);
+    }
+
+    /// Whether row `row` sees row `other` of the same pass.
+    public boolean sees(int row, int other) {
+        if (!tree) {
+            return other <= row;
+        }
+        long word = ancestors.getAtIndex(ValueLayout.JAVA_LONG, (long) row * ancestorStride() + other / 64);
+        return (word >>> other % 64 & 1) != 0;
+    }
+}

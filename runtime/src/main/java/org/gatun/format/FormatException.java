@@ -1,0 +1,36 @@
+package org.gatun.format;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/// A file is not what it should be. The message names the file, the place, what was found and what was expected.
+public final class FormatException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Path file;
+    private final long offset;
+
+    /// @param file the damaged file
+    /// @param offset byte offset of the fault, or -1 where there is no single place
+    /// @param problem what was found, what was expected
+    public FormatException(Path file, long offset, String problem) {
+        this(file, offset, problem, null);
+    }
+
+    /// As the other, with the exception that revealed it.
+    public FormatException(Path file, long offset, String problem, Throwable cause) {
+        super(file + (offset < 0 ? "" : " at byte " + offset) + ": " + problem, cause);
+        this.file = file;
+        this.offset = offset;
+    }
+
+    /// The damaged file.
+    public Path file() {
+        return file;
+    }
+
+    /// Byte offset of the fault, or -1.
+    public long offset() {
+        return offset;
+    }
+}

@@ -1,0 +1,168 @@
+package org.gatun.plan;
+
+import java.util.List;
+import java.util.Optional;
+import org.gatun.tensor.Tensor;
+
+/// One step of a plan. The permitted records are all that a backend must be able to do; what each means is defined
+/// by `org.gatun.backend.reference`. Ops are in single-assignment form: each value is written once.
+public sealed interface Op {
+
+    /// The values it reads.
+    List<Value> inputs();
+
+    /// The value it writes, if any.
+    Optional<Value> output();
+
+    /// Row `r` of `out` is row `token[r]` of `table`.
+    ///
+    /// @param table `[vocabulary, width]`, any stored type
+    /// @param out `[rows, width]`
+    record Embed(Tensor table, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of();
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// Root-mean-square normalisation of groups of `gain.columns()` elements (the whole row, or a head):
+    /// `out = in / sqrt(mean(in²) + epsilon) · gain`. (Zhang and Sennrich 2019, arXiv 1910.07467.)
+    ///
+    /// @param in `[rows, width]`, width a multiple of the gain's length
+    /// @param gain `[group] f32`
+    /// @param out `[rows, width]`
+    record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(in);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
+    ///
+    /// @param in `[rows, K]`
+    /// @param weight `[N, K]`, any stored type
+    /// @param bias `[N] f32`
+    /// @param out `[rows, N]`
+    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(in);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// Rotates each head of each row by the row's position, see [RopeTable].
+    ///
+    /// @param in `[rows, heads, headDim]`
+    /// @param out as `in`
+    record Rope(Value in, int headDim, RopeTable table, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(in);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// Writes keys and values of each row to the row's slot of a layer of the KV cache, rounded to the cache's type.
+    ///
+    /// @param keys `[rows, kvHeads, headDim]`
+    /// @param values `[rows, kvHeads, headDim]`
+    record AppendKv(int layer, Value keys, Value values) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(keys, values);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.empty();
+        }
+    }
+
+    /// Softmax attention of each row over the slots of a layer that the row may see: all committed slots, and of the
+    /// pass's own rows its ancestors and itself; of these only positions inside the window.
+    /// `out = softmax(scale · q·Kᵀ) · V`, a query head `h` using key-value head `h / group`.
+    ///
+    /// @param queries `[rows, heads, headDim]`
+    /// @param out `[rows, heads, headDim]`
+    record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(queries);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// `out = gate · σ(gate) · up`, element by element. (Shazeer 2020, arXiv 2002.05202.)
+    ///
+    /// @param gate `[rows, width]`
+    /// @param up `[rows, width]`
+    /// @param out `[rows, width]`
+    record SwiGlu(Value gate, Value up, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(gate, up);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// `out = a + b`, element by element: the residual connection.
+    ///
+    /// @param a `[rows, width]`
+    /// @param b `[rows, width]`
+    /// @param out `[rows, width]`
+    record Add(Value a, Value b, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(a, b);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+
+    /// Keeps the rows whose result the caller asked for, in the order asked.
+    ///
+    /// @param in `[rows, width]`
+    /// @param out `[selected rows, width]`
+    record SelectRows(Value in, Value out) implements Op {
+        @Override
+        public List<Value> inputs() {
+            return List.of(in);
+        }
+
+        @Override
+        public Optional<Value> output() {
+            return Optional.of(out);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package org.gatun.plan;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.gatun.tensor.Tensor;
+
+/// Collects ops into a [Plan]. Each method checks the shapes it is given, records one op and returns the value that
+/// the op writes; an architecture's forward pass then reads like the paper's figure.
+public final class PlanBuilder {
+    private final List<Op> ops = new ArrayList<>();
+    private final List<Value> values = new ArrayList<>();
+    private final Map<String, Value> taps = new LinkedHashMap<>();
+
+    /// Records [Op.Embed].
+    public Value embed(Tensor table) {
+        Value out = value(table.columns(), Value.Rows.ALL);
+        ops.add(new Op.Embed(table, out));
+        return out;
+    }
+
+    /// Records [Op.RmsNorm].
+    public Value rmsNorm(Value in, Tensor gain, float epsilon) {
+        require(in.width() % gain.columns() == 0, gain, "a divisor of the row width " + in.width());
+        Value out = value(in.width(), in.rows());
+        ops.add(new Op.RmsNorm(in, gain, epsilon, out));
+        return out;
+    }
+
+    /// Records [Op.MatMul] without bias.
+    public Value matMul(Value in, Tensor weight) {
+        return matMul(in, weight, Optional.empty());
+    }
+
+    /// Records [Op.MatMul].
+    public Value matMul(Value in, Tensor weight, Optional<Tensor> bias) {
+        require(weight.columns() == in.width(), weight, in.width() + " columns");
+        bias.ifPresent(b -> require(b.columns() == weight.rows(), b, weight.rows() + " elements"));
+        Value out = value(weight.rows(), in.rows());
+        ops.add(new Op.MatMul(in, weight, bias, out));
+        return out;
+    }
+
+    /// Records [Op.Rope].
+    public Value rope(Value in, int headDim, RopeTable table) {
+        if (in.width() % headDim != 0 || 2 * table.pairs() > headDim) {
+            throw new IllegalArgumentException("rope over " + table.pairs() + " pairs of heads of " + headDim
+                    + " in rows of " + in.width() + ": expected heads to divide the row and pairs to fit a head");
+        }
+        Value out = value(in.width(), in.rows());
+        ops.add(new Op.Rope(in, headDim, table, out));
+        return out;
+    }
+
+    /// Records [Op.AppendKv] and the [Op.Attention] that reads it.
+    ///
+    /// @param queries `[rows, heads, headDim]`
+    /// @param keys `[rows, kvHeads, headDim]`
+    /// @param values `[rows, kvHeads, headDim]`
+    public Value attention(int layer, Value queries, Value keys, Value values, AttentionShape shape) {
+        if (queries.width() != shape.queryWidth() || keys.width() != shape.kvWidth() || values.width() != shape.kvWidth()) {
+            throw new IllegalArgumentException("attention of layer " + layer + ": rows of " + queries.width() + ", "
+                    + keys.width() + ", " + values.width() + " do not fit " + shape);
+        }
+        Value out = value(shape.queryWidth(), queries.rows());
+        ops.add(new Op.AppendKv(layer, keys, values));
+        ops.add(new Op.Attention(layer, queries, shape, out));
+        return out;
+    }
+
+    /// Records [Op.SwiGlu].
+    public Value swiGlu(Value gate, Value up) {
+        Value out = value(gate.width(), gate.rows());
+        ops.add(new Op.SwiGlu(gate, up, out));
+        return out;
+    }
+
+    /// Records [Op.Add].
+    public Value add(Value a, Value b) {
+        if (a.width() != b.width()) {
+            throw new IllegalArgumentException("sum of rows of " + a.width() + " and " + b.width());
+        }
+        Value out = value(a.width(), a.rows());
+        ops.add(new Op.Add(a, b, out));
+        return out;
+    }
+
+    /// Records [Op.SelectRows].
+    public Value selectRows(Value in) {
+        Value out = value(in.width(), Value.Rows.SELECTED);
+        ops.add(new Op.SelectRows(in, out));
+        return out;
+    }
+
+    /// Keeps `value` for the caller under `name`.
+    public void tap(String name, Value value) {
+        taps.put(name, value);
+    }
+
+    /// The plan of everything recorded.
+    public Plan build(Value logits) {
+        return new Plan(ops, values, logits, taps);
+    }
+
+    private Value value(int width, Value.Rows rows) {
+        Value value = new Value(values.size(), width, rows);
+        values.add(value);
+        return value;
+    }
+
+    private static void require(boolean condition, Tensor tensor, String expected) {
+        if (!condition) {
+            throw new IllegalArgumentException(
+                    "tensor " + tensor.name() + " " + tensor.shape() + ": expected " + expected);
+        }
+    }
+}

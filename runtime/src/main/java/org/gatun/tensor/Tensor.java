@@ -1,0 +1,40 @@
+package org.gatun.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/// A named, typed view of memory that somebody else owns: a weight in a mapped file, say.
+/// Valid as long as the owner of `data` is open.
+///
+/// @param name as in the model file
+/// @param dtype how elements are stored
+/// @param shape dimensions, outermost first
+/// @param data exactly the bytes of the elements, row-major, little-endian
+public record Tensor(String name, DType dtype, Shape shape, MemorySegment data) {
+
+    /// @throws IllegalArgumentException if `data` has not the size that type and shape ask for
+    public Tensor {
+        Objects.requireNonNull(name, "name");
+        long expected = dtype.byteSize(shape.elements());
+        if (data.byteSize() != expected) {
+            throw new IllegalArgumentException("tensor " + name + " " + shape + " " + dtype + ": found "
+                    + data.byteSize() + " bytes, expected " + expected);
+        }
+    }
+
+    /// Number of rows of a matrix `[rows, columns]`; 1 for a vector.
+    ///
+    /// @throws IllegalArgumentException if the tensor has more than two dimensions
+    public int rows() {
+        return switch (shape.rank()) {
+            case 0, 1 -> 1;
+            case 2 -> Math.toIntExact(shape.dimension(0));
+            default -> throw new IllegalArgumentException("tensor " + name + " " + shape + " is no matrix");
+        };
+    }
+
+    /// Number of columns of a matrix `[rows, columns]`, the length of a vector.
+    public int columns() {
+        return shape.rank() == 0 ? 1 : Math.toIntExact(shape.dimension(shape.rank() - 1));
+    }
+}
