@@ -14,16 +14,27 @@ import sentencepiece
 from prepare import SEPARATOR
 
 SEED = 20240501
-CLASSICS_SAMPLE_BYTES = 1_500_000
+CLASSICS_SAMPLE_BYTES = 500_000
 
 
 def read_documents(path):
     return [d.strip("\n") for d in path.read_text(encoding="ascii").split(SEPARATOR) if d.strip()]
 
 
+def load(work):
+    return sentencepiece.SentencePieceProcessor(model_file=str(work / "tokenizer.model"))
+
+
+def encode_text(processor, text):
+    """Token ids of one text, without BOS. The leading space is the "dummy prefix" of the Llama vocabulary:
+    the model file leaves it to the caller, so that only the first line of a document has it."""
+    return processor.encode(" " + text)
+
+
 def train(work, vocab_size):
     """Trains on all stories and a small sample of the books, line by line, so that a newline is a byte piece."""
-    lines = "\n".join(read_documents(work / "stories-train.txt")).split("\n")
+    stories = (" " + story for story in read_documents(work / "stories-train.txt"))
+    lines = "\n".join(stories).split("\n")
     book_lines = "\n".join(read_documents(work / "classics.txt")).split("\n")
     random.Random(SEED).shuffle(book_lines)
     taken = 0
@@ -35,7 +46,7 @@ def train(work, vocab_size):
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines), model_prefix=str(work / "tokenizer"), model_type="bpe",
         vocab_size=vocab_size, byte_fallback=True, character_coverage=1.0, split_digits=True,
-        normalization_rule_name="identity", add_dummy_prefix=True, remove_extra_whitespaces=False,
+        normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False,
         unk_id=0, bos_id=1, eos_id=2, pad_id=-1, max_sentence_length=65536, num_threads=2,
         minloglevel=1,
     )
@@ -45,7 +56,7 @@ def encode(processor, documents):
     tokens = []
     for document in documents:
         tokens.append(processor.bos_id())
-        tokens.extend(processor.encode(document))
+        tokens.extend(encode_text(processor, document))
         tokens.append(processor.eos_id())
     return np.array(tokens, dtype=np.uint16)
 
@@ -57,7 +68,7 @@ def main():
     arguments = parser.parse_args()
     print(f"seed {SEED}")
     train(arguments.work, arguments.vocab_size)
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(arguments.work / "tokenizer.model"))
+    processor = load(arguments.work)
     for name in ("stories-train", "held-out", "classics"):
         documents = read_documents(arguments.work / f"{name}.txt")
         tokens = encode(processor, documents)

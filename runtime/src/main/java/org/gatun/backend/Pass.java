@@ -158,6 +158,25 @@ public final class Pass {
         return positions.getAtIndex(ValueLayout.JAVA_INT, row);
     }
 
+    /// Index of the row whose logits were asked for as number `index`.
+    public int selected(int index) {
+        return selected.getAtIndex(ValueLayout.JAVA_INT, index);
+    }
+
+    /// Checks that this pass can run in an executable with these limits, on this KV cache.
+    ///
+    /// @throws IllegalArgumentException if it has too many rows or reaches beyond the slots
+    public void requireWithin(PassLimits most, KvShape kv) {
+        if (rows > (tree ? most.treeRows() : most.rows()) || selectedRows > most.treeRows()
+                || tree && ancestorStride() != most.treeRows() / 64) {
+            throw new IllegalArgumentException("pass of " + rows + " rows, " + selectedRows + " selected: beyond " + most);
+        }
+        if ((long) committed + rows > kv.slots()) {
+            throw new IllegalArgumentException("pass of " + rows + " rows after " + committed
+                    + " slots: the KV cache has " + kv.slots());
+        }
+    }
+
     /// Whether row `row` sees row `other` of the same pass.
     public boolean sees(int row, int other) {
         if (!tree) {
