@@ -128,15 +128,21 @@ def pad(data):
     return data + bytes(-len(data) % ALIGNMENT)
 
 
+def round_trip(model):
+    """Replaces the model's matrices by what a reader of its GGUF file computes."""
+    for parameter in model.parameters():
+        if parameter.dim() == 2:
+            parameter.data = torch.from_numpy(dequantise(*quantise(parameter.detach().cpu().numpy())))
+    return model
+
+
 def gguf_bytes(model, processor, name):
-    """The whole file; replaces the model's matrices by their dequantised values on the way."""
+    """The whole file."""
     infos, payload = [], b""
     for parameter_name, parameter in model.named_parameters():
         values = parameter.detach().cpu().numpy()
         if values.ndim == 2:
-            blocks = quantise(values)
-            kind, data = TENSOR_Q8_0, block_bytes(*blocks)
-            parameter.data = torch.from_numpy(dequantise(*blocks))
+            kind, data = TENSOR_Q8_0, block_bytes(*quantise(values))
         else:
             kind, data = TENSOR_F32, values.astype("<f4").tobytes()
         dimensions = values.shape[::-1]
@@ -186,7 +192,7 @@ def main():
     replace_file(arguments.out, data)
     print(f"{arguments.out.name}: {model.parameter_count()} parameters, {len(data)} bytes")
     if arguments.reference:
-        result = reference(model, processor, arguments.prompt, 64)
+        result = reference(round_trip(model), processor, arguments.prompt, 64)
         replace_file(arguments.reference, json.dumps(result, indent=1).encode())
         print(result["greedy_text"])
 

@@ -5,6 +5,7 @@ H query heads, K key/value heads, G = H / K, C = D / H head width, V vocabulary.
 """
 
 import dataclasses
+import functools
 import math
 
 import torch
@@ -59,6 +60,24 @@ def rotate(x, rotation):
     return torch.view_as_real(pairs * rotation[:, None, :]).flatten(-2).type_as(x)
 
 
+class Cache:
+    """The keys and values of earlier positions, [blocks, B, K, length, C] each."""
+
+    def __init__(self, config, batch, length, device, dtype=torch.float32):
+        width = config.embedding_length // config.head_count
+        shape = (config.block_count, batch, config.head_count_kv, length, width)
+        self.k = torch.empty(shape, device=device, dtype=dtype)
+        self.v = torch.empty(shape, device=device, dtype=dtype)
+        self.position = 0
+
+    def extend(self, block, k, v):
+        """Stores k, v [B, K, T, C] of one block at the current position; returns all S positions of it."""
+        end = self.position + k.shape[2]
+        self.k[block, :, :, self.position : end] = k
+        self.v[block, :, :, self.position : end] = v
+        return self.k[block, :, :, :end], self.v[block, :, :, :end]
+
+
 class Attention(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -70,17 +89,18 @@ class Attention(nn.Module):
         self.v = nn.Linear(d, kv, bias=False)
         self.output = nn.Linear(d, d, bias=False)
 
-    def forward(self, x, rotation, mask, past):
-        """x [B, T, D], mask [G*T, S] additive; past holds (k, v) [B, K, S-T, C] or nothing. Query head h reads kv head h // G."""
+    def forward(self, x, rotation, mask, extend):
+        """x [B, T, D], mask [G*T, S] additive. Query head h reads key/value head h // G.
+
+        extend: takes this call's k, v [B, K, T, C] and returns those of all S positions.
+        """
         b, t, _ = x.shape
         group = self.heads // self.heads_kv
         q = rotate(self.q(x).view(b, t, self.heads, self.width), rotation)
         k = rotate(self.k(x).view(b, t, self.heads_kv, self.width), rotation).transpose(1, 2)
         v = self.v(x).view(b, t, self.heads_kv, self.width).transpose(1, 2)
-        if past is not None:
-            if past:
-                k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
-            past[:] = [k, v]
+        if extend is not None:
+            k, v = extend(k, v)
         s = k.shape[2]
         q = q.transpose(1, 2).reshape(b * self.heads_kv, group * t, self.width)
         k, v = k.reshape(-1, s, self.width), v.reshape(-1, s, self.width)
@@ -118,8 +138,8 @@ class Block(nn.Module):
         mask = torch.rand(x.shape[0], 1, x.shape[2], device=x.device) < keep
         return x * (mask / keep).type_as(x)
 
-    def forward(self, x, rotation, mask, past):
-        x = x + self.drop(self.attention(self.attention_norm(x), rotation, mask, past))
+    def forward(self, x, rotation, mask, extend):
+        x = x + self.drop(self.attention(self.attention_norm(x), rotation, mask, extend))
         return x + self.drop(self.feed_forward(self.feed_forward_norm(x)))
 
 
@@ -138,20 +158,18 @@ class Llama(nn.Module):
                 residual = name.endswith(("output.weight", "down.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.block_count) if residual else 0.02)
 
-    def new_cache(self):
-        """An empty key/value cache: one list per block, filled by forward."""
-        return [[] for _ in self.blocks]
-
     def forward(self, tokens, cache=None):
         """tokens [B, T] -> logits [B, T, V]; with a cache the tokens follow the cached ones."""
         t = tokens.shape[1]
-        start = cache[0][0].shape[2] if cache and cache[0] else 0
+        start = cache.position if cache else 0
         rotation = self.rotation[start : start + t]
         mask = torch.full((t, start + t), float("-inf"), device=tokens.device).triu(start + 1)
         mask = mask.repeat(self.config.head_count // self.config.head_count_kv, 1)
         x = self.embedding(tokens)
         for index, block in enumerate(self.blocks):
-            x = block(x, rotation, mask, cache[index] if cache is not None else None)
+            x = block(x, rotation, mask, functools.partial(cache.extend, index) if cache else None)
+        if cache:
+            cache.position += t
         return F.linear(self.norm(x), self.embedding.weight)
 
     def parameter_count(self):
@@ -167,18 +185,19 @@ def load_model(path, device="cpu"):
 
 
 @torch.no_grad()
-def generate(model, prompts, count, temperature=0.0, generator=None):
+def generate(model, prompts, count, temperature=0.0, autocast=False):
     """prompts [B, T] -> prompts with `count` sampled tokens [B, T + count].
 
-    temperature: a number, or one per row [B]; 0 takes the most likely token.
+    temperature: a number, or one per row [B]; 0 takes the most likely token. autocast: compute in bfloat16.
     """
     temperature = torch.as_tensor(temperature, dtype=torch.float32, device=prompts.device).expand(len(prompts))
-    cache, tokens, new = model.new_cache(), [prompts], prompts
+    dtype = torch.bfloat16 if autocast else torch.float32
+    cache = Cache(model.config, len(prompts), prompts.shape[1] + count, prompts.device, dtype)
+    tokens, new = [prompts], prompts
     for _ in range(count):
-        logits = model(new, cache)[:, -1].float()
-        sampled = torch.multinomial(
-            (logits / temperature.clamp(min=1e-3)[:, None]).softmax(-1), 1, generator=generator
-        )
+        with torch.autocast(prompts.device.type, dtype=torch.bfloat16, enabled=autocast):
+            logits = model(new, cache)[:, -1].float()
+        sampled = torch.multinomial((logits / temperature.clamp(min=1e-3)[:, None]).softmax(-1), 1)
         new = torch.where(temperature[:, None] > 0, sampled, logits.argmax(-1, keepdim=True))
         tokens.append(new)
     return torch.cat(tokens, 1)
