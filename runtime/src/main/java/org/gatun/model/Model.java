@@ -19,7 +19,7 @@ import org.gatun.tokenizer.Tokenizer;
 /// A language model: its weights, memory-mapped, its tokenizer, and the backend that runs it. Shared by threads; each opens
 /// its own [Session].
 ///
-/// Closed by whoever loaded it, after its sessions; closing twice is harmless. A backend that it was given is not closed
+/// Closed by whoever loaded it; its sessions cannot run afterwards. Closing twice is harmless. A backend that it was given is not closed
 /// with it.
 public final class Model implements AutoCloseable {
     /// Rows of a prompt pass, and most rows of a tree.
@@ -32,7 +32,7 @@ public final class Model implements AutoCloseable {
     private final ModelOptions options;
     private final Plan plan;
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
-    private boolean closed;
+    private volatile boolean closed;
 
     private Model(String name, Checkpoint checkpoint, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
@@ -156,6 +156,10 @@ public final class Model implements AutoCloseable {
         }
     }
 
+    boolean isClosed() {
+        return closed;
+    }
+
     /// Whether both models read and write the same tokens, so that one may draft for the other.
     public boolean sharesVocabularyWith(Model other) {
         Tokenizer mine = tokenizer();
@@ -177,8 +181,12 @@ public final class Model implements AutoCloseable {
             return;
         }
         closed = true;
-        try (Backend own = ownsBackend ? backend : null; checkpoint) {
+        try (checkpoint) {
             idle.forEach(Executable::close);
+        } finally {
+            if (ownsBackend) {
+                backend.close();
+            }
         }
     }
 }

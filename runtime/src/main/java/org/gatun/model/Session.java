@@ -128,8 +128,8 @@ public final class Session implements AutoCloseable {
     }
 
     private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("session of " + model.name() + " is closed");
+        if (closed || model.isClosed()) {
+            throw new IllegalStateException((closed ? "session of " : "model ") + model.name() + " is closed");
         }
     }
 
