@@ -19,7 +19,7 @@ public interface Tokenizer {
     /// Number of token ids.
     int vocabularySize();
 
-    /// Ids of a text.
+    /// Ids of a text. A surrogate without its other half reads as U+FFFD.
     int[] encode(String text, Special special);
 
     /// The bytes that a token stands for; none for control tokens.
@@ -38,8 +38,18 @@ public interface Tokenizer {
     /// Whether generation stops at this token: end of text, end of turn.
     boolean isEndOfText(int token);
 
-    /// Decodes a stream of tokens, see [TextStream].
+    /// Decodes tokens from the beginning of a text. To decode a continuation, see [#streamAfter].
     TextStream stream();
+
+    /// Decodes tokens that follow `tokens`, as generated ones follow a prompt: a space that the first of them begins
+    /// with belongs to the text, and a character that the prompt left unfinished is finished.
+    default TextStream streamAfter(int... tokens) {
+        TextStream stream = stream();
+        for (int token : tokens) {
+            stream.append(token);
+        }
+        return stream;
+    }
 
     /// The text of some tokens, malformed UTF-8 replaced.
     default String decode(int... tokens) {
