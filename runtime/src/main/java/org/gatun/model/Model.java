@@ -123,7 +123,7 @@ public final class Model implements AutoCloseable {
     /// Tokens that a session can hold.
     public int contextLength() {
         return options.contextLength() > 0 ? options.contextLength()
-                : Math.min(config().contextLength(), ModelOptions.STANDARD_CONTEXT);
+                : Math.clamp(config().contextLength(), ModelOptions.LEAST_CONTEXT, ModelOptions.MOST_CONTEXT);
     }
 
     /// Opens a session with an empty context. The first one prepares the weights on the backend.
