@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -111,7 +112,7 @@ class GgufFileTest {
     void open_sparseFileWithHugeArray_failsByHeaderLimit() throws IOException {
         Path path = directory.resolve("sparse.gguf");
         byte[] header = GgufBytes.header(3, 0, 1).string("k").int32(9).int32(0).int64(3_000_000_000L).toByteArray();
-        try (var file = new java.io.RandomAccessFile(path.toFile(), "rw")) {
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
             file.write(header);
             file.setLength(4_000_000_000L);
         }
