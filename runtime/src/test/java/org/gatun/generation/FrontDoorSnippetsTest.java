@@ -51,7 +51,7 @@ class FrontDoorSnippetsTest {
         String region = source.substring(source.indexOf("// snippet: front door\n") + "// snippet: front door\n".length(),
                 source.indexOf("        // end\n"));
 
-        assertTrue(Files.readString(root.resolve("README.md")).contains(region.stripIndent()),
+        assertTrue(Files.readString(root.resolve("README.md")).contains(region.stripTrailing().stripIndent()),
                 "README.md does not hold the snippet 'front door' as it is in the test");
     }
 }
