@@ -1,11 +1,12 @@
 /// Runs language models: plans, backends, file formats, tokenizers, models and decoding.
 module org.gatun {
     requires org.slf4j;
-    requires tools.jackson.databind;
+    requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
     exports org.gatun.format;
     exports org.gatun.plan;
+    exports org.gatun.quantize;
     exports org.gatun.tensor;
     exports org.gatun.tokenizer;
 }

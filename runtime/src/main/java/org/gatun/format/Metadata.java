@@ -67,11 +67,21 @@ public record Metadata(Path source, Map<String, Object> values) {
         return list.map(elements -> elements.stream().map(String.class::cast).toList());
     }
 
-    /// The array of integers under `key`; not a copy.
+    /// The array of integers under `key`; not a copy if it is stored as an `int[]`.
     ///
-    /// @throws FormatException if the value is of another type
+    /// @throws FormatException if the value is of another type or an element does not fit an `int`
     public Optional<int[]> integers(String key) throws FormatException {
-        return value(key, int[].class);
+        if (!(values.get(key) instanceof long[] wide)) {
+            return value(key, int[].class);
+        }
+        int[] narrow = new int[wide.length];
+        for (int i = 0; i < narrow.length; i++) {
+            narrow[i] = (int) wide[i];
+            if (narrow[i] != wide[i]) {
+                throw new FormatException(source, -1, key + " holds " + wide[i] + ": expected integers of 32 bits");
+            }
+        }
+        return Optional.of(narrow);
     }
 
     /// The array of floats under `key`; not a copy.

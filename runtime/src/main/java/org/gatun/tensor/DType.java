@@ -11,6 +11,9 @@ public enum DType {
     I32(1, 4),
     I16(1, 2),
     I8(1, 1),
+    U8(1, 1),
+    /// One byte, 0 or 1.
+    BOOL(1, 1),
     /// 32 elements: f16 scale, 16 bytes of 4-bit codes; value = scale · (code − 8).
     Q4_0(32, 18),
     /// 32 elements: f16 scale, f16 minimum, 16 bytes of 4-bit codes; value = scale · code + minimum.

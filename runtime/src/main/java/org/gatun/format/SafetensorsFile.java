@@ -1,0 +1,286 @@
+package org.gatun.format;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Tensors of a safetensors model: one file, or several ("shards") under an index. Tensors are views of mapped files.
+///
+/// Immutable, shared by threads. The tensors live until [#close]; the files must not be changed meanwhile. Opening
+/// reads headers only, and checks what the format asks for: a header of at most 100 MB, tensors that follow each other
+/// without gap or overlap, sizes that agree with type and shape, nothing after the last.
+///
+/// Source: `safetensors/README.md` of huggingface/safetensors.
+public final class SafetensorsFile implements AutoCloseable {
+    static final String INDEX_NAME = "model.safetensors.index.json";
+    static final String METADATA_KEY = "__metadata__";
+
+    private static final String EXPECTED = "a safetensors file";
+    private static final long MAX_JSON_BYTES = 100_000_000;
+    private static final List<DType> SUPPORTED = List.of(DType.F64, DType.F32, DType.F16, DType.BF16, DType.I64,
+            DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
+    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(32).maxNumberLength(40).maxNameLength(10_000).build())
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
+            .build();
+
+    private final Path path;
+    private final List<MappedFile> shards = new ArrayList<>();
+    private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Metadata metadata;
+    private volatile boolean closed;
+
+    private SafetensorsFile(Path path) throws IOException {
+        Path model = Files.isDirectory(path) ? inDirectory(path) : path;
+        this.path = model;
+        Map<String, Object> texts = new LinkedHashMap<>();
+        try {
+            if (model.toString().endsWith(".json")) {
+                openIndexed(readJson(model), texts);
+            } else {
+                tensors.putAll(openShard(model, texts));
+            }
+        } catch (IOException | RuntimeException | Error failure) {
+            shards.forEach(MappedFile::close);
+            throw failure;
+        }
+        metadata = new Metadata(model, texts);
+    }
+
+    /// Maps a model; the caller closes it.
+    ///
+    /// @param path a `.safetensors` file, an index (`.json`) beside its shards, or a directory that holds
+    ///        `model.safetensors.index.json`, `model.safetensors` or a single file of any other name
+    /// @throws FormatException if a file is missing, damaged, or holds types that Gatun does not read
+    /// @throws IOException if a file cannot be read
+    public static SafetensorsFile open(Path path) throws IOException {
+        return new SafetensorsFile(path);
+    }
+
+    /// The file or index, for messages.
+    public Path path() {
+        return path;
+    }
+
+    /// The texts under `__metadata__`, of all shards together.
+    public Metadata metadata() {
+        return metadata;
+    }
+
+    /// The tensors by name, shard by shard, in the order of their data.
+    ///
+    /// @throws IllegalStateException if the file is closed
+    public Map<String, Tensor> tensors() {
+        if (closed) {
+            throw new IllegalStateException("safetensors file " + path + " is closed");
+        }
+        return Collections.unmodifiableMap(tensors);
+    }
+
+    /// A JSON object beside the model, such as `config.json`; empty if there is no such file.
+    ///
+    /// @param fileName a plain file name
+    /// @throws FormatException if it is no JSON object
+    public Optional<ObjectNode> json(String fileName) throws IOException {
+        Path file = path.resolveSibling(requireFileName(fileName));
+        return Files.exists(file) ? Optional.of(readJson(file)) : Optional.empty();
+    }
+
+    /// Unmaps the files, after which their tensors must not be used. Closing twice is harmless.
+    @Override
+    public void close() {
+        closed = true;
+        shards.forEach(MappedFile::close);
+    }
+
+    private static Path inDirectory(Path directory) throws IOException {
+        for (String name : List.of(INDEX_NAME, "model.safetensors")) {
+            if (Files.exists(directory.resolve(name))) {
+                return directory.resolve(name);
+            }
+        }
+        List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.safetensors")) {
+            files.forEach(found::add);
+        }
+        if (found.size() != 1) {
+            throw new FormatException(directory, -1, "found " + found.size() + " files *.safetensors and neither "
+                    + INDEX_NAME + " nor model.safetensors: expected one of these");
+        }
+        return found.getFirst();
+    }
+
+    private static ObjectNode readJson(Path file) throws IOException {
+        MappedFile.require(file, "a JSON object");
+        if (Files.size(file) > MAX_JSON_BYTES) {
+            throw new FormatException(file, -1, "found " + Files.size(file) + " bytes: expected a JSON object of at most "
+                    + MAX_JSON_BYTES);
+        }
+        return parse(file, 0, Files.readAllBytes(file));
+    }
+
+    private static ObjectNode parse(Path file, long offset, byte[] json) throws FormatException {
+        JsonNode root;
+        try {
+            root = JSON.readTree(json);
+        } catch (JacksonException failure) {
+            long at = Math.max(0, failure.getLocation() == null ? 0 : failure.getLocation().getByteOffset());
+            throw new FormatException(file, offset + at, "found text that is not JSON: " + failure.getOriginalMessage(),
+                    failure);
+        }
+        if (!(root instanceof ObjectNode object)) {
+            throw new FormatException(file, offset, "found no JSON object: expected one");
+        }
+        return object;
+    }
+
+    private static String requireFileName(String name) {
+        if (name.isEmpty() || name.equals(".") || name.equals("..") || name.matches("(?s).*[/\\\\:\0].*")) {
+            throw new IllegalArgumentException("\"" + name + "\" is not a plain file name");
+        }
+        return name;
+    }
+
+    private void openIndexed(ObjectNode index, Map<String, Object> texts) throws IOException {
+        if (!(index.get("weight_map") instanceof ObjectNode weightMap)) {
+            throw new FormatException(path, -1, "found no object weight_map: expected the index of a sharded model");
+        }
+        Map<String, List<String>> namesByShard = new LinkedHashMap<>();
+        for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
+            String shard = entry.getValue().isString() ? entry.getValue().stringValue() : "";
+            try {
+                requireFileName(shard);
+            } catch (IllegalArgumentException failure) {
+                throw new FormatException(path, -1, "tensor " + entry.getKey() + " is said to be in "
+                        + entry.getValue() + ": expected the name of a file beside the index", failure);
+            }
+            namesByShard.computeIfAbsent(shard, _ -> new ArrayList<>()).add(entry.getKey());
+        }
+        for (Map.Entry<String, List<String>> entry : namesByShard.entrySet()) {
+            Path shard = path.resolveSibling(entry.getKey());
+            Map<String, Tensor> found = openShard(shard, texts);
+            for (String name : entry.getValue()) {
+                if (!found.containsKey(name)) {
+                    throw new FormatException(shard, -1, "found no tensor " + name + ", which the index "
+                            + path.getFileName() + " says is here");
+                }
+            }
+            found.keySet().retainAll(entry.getValue());
+            tensors.putAll(found);
+        }
+    }
+
+    private Map<String, Tensor> openShard(Path file, Map<String, Object> texts) throws IOException {
+        MappedFile mapping = MappedFile.open(file, EXPECTED);
+        shards.add(mapping);
+        MemorySegment bytes = mapping.bytes();
+        HeaderReader in = new HeaderReader(file, bytes, bytes.byteSize());
+        long headerBytes = in.longValue("header length");
+        if (headerBytes < 0 || headerBytes > MAX_JSON_BYTES || headerBytes > in.remaining()) {
+            throw in.failure(0, "found a header length of " + Long.toUnsignedString(headerBytes) + " in a file of "
+                    + bytes.byteSize() + " bytes: expected " + EXPECTED);
+        }
+        byte[] header = bytes.asSlice(in.position(), headerBytes).toArray(ValueLayout.JAVA_BYTE);
+        if (header.length == 0 || header[0] != '{') {
+            throw in.failure("found no JSON object: expected the header of " + EXPECTED);
+        }
+        MemorySegment data = bytes.asSlice(in.position() + headerBytes);
+        List<Entry> entries = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> property : parse(file, in.position(), header).properties()) {
+            if (property.getKey().equals(METADATA_KEY)) {
+                readTexts(file, property.getValue(), texts);
+            } else {
+                entries.add(readEntry(file, property.getKey(), property.getValue()));
+            }
+        }
+        entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+        Map<String, Tensor> found = LinkedHashMap.newLinkedHashMap(entries.size());
+        long position = 0;
+        for (Entry entry : entries) {
+            if (entry.begin != position || entry.end > data.byteSize()) {
+                throw new FormatException(file, -1, "tensor " + entry.name + " takes bytes " + entry.begin + " to "
+                        + entry.end + ": expected it to begin at " + position + " and to end within "
+                        + data.byteSize());
+            }
+            found.put(entry.name, new Tensor(entry.name, entry.dtype, entry.shape,
+                    data.asSlice(entry.begin, entry.end - entry.begin)));
+            position = entry.end;
+        }
+        if (position != data.byteSize()) {
+            throw new FormatException(file, -1, "found " + data.byteSize() + " bytes of data: expected " + position
+                    + ", where the last tensor ends");
+        }
+        return found;
+    }
+
+    private record Entry(String name, DType dtype, Shape shape, long begin, long end) {}
+
+    private static void readTexts(Path file, JsonNode node, Map<String, Object> texts) throws FormatException {
+        if (!node.isObject() || !node.valueStream().allMatch(JsonNode::isString)) {
+            throw new FormatException(file, -1, METADATA_KEY + " is not an object of strings");
+        }
+        node.properties().forEach(entry -> texts.putIfAbsent(entry.getKey(), entry.getValue().stringValue()));
+    }
+
+    private static Entry readEntry(Path file, String name, JsonNode node) throws FormatException {
+        JsonNode type = node.path("dtype");
+        Optional<DType> dtype = SUPPORTED.stream()
+                .filter(candidate -> type.isString() && candidate.name().equals(type.stringValue())).findFirst();
+        if (dtype.isEmpty()) {
+            throw new FormatException(file, -1, "tensor " + name + " has type " + type
+                    + ", which is not supported: expected one of " + SUPPORTED.stream().map(DType::name)
+                            .collect(Collectors.joining(", ")));
+        }
+        long[] dimensions = readLongs(file, name, node.path("shape"));
+        long[] offsets = readLongs(file, name, node.path("data_offsets"));
+        long byteSize;
+        Shape shape;
+        try {
+            shape = Shape.of(dimensions);
+            byteSize = dtype.get().byteSize(shape.elements());
+        } catch (ArithmeticException overflow) {
+            throw new FormatException(file, -1, "tensor " + name + " has the shape " + Arrays.toString(dimensions)
+                    + " of more than 2^63 bytes", overflow);
+        }
+        if (offsets.length != 2 || offsets[1] - offsets[0] != byteSize) {
+            throw new FormatException(file, -1, "tensor " + name + " " + shape + " " + dtype.get()
+                    + " has data_offsets " + Arrays.toString(offsets) + ": expected begin and end of " + byteSize
+                    + " bytes");
+        }
+        return new Entry(name, dtype.get(), shape, offsets[0], offsets[1]);
+    }
+
+    private static long[] readLongs(Path file, String name, JsonNode node) throws FormatException {
+        boolean longs = node.isArray() && node.valueStream()
+                .allMatch(element -> element.isIntegralNumber() && element.canConvertToLong() && element.longValue() >= 0);
+        if (!longs) {
+            throw new FormatException(file, -1, "tensor " + name
+                    + ": expected shape and data_offsets to be arrays of integers, none negative; found " + node);
+        }
+        return node.valueStream().mapToLong(JsonNode::longValue).toArray();
+    }
+}
