@@ -108,16 +108,6 @@ final class BytePairs implements Segmenter {
         }
     }
 
-    @Override
-    public byte[] bytes(String piece) {
-        return ByteAlphabet.bytes(piece);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return false;
-    }
-
     /// The symbols of one word.
     private final class Row implements Merging.Pairs {
         private int[] symbols = new int[32];

@@ -1,6 +1,5 @@
 package org.gatun.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.function.IntConsumer;
 
 /// Byte-pair encoding as sentencepiece does it (Kudo and Richardson, 2018, arXiv:1808.06226): the characters of the
@@ -36,16 +35,6 @@ final class ScoredPairs implements Segmenter {
                 fallback.emit(piece, ids);
             }
         }
-    }
-
-    @Override
-    public byte[] bytes(String piece) {
-        return piece.replace(Vocabulary.SPACE, ' ').getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return normalizer.addSpace();
     }
 
     /// The pieces of one text, by where they start and end.

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 
 /// Pieces by id and ids by piece. The arrays are not copied.
 final class Vocabulary {
@@ -12,23 +13,35 @@ final class Vocabulary {
         NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE
     }
 
+    /// How ordinary pieces are written.
+    enum Spelling {
+        /// As text, with [#SPACE] for a space.
+        TEXT,
+        /// As bytes in the [ByteAlphabet].
+        BYTES
+    }
+
     /// How sentencepiece writes a space.
     static final char SPACE = '\u2581';
     /// [#id] of what is no piece.
     static final int NONE = -1;
 
+    private static final Pattern BYTE_PIECE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+
     private final String[] pieces;
     private final Kind[] kinds;
     private final float[] scores;
+    private final Spelling spelling;
     private final Map<String, Integer> ids;
 
     /// @param pieces `[vocabulary]`, empty where an id has no token
     /// @param kinds `[vocabulary]`
     /// @param scores `[vocabulary]`, or empty where the model has none
-    Vocabulary(String[] pieces, Kind[] kinds, float[] scores) {
+    Vocabulary(String[] pieces, Kind[] kinds, float[] scores, Spelling spelling) {
         this.pieces = pieces;
         this.kinds = kinds;
         this.scores = scores;
+        this.spelling = spelling;
         this.ids = HashMap.newHashMap(pieces.length);
         for (int id = 0; id < pieces.length; id++) {
             if (!pieces[id].isEmpty()) {
@@ -74,10 +87,32 @@ final class Vocabulary {
         return tokens;
     }
 
-    /// The byte that a token of kind `BYTE` stands for.
-    static byte[] byteOf(String piece) {
-        return piece.matches("<0x[0-9A-Fa-f]{2}>")
-                ? new byte[] {(byte) Integer.parseInt(piece, 3, 5, 16)}
-                : piece.getBytes(StandardCharsets.UTF_8);
+    /// Whether a piece is written as byte tokens are, `<0x0A>`.
+    static boolean isBytePiece(String piece) {
+        return BYTE_PIECE.matcher(piece).matches();
+    }
+
+    /// The bytes that a token stands for, see [Tokenizer#bytes].
+    byte[] bytes(int id) {
+        String piece = piece(id);
+        return switch (kinds[id]) {
+            case NORMAL -> switch (spelling) {
+                case TEXT -> piece.replace(SPACE, ' ').getBytes(StandardCharsets.UTF_8);
+                case BYTES -> ByteAlphabet.bytes(piece);
+            };
+            case USER_DEFINED -> piece.getBytes(StandardCharsets.UTF_8);
+            case BYTE -> isBytePiece(piece)
+                    ? new byte[] {(byte) Integer.parseInt(piece, 3, 5, 16)}
+                    : piece.getBytes(StandardCharsets.UTF_8);
+            case CONTROL, UNKNOWN, UNUSED -> new byte[0];
+        };
+    }
+
+    /// Whether a token stands between texts that are cut each for itself.
+    boolean isSpecial(int id) {
+        return switch (kind(id)) {
+            case USER_DEFINED, CONTROL, UNKNOWN -> true;
+            case NORMAL, UNUSED, BYTE -> false;
+        };
     }
 }
