@@ -20,6 +20,8 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     private static final int VERSION_1_MAGIC = 0x616b3432;
     private static final int VERSION_1_HEADER_BYTES = 256;
     private static final int MAX_LAYERS = 10_000;
+    private static final int MAX_WIDTH = 1 << 20;
+    private static final int MAX_ROWS = 1 << 24;
     private static final float NORM_EPSILON = 1e-5f;
     private static final float ROPE_BASE = 10_000;
 
@@ -45,9 +47,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         }
 
         private String fault() {
-            if (hidden <= 0 || intermediate <= 0 || layers <= 0 || layers > MAX_LAYERS || heads <= 0 || kvHeads <= 0
-                    || vocabulary <= 0 || contextLength <= 0) {
-                return "sizes that are positive";
+            if (Math.min(Math.min(hidden, intermediate), Math.min(layers, heads)) <= 0
+                    || Math.min(kvHeads, Math.min(vocabulary, contextLength)) <= 0
+                    || Math.max(hidden, intermediate) > MAX_WIDTH || layers > MAX_LAYERS
+                    || Math.max(vocabulary, contextLength) > MAX_ROWS) {
+                return "sizes that are positive and not huge";
             }
             if (hidden % heads != 0 || headDim() % 2 != 0 || heads % kvHeads != 0) {
                 return "heads that divide the hidden size evenly, and kvHeads that divide the heads";
@@ -59,8 +63,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     private Llama2cCheckpoint(MappedFile mapping) throws FormatException {
         this.mapping = mapping;
         HeaderReader in = new HeaderReader(mapping.path(), mapping.bytes(), mapping.bytes().byteSize());
-        boolean legacy = in.intValue("header") != VERSION_1_MAGIC;
-        if (legacy) {
+        int first = in.intValue("header");
+        boolean legacy = first != VERSION_1_MAGIC;
+        if (first == GgufFile.MAGIC) {
+            throw in.failure(0, "found a GGUF file, which needs no import: expected " + EXPECTED);
+        } else if (legacy) {
             in = new HeaderReader(mapping.path(), mapping.bytes(), mapping.bytes().byteSize());
         } else {
             int version = in.intValue("version");
@@ -70,11 +77,9 @@ public final class Llama2cCheckpoint implements AutoCloseable {
             }
         }
         config = readConfig(in, legacy);
-        long bytes = weightBytes(legacy);
-        if (bytes != mapping.bytes().byteSize()) {
+        if (fileBytes(legacy) != mapping.bytes().byteSize()) {
             throw new FormatException(mapping.path(), -1, "found " + mapping.bytes().byteSize() + " bytes: expected "
-                    + (bytes < 0 ? "far more" : bytes) + " for " + config + "; the file is damaged, or not "
-                    + EXPECTED + " of f32");
+                    + fileBytes(legacy) + " bytes for " + config + "; the file is damaged, or not " + EXPECTED + " of f32");
         }
         readTensors(in, legacy);
     }
@@ -159,19 +164,18 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         return config;
     }
 
-    /// Bytes that a file of this config has; -1 if beyond a `long`.
-    private long weightBytes(boolean legacy) {
+    /// Bytes that a file of this config has; the limits of sizes keep it within a `long`.
+    private long fileBytes(boolean legacy) {
         long hidden = config.hidden;
-        try {
-            long layer = 2 * hidden + 2 * hidden * hidden + 2 * hidden * config.kvDim()
-                    + Math.multiplyExact(3 * hidden, config.intermediate);
-            long matrices = hidden * config.vocabulary * (config.sharedClassifier ? 1 : 2);
-            long rope = legacy ? (long) config.contextLength * config.headDim() : 0;
-            long floats = Math.addExact(Math.multiplyExact(layer, config.layers), matrices + hidden + rope);
-            return Math.addExact(Math.multiplyExact(floats, 4), legacy ? 7 * 4 : VERSION_1_HEADER_BYTES);
-        } catch (ArithmeticException overflow) {
-            return -1;
-        }
+        long layer = 2 * hidden + 2 * hidden * hidden + 2 * hidden * config.kvDim() + 3 * hidden * config.intermediate;
+        long embeddings = hidden * config.vocabulary * (config.sharedClassifier ? 1 : 2);
+        long floats = layer * config.layers + embeddings + hidden + (legacy ? rotaryFloats() : 0);
+        return 4 * floats + (legacy ? 7 * 4 : VERSION_1_HEADER_BYTES);
+    }
+
+    /// Size of the tables of cosines and sines in a legacy file, which are skipped.
+    private long rotaryFloats() {
+        return (long) config.contextLength * config.headDim();
     }
 
     private void readTensors(HeaderReader in, boolean legacy) throws FormatException {
@@ -203,7 +207,7 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         readLayers(in, "ffn_up", up);
         if (legacy) {
             readTensor(in, "output_norm.weight", vector);
-            in.skip((long) config.contextLength * config.headDim() * 4, "rotary tables");
+            in.skip(4 * rotaryFloats(), "rotary tables");
         }
         if (!config.sharedClassifier) {
             readTensor(in, "output.weight", embedding);
