@@ -21,8 +21,6 @@ import org.gatun.tensor.Tensor;
 ///
 /// Source: the GGUF specification (`docs/gguf.md` of ggml-org/ggml).
 public final class GgufFile implements AutoCloseable {
-    /// Real headers are below 20 MB; the limit bounds what a hostile one can make us allocate.
-    static final long MAX_HEADER_BYTES = 100_000_000;
     static final int MAGIC = 'G' | 'G' << 8 | 'U' << 16 | 'F' << 24;
     static final long DEFAULT_ALIGNMENT_BYTES = 32;
     static final int MAX_DIMENSIONS = 4;
@@ -46,10 +44,10 @@ public final class GgufFile implements AutoCloseable {
         this.path = path;
         this.mapping = mapping;
         this.bytes = bytes;
-        HeaderReader in = new HeaderReader(path, bytes, MAX_HEADER_BYTES);
+        HeaderReader in = new HeaderReader(path, bytes);
         version = readVersion(in);
-        int tensorCount = in.count(in.longValue("tensor count"), MIN_TENSOR_BYTES, "tensor count");
-        int entryCount = in.count(in.longValue("metadata count"), MIN_ENTRY_BYTES, "metadata count");
+        int tensorCount = in.count(MIN_TENSOR_BYTES, "the list of tensors");
+        int entryCount = in.count(MIN_ENTRY_BYTES, "the metadata");
         encodedValues = LinkedHashMap.newLinkedHashMap(entryCount);
         metadata = readMetadata(in, entryCount);
         tensors = readTensors(in, tensorCount, alignment());
@@ -146,9 +144,9 @@ public final class GgufFile implements AutoCloseable {
     private Metadata readMetadata(HeaderReader in, int entries) throws FormatException {
         Map<String, Object> values = LinkedHashMap.newLinkedHashMap(entries);
         for (int i = 0; i < entries; i++) {
-            long start = in.position();
+            int start = in.position();
             String key = readName(in, "metadata key");
-            long valueStart = in.position();
+            int valueStart = in.position();
             Object value = GgufValue.read(in, key);
             if (values.putIfAbsent(key, value) != null) {
                 throw in.failure(start, "found metadata key " + key + " twice: expected it once");
@@ -181,13 +179,13 @@ public final class GgufFile implements AutoCloseable {
     private Map<String, Tensor> readTensors(HeaderReader in, int count, long alignment) throws FormatException {
         Map<String, Entry> entries = LinkedHashMap.newLinkedHashMap(count);
         for (int i = 0; i < count; i++) {
-            long start = in.position();
+            int start = in.position();
             String name = readName(in, "tensor name");
             if (entries.putIfAbsent(name, readEntry(in, name)) != null) {
                 throw in.failure(start, "found tensor " + name + " twice: expected it once");
             }
         }
-        long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
+        long dataStart = Math.ceilDiv((long) in.position(), alignment) * alignment;
         long dataBytes = bytes.byteSize() - dataStart;
         Map<String, Tensor> result = LinkedHashMap.newLinkedHashMap(count);
         for (Map.Entry<String, Entry> named : entries.entrySet()) {
@@ -209,21 +207,21 @@ public final class GgufFile implements AutoCloseable {
     }
 
     private static Entry readEntry(HeaderReader in, String name) throws FormatException {
-        long start = in.position();
-        int rank = in.intValue("rank of tensor " + name);
+        int start = in.position();
+        int rank = in.intValue(name);
         if (rank < 0 || rank > MAX_DIMENSIONS) {
             throw in.failure(start, "tensor " + name + " has " + Integer.toUnsignedString(rank)
                     + " dimensions: expected at most " + MAX_DIMENSIONS);
         }
         long[] dimensions = new long[rank];
         for (int i = rank - 1; i >= 0; i--) {
-            dimensions[i] = in.longValue("dimension of tensor " + name);
+            dimensions[i] = in.longValue(name);
             if (dimensions[i] <= 0) {
                 throw in.failure(start, "tensor " + name + " has a dimension of "
                         + Long.toUnsignedString(dimensions[i]) + ": expected 1 to " + Long.MAX_VALUE);
             }
         }
-        int number = in.intValue("type of tensor " + name);
+        int number = in.intValue(name);
         DType dtype = GgufType.dtype(number).orElseThrow(() -> in.failure(start, "tensor " + name + " has type "
                 + GgufType.unsupportedName(number) + ", which is not supported: expected one of "
                 + GgufType.supported()));
@@ -235,7 +233,7 @@ public final class GgufFile implements AutoCloseable {
         try {
             Shape shape = Shape.of(dimensions);
             long byteSize = dtype.byteSize(shape.elements());
-            return new Entry(dtype, shape, in.longValue("offset of tensor " + name), byteSize);
+            return new Entry(dtype, shape, in.longValue(name), byteSize);
         } catch (ArithmeticException overflow) {
             throw in.failure(start, "tensor " + name + " has a shape of more than 2^63 bytes");
         }

@@ -61,7 +61,7 @@ final class GgufValue {
             case ARRAY -> 12;
             default -> throw unknownValueType(in, type, key);
         };
-        int count = in.count(in.longValue(key), elementBytes, "length of " + key);
+        int count = in.count(elementBytes, key);
         return switch (type) {
             case UINT8, INT8, UINT16, INT16, INT32 -> {
                 int[] array = new int[count];
