@@ -63,7 +63,9 @@ final class GgufValue {
         };
         int count = in.count(elementBytes, key);
         return switch (type) {
-            case UINT8, INT8, UINT16, INT16, INT32 -> {
+            case INT32 -> in.ints(count, key);
+            case FLOAT32 -> in.floats(count, key);
+            case UINT8, INT8, UINT16, INT16 -> {
                 int[] array = new int[count];
                 for (int i = 0; i < count; i++) {
                     array[i] = (int) (long) read(in, type, key, depth);
@@ -74,13 +76,6 @@ final class GgufValue {
                 long[] array = new long[count];
                 for (int i = 0; i < count; i++) {
                     array[i] = (long) read(in, type, key, depth);
-                }
-                yield array;
-            }
-            case FLOAT32 -> {
-                float[] array = new float[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = in.floatValue(key);
                 }
                 yield array;
             }

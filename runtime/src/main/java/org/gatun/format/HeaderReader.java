@@ -75,6 +75,24 @@ final class HeaderReader {
         return bytes;
     }
 
+    /// The next `count` numbers of 32 bits.
+    int[] ints(int count, String field) throws FormatException {
+        require((long) count * Integer.BYTES, field);
+        int[] array = new int[count];
+        in.asIntBuffer().get(array);
+        in.position(in.position() + count * Integer.BYTES);
+        return array;
+    }
+
+    /// The next `count` floating-point numbers of 32 bits.
+    float[] floats(int count, String field) throws FormatException {
+        require((long) count * Float.BYTES, field);
+        float[] array = new float[count];
+        in.asFloatBuffer().get(array);
+        in.position(in.position() + count * Float.BYTES);
+        return array;
+    }
+
     /// UTF-8 of `length` bytes; malformed bytes become U+FFFD, as a file whose description has a bad character is
     /// still a good model.
     String string(long length, String field) throws FormatException {
