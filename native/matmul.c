@@ -18,6 +18,9 @@
 
 enum { BLOCK_8 = 2 * GATUN_LANES + GATUN_BLOCK * GATUN_LANES, BLOCK_4 = 2 * GATUN_LANES + GATUN_BLOCK * GATUN_LANES / 2 };
 
+/* How far ahead of use weights are fetched, in bytes: some 100 nanoseconds of a core's stream. */
+enum { PREFETCH = 2048 };
+
 struct quantized {
     const int8_t *codes;
     const float *scales;
@@ -68,6 +71,7 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
                 const uint8_t *source = weights + (v * blocks + block) * block_bytes + 2 * GATUN_LANES + 64 * group;
+                __builtin_prefetch(source + PREFETCH);
                 bytes weight = load_bytes(source);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
@@ -117,6 +121,8 @@ INLINE void multiply_panel(const struct gatun_command *command, const void *weig
     for (int64_t k = from; k < to; k++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
+            __builtin_prefetch((const uint8_t *)weights + (v * stride + k - from) * GATUN_LANES * (type == GATUN_F32 ? 4 : 2)
+                + PREFETCH);
             floats weight = weight_at(weights, v * stride + k - from, type);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
