@@ -59,7 +59,7 @@ final class ScoredPairs implements Segmenter {
         @Override
         public int rank(int left, int right) {
             int id = ends[right] - starts[left] > longest ? Vocabulary.NONE
-                    : vocabulary.textId(text.substring(starts[left], ends[right]));
+                    : vocabulary.textId(text, starts[left], ends[right], ends[right]);
             if (id < 0 || vocabulary.score(id) == Float.NEGATIVE_INFINITY) {
                 return NEVER;
             }
