@@ -5,9 +5,15 @@ module org.gatun {
     requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
+    exports org.gatun.backend.cpu;
+    exports org.gatun.backend.reference;
+    exports org.gatun.decoding;
     exports org.gatun.format;
+    exports org.gatun.generation;
+    exports org.gatun.model;
     exports org.gatun.plan;
     exports org.gatun.quantize;
+    exports org.gatun.speculative;
     exports org.gatun.tensor;
     exports org.gatun.tokenizer;
 }

@@ -2,7 +2,6 @@ package org.gatun.format;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +37,6 @@ public final class SafetensorsFile implements AutoCloseable {
     static final String METADATA_KEY = "__metadata__";
 
     private static final String EXPECTED = "a safetensors file";
-    private static final long MAX_JSON_BYTES = 100_000_000;
     private static final List<DType> SUPPORTED = List.of(DType.F64, DType.F32, DType.F16, DType.BF16, DType.I64,
             DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
@@ -136,9 +134,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private static ObjectNode readJson(Path file) throws IOException {
         MappedFile.require(file, "a JSON object");
-        if (Files.size(file) > MAX_JSON_BYTES) {
+        if (Files.size(file) > HeaderReader.MAX_BYTES) {
             throw new FormatException(file, -1, "found " + Files.size(file) + " bytes: expected a JSON object of at most "
-                    + MAX_JSON_BYTES);
+                    + HeaderReader.MAX_BYTES);
         }
         return parse(file, 0, Files.readAllBytes(file));
     }
@@ -198,19 +196,20 @@ public final class SafetensorsFile implements AutoCloseable {
         MappedFile mapping = MappedFile.open(file, EXPECTED);
         shards.add(mapping);
         MemorySegment bytes = mapping.bytes();
-        HeaderReader in = new HeaderReader(file, bytes, bytes.byteSize());
+        HeaderReader in = new HeaderReader(file, bytes);
         long headerBytes = in.longValue("header length");
-        if (headerBytes < 0 || headerBytes > MAX_JSON_BYTES || headerBytes > in.remaining()) {
+        if (headerBytes < 0 || headerBytes > in.remaining()) {
             throw in.failure(0, "found a header length of " + Long.toUnsignedString(headerBytes) + " in a file of "
                     + bytes.byteSize() + " bytes: expected " + EXPECTED);
         }
-        byte[] header = bytes.asSlice(in.position(), headerBytes).toArray(ValueLayout.JAVA_BYTE);
+        int start = in.position();
+        byte[] header = in.bytes(headerBytes, "header");
         if (header.length == 0 || header[0] != '{') {
-            throw in.failure("found no JSON object: expected the header of " + EXPECTED);
+            throw in.failure(start, "found no JSON object: expected the header of " + EXPECTED);
         }
-        MemorySegment data = bytes.asSlice(in.position() + headerBytes);
+        MemorySegment data = bytes.asSlice(in.position());
         List<Entry> entries = new ArrayList<>();
-        for (Map.Entry<String, JsonNode> property : parse(file, in.position(), header).properties()) {
+        for (Map.Entry<String, JsonNode> property : parse(file, start, header).properties()) {
             if (property.getKey().equals(METADATA_KEY)) {
                 readTexts(file, property.getValue(), texts);
             } else {

@@ -1,0 +1,51 @@
+/*
+ * What a set of kernels offers to the interpreter: one table for each instruction set, filled by kernels.c, which is
+ * compiled once for each. Every function does one thread's share of an op.
+ */
+#ifndef GATUN_KERNELS_H
+#define GATUN_KERNELS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "gatun.h"
+
+/* One thread's view of a running command. */
+struct share {
+    int32_t thread;
+    int32_t threads;
+    int32_t rows;               /* of the command: all or the selected ones */
+    atomic_int *next;           /* first piece of work that nobody has taken */
+    void *scratch;              /* this thread's own */
+};
+
+typedef void kernel(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share);
+
+struct kernels {
+    kernel *run[GATUN_SELECT_ROWS + 1];
+    /* Repacks the 16 outputs from `tile` · 16 on. */
+    void (*pack)(int32_t type, int64_t outputs, int64_t inputs, int64_t tile, const uint8_t *source, uint8_t *target);
+};
+
+extern const struct kernels gatun_kernels_portable;
+#if defined(__x86_64__)
+extern const struct kernels gatun_kernels_avx2;
+extern const struct kernels gatun_kernels_avx512;
+#endif
+#if defined(__aarch64__)
+extern const struct kernels gatun_kernels_neon;
+#endif
+
+/* Decodes `elements` elements of a row of file bytes. (decode.c) */
+void gatun_decode(int32_t type, const uint8_t *source, float *target, int64_t elements);
+/* Bytes of `elements` elements as stored in a file. (decode.c) */
+int64_t gatun_file_bytes(int32_t type, int64_t elements);
+
+/* The part of `total` that belongs to a thread, as [from, to). */
+static inline void part(int64_t total, const struct share *share, int64_t *from, int64_t *to) {
+    *from = total * share->thread / share->threads;
+    *to = total * (share->thread + 1) / share->threads;
+}
+
+#endif
