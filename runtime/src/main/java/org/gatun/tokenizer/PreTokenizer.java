@@ -3,6 +3,7 @@ package org.gatun.tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -16,7 +17,7 @@ final class PreTokenizer {
      * time: repeat only single characters or classes (java.util.regex recurses on repeated groups), and let an attempt
      * that fails never be one that scanned far (hence the look-behind in DEEPSEEK_LLM, which changes no match). */
 
-    private static final String GPT2 =
+    static final String GPT2 =
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
     private static final String CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
     private static final String WORD = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
@@ -24,6 +25,10 @@ final class PreTokenizer {
     private static final String SIGNS_SPACES = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + SPACES;
     private static final String LLAMA3 = CONTRACTION + "|" + WORD + "|\\p{N}{1,3}|" + SIGNS_SPACES;
     private static final String QWEN2 = CONTRACTION + "|" + WORD + "|\\p{N}|" + SIGNS_SPACES;
+    private static final String QWEN35 = CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
+            + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" + SPACES;
+    private static final String HAN_KANA = "[一-龥぀-ゟ゠-ヿ]+";
+    private static final String DEEPSEEK_CJK = "[一-龥ࠀ-一가-퟿]+";
     private static final String LOWER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
             + "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+"
@@ -52,11 +57,16 @@ final class PreTokenizer {
             + "\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{10400}-\\x{1044F}\\x{104B0}-\\x{104D3}"
             + "\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-\\x{10CF2}\\x{118A0}-\\x{118DF}"
             + "\\x{1E900}-\\x{1E943}]+";
-    private static final String PUNCTUATION = "[\\p{P}$+<=>^~|]+";
+    static final String PUNCTUATION = "[\\p{P}$+<=>^~|]+";
     private static final String BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+";
     /// Runs of digits, from their right end in threes: `1 234 567`. A pattern for this would look ahead over the whole
     /// run at each group.
     private static final String DIGIT_TRIPLES = "digit triples";
+
+    private static final Set<String> KNOWN = Set.of(GPT2, LLAMA3, QWEN2, QWEN35, GPT4O, TEKKEN, KIMI, DEEPSEEK_WORD,
+            PUNCTUATION, BLOOM, "\\p{N}", "\\p{N}+",
+            "\\p{N}{1,3}", "[0-9][0-9][0-9]", "[\\r\\n]", "[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN_KANA,
+            DEEPSEEK_CJK);
 
     private final List<Optional<Pattern>> steps;
 
@@ -77,8 +87,7 @@ final class PreTokenizer {
             case "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open",
                     "grok-2" ->
                 new PreTokenizer(QWEN2);
-            case "qwen35" -> new PreTokenizer(CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
-                    + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" + SPACES);
+            case "qwen35" -> new PreTokenizer(QWEN35);
             case "ufakzeka" -> new PreTokenizer(WORD + "|\\p{N}|" + SIGNS_SPACES);
             case "laguna" -> new PreTokenizer("[^\\n]+|\\n+", QWEN2);
             case "minicpm5" -> new PreTokenizer("\\p{N}{1,3}", QWEN2.replace("\\p{N}|", "\\p{N}+|"));
@@ -97,11 +106,11 @@ final class PreTokenizer {
                 new PreTokenizer("\\p{N}", GPT2);
             case "falcon" -> new PreTokenizer("[\\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]");
             case "deepseek-llm" -> new PreTokenizer("[\\r\\n]", DEEPSEEK_LLM, "\\s?[!-/:-~！-／：-～‘-‟　-。]+",
-                    "(?<!\\s)\\s+\\z", "[一-龥ࠀ-一가-퟿]+", "\\p{N}+");
-            case "deepseek-coder" -> new PreTokenizer("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-퟿]+",
+                    "(?<!\\s)\\s+\\z", DEEPSEEK_CJK, "\\p{N}+");
+            case "deepseek-coder" -> new PreTokenizer("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_CJK,
                     "\\p{N}");
             case "deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4" ->
-                new PreTokenizer("\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", DEEPSEEK_WORD);
+                new PreTokenizer("\\p{N}{1,3}", HAN_KANA, DEEPSEEK_WORD);
             case "afmoe" -> new PreTokenizer(DIGIT_TRIPLES,
                     "[一-鿿㐀-䶿\\x{F900}-\\x{FAFF}぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+", DEEPSEEK_WORD);
             case "youtu" -> new PreTokenizer(
@@ -119,6 +128,12 @@ final class PreTokenizer {
                     "\\p{N}", "[\\p{P}!-/:-@\\[-`{-~]", GPT2);
             default -> null;
         });
+    }
+
+    /// The one of these expressions, if each is in use here: others might take forever, or overflow the stack.
+    static Optional<PreTokenizer> known(List<String> expressions) {
+        return KNOWN.containsAll(expressions) ? Optional.of(new PreTokenizer(expressions.toArray(String[]::new)))
+                : Optional.empty();
     }
 
     /// Whether the models that use this one keep a word that is a token whole, whatever the merges say.

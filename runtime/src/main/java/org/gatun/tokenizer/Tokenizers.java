@@ -49,9 +49,10 @@ public final class Tokenizers {
         return RankedFiles.bpe(vocabulary, merges, pre);
     }
 
-    /// The tokenizer of a `tokenizer.json`, through the Hugging Face library.
+    /// The tokenizer of a Hugging Face `tokenizer.json`: byte-level BPE, BPE over characters with byte tokens, WordPiece or
+    /// unigram, with the normalizers and pre-tokenizers that usually go with them.
     ///
-    /// @throws FormatException if the library does not accept the file
+    /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know
     /// @throws IOException if it cannot be read
     public static Tokenizer fromTokenizerJson(Path json) throws IOException {
         return JsonTokenizer.read(json);

@@ -1,9 +1,9 @@
 package org.gatun.tokenizer;
 
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
 /// Pieces by id and ids by piece. The arrays are not copied.
@@ -32,7 +32,9 @@ final class Vocabulary {
     private final Kind[] kinds;
     private final float[] scores;
     private final Spelling spelling;
-    private final Map<String, Integer> ids;
+    /// Ids by hash of their piece, [#NONE] where free; a table of our own, to look up parts of strings without cutting them.
+    private final int[] slots;
+    private final int multiplier = ThreadLocalRandom.current().nextInt() | 1;
 
     /// @param pieces `[vocabulary]`, empty where an id has no token
     /// @param kinds `[vocabulary]`
@@ -42,12 +44,37 @@ final class Vocabulary {
         this.kinds = kinds;
         this.scores = scores;
         this.spelling = spelling;
-        this.ids = HashMap.newHashMap(pieces.length);
+        this.slots = new int[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
+        Arrays.fill(slots, NONE);
         for (int id = 0; id < pieces.length; id++) {
-            if (!pieces[id].isEmpty()) {
-                ids.putIfAbsent(pieces[id], id);
+            int slot = slot(pieces[id], 0, pieces[id].length(), pieces[id].length());
+            if (!pieces[id].isEmpty() && slots[slot] == NONE) {
+                slots[slot] = id;
             }
         }
+    }
+
+    /// The slot of the piece that is `text` from `from` to before `to`, without the character at `leftOut`, or the free one
+    /// where it would go.
+    private int slot(String text, int from, int to, int leftOut) {
+        int hash = 0;
+        for (int i = from; i < to; i++) {
+            hash = i == leftOut ? hash : hash * multiplier + text.charAt(i);
+        }
+        hash *= 0x9E3779B9;
+        int slot = (hash ^ hash >>> 16) & slots.length - 1;
+        while (slots[slot] != NONE && !isPiece(pieces[slots[slot]], text, from, to, leftOut)) {
+            slot = slot + 1 & slots.length - 1;
+        }
+        return slot;
+    }
+
+    private static boolean isPiece(String piece, String text, int from, int to, int leftOut) {
+        if (leftOut < from || leftOut >= to) {
+            return piece.length() == to - from && text.startsWith(piece, from);
+        }
+        return piece.length() == to - from - 1 && piece.regionMatches(0, text, from, leftOut - from)
+                && piece.regionMatches(leftOut - from, text, leftOut + 1, to - leftOut - 1);
     }
 
     int size() {
@@ -68,12 +95,17 @@ final class Vocabulary {
 
     /// The id of a piece of any kind, the lowest if several have it.
     int id(String piece) {
-        return ids.getOrDefault(piece, NONE);
+        return slots[slot(piece, 0, piece.length(), piece.length())];
     }
 
     /// The id of a piece that ordinary text may become.
     int textId(String text) {
-        int id = id(text);
+        return textId(text, 0, text.length(), text.length());
+    }
+
+    /// The same for `text` from `from` to before `to`, without the character at `leftOut` if that lies between.
+    int textId(String text, int from, int to, int leftOut) {
+        int id = slots[slot(text, from, to, leftOut)];
         return id != NONE && (kinds[id] == Kind.NORMAL || kinds[id] == Kind.USER_DEFINED || kinds[id] == Kind.UNUSED)
                 ? id : NONE;
     }

@@ -359,6 +359,101 @@ class TokenizersTest {
         }
     }
 
+    /// A `tokenizer.json` with these parts, and `<s>` (id 9, special) and `<mark>` (id 10) added.
+    private Path json(String normalizer, String preTokenizer, String model) throws IOException {
+        return Files.writeString(folder.resolve("tokenizer.json"), """
+                {"added_tokens": [{"id": 9, "content": "<s>", "special": true},
+                                  {"id": 10, "content": "<mark>", "special": false}],
+                 "normalizer": %s, "pre_tokenizer": %s, "model": %s,
+                 "post_processor": {"type": "TemplateProcessing",
+                                    "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+                                    "special_tokens": {"<s>": {"id": "<s>", "ids": [9]}}}}
+                """.formatted(normalizer, preTokenizer, model));
+    }
+
+    private static final String BYTE_LEVEL = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}";
+    private static final String BPE = "{\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"Ġ\": 2, \"ab\": 3, \"Ġab\": 4},"
+            + " \"merges\": [\"a b\", [\"Ġ\", \"ab\"]]}";
+
+    @Test
+    void fromTokenizerJson_byteLevel_mergesByRank() throws IOException {
+        Tokenizer tokenizer = Tokenizers.fromTokenizerJson(json("null", BYTE_LEVEL, BPE));
+        assertArrayEquals(new int[] {9, 3, 4, 10, 3}, tokenizer.encode("ab ab<mark>ab", Special.ADD));
+        assertArrayEquals(new int[] {9, 0}, tokenizer.encode("<s>a", PARSE));
+        assertFalse(IntStream.of(tokenizer.encode("<s>a", Special.NONE)).anyMatch(id -> id == 9));
+        assertEquals(OptionalInt.of(9), tokenizer.beginOfText());
+        Tokenizer digits = Tokenizers.fromTokenizerJson(json("null", """
+                {"type": "Sequence", "pretokenizers": [
+                  {"type": "Split", "pattern": {"Regex": "\\\\p{N}{1,3}"}, "behavior": "Isolated", "invert": false},
+                  {"type": "Digits", "individual_digits": true}, %s]}""".formatted(BYTE_LEVEL), BPE));
+        assertArrayEquals(new int[] {3, 4}, digits.encode("ab ab", Special.NONE));
+    }
+
+    @Test
+    void fromTokenizerJson_charactersWithByteTokens_followsMerges() throws IOException {
+        Tokenizer tokenizer = Tokenizers.fromTokenizerJson(json(
+                "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": \"▁\"},"
+                        + " {\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"▁\"}]}", "null",
+                "{\"type\": \"BPE\", \"unk_token\": \"<unk>\", \"byte_fallback\": true, \"vocab\": {\"<unk>\": 0, \"▁\": 1,"
+                        + " \"a\": 2, \"b\": 3, \"▁a\": 4, \"ab\": 5, \"<0xC3>\": 6, \"<0xA9>\": 7},"
+                        + " \"merges\": [\"▁ a\", \"a b\"]}"));
+        assertArrayEquals(new int[] {4, 3, 6, 7}, tokenizer.encode("abé", Special.NONE));
+        assertEquals("abé", tokenizer.decode(4, 3, 6, 7));
+    }
+
+    @Test
+    void fromTokenizerJson_wordPieceAndUnigram_read() throws IOException {
+        Tokenizer words = Tokenizers.fromTokenizerJson(json("{\"type\": \"BertNormalizer\", \"lowercase\": true}",
+                "{\"type\": \"BertPreTokenizer\"}",
+                "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0, \"play\": 1, \"##ing\": 2}}"));
+        assertArrayEquals(new int[] {9, 1, 2, 0}, words.encode("Playing x", Special.ADD));
+        Tokenizer unigram = Tokenizers.fromTokenizerJson(json("null", "{\"type\": \"Metaspace\", \"replacement\": \"▁\"}",
+                "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"<unk>\", 0], [\"▁\", -1], [\"a\", -2], [\"▁a\", -2.5]]}"));
+        assertArrayEquals(new int[] {3, 0, 2}, unigram.encode("axa", Special.NONE));
+        assertEquals("a a", unigram.decode(unigram.encode("a a", Special.NONE)));
+    }
+
+    @Test
+    void fromTokenizerJson_damagedOrUnknownParts_throwsFormatException() throws IOException {
+        String split = "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a*)*b\"}, \"behavior\": \"Isolated\"}";
+        for (Path file : List.of(json("null", BYTE_LEVEL, "{\"type\": \"Magic\"}"), json("null", BYTE_LEVEL, "7"))) {
+            assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(file));
+        }
+        for (String[] parts : List.of(
+                new String[] {"null", "{\"type\": \"Sequence\", \"pretokenizers\": [" + split + ", " + BYTE_LEVEL + "]}", BPE},
+                new String[] {"{\"type\": \"Lowercase\"}", BYTE_LEVEL, BPE},
+                new String[] {"null", "{\"type\": \"CharDelimiterSplit\"}", BPE},
+                new String[] {"null", BYTE_LEVEL, BPE.replace("0", "-1")},
+                new String[] {"null", BYTE_LEVEL, BPE.replace("0", "4000000000")},
+                new String[] {"null", BYTE_LEVEL, BPE.replace("0", "\"x\"")},
+                new String[] {"{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA\"}", "null",
+                    "{\"type\": \"Unigram\", \"vocab\": [[\"a\", 0]]}"})) {
+            Path file = json(parts[0], parts[1], parts[2]);
+            assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(file), String.join(" ", parts));
+        }
+        String good = Files.readString(json("null", BYTE_LEVEL, BPE));
+        Random random = new Random(7);
+        for (int i = 0; i < 2000; i++) {
+            StringBuilder damaged = new StringBuilder(good);
+            for (int change = random.nextInt(4); change >= 0; change--) {
+                int at = random.nextInt(damaged.length());
+                switch (random.nextInt(3)) {
+                    case 0 -> damaged.setCharAt(at, (char) (' ' + random.nextInt(95)));
+                    case 1 -> damaged.deleteCharAt(at);
+                    default -> damaged.setLength(at + 1);
+                }
+            }
+            Path file = Files.writeString(folder.resolve("damaged.json"), damaged);
+            try {
+                Tokenizers.fromTokenizerJson(file).encode("ab <s> é", Special.ADD);
+            } catch (FormatException e) {
+                assertTrue(e.getMessage().startsWith(file.toString()), e.getMessage());
+            }
+        }
+        Path deep = Files.writeString(folder.resolve("deep.json"), "[".repeat(100_000));
+        assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(deep));
+    }
+
     @Test
     void fromSentencePiece_smallModels_reads() throws IOException {
         for (int type : new int[] {1, 2}) {
