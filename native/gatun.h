@@ -128,6 +128,12 @@ int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands,
     const struct gatun_kv *kv, int64_t work, void *scratch);
 /* Bytes of scratch memory that gatun_run needs for a KV cache of `slots` slots. */
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
+/*
+ * Memory for weights, activations and caches, zero, page-aligned, taken from the machine only as it is touched; null if there
+ * is not so much.
+ */
+void *gatun_allocate(int64_t bytes);
+void gatun_free(void *memory, int64_t bytes);
 /* Bytes of a matrix repacked for gatun_run; 0 where the file's own bytes are used as they are. */
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs);
 /* Repacks a matrix with the threads of the pool. If `mapped`, the pages read are given back as it goes. */

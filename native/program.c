@@ -271,6 +271,23 @@ int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands,
     return 0;
 }
 
+void *gatun_allocate(int64_t bytes) {
+    void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+#if defined(MADV_HUGEPAGE)
+    if (bytes >= 1 << 22) {
+        madvise(memory, (size_t)bytes, MADV_HUGEPAGE);
+    }
+#endif
+    return memory;
+}
+
+void gatun_free(void *memory, int64_t bytes) {
+    munmap(memory, (size_t)bytes);
+}
+
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs) {
     switch (type) {
         case GATUN_F32:
@@ -326,11 +343,6 @@ static void pack(struct gatun_pool *pool, int32_t thread, void *argument) {
 void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target,
     int32_t mapped) {
     struct packing packing = {type, mapped != 0, outputs, inputs, source, target, 0};
-#if defined(MADV_HUGEPAGE)
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)target + page - 1) / page * page;
-    madvise((void *)start, (size_t)gatun_packed_bytes(type, outputs, inputs) / page * page, MADV_HUGEPAGE);
-#endif
     run_on_all(pool, pack, &packing);
 }
 

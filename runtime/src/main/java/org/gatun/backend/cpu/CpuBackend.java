@@ -93,7 +93,7 @@ public final class CpuBackend implements Backend {
         lock.lock();
         try {
             requireOpen();
-            return new CpuExecutable(this, plan, limits, weights);
+            return new CpuExecutable(this, library, plan, limits, weights);
         } finally {
             lock.unlock();
         }

@@ -30,14 +30,26 @@ final class CpuExecutable implements Executable {
     private final MemorySegment struct;
     private final MemorySegment logits;
 
-    CpuExecutable(CpuBackend backend, Plan plan, PassLimits limits, Weights weights) {
+    CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights) {
         this.backend = backend;
         this.plan = plan;
         this.limits = limits;
-        program = new CpuProgram(plan, limits, weights, arena);
+        program = compile(library, weights);
         commands = program.write();
         struct = arena.allocate(NativeLayout.PASS);
         logits = program.buffer(plan.logits());
+    }
+
+    private CpuProgram compile(NativeLibrary library, Weights weights) {
+        CpuProgram started = new CpuProgram(library, plan, limits, weights, arena);
+        try {
+            started.compile();
+            return started;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            started.used().forEach(weights::release);
+            arena.close();
+            throw e;
+        }
     }
 
     @Override

@@ -23,14 +23,14 @@ final class CpuKvStore implements KvStore {
         long bytes = (long) shape.layers() * shape.kvHeads() * shape.headDim() * slots * shape.dtype().blockBytes();
         try {
             struct = arena.allocate(NativeLayout.KV);
-            set("keys", arena.allocate(bytes + NativeLayout.PADDING, NativeLayout.PADDING));
-            set("values", arena.allocate(bytes + NativeLayout.PADDING, NativeLayout.PADDING));
+            set("keys", library.allocate(arena, bytes + NativeLayout.PADDING));
+            set("values", library.allocate(arena, bytes + NativeLayout.PADDING));
             set("layers", shape.layers());
             set("kv_heads", shape.kvHeads());
             set("head_dim", shape.headDim());
             set("slots", slots);
             set("half", shape.dtype() == DType.F16 ? 1 : 0);
-            scratch = arena.allocate(library.scratchBytes(pool, slots), NativeLayout.PADDING);
+            scratch = library.allocate(arena, library.scratchBytes(pool, slots));
         } catch (RuntimeException | OutOfMemoryError e) {
             arena.close();
             throw e;

@@ -24,6 +24,8 @@ import org.gatun.tensor.Tensor;
 /// Threads: a command waits for all threads if it reads what was written, or writes what was read or written, since the last
 /// wait; so the projections of one input run without waiting for each other.
 final class CpuProgram {
+    private final NativeLibrary library;
+    private final Plan plan;
     private final PassLimits limits;
     private final Weights weights;
     private final Arena arena;
@@ -51,14 +53,22 @@ final class CpuProgram {
             MemorySegment in, MemorySegment aux, MemorySegment weights, MemorySegment out) {}
 
     /// @param arena owner of the program's memory
-    CpuProgram(Plan plan, PassLimits limits, Weights weights, Arena arena) {
+    CpuProgram(NativeLibrary library, Plan plan, PassLimits limits, Weights weights, Arena arena) {
+        this.library = library;
         this.limits = limits;
         this.weights = weights;
         this.arena = arena;
+        this.plan = plan;
         lastUse = lastUses(plan);
+    }
+
+    /// Compiles the plan. If that fails, [#used] are the weights acquired so far.
+    ///
+    /// @throws IllegalArgumentException if the kernels do not support a type of the plan
+    void compile() {
         for (int index = 0; index < plan.ops().size(); index++) {
             compile(plan.ops().get(index));
-            freeUnused(plan, index);
+            freeUnused(index);
         }
     }
 
@@ -74,7 +84,7 @@ final class CpuProgram {
         return last;
     }
 
-    private void freeUnused(Plan plan, int index) {
+    private void freeUnused(int index) {
         for (Value input : plan.ops().get(index).inputs()) {
             if (lastUse[input.id()] == index) {
                 Optional.ofNullable(buffers.remove(input.id())).ifPresent(free::add);
@@ -250,7 +260,7 @@ final class CpuProgram {
             free.remove(best);
             return best;
         }
-        return new Buffer(arena.allocate(bytes + NativeLayout.PADDING, NativeLayout.PADDING), bufferCount++);
+        return new Buffer(library.allocate(arena, bytes + NativeLayout.PADDING), bufferCount++);
     }
 
     /// The command buffer, `struct gatun_command[]`.

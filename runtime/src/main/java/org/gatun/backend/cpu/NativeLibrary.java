@@ -27,6 +27,8 @@ final class NativeLibrary {
     private final MethodHandle poolClose;
     private final MethodHandle run;
     private final MethodHandle scratchBytes;
+    private final MethodHandle allocate;
+    private final MethodHandle free;
     private final MethodHandle packedBytes;
     private final MethodHandle pack;
     private final MethodHandle move;
@@ -82,6 +84,8 @@ final class NativeLibrary {
         run = handle(symbols, "gatun_run",
                 FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
         scratchBytes = handle(symbols, "gatun_scratch_bytes", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_INT));
+        allocate = handle(symbols, "gatun_allocate", FunctionDescriptor.of(ADDRESS, JAVA_LONG));
+        free = handle(symbols, "gatun_free", FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG));
         packedBytes = handle(symbols, "gatun_packed_bytes",
                 FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
         pack = handle(symbols, "gatun_pack",
@@ -144,6 +148,31 @@ final class NativeLibrary {
     long scratchBytes(MemorySegment pool, int slots) {
         try {
             return (long) scratchBytes.invokeExact(pool, slots);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /// Zeroed memory that the machine gives only as it is touched, unlike that of an arena; freed with the arena.
+    ///
+    /// @throws OutOfMemoryError if there is not so much
+    MemorySegment allocate(Arena arena, long bytes) {
+        try {
+            MemorySegment memory = (MemorySegment) allocate.invokeExact(bytes);
+            if (memory.equals(MemorySegment.NULL)) {
+                throw new OutOfMemoryError(bytes + " bytes of native memory");
+            }
+            return memory.reinterpret(bytes, arena, segment -> free(segment, bytes));
+        } catch (Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    private void free(MemorySegment memory, long bytes) {
+        try {
+            free.invokeExact(memory, bytes);
         } catch (Throwable e) {
             throw unexpected(e);
         }

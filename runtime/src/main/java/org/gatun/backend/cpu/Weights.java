@@ -97,7 +97,7 @@ final class Weights {
         if (bytes == 0) {
             return source;
         }
-        MemorySegment target = arena.allocate(bytes, NativeLayout.PADDING);
+        MemorySegment target = library.allocate(arena, bytes);
         library.pack(pool, type, tensor.rows(), tensor.columns(), source, target);
         return target;
     }
