@@ -43,13 +43,18 @@ mkdir -p "$folder"
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 flags="-std=c11 -O3 -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi"
+jobs=
 for set in $sets; do
     # shellcheck disable=SC2046,SC2086
-    "$compiler" $flags $(flags_of "$set") -DGATUN_ISA="$set" -c "$source/kernels.c" -o "$objects/kernels-$set.o"
+    "$compiler" $flags $(flags_of "$set") -DGATUN_ISA="$set" -c "$source/kernels.c" -o "$objects/kernels-$set.o" &
+    jobs="$jobs $!"
 done
 for file in decode program; do
     # shellcheck disable=SC2086
     "$compiler" $flags -c "$source/$file.c" -o "$objects/$file.o"
+done
+for job in $jobs; do
+    wait "$job"
 done
 "$compiler" -shared -o "$target.new" "$objects"/*.o -lpthread -lm
 mv "$target.new" "$target"

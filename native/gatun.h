@@ -102,10 +102,10 @@ struct gatun_kv {
 
 /*
  * Activations rounded to 8 bits, of one matrix in, in one piece of memory:
- * codes [rows, width] s8, scales [rows, width / 32] f32, sums of codes [rows, width / 32] s32.
+ * codes [rows, width] s8, scales [rows, width / 32] f32, sums of codes [rows, width / 16] s32.
  */
 static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
-    return rows * width + rows * (width / GATUN_BLOCK) * 8;
+    return rows * width + rows * (width / GATUN_BLOCK) * 12;
 }
 
 struct gatun_pool;
@@ -134,7 +134,7 @@ int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
  */
 void *gatun_allocate(int64_t bytes);
 void gatun_free(void *memory, int64_t bytes);
-/* Bytes of a matrix repacked for gatun_run; 0 where the file's own bytes are used as they are. */
+/* Bytes of a matrix repacked for gatun_run. */
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs);
 /* Repacks a matrix with the threads of the pool. If `mapped`, the pages read are given back as it goes. */
 void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target,

@@ -39,6 +39,16 @@ extern const struct kernels gatun_kernels_neon;
 
 /* Decodes `elements` elements of a row of file bytes. (decode.c) */
 void gatun_decode(int32_t type, const uint8_t *source, float *target, int64_t elements);
+/* Rounds to f16, to nearest even. (decode.c) */
+void gatun_round_to_halves(uint16_t *target, const float *source, int64_t count);
+/* 32 elements of a quantized row as codes without sign, value = scale · (code - middle) + minimum; 8-bit codes plus 128. */
+struct gatun_codes {
+    uint8_t codes[32];
+    uint16_t scales[2];     /* f16; the second is for the second half where a type has two */
+    uint16_t minimum;       /* f16 */
+};
+/* Reads block number `block` of 32 elements of a row. (decode.c) */
+void gatun_read_codes(int32_t type, const uint8_t *row, int64_t block, struct gatun_codes *result);
 /* Bytes of `elements` elements as stored in a file. (decode.c) */
 int64_t gatun_file_bytes(int32_t type, int64_t elements);
 

@@ -232,11 +232,9 @@ static void execute(struct gatun_pool *pool, int32_t thread, void *argument) {
     }
 }
 
-/* Scratch of one thread: scores and slots of attention, or a panel of decoded weights. */
+/* Scratch of one thread: scores and slots of attention. */
 static int64_t thread_scratch_bytes(int32_t slots) {
-    int64_t attention = (4 + 1) * (int64_t)slots * 4;
-    int64_t panel = (GATUN_PANEL * GATUN_LANES + GATUN_PANEL) * 4;
-    return ((attention > panel ? attention : panel) + 127) / 64 * 64;
+    return (((4 + 1) * (int64_t)slots * 4) + 127) / 64 * 64;
 }
 
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots) {
@@ -289,15 +287,16 @@ void gatun_free(void *memory, int64_t bytes) {
 }
 
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs) {
+    const int64_t rows = (outputs + GATUN_LANES - 1) / GATUN_LANES * GATUN_LANES;
     switch (type) {
-        case GATUN_F32:
-        case GATUN_F16:
-        case GATUN_BF16:
-        case GATUN_Q8_0:
-        case GATUN_Q4_0:
-            return (outputs + GATUN_LANES - 1) / GATUN_LANES * GATUN_LANES * gatun_file_bytes(type, inputs);
+        case GATUN_Q4_K: /* 20, 24 and 28 bytes for 32 elements: see matmul.c */
+            return rows * (inputs / GATUN_BLOCK) * 20;
+        case GATUN_Q5_K:
+            return rows * (inputs / GATUN_BLOCK) * 24;
+        case GATUN_Q6_K:
+            return rows * (inputs / GATUN_BLOCK) * 28;
         default:
-            return 0;
+            return rows * gatun_file_bytes(type, inputs);
     }
 }
 
@@ -333,7 +332,7 @@ static void pack(struct gatun_pool *pool, int32_t thread, void *argument) {
             pool->kernels->pack(packing->type, packing->outputs, packing->inputs, tile, packing->source, packing->target);
         }
         if (packing->mapped) {
-            int64_t end = to * tile_bytes;
+            int64_t end = to * tile_bytes; /* in the file */
             int64_t size = packing->outputs * gatun_file_bytes(packing->type, packing->inputs);
             give_back(packing->source + from * tile_bytes, packing->source + (end < size ? end : size));
         }

@@ -116,26 +116,7 @@ INLINE void to_halves(uint16_t *target, const float *source) {
         vst1_u16(target + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(source + 4 * i))));
     }
 #else
-    for (int i = 0; i < 16; i++) {
-        uint32_t bits;
-        memcpy(&bits, source + i, 4);
-        uint32_t sign = bits >> 16 & 0x8000;
-        uint32_t magnitude = bits & 0x7fffffff;
-        if (magnitude > 0x7f800000) {
-            target[i] = (uint16_t)(sign | 0x7e00);
-        } else if (magnitude >= 0x477ff000) {
-            target[i] = (uint16_t)(sign | 0x7c00);
-        } else if (magnitude < 0x38800000) {
-            float scaled;
-            memcpy(&scaled, &magnitude, 4);
-            scaled += 0.5f; /* the sum's last bits are the subnormal's, rounded to nearest even */
-            memcpy(&magnitude, &scaled, 4);
-            target[i] = (uint16_t)(sign | (magnitude - 0x3f000000));
-        } else {
-            magnitude += 0xc8000fff + (magnitude >> 13 & 1);
-            target[i] = (uint16_t)(sign | magnitude >> 13);
-        }
-    }
+    gatun_round_to_halves(target, source, 16);
 #endif
 }
 
@@ -159,8 +140,9 @@ INLINE bytes load_bytes(const uint8_t *source) {
 }
 
 /*
- * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3. Weights are unsigned; those of 8 bits are stored plus 128, and
- * the machine that multiplies unsigned by signed starts its sums at -128 · Σ activation, see start_8_bits. Exact on all.
+ * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_8_bits takes
+ * weights stored plus 128 and leaves that out of the sum, together with start_8_bits: a machine that multiplies unsigned by
+ * signed starts its sums at -128 · Σ activation, the others at 0.
  */
 #if defined(__AVX512VNNI__)
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
@@ -169,7 +151,7 @@ INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
     return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(four));
 }
 
-INLINE ints dot_4_bits(ints sum, bytes weights, const int8_t *activations) {
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     return dot_8_bits(sum, weights, activations);
 }
 
@@ -183,7 +165,7 @@ union two_vectors {
     bytes raw;
 };
 
-INLINE ints dot_4_bits(ints sum, bytes weights, const int8_t *activations) {
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     int32_t four;
     memcpy(&four, activations, 4);
     union two_vectors w = {.raw = weights};
@@ -228,7 +210,7 @@ INLINE ints dot_signed(ints sum, const int8_t *weights, const int8_t *activation
     return sum;
 }
 
-INLINE ints dot_4_bits(ints sum, bytes weights, const int8_t *activations) {
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     return dot_signed(sum, (const int8_t *)&weights, activations);
 }
 
@@ -242,7 +224,7 @@ INLINE ints start_8_bits(int32_t sum_of_activations) {
     return splat_int(0);
 }
 #else
-INLINE ints dot_4_bits(ints sum, bytes weights, const int8_t *activations) {
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     for (int lane = 0; lane < 16; lane++) {
         for (int j = 0; j < 4; j++) {
             sum[lane] += (int32_t)weights[4 * lane + j] * activations[j];
@@ -252,7 +234,7 @@ INLINE ints dot_4_bits(ints sum, bytes weights, const int8_t *activations) {
 }
 
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    return dot_4_bits(sum, weights, activations);
+    return dot_unsigned(sum, weights, activations);
 }
 
 INLINE ints start_8_bits(int32_t sum_of_activations) {

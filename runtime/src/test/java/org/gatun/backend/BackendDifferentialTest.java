@@ -84,7 +84,7 @@ class BackendDifferentialTest {
         for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1,
                 DType.Q4_K, DType.Q5_K, DType.Q6_K)) {
             int block = dtype.blockElements();
-            double bound = dtype == DType.Q8_0 || dtype == DType.Q4_0 ? QUANTIZED : EXACT;
+            double bound = dtype.isQuantized() ? QUANTIZED : EXACT;
             for (int[] shape : new int[][] {{1, 1}, {16, 3}, {17, 5}, {31, 2}, {100, 9}, {513, 1}}) {
                 int outputs = shape[0];
                 int inputs = dtype.isQuantized() ? shape[1] * block : shape[1] * 37;

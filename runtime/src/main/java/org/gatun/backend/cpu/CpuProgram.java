@@ -127,7 +127,7 @@ final class CpuProgram {
 
     private void matMul(Op.MatMul op) {
         Tensor weight = op.weight();
-        Buffer in = Weights.wantsQuantizedActivations(weight.dtype())
+        Buffer in = weight.dtype().isQuantized()
                 ? quantized.computeIfAbsent(op.in().id(), _ -> quantize(op.in()))
                 : buffers.get(op.in().id());
         Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
@@ -144,7 +144,7 @@ final class CpuProgram {
 
     private Buffer quantize(Value value) {
         long capacity = capacity(value);
-        long bytes = capacity * value.width() + capacity * (value.width() / 32) * 8;
+        long bytes = capacity * value.width() + capacity * (value.width() / 32) * 12; // gatun_quantized_bytes
         Buffer out = allocate(bytes);
         emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings());
         return out;

@@ -178,7 +178,6 @@ final class NativeLibrary {
         }
     }
 
-    /// 0 where the file's bytes serve as they are.
     long packedBytes(int type, long outputs, long inputs) {
         try {
             return (long) packedBytes.invokeExact(type, outputs, inputs);

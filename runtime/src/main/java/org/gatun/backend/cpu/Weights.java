@@ -94,16 +94,8 @@ final class Weights {
         int type = NativeLayout.type(tensor.dtype());
         MemorySegment source = offHeap(tensor, arena);
         long bytes = library.packedBytes(type, tensor.rows(), tensor.columns());
-        if (bytes == 0) {
-            return source;
-        }
         MemorySegment target = library.allocate(arena, bytes);
         library.pack(pool, type, tensor.rows(), tensor.columns(), source, target);
         return target;
-    }
-
-    /// Whether the kernels multiply this type with activations rounded to 8 bits.
-    static boolean wantsQuantizedActivations(DType dtype) {
-        return dtype == DType.Q8_0 || dtype == DType.Q4_0;
     }
 }
