@@ -194,7 +194,7 @@ class GatunTest {
         assertEquals(0, imported.exitCode(), imported.err());
 
         CommandRun run = CommandRun.of("generate", "--model", out.toString(), "--prompt", "", "--max-tokens", "8");
-        assertEquals("Once upon a time, there was", run.out().strip());
+        assertEquals("Once upon a time, there was a", run.out().strip());
     }
 
     @Test
