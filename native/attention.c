@@ -15,8 +15,8 @@
 
 #include "simd.h"
 
-/* Query heads whose sums are kept in registers together. */
-enum { HEADS = 4 };
+/* Sums kept in registers together: of query heads, by blocks of 16 slots or vectors of 16 elements. */
+enum { HEADS = 4, BLOCKS = 2, VECTORS = 2 };
 
 struct cache {
     const uint8_t *keys;
@@ -36,52 +36,78 @@ INLINE floats elements_at(const uint8_t *memory, int64_t index, const int half) 
     return half ? from_halves((const uint16_t *)memory + index) : load((const float *)memory + index);
 }
 
-INLINE void score_heads(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t from,
-    int64_t to, float scale, const int heads, const int half) {
-    for (int64_t slot = from; slot < to; slot += GATUN_LANES) {
-        floats sum[HEADS] = {0};
-        for (int64_t i = 0; i < cache->head_dim; i++) {
-            floats key = elements_at(cache->keys, slot * cache->head_dim + i * GATUN_LANES, half);
+/* Scores of `blocks` times 16 slots; several sums at once hide the latency of each. */
+INLINE void score_slots(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t slot, float scale,
+    const int heads, const int blocks, const int half) {
+    floats sum[HEADS][BLOCKS] = {0};
+    for (int64_t i = 0; i < cache->head_dim; i++) {
+#pragma GCC unroll 4
+        for (int block = 0; block < blocks; block++) {
+            floats key = elements_at(cache->keys, (slot + block * GATUN_LANES) * cache->head_dim + i * GATUN_LANES, half);
 #pragma GCC unroll 4
             for (int head = 0; head < heads; head++) {
-                sum[head] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head]);
+                sum[head][block] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head][block]);
             }
         }
-        for (int head = 0; head < heads; head++) {
-            store(scores + head * stride + slot, sum[head] * scale);
+    }
+    for (int head = 0; head < heads; head++) {
+        for (int block = 0; block < blocks; block++) {
+            store(scores + head * stride + slot + block * GATUN_LANES, sum[head][block] * scale);
+        }
+    }
+}
+
+INLINE void score_heads(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t from,
+    int64_t to, float scale, const int heads, const int half) {
+    int64_t slot = from;
+    for (; slot + BLOCKS * GATUN_LANES <= to; slot += BLOCKS * GATUN_LANES) {
+        score_slots(cache, queries, scores, stride, slot, scale, heads, BLOCKS, half);
+    }
+    for (; slot < to; slot += GATUN_LANES) {
+        score_slots(cache, queries, scores, stride, slot, scale, heads, 1, half);
+    }
+}
+
+/* Elements i .. i + 16 · vectors - 1 of the heads, or as many as there are. */
+INLINE void sum_elements(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
+    const float *factors, float *out, int64_t i, const int heads, const int vectors, const int half) {
+    floats sum[HEADS][VECTORS] = {0};
+    for (int64_t rank = 0; rank < count; rank++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i + v * GATUN_LANES, half);
+#pragma GCC unroll 4
+            for (int head = 0; head < heads; head++) {
+                sum[head][v] = multiply_add(value, splat(weights[head * stride + rank]), sum[head][v]);
+            }
+        }
+    }
+    for (int head = 0; head < heads; head++) {
+        for (int v = 0; v < vectors; v++) {
+            floats result = sum[head][v] * factors[head];
+            float *target = out + head * cache->head_dim + i + v * GATUN_LANES;
+            int64_t left = cache->head_dim - i - v * GATUN_LANES;
+            memcpy(target, &result, (size_t)(left < GATUN_LANES ? left : GATUN_LANES) * sizeof *target);
         }
     }
 }
 
 INLINE void sum_values(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
     const float *factors, float *out, const int heads, const int half) {
-    for (int64_t i = 0; i < cache->head_dim; i += GATUN_LANES) {
-        floats sum[HEADS] = {0};
-        for (int64_t rank = 0; rank < count; rank++) {
-            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i, half);
-#pragma GCC unroll 4
-            for (int head = 0; head < heads; head++) {
-                sum[head] = multiply_add(value, splat(weights[head * stride + rank]), sum[head]);
-            }
-        }
-        int64_t left = cache->head_dim - i;
-        for (int head = 0; head < heads; head++) {
-            floats result = sum[head] * factors[head];
-            float *target = out + head * cache->head_dim + i;
-            if (left >= GATUN_LANES) {
-                store(target, result);
-            } else {
-                memcpy(target, &result, (size_t)left * sizeof *target);
-            }
-        }
+    int64_t i = 0;
+    for (; i + VECTORS * GATUN_LANES <= cache->head_dim; i += VECTORS * GATUN_LANES) {
+        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, VECTORS, half);
+    }
+    for (; i < cache->head_dim; i += GATUN_LANES) {
+        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, 1, half);
     }
 }
 
 /* Moves the visible scores together, in order, and turns them into weights; returns the inverse of their sum. */
 static float softmax(float *scores, const int32_t *slots, int64_t count) {
     floats largest = splat(-INFINITY);
-    for (int64_t rank = 0; rank < count; rank++) {
-        scores[rank] = scores[slots[rank]];
+    for (int64_t rank = 0; rank < count && slots[count - 1] != count - 1; rank++) {
+        scores[rank] = scores[slots[rank]]; /* unless they stand together already */
     }
     for (int64_t rank = count; rank % GATUN_LANES != 0; rank++) {
         scores[rank] = -INFINITY;
@@ -90,21 +116,14 @@ static float softmax(float *scores, const int32_t *slots, int64_t count) {
         floats score = load(scores + rank);
         largest = larger(score, largest);
     }
-    float maximum = largest[0];
-    for (int lane = 1; lane < GATUN_LANES; lane++) {
-        maximum = largest[lane] > maximum ? largest[lane] : maximum;
-    }
+    float maximum = largest_of(largest);
     floats sum = {0};
     for (int64_t rank = 0; rank < count; rank += GATUN_LANES) {
         floats weight = exponential(load(scores + rank) - maximum);
         store(scores + rank, weight);
         sum += weight;
     }
-    float total = 0;
-    for (int lane = 0; lane < GATUN_LANES; lane++) {
-        total += sum[lane];
-    }
-    return 1 / total;
+    return 1 / sum_of(sum);
 }
 
 static int64_t visible_slots(const struct gatun_pass *pass, int64_t row, int32_t window, int32_t *slots) {

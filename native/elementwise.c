@@ -38,10 +38,7 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
         for (int64_t k = 0; k < whole; k += GATUN_LANES) {
             squares = multiply_add(load(in + k), load(in + k), squares);
         }
-        float sum = 0;
-        for (int lane = 0; lane < GATUN_LANES; lane++) {
-            sum += squares[lane];
-        }
+        float sum = sum_of(squares);
         for (int64_t k = whole; k < group; k++) {
             sum += in[k] * in[k];
         }
@@ -105,6 +102,13 @@ static void part_of_vectors(int64_t elements, const struct share *share, int64_t
     *to = share->thread == share->threads - 1 ? elements : *to * GATUN_LANES;
 }
 
+INLINE floats swiglu(floats gate, floats up) {
+    /* e^-|g| never overflows: σ(g) = 1 / (1 + e^-g) for g ≥ 0, and e^g / (1 + e^g) below. */
+    ints negative = gate < 0;
+    floats power = exponential(choose(negative, gate, -gate));
+    return gate * choose(negative, power, splat(1)) / (1 + power) * up;
+}
+
 static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
     const struct share *share) {
     UNUSED(pass);
@@ -115,17 +119,17 @@ static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct
     int64_t from;
     int64_t to;
     part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
-    for (int64_t i = from; i < to; i += GATUN_LANES) {
-        int64_t left = to - i < GATUN_LANES ? to - i : GATUN_LANES;
+    int64_t i = from;
+    for (; i + GATUN_LANES <= to; i += GATUN_LANES) {
+        store(out + i, swiglu(load(gates + i), load(ups + i)));
+    }
+    if (i < to) {
         floats gate = {0};
         floats up = {0};
-        memcpy(&gate, gates + i, (size_t)left * sizeof *gates);
-        memcpy(&up, ups + i, (size_t)left * sizeof *ups);
-        /* e^-|g| never overflows: σ(g) = 1 / (1 + e^-g) for g ≥ 0, and e^g / (1 + e^g) below. */
-        ints negative = gate < 0;
-        floats power = exponential(choose(negative, gate, -gate));
-        floats result = gate * choose(negative, power, splat(1)) / (1 + power) * up;
-        memcpy(out + i, &result, (size_t)left * sizeof *out);
+        memcpy(&gate, gates + i, (size_t)(to - i) * sizeof *gates);
+        memcpy(&up, ups + i, (size_t)(to - i) * sizeof *ups);
+        floats result = swiglu(gate, up);
+        memcpy(out + i, &result, (size_t)(to - i) * sizeof *out);
     }
 }
 

@@ -121,11 +121,11 @@ const char *gatun_instruction_set(void);
 struct gatun_pool *gatun_pool_open(int32_t threads, const char *instruction_set);
 void gatun_pool_close(struct gatun_pool *pool);
 /*
- * Runs a pass. `work` is the number of its multiply-adds, `scratch` a block of gatun_scratch_bytes bytes. Returns 0, or 1 if
- * there was no memory. One pass of a pool at a time.
+ * Runs a pass, on the caller alone (`threads` 1) or on all threads of the pool. `scratch` is a block of gatun_scratch_bytes
+ * bytes. Returns 0, or 1 if there was no memory. One pass of a pool at a time.
  */
 int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_pass *pass,
-    const struct gatun_kv *kv, int64_t work, void *scratch);
+    const struct gatun_kv *kv, int32_t threads, void *scratch);
 /* Bytes of scratch memory that gatun_run needs for a KV cache of `slots` slots. */
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
 /*

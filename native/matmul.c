@@ -318,21 +318,14 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
         floats first = load(in);
         floats second = load(in + 16);
         floats magnitude = larger(larger(first, -first), larger(second, -second));
-        float largest = 0;
-        for (int lane = 0; lane < 16; lane++) {
-            largest = magnitude[lane] > largest ? magnitude[lane] : largest;
-        }
+        float largest = largest_of(magnitude);
         float inverse = largest == 0 ? 0 : 127 / largest;
         const float rounder = 0x1.8p23f;
         ints low = __builtin_convertvector(first * inverse + rounder - rounder, ints);
         ints high = __builtin_convertvector(second * inverse + rounder - rounder, ints);
-        int32_t sums[2] = {0};
-        for (int lane = 0; lane < 16; lane++) {
-            out.codes[block * GATUN_BLOCK + lane] = (int8_t)low[lane];
-            out.codes[block * GATUN_BLOCK + 16 + lane] = (int8_t)high[lane];
-            sums[0] += low[lane];
-            sums[1] += high[lane];
-        }
+        codes rounded[2] = {to_codes(low), to_codes(high)};
+        int32_t sums[2] = {sum_of_ints(low), sum_of_ints(high)};
+        memcpy(out.codes + block * GATUN_BLOCK, rounded, sizeof rounded);
         out.scales[block] = largest / 127;
         memcpy(out.sums + 2 * block, sums, sizeof sums);
     }

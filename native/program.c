@@ -2,8 +2,8 @@
  * The interpreter of command buffers and the threads it runs on.
  *
  * A pool has threads - 1 workers; the caller is thread 0. All threads walk the same commands; where a command carries
- * GATUN_SYNC they meet at a barrier first. Work within a command is shared out by the kernels. A pass with so little work that
- * waking threads costs more than it saves runs on the caller alone, without barriers.
+ * GATUN_SYNC they meet at a barrier first. Work within a command is shared out by the kernels. A pass can also run on the
+ * caller alone, without barriers.
  *
  * Waiting: a short spin, since the next job of a decoding loop comes within microseconds, then sleep on a condition variable,
  * so that an idle session costs nothing. At a barrier threads spin, and yield when that takes long (more threads than cores).
@@ -21,9 +21,6 @@
 #include "kernels.h"
 
 enum { MAX_THREADS = 256, SPINS_BEFORE_YIELD = 2000, SPIN_NANOS = 100000 };
-
-/* Multiply-adds below which a pass runs on the caller alone: some 20 microseconds of one core. */
-static const int64_t WORK_OF_ONE_THREAD = 1000000;
 
 typedef void job(struct gatun_pool *pool, int32_t thread, void *argument);
 
@@ -242,7 +239,7 @@ int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots) {
 }
 
 int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_pass *pass,
-    const struct gatun_kv *kv, int64_t work, void *scratch) {
+    const struct gatun_kv *kv, int32_t threads, void *scratch) {
     if (count > pool->counters_size) {
         atomic_int *counters = realloc(pool->counters, (size_t)count * sizeof *counters);
         if (counters == NULL) {
@@ -255,7 +252,7 @@ int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands,
     struct execution execution = {
         .commands = commands,
         .count = count,
-        .threads = work < WORK_OF_ONE_THREAD ? 1 : pool->threads,
+        .threads = threads == 1 ? 1 : pool->threads,
         .pass = pass,
         .kv = kv,
         .scratch = scratch,

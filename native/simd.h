@@ -76,6 +76,55 @@ INLINE floats larger(floats a, floats b) {
     return choose(a > b, a, b);
 }
 
+typedef int8_t codes __attribute__((vector_size(16)));
+
+/* Sum of the lanes, in a fixed order. */
+INLINE float sum_of(floats value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)value);
+#else
+    float sum = 0;
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        sum += value[lane];
+    }
+    return sum;
+#endif
+}
+
+INLINE int32_t sum_of_ints(ints value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_epi32((__m512i)value);
+#else
+    int32_t sum = 0;
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        sum += value[lane];
+    }
+    return sum;
+#endif
+}
+
+/* The largest lane. */
+INLINE float largest_of(floats value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)value);
+#else
+    float largest = value[0];
+    for (int lane = 1; lane < GATUN_LANES; lane++) {
+        largest = value[lane] > largest ? value[lane] : largest;
+    }
+    return largest;
+#endif
+}
+
+/* Lanes from -128 to 127 as bytes. */
+INLINE codes to_codes(ints value) {
+#if defined(__AVX512F__)
+    return (codes)_mm512_cvtepi32_epi8((__m512i)value);
+#else
+    return __builtin_convertvector(value, codes);
+#endif
+}
+
 INLINE floats to_floats(ints value) {
     return __builtin_convertvector(value, floats);
 }

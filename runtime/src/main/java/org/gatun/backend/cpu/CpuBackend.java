@@ -25,7 +25,8 @@ public final class CpuBackend implements Backend {
     private final int threads;
     private final MemorySegment pool;
     private final Weights weights;
-    private final ReentrantLock lock = new ReentrantLock(); // guards pool, weights and closed
+    private final ThreadChoice choice;
+    private final ReentrantLock lock = new ReentrantLock(); // guards pool, weights, choice and closed
     private boolean closed;
 
     private CpuBackend(NativeLibrary library, String instructionSet, int threads, MemorySegment pool) {
@@ -34,6 +35,7 @@ public final class CpuBackend implements Backend {
         this.threads = threads;
         this.pool = pool;
         weights = new Weights(library, pool);
+        choice = new ThreadChoice(threads);
     }
 
     /// Why the kernels cannot be used here, with the remedy; empty if they can.
@@ -114,9 +116,12 @@ public final class CpuBackend implements Backend {
         lock.lock();
         try {
             requireOpen();
-            if (library.run(pool, commands, count, pass, kv.struct(), work, kv.scratch()) != 0) {
+            int taken = choice.threads(work);
+            long begun = System.nanoTime();
+            if (library.run(pool, commands, count, pass, kv.struct(), taken, kv.scratch()) != 0) {
                 throw new OutOfMemoryError("no memory for the counters of a pass of " + count + " commands");
             }
+            choice.observe(work, taken, System.nanoTime() - begun);
         } finally {
             lock.unlock();
         }

@@ -82,7 +82,7 @@ final class NativeLibrary {
         poolOpen = handle(symbols, "gatun_pool_open", FunctionDescriptor.of(ADDRESS, JAVA_INT, ADDRESS));
         poolClose = handle(symbols, "gatun_pool_close", FunctionDescriptor.ofVoid(ADDRESS));
         run = handle(symbols, "gatun_run",
-                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS));
         scratchBytes = handle(symbols, "gatun_scratch_bytes", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_INT));
         allocate = handle(symbols, "gatun_allocate", FunctionDescriptor.of(ADDRESS, JAVA_LONG));
         free = handle(symbols, "gatun_free", FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG));
@@ -136,10 +136,10 @@ final class NativeLibrary {
         }
     }
 
-    int run(MemorySegment pool, MemorySegment commands, int count, MemorySegment pass, MemorySegment kv, long work,
+    int run(MemorySegment pool, MemorySegment commands, int count, MemorySegment pass, MemorySegment kv, int threads,
             MemorySegment scratch) {
         try {
-            return (int) run.invokeExact(pool, commands, count, pass, kv, work, scratch);
+            return (int) run.invokeExact(pool, commands, count, pass, kv, threads, scratch);
         } catch (Throwable e) {
             throw unexpected(e);
         }
