@@ -1,12 +1,19 @@
 /// Runs language models: plans, backends, file formats, tokenizers, models and decoding.
 module org.gatun {
+    requires jinjava;
     requires org.slf4j;
     requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
+    exports org.gatun.backend.cpu;
+    exports org.gatun.backend.reference;
+    exports org.gatun.decoding;
     exports org.gatun.format;
+    exports org.gatun.generation;
+    exports org.gatun.model;
     exports org.gatun.plan;
     exports org.gatun.quantize;
+    exports org.gatun.speculative;
     exports org.gatun.tensor;
     exports org.gatun.tokenizer;
 }

@@ -19,11 +19,11 @@ public interface Backend extends AutoCloseable {
     /// What it runs on, for people: instruction set and threads, or the device's name.
     String description();
 
-    /// Makes `plan` executable for passes of up to `maxRows` rows. Weights are prepared once for all executables of
-    /// this backend that share them.
+    /// Makes `plan` executable for passes within `limits`. Weights are prepared once for all executables of this backend
+    /// that share them.
     ///
     /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support
-    Executable compile(Plan plan, int maxRows);
+    Executable compile(Plan plan, PassLimits limits);
 
     /// Allocates the memory of a KV cache, its contents undefined.
     KvStore allocateKv(KvShape shape);

@@ -6,14 +6,14 @@ import java.lang.foreign.MemorySegment;
 /// `IllegalStateException`. One thread at a time.
 public interface Executable extends AutoCloseable {
 
-    /// The largest pass it can run.
-    int maxRows();
+    /// The largest passes it can run.
+    PassLimits limits();
 
     /// Runs one pass. Hot: allocates nothing.
     ///
     /// @param pass tokens, positions and visibility of the rows
     /// @param kv where keys and values are read and written
-    /// @throws IllegalArgumentException if the pass has more rows than [#maxRows], reaches beyond the slots of `kv`, or
+    /// @throws IllegalArgumentException if the pass is beyond [#limits], reaches beyond the slots of `kv`, or
     ///         holds a token outside the vocabulary
     void run(Pass pass, KvStore kv);
 

@@ -13,32 +13,24 @@ import java.lang.foreign.ValueLayout;
 ///
 /// Views memory of the arena it was made with, and is valid as long as that.
 public final class Pass {
-    /// Ancestor words a row of a tree pass: bit `v` of the words of row `u` says that `u` sees row `v`.
-    private final int maxRows;
-    private final int maxTreeRows;
-    private final MemorySegment tokens;       // [maxRows] i32
-    private final MemorySegment positions;    // [maxRows] i32
-    private final MemorySegment selected;     // [maxRows] i32
-    private final MemorySegment ancestors;    // [maxTreeRows, maxTreeRows / 64] i64
+    private final PassLimits limits;
+    private final MemorySegment tokens;       // [limits.rows] i32
+    private final MemorySegment positions;    // [limits.rows] i32
+    private final MemorySegment selected;     // [limits.treeRows] i32
+    private final MemorySegment ancestors;    // [limits.treeRows, limits.treeRows / 64] i64
     private int committed;
     private int rows;
     private int selectedRows;
     private boolean tree;
 
     /// @param arena owner of the buffers
-    /// @param maxRows most rows of a causal pass
-    /// @param maxTreeRows most rows of a tree pass, a multiple of 64
-    public Pass(Arena arena, int maxRows, int maxTreeRows) {
-        if (maxRows <= 0 || maxTreeRows <= 0 || maxTreeRows % 64 != 0) {
-            throw new IllegalArgumentException("pass of " + maxRows + " rows, trees of " + maxTreeRows
-                    + ": expected positive numbers, trees a multiple of 64");
-        }
-        this.maxRows = maxRows;
-        this.maxTreeRows = maxTreeRows;
-        tokens = arena.allocate(ValueLayout.JAVA_INT, maxRows);
-        positions = arena.allocate(ValueLayout.JAVA_INT, maxRows);
-        selected = arena.allocate(ValueLayout.JAVA_INT, maxRows);
-        ancestors = arena.allocate(ValueLayout.JAVA_LONG, (long) maxTreeRows * (maxTreeRows / 64));
+    /// @param limits most rows it can hold
+    public Pass(Arena arena, PassLimits limits) {
+        this.limits = limits;
+        tokens = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
+        positions = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
+        selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
+        ancestors = arena.allocate(ValueLayout.JAVA_LONG, (long) limits.treeRows() * (limits.treeRows() / 64));
     }
 
     /// Starts a causal pass: rows continue the committed text one after the other.
@@ -70,7 +62,7 @@ public final class Pass {
     ///
     /// @throws IllegalStateException if the pass is full or a tree pass
     public void addRow(int token) {
-        if (tree || rows == maxRows) {
+        if (tree || rows == limits.rows()) {
             throw new IllegalStateException(tree ? "a row of a tree pass needs ancestor words" : "the pass is full: " + rows + " rows");
         }
         put(token, committed + rows);
@@ -84,7 +76,7 @@ public final class Pass {
     /// @param words number of the row's words; missing ones are zero
     /// @throws IllegalStateException if the pass is full or a causal pass
     public void addRow(int token, int position, long[] ancestorWords, int offset, int words) {
-        if (!tree || rows == Math.min(maxRows, maxTreeRows)) {
+        if (!tree || rows == limits.treeRows()) {
             throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no ancestor words");
         }
         int stride = ancestorStride();
@@ -103,9 +95,9 @@ public final class Pass {
 
     /// Asks for the logits of a row.
     ///
-    /// @throws IndexOutOfBoundsException if there is no such row
+    /// @throws IndexOutOfBoundsException if there is no such row, or `treeRows` rows were already asked for
     public void select(int row) {
-        if (row < 0 || row >= rows || selectedRows == maxRows) {
+        if (row < 0 || row >= rows || selectedRows == limits.treeRows()) {
             throw new IndexOutOfBoundsException("row " + row + " of a pass of " + rows + " rows");
         }
         selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
@@ -133,7 +125,7 @@ public final class Pass {
 
     /// Ancestor words a row in [#ancestors].
     public int ancestorStride() {
-        return maxTreeRows / 64;
+        return limits.treeRows() / 64;
     }
 
     /// Token ids, `[rows] i32`.
@@ -164,6 +156,25 @@ public final class Pass {
     /// Position of a row.
     public int position(int row) {
         return positions.getAtIndex(ValueLayout.JAVA_INT, row);
+    }
+
+    /// Index of the row whose logits were asked for as number `index`.
+    public int selected(int index) {
+        return selected.getAtIndex(ValueLayout.JAVA_INT, index);
+    }
+
+    /// Checks that this pass can run in an executable with these limits, on this KV cache.
+    ///
+    /// @throws IllegalArgumentException if it has too many rows or reaches beyond the slots
+    public void requireWithin(PassLimits most, KvShape kv) {
+        if (rows > (tree ? most.treeRows() : most.rows()) || selectedRows > most.treeRows()
+                || tree && ancestorStride() != most.treeRows() / 64) {
+            throw new IllegalArgumentException("pass of " + rows + " rows, " + selectedRows + " selected: beyond " + most);
+        }
+        if ((long) committed + rows > kv.slots()) {
+            throw new IllegalArgumentException("pass of " + rows + " rows after " + committed
+                    + " slots: the KV cache has " + kv.slots());
+        }
     }
 
     /// Whether row `row` sees row `other` of the same pass.

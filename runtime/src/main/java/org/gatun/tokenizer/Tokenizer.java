@@ -19,7 +19,7 @@ public interface Tokenizer {
     /// Number of token ids.
     int vocabularySize();
 
-    /// Ids of a text.
+    /// Ids of a text. A surrogate without its other half reads as U+FFFD.
     int[] encode(String text, Special special);
 
     /// The bytes that a token stands for; none for control tokens.
@@ -38,7 +38,8 @@ public interface Tokenizer {
     /// Whether generation stops at this token: end of text, end of turn.
     boolean isEndOfText(int token);
 
-    /// Decodes a stream of tokens, see [TextStream].
+    /// Decodes tokens from the beginning of a text. To decode a continuation, append the tokens of the text before it
+    /// and forget what they give: then a leading space stays, and a character left unfinished is finished.
     TextStream stream();
 
     /// The text of some tokens, malformed UTF-8 replaced.

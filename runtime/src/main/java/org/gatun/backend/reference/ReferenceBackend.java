@@ -1,0 +1,38 @@
+package org.gatun.backend.reference;
+
+import org.gatun.backend.Backend;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.PassLimits;
+import org.gatun.plan.Plan;
+
+/// The definition of every op, in plain Java: values are f32, everything in between is f64, nothing is fused and nothing
+/// is clever. Other backends must agree with it; it is also what runs where there is no C compiler.
+public final class ReferenceBackend implements Backend {
+
+    @Override
+    public String name() {
+        return "reference";
+    }
+
+    @Override
+    public String description() {
+        return "plain Java, f64 accumulation, one thread";
+    }
+
+    @Override
+    public Executable compile(Plan plan, PassLimits limits) {
+        return new ReferenceExecutable(plan, limits);
+    }
+
+    @Override
+    public KvStore allocateKv(KvShape shape) {
+        return new ReferenceKvStore(shape);
+    }
+
+    @Override
+    public void close() {
+        // holds nothing
+    }
+}

@@ -1,0 +1,270 @@
+package org.gatun.backend.reference;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Op;
+import org.gatun.plan.Plan;
+import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.Tensor;
+
+/// Walks a plan op by op; one method an op, which is the op's definition.
+final class ReferenceExecutable implements Executable {
+    private final Plan plan;
+    private final PassLimits limits;
+    private final float[][] memory; // [value][rows · width]
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment logits;
+
+    ReferenceExecutable(Plan plan, PassLimits limits) {
+        this.plan = plan;
+        this.limits = limits;
+        memory = new float[plan.values().size()][];
+        logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
+    }
+
+    @Override
+    public PassLimits limits() {
+        return limits;
+    }
+
+    @Override
+    public void run(Pass pass, KvStore kv) {
+        requireOpen();
+        ReferenceKvStore store = (ReferenceKvStore) kv;
+        pass.requireWithin(limits, store.shape());
+        for (Op op : plan.ops()) {
+            op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, pass) * out.width()]);
+            switch (op) {
+                case Op.Embed embed -> embed(embed, pass);
+                case Op.RmsNorm norm -> rmsNorm(norm, pass);
+                case Op.MatMul matMul -> matMul(matMul, pass);
+                case Op.Rope rope -> rope(rope, pass);
+                case Op.AppendKv append -> appendKv(append, pass, store);
+                case Op.Attention attention -> attention(attention, pass, store);
+                case Op.SwiGlu swiGlu -> swiGlu(swiGlu);
+                case Op.Add add -> add(add);
+                case Op.SelectRows select -> selectRows(select, pass);
+            }
+        }
+        float[] result = memory[plan.logits().id()];
+        MemorySegment.copy(result, 0, logits, ValueLayout.JAVA_FLOAT, 0, result.length);
+    }
+
+    private void embed(Op.Embed op, Pass pass) {
+        Tensor table = op.table();
+        for (int row = 0; row < pass.rows(); row++) {
+            int token = pass.token(row);
+            if (token < 0 || token >= table.rows()) {
+                throw new IllegalArgumentException("token " + token + ": expected one below " + table.rows());
+            }
+            weightRow(table, token, memory[op.out().id()], row * table.columns());
+        }
+    }
+
+    private void rmsNorm(Op.RmsNorm op, Pass pass) {
+        float[] in = memory[op.in().id()];
+        float[] out = memory[op.out().id()];
+        float[] gain = vector(op.gain());
+        for (int start = 0; start < in.length; start += gain.length) {
+            double sumOfSquares = 0;
+            for (int i = 0; i < gain.length; i++) {
+                sumOfSquares += (double) in[start + i] * in[start + i];
+            }
+            double scale = 1 / Math.sqrt(sumOfSquares / gain.length + op.epsilon());
+            for (int i = 0; i < gain.length; i++) {
+                out[start + i] = (float) (in[start + i] * scale * gain[i]);
+            }
+        }
+    }
+
+    private void matMul(Op.MatMul op, Pass pass) {
+        float[] in = memory[op.in().id()];
+        float[] out = memory[op.out().id()];
+        int inputs = op.in().width();
+        int outputs = op.out().width();
+        float[] bias = op.bias().map(ReferenceExecutable::vector).orElseGet(() -> new float[outputs]);
+        float[] weights = new float[inputs];
+        for (int n = 0; n < outputs; n++) {
+            weightRow(op.weight(), n, weights, 0);
+            for (int row = 0; row < rows(op.out(), pass); row++) {
+                double sum = bias[n];
+                for (int k = 0; k < inputs; k++) {
+                    sum += (double) in[row * inputs + k] * weights[k];
+                }
+                out[row * outputs + n] = (float) sum;
+            }
+        }
+    }
+
+    private void rope(Op.Rope op, Pass pass) {
+        float[] in = memory[op.in().id()];
+        float[] out = memory[op.out().id()];
+        System.arraycopy(in, 0, out, 0, in.length);
+        RopeTable table = op.table();
+        float[] frequencies = table.inverseFrequencies();
+        int pairs = table.pairs();
+        for (int row = 0; row < pass.rows(); row++) {
+            for (int i = 0; i < pairs; i++) {
+                float angle = pass.position(row) * frequencies[i];
+                double cosine = Math.cos(angle) * table.attentionFactor();
+                double sine = Math.sin(angle) * table.attentionFactor();
+                for (int head = row * op.in().width(); head < (row + 1) * op.in().width(); head += op.headDim()) {
+                    int first = head + (table.pairing() == RopeTable.Pairing.INTERLEAVED ? 2 * i : i);
+                    int second = head + (table.pairing() == RopeTable.Pairing.INTERLEAVED ? 2 * i + 1 : i + pairs);
+                    out[first] = (float) (in[first] * cosine - in[second] * sine);
+                    out[second] = (float) (in[first] * sine + in[second] * cosine);
+                }
+            }
+        }
+    }
+
+    private void appendKv(Op.AppendKv op, Pass pass, ReferenceKvStore store) {
+        for (int row = 0; row < pass.rows(); row++) {
+            int slot = pass.committed() + row;
+            store.put(op.layer(), slot, memory[op.keys().id()], row * op.keys().width(), true);
+            store.put(op.layer(), slot, memory[op.values().id()], row * op.values().width(), false);
+        }
+    }
+
+    private void attention(Op.Attention op, Pass pass, ReferenceKvStore store) {
+        AttentionShape shape = op.shape();
+        float[] queries = memory[op.queries().id()];
+        float[] out = memory[op.out().id()];
+        for (int row = 0; row < pass.rows(); row++) {
+            int[] slots = visibleSlots(pass, row, shape.window());
+            for (int head = 0; head < shape.heads(); head++) {
+                int query = row * shape.queryWidth() + head * shape.headDim();
+                int kvHead = head / shape.group() * shape.headDim();
+                double[] weights = softmaxOfScores(op, store, slots, queries, query, kvHead);
+                for (int i = 0; i < shape.headDim(); i++) {
+                    double sum = 0;
+                    for (int s = 0; s < slots.length; s++) {
+                        sum += weights[s] * store.value(op.layer(), slots[s])[kvHead + i];
+                    }
+                    out[query + i] = (float) sum;
+                }
+            }
+        }
+    }
+
+    private static double[] softmaxOfScores(
+            Op.Attention op, ReferenceKvStore store, int[] slots, float[] queries, int query, int kvHead) {
+        double[] weights = new double[slots.length];
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int s = 0; s < slots.length; s++) {
+            float[] key = store.key(op.layer(), slots[s]);
+            for (int i = 0; i < op.shape().headDim(); i++) {
+                weights[s] += (double) queries[query + i] * key[kvHead + i];
+            }
+            weights[s] *= op.shape().scale();
+            largest = Math.max(largest, weights[s]);
+        }
+        double sum = 0;
+        for (int s = 0; s < slots.length; s++) {
+            weights[s] = Math.exp(weights[s] - largest);
+            sum += weights[s];
+        }
+        for (int s = 0; s < slots.length; s++) {
+            weights[s] /= sum;
+        }
+        return weights;
+    }
+
+    /// The slots that a row attends to, ascending: a committed slot holds the position of its number, a slot of the pass
+    /// that of its row.
+    private static int[] visibleSlots(Pass pass, int row, int window) {
+        int[] slots = new int[pass.committed() + pass.rows()];
+        int count = 0;
+        int oldest = window == 0 ? 0 : pass.position(row) - window + 1;
+        for (int slot = Math.max(0, oldest); slot < pass.committed(); slot++) {
+            slots[count++] = slot;
+        }
+        for (int other = 0; other < pass.rows(); other++) {
+            if (pass.sees(row, other) && pass.position(other) >= oldest) {
+                slots[count++] = pass.committed() + other;
+            }
+        }
+        return Arrays.copyOf(slots, count);
+    }
+
+    private void swiGlu(Op.SwiGlu op) {
+        float[] gate = memory[op.gate().id()];
+        float[] up = memory[op.up().id()];
+        float[] out = memory[op.out().id()];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = (float) (gate[i] / (1 + Math.exp(-gate[i])) * up[i]);
+        }
+    }
+
+    private void add(Op.Add op) {
+        float[] a = memory[op.a().id()];
+        float[] b = memory[op.b().id()];
+        float[] out = memory[op.out().id()];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = a[i] + b[i];
+        }
+    }
+
+    private void selectRows(Op.SelectRows op, Pass pass) {
+        int width = op.in().width();
+        for (int i = 0; i < pass.selectedRows(); i++) {
+            System.arraycopy(memory[op.in().id()], pass.selected(i) * width, memory[op.out().id()], i * width, width);
+        }
+    }
+
+    private static int rows(Value value, Pass pass) {
+        return switch (value.rows()) {
+            case ALL -> pass.rows();
+            case SELECTED -> pass.selectedRows();
+        };
+    }
+
+    private static float[] vector(Tensor tensor) {
+        float[] elements = new float[tensor.columns()];
+        weightRow(tensor, 0, elements, 0);
+        return elements;
+    }
+
+    private static void weightRow(Tensor tensor, int row, float[] target, int targetOffset) {
+        long rowBytes = tensor.dtype().byteSize(tensor.columns());
+        Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, target, targetOffset, tensor.columns());
+    }
+
+    @Override
+    public MemorySegment logits() {
+        requireOpen();
+        return logits;
+    }
+
+    @Override
+    public MemorySegment tap(String name) {
+        requireOpen();
+        Value value = plan.taps().get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+        }
+        return MemorySegment.ofArray(memory[value.id()]);
+    }
+
+    private void requireOpen() {
+        if (!arena.scope().isAlive()) {
+            throw new IllegalStateException("executable is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package org.gatun.decoding;
+
+/// How the next token is chosen from the logits of a row. The steps, in this order: repetition penalty, temperature,
+/// softmax, top-k, top-p, min-p, one draw among what is left.
+///
+/// @param temperature divides the logits; 0 takes the largest logit (lowest id on ties) and ignores the rest but the penalty
+/// @param topK keep the k most probable tokens; 0 for all
+/// @param topP keep the smallest set of most probable tokens with at least this mass (Holtzman et al. 2020,
+///        arXiv 1904.09751); 1 for all
+/// @param minP keep tokens with at least this fraction of the largest probability (Nguyen et al. 2024,
+///        arXiv 2407.01082); 0 for all
+/// @param repetitionPenalty divides positive and multiplies negative logits of tokens among the last
+///        [#REPETITION_WINDOW] (Keskar et al. 2019, arXiv 1909.05858); 1 for none
+/// @param seed of the noise; the same seed gives the same text
+public record Sampling(double temperature, int topK, double topP, double minP, double repetitionPenalty, long seed) {
+    /// How many of the latest tokens the repetition penalty looks at.
+    public static final int REPETITION_WINDOW = 64;
+
+    /// The most probable token, always.
+    public static final Sampling GREEDY = new Sampling(0, 0, 1, 0, 1, 0);
+
+    /// @throws IllegalArgumentException if a setting is out of its range
+    public Sampling {
+        require(temperature >= 0 && temperature < Double.POSITIVE_INFINITY, "temperature", temperature, "0 or more");
+        require(topK >= 0, "top-k", topK, "0 (all) or more");
+        require(topP > 0 && topP <= 1, "top-p", topP, "more than 0, at most 1");
+        require(minP >= 0 && minP <= 1, "min-p", minP, "from 0 to 1");
+        require(repetitionPenalty > 0 && repetitionPenalty < Double.POSITIVE_INFINITY, "repetition-penalty",
+                repetitionPenalty, "more than 0");
+    }
+
+    /// These settings with another temperature.
+    public Sampling withTemperature(double temperature) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    /// These settings with another top-k.
+    public Sampling withTopK(int topK) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    /// These settings with another top-p.
+    public Sampling withTopP(double topP) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    /// These settings with another min-p.
+    public Sampling withMinP(double minP) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    /// These settings with another repetition penalty.
+    public Sampling withRepetitionPenalty(double repetitionPenalty) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    /// These settings with another seed.
+    public Sampling withSeed(long seed) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    }
+
+    private static void require(boolean valid, String setting, Object found, String expected) {
+        if (!valid) {
+            throw new IllegalArgumentException(setting + " " + found + ": expected " + expected);
+        }
+    }
+}

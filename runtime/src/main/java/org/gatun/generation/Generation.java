@@ -1,0 +1,190 @@
+package org.gatun.generation;
+
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import org.gatun.model.Model;
+import org.gatun.model.Session;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.SpeculationStatistics;
+import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.tokenizer.TextStream;
+import org.gatun.tokenizer.Tokenizer;
+
+/// A text being generated: an iterator over pieces of text, each of whole characters, as they are decoded.
+///
+/// Borrows the session, whose context afterwards holds the prompt and what was generated, so that a longer text with the
+/// same beginning continues without reading it again. Owns its drafter: close it after use; closing twice is harmless.
+/// One thread at a time.
+public final class Generation implements Iterator<String>, AutoCloseable {
+
+    /// Why a generation ended.
+    public enum Finish {
+        /// The model ended the text.
+        END_OF_TEXT,
+        /// A stop string was met.
+        STOP_STRING,
+        /// As many tokens as asked for.
+        MAX_TOKENS,
+        /// The context is full.
+        CONTEXT_FULL,
+        /// [#cancel] was called.
+        CANCELLED
+    }
+
+    private final Session session;
+    private final GenerationOptions options;
+    private final SpeculativeDecoder decoder;
+    private final Tokenizer tokenizer;
+    private final TextStream stream;
+    private final StopStrings stopStrings;
+    private final int promptTokens;
+    private String pending = "";
+    private volatile boolean cancelled;
+    private Finish finish;
+
+    /// Continues a prompt without a draft model. The prompt's text gets the model's beginning-of-text token.
+    ///
+    /// @throws IllegalArgumentException if the prompt does not fit the session
+    public Generation(Session session, String prompt, GenerationOptions options) {
+        this(session, session.model().tokenizer().encode(prompt, Tokenizer.Special.ADD), Optional.empty(), options);
+    }
+
+    /// Continues a prompt.
+    ///
+    /// @param session empty, or holding tokens of an earlier text: what both begin with is kept
+    /// @param prompt token ids, at least one
+    /// @param draft second model, for methods that need one
+    /// @throws IllegalArgumentException if the prompt is empty or does not fit the session, or the draft model is missing or
+    ///         has another vocabulary
+    public Generation(Session session, int[] prompt, Optional<Model> draft, GenerationOptions options) {
+        if (prompt.length >= session.capacity()) {
+            throw new IllegalArgumentException("prompt of " + prompt.length + " tokens: the context of " + session.capacity()
+                    + " has no room for it and one token more");
+        }
+        this.session = session;
+        this.options = options;
+        promptTokens = prompt.length;
+        tokenizer = session.model().tokenizer();
+        stream = tokenizer.stream();
+        stopStrings = new StopStrings(options.stopStrings());
+        Drafter drafter = options.speculation().open(session.model(), draft);
+        try {
+            session.rewind(session.commonPrefix(prompt, prompt.length - 1));
+            for (int token : prompt) {
+                stream.append(token); // what comes is read as the prompt's continuation; its text is not shown
+            }
+            decoder = new SpeculativeDecoder(session, drafter, options.sampling(), prompt);
+        } catch (RuntimeException e) {
+            drafter.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public boolean hasNext() {
+        while (pending.isEmpty() && finish == null) {
+            advance();
+        }
+        return !pending.isEmpty();
+    }
+
+    @Override
+    public String next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException("the generation has ended: " + finish);
+        }
+        String piece = pending;
+        pending = "";
+        return piece;
+    }
+
+    private void advance() {
+        int generated = generatedTokens();
+        if (cancelled) {
+            end(Finish.CANCELLED);
+        } else if (generated == options.maxTokens()) {
+            end(Finish.MAX_TOKENS);
+        } else if (session.length() == session.capacity()) {
+            end(Finish.CONTEXT_FULL);
+        } else {
+            decoder.step(options.maxTokens() - generated);
+            read(promptTokens + generated);
+        }
+    }
+
+    /// Reads the tokens of a step up to the first that ends the text; those after it are forgotten.
+    private void read(int from) {
+        StringBuilder text = new StringBuilder();
+        for (int position = from; position < decoder.text().length() && finish == null; position++) {
+            int token = decoder.text().token(position);
+            if (token < tokenizer.vocabularySize() && tokenizer.isEndOfText(token) && !options.ignoreEndOfText()) {
+                forgetFrom(position);
+                finish = Finish.END_OF_TEXT;
+            } else {
+                // some models have more rows of logits than their tokenizer has tokens; those have no text
+                text.append(stopStrings.append(token < tokenizer.vocabularySize() ? stream.append(token) : ""));
+                if (stopStrings.found()) {
+                    forgetFrom(position + 1);
+                    finish = Finish.STOP_STRING;
+                }
+            }
+        }
+        if (finish == Finish.END_OF_TEXT) {
+            text.append(stopStrings.append(stream.finish())).append(stopStrings.finish());
+        }
+        pending = text.toString();
+    }
+
+    private void forgetFrom(int length) {
+        decoder.text().truncate(length);
+        session.rewind(Math.min(session.length(), length));
+    }
+
+    private void end(Finish reason) {
+        finish = reason;
+        pending = stopStrings.append(stream.finish()) + stopStrings.finish();
+    }
+
+    /// Ends the generation after the pass that is running. May be called by any thread.
+    public void cancel() {
+        cancelled = true;
+    }
+
+    /// Generates to the end and returns all the text not yet taken.
+    public String text() {
+        StringBuilder text = new StringBuilder();
+        forEachRemaining(text::append);
+        return text.toString();
+    }
+
+    /// The tokens generated so far, a copy.
+    public int[] tokens() {
+        return decoder.text().from(promptTokens);
+    }
+
+    /// Number of tokens of the prompt.
+    public int promptTokens() {
+        return promptTokens;
+    }
+
+    /// Number of tokens generated so far.
+    public int generatedTokens() {
+        return decoder.text().length() - promptTokens;
+    }
+
+    /// Why it ended, once it has.
+    public Optional<Finish> finish() {
+        return Optional.ofNullable(finish);
+    }
+
+    /// What decoding cost so far.
+    public SpeculationStatistics statistics() {
+        return decoder.statistics();
+    }
+
+    @Override
+    public void close() {
+        decoder.close();
+    }
+}

@@ -1,0 +1,39 @@
+package org.gatun.model;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.gatun.format.FormatException;
+import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.Tokenizer;
+
+/// A model file, whatever its format: sizes, weights by their GGUF names, tokenizer.
+///
+/// Owns the mapping that its tensors view; closed by the [Model].
+interface Checkpoint extends AutoCloseable {
+
+    /// Opens a GGUF file, a safetensors file, or a directory of safetensors.
+    ///
+    /// @throws FormatException if it is none of these, or damaged
+    static Checkpoint open(Path path) throws IOException {
+        boolean safetensors = Files.isDirectory(path) && Files.exists(path.resolve("config.json"))
+                || path.toString().endsWith(".safetensors") || path.toString().endsWith(".safetensors.index.json");
+        return safetensors ? SafetensorsCheckpoint.open(path) : GgufCheckpoint.open(path);
+    }
+
+    /// Its sizes.
+    ModelConfig config();
+
+    /// The weight that GGUF calls `name`.
+    Optional<Tensor> find(String name);
+
+    /// Its tokenizer.
+    Tokenizer tokenizer();
+
+    /// Its chat template in Jinja, if it brings one.
+    Optional<String> chatTemplate();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,78 @@
+package org.gatun.model;
+
+import java.util.Arrays;
+import java.util.Objects;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+
+/// The keys and values of a text: which slots of a [KvStore] are filled. The only place that moves rows.
+///
+/// Owned by a [Session]; owns its store.
+final class KvCache implements AutoCloseable {
+    private final KvStore store;
+    private final int[] tokens; // [slots], the first `length` count
+    private int length;
+
+    KvCache(KvStore store) {
+        this.store = store;
+        tokens = new int[store.shape().slots()];
+    }
+
+    KvStore store() {
+        return store;
+    }
+
+    /// Tokens whose rows are kept.
+    int length() {
+        return length;
+    }
+
+    int capacity() {
+        return store.shape().slots();
+    }
+
+    /// Keeps all rows that a causal pass wrote.
+    void append(Pass pass) {
+        for (int row = 0; row < pass.rows(); row++) {
+            keep(pass.token(row));
+        }
+    }
+
+    /// Keeps, of the rows a pass wrote, the root's and those of an accepted path, moved together in order.
+    ///
+    /// A node's number is at least its place in the path, so that moving in ascending order overwrites no row that is still
+    /// needed.
+    ///
+    /// @param path node numbers, ascending
+    /// @param count how many of them count
+    void compact(Pass pass, int[] path, int count) {
+        int root = length;
+        keep(pass.token(0));
+        for (int i = 0; i < count; i++) {
+            if (path[i] != i + 1) {
+                store.move(root + path[i], length);
+            }
+            keep(pass.token(path[i]));
+        }
+    }
+
+    private void keep(int token) {
+        tokens[length++] = token;
+    }
+
+    /// How many of the first `count` tokens of a text are the first ones here.
+    int commonPrefix(int[] text, int count) {
+        int mismatch = Arrays.mismatch(tokens, 0, Math.min(length, count), text, 0, Math.min(length, count));
+        return mismatch < 0 ? Math.min(length, count) : mismatch;
+    }
+
+    /// Forgets all tokens from `newLength` on.
+    void rewind(int newLength) {
+        length = Objects.checkIndex(newLength, length + 1);
+    }
+
+    @Override
+    public void close() {
+        store.close();
+    }
+}

@@ -1,0 +1,192 @@
+package org.gatun.model;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.backend.Executable;
+import org.gatun.backend.PassLimits;
+import org.gatun.format.FormatException;
+import org.gatun.format.GgufFile;
+import org.gatun.plan.LayerProgram;
+import org.gatun.plan.Plan;
+import org.gatun.tokenizer.Tokenizer;
+
+/// A language model: its weights, memory-mapped, its tokenizer, and the backend that runs it. Shared by threads; each opens
+/// its own [Session].
+///
+/// Closed by whoever loaded it; its sessions cannot run afterwards. Closing twice is harmless. A backend that it was given is not closed
+/// with it.
+public final class Model implements AutoCloseable {
+    /// Rows of a prompt pass, and most rows of a tree.
+    private static final PassLimits LIMITS = new PassLimits(512, 64);
+
+    private final String name;
+    private final Checkpoint checkpoint;
+    private final Backend backend;
+    private final boolean ownsBackend;
+    private final ModelOptions options;
+    private final Plan plan;
+    private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
+    private volatile boolean closed;
+
+    private Model(String name, Checkpoint checkpoint, Backend backend, boolean ownsBackend, ModelOptions options)
+            throws FormatException {
+        this.name = name;
+        this.checkpoint = checkpoint;
+        this.backend = backend;
+        this.ownsBackend = ownsBackend;
+        this.options = options;
+        try {
+            plan = new Transformer(checkpoint.config(), checkpoint::find)
+                    .record(LayerProgram.full(checkpoint.config().layers()));
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(Path.of(name), -1, e.getMessage(), e);
+        }
+    }
+
+    /// Loads a model on the best backend of this machine.
+    ///
+    /// @param path a GGUF file, a safetensors file, or a directory with safetensors and `config.json`
+    /// @throws FormatException if the file is damaged or of an unsupported kind
+    /// @throws IOException if it cannot be read
+    public static Model load(Path path) throws IOException {
+        Backend backend = Backends.open("auto");
+        try {
+            return load(path, backend, true, ModelOptions.STANDARD);
+        } catch (IOException | RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    /// Loads a model on a backend that the caller keeps and closes; several models may share it.
+    ///
+    /// @throws FormatException if the file is damaged or of an unsupported kind
+    /// @throws IOException if it cannot be read
+    public static Model load(Path path, Backend backend, ModelOptions options) throws IOException {
+        return load(path, backend, false, options);
+    }
+
+    /// A model from the bytes of a GGUF file, which must stay valid as long as the model.
+    ///
+    /// @param name for messages
+    /// @throws FormatException if the bytes are damaged or of an unsupported kind
+    public static Model ofGguf(String name, MemorySegment bytes, Backend backend, ModelOptions options) throws IOException {
+        return create(name, GgufCheckpoint.of(GgufFile.of(bytes, Path.of(name))), backend, false, options);
+    }
+
+    private static Model load(Path path, Backend backend, boolean ownsBackend, ModelOptions options) throws IOException {
+        return create(path.toString(), Checkpoint.open(path), backend, ownsBackend, options);
+    }
+
+    private static Model create(
+            String name, Checkpoint checkpoint, Backend backend, boolean ownsBackend, ModelOptions options)
+            throws FormatException {
+        try {
+            return new Model(name, checkpoint, backend, ownsBackend, options);
+        } catch (IOException | RuntimeException e) {
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    /// Where it was loaded from.
+    public String name() {
+        return name;
+    }
+
+    /// Its sizes.
+    public ModelConfig config() {
+        return checkpoint.config();
+    }
+
+    /// Its tokenizer.
+    public Tokenizer tokenizer() {
+        return checkpoint.tokenizer();
+    }
+
+    /// Its chat template in Jinja, if its file brings one.
+    public Optional<String> chatTemplate() {
+        return checkpoint.chatTemplate();
+    }
+
+    /// The backend it runs on.
+    public Backend backend() {
+        return backend;
+    }
+
+    /// Tokens that a session can hold.
+    public int contextLength() {
+        return options.contextLength() > 0 ? options.contextLength()
+                : Math.clamp(config().contextLength(), ModelOptions.LEAST_CONTEXT, ModelOptions.MOST_CONTEXT);
+    }
+
+    /// Opens a session with an empty context. The first one prepares the weights on the backend.
+    ///
+    /// @throws IllegalStateException if the model is closed
+    public Session openSession() {
+        Executable executable = takeExecutable();
+        try {
+            return new Session(this, executable,
+                    new KvCache(backend.allocateKv(config().kvShape(contextLength(), options.kvType()))));
+        } catch (RuntimeException e) {
+            giveBack(executable);
+            throw e;
+        }
+    }
+
+    private synchronized Executable takeExecutable() {
+        if (closed) {
+            throw new IllegalStateException("model " + name + " is closed");
+        }
+        return idle.isEmpty() ? backend.compile(plan, LIMITS) : idle.pop();
+    }
+
+    /// Takes back what a session no longer needs.
+    synchronized void giveBack(Executable executable) {
+        if (closed) {
+            executable.close();
+        } else {
+            idle.push(executable);
+        }
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    /// Whether both models read and write the same tokens, so that one may draft for the other.
+    public boolean sharesVocabularyWith(Model other) {
+        Tokenizer mine = tokenizer();
+        Tokenizer theirs = other.tokenizer();
+        if (mine.vocabularySize() != theirs.vocabularySize()) {
+            return false;
+        }
+        for (int token = 0; token < mine.vocabularySize(); token++) {
+            if (!mine.piece(token).equals(theirs.piece(token))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try (checkpoint) {
+            idle.forEach(Executable::close);
+        } finally {
+            if (ownsBackend) {
+                backend.close();
+            }
+        }
+    }
+}

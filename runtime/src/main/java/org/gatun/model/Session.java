@@ -1,0 +1,146 @@
+package org.gatun.model;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.gatun.backend.Executable;
+import org.gatun.backend.Pass;
+
+/// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
+/// knows nothing of them.
+///
+/// Opened by [Model#openSession()], closed by the caller; closing twice is harmless, use after close throws
+/// `IllegalStateException`. One thread at a time.
+public final class Session implements AutoCloseable {
+    private final Model model;
+    private final Executable executable;
+    private final KvCache kv;
+    private final Arena arena = Arena.ofShared();
+    private final Pass pass;
+    private boolean closed;
+
+    Session(Model model, Executable executable, KvCache kv) {
+        this.model = model;
+        this.executable = executable;
+        this.kv = kv;
+        pass = new Pass(arena, executable.limits());
+    }
+
+    /// The model it was opened on.
+    public Model model() {
+        return model;
+    }
+
+    /// Tokens read so far, those with rows in the KV cache.
+    public int length() {
+        return kv.length();
+    }
+
+    /// Most tokens it can hold.
+    public int capacity() {
+        return kv.capacity();
+    }
+
+    /// Width of a row of logits.
+    public int vocabularySize() {
+        return model.config().vocabulary();
+    }
+
+    /// Most rows of a tree, and most rows with logits, in one pass.
+    public int maxTreeRows() {
+        return executable.limits().treeRows();
+    }
+
+    /// Reads `tokens[from .. to)`, in as few passes as possible and without logits; `from` must be [#length].
+    ///
+    /// @throws IllegalArgumentException if the text would not fit
+    public void prefill(int[] tokens, int from, int to) {
+        requireOpen();
+        if (from != length() || to < from || to > tokens.length) {
+            throw new IllegalArgumentException("tokens " + from + " to " + to + " of " + tokens.length + " after "
+                    + length() + " tokens: expected to start there");
+        }
+        if (to > capacity()) {
+            throw new IllegalArgumentException("text of " + to + " tokens: the context has room for " + capacity());
+        }
+        for (int start = from; start < to; ) {
+            int end = Math.min(to, start + executable.limits().rows());
+            pass.beginCausal(start);
+            for (int i = start; i < end; i++) {
+                pass.addRow(tokens[i]);
+            }
+            run();
+            kv.append(pass);
+            start = end;
+        }
+    }
+
+    /// Reads one token and computes the logits of what follows. Hot.
+    ///
+    /// @throws IllegalArgumentException if the context is full
+    public void decode(int token) {
+        requireOpen();
+        pass.beginCausal(length()).addRow(token);
+        pass.select(0);
+        run();
+        kv.append(pass);
+    }
+
+    /// The pass to fill before [#run].
+    public Pass pass() {
+        requireOpen();
+        return pass;
+    }
+
+    /// Runs [#pass]; its rows are not kept until [#accept]. Hot.
+    ///
+    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    public void run() {
+        requireOpen();
+        executable.run(pass, kv.store());
+    }
+
+    /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
+    public MemorySegment logits() {
+        requireOpen();
+        return executable.logits();
+    }
+
+    /// Keeps the first row of the last pass and those of a path below it.
+    ///
+    /// @param path row numbers, ascending
+    /// @param count how many of them count
+    public void accept(int[] path, int count) {
+        requireOpen();
+        kv.compact(pass, path, count);
+    }
+
+    /// How many of the first `count` tokens of a text it already holds.
+    public int commonPrefix(int[] text, int count) {
+        return kv.commonPrefix(text, count);
+    }
+
+    /// Forgets all tokens from `newLength` on.
+    ///
+    /// @throws IndexOutOfBoundsException if the text is shorter
+    public void rewind(int newLength) {
+        requireOpen();
+        kv.rewind(newLength);
+    }
+
+    private void requireOpen() {
+        if (closed || model.isClosed()) {
+            throw new IllegalStateException((closed ? "session of " : "model ") + model.name() + " is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try (arena; kv) {
+            model.giveBack(executable);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package org.gatun.speculative;
+
+import org.gatun.decoding.Sampler;
+import org.gatun.decoding.TokenText;
+
+/// Proposes continuations of a text for the target to verify. It owns its own state, hears the outcome of every step, and
+/// never touches the target's KV cache. What it proposes can cost time but never changes the text: see [Verifier].
+///
+/// Owned by whoever opened it; closing twice is harmless. One thread at a time.
+public interface Drafter extends AutoCloseable {
+
+    /// Starts on a text; called once before the first [#draft].
+    ///
+    /// @param prompt tokens so far; the last one is the first root
+    /// @param sampler the target's, so that a drafter may draw with the same noise
+    void begin(TokenText prompt, Sampler sampler);
+
+    /// Adds proposals to `tree`, whose root is the last token of `text`. Adding none is allowed.
+    ///
+    /// @param text tokens so far
+    /// @param tree holds the root only
+    /// @param maxNodes most nodes the tree may have in the end, the root included
+    void draft(TokenText text, TokenTree tree, int maxNodes);
+
+    /// Tells what became of the last proposal. `text` already has the tokens that the step emitted.
+    ///
+    /// @param tree as drafted
+    /// @param accepted how many of its nodes were accepted, the root not counted
+    void observe(TokenText text, TokenTree tree, int accepted);
+
+    @Override
+    void close();
+}

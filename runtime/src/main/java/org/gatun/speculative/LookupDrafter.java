@@ -1,0 +1,65 @@
+package org.gatun.speculative;
+
+import org.gatun.decoding.Sampler;
+import org.gatun.decoding.TokenText;
+
+/// Proposes what followed the last few tokens when they occurred before in the text: free, and good wherever a text repeats
+/// itself or its prompt. (Prompt lookup decoding, Saxena 2023.)
+///
+/// The longest suffix of up to `suffix` tokens that occurred earlier is taken at its latest occurrence.
+final class LookupDrafter implements Drafter {
+    private final int suffix;
+    private final int length;
+
+    /// @param suffix most tokens of the text's end to look for
+    /// @param length most tokens to propose
+    LookupDrafter(int suffix, int length) {
+        this.suffix = suffix;
+        this.length = length;
+    }
+
+    @Override
+    public void begin(TokenText prompt, Sampler sampler) {
+        // the text is all it needs
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        int bestEnd = 0;
+        int bestMatch = 0;
+        for (int end = text.length() - 1; end > 0 && bestMatch < suffix; end--) {
+            int match = commonSuffix(text, end);
+            if (match > bestMatch) {
+                bestMatch = match;
+                bestEnd = end;
+            }
+        }
+        if (bestMatch == 0) {
+            return;
+        }
+        int count = Math.min(length, Math.min(maxNodes - tree.size(), text.length() - bestEnd));
+        int node = 0;
+        for (int i = 0; i < count; i++) {
+            node = tree.add(node, text.token(bestEnd + i));
+        }
+    }
+
+    /// How many tokens, up to `suffix`, before `end` equal those at the end of the text.
+    private int commonSuffix(TokenText text, int end) {
+        int match = 0;
+        while (match < suffix && match < end && text.token(end - 1 - match) == text.token(text.length() - 1 - match)) {
+            match++;
+        }
+        return match;
+    }
+
+    @Override
+    public void observe(TokenText text, TokenTree tree, int accepted) {
+        // nothing to learn
+    }
+
+    @Override
+    public void close() {
+        // holds nothing
+    }
+}

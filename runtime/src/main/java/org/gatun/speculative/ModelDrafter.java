@@ -1,0 +1,72 @@
+package org.gatun.speculative;
+
+import org.gatun.decoding.Sampler;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
+
+/// A smaller model proposes a chain. It draws with the target's own noise, so that wherever the two models agree on the
+/// distribution they agree on the token, at any temperature. (Leviathan et al. 2023, arXiv 2211.17192, and Chen et al.
+/// 2023, arXiv 2302.01318, for the scheme; here a draft is accepted if it equals the target's draw, which with shared noise
+/// leaves the target's sampled text unchanged token for token.)
+final class ModelDrafter implements Drafter {
+    private final Session session;
+    private final DraftLength length;
+    private Sampler sampler;
+    private TokenText drafted = new TokenText(); // tokens with a KV row in the draft's session, then those proposed since
+
+    /// @param session of the draft model, owned by this drafter from now on
+    /// @param first tokens to draft at first
+    /// @param most tokens to draft at most
+    ModelDrafter(Session session, int first, int most) {
+        this.session = session;
+        length = new DraftLength(first, most);
+    }
+
+    @Override
+    public void begin(TokenText prompt, Sampler targetSampler) {
+        sampler = new Sampler(targetSampler.sampling(), session.vocabularySize());
+        session.rewind(0);
+        drafted = new TokenText();
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
+        if (count <= 0) {
+            return;
+        }
+        catchUp(text);
+        int node = 0;
+        for (int i = 0; i < count; i++) {
+            session.decode(drafted.last());
+            int token = sampler.choose(session.logits(), 0, drafted.array(), drafted.length());
+            drafted.append(token);
+            node = tree.add(node, token);
+        }
+    }
+
+    /// Drops rows of rejected proposals, then computes those of emitted tokens that were never proposed; all but the root's.
+    private void catchUp(TokenText text) {
+        int common = 0;
+        int known = Math.min(session.length(), text.length() - 1);
+        while (common < known && drafted.token(common) == text.token(common)) {
+            common++;
+        }
+        session.rewind(common);
+        drafted.truncate(common);
+        session.prefill(text.array(), common, text.length() - 1);
+        for (int position = common; position < text.length(); position++) {
+            drafted.append(text.token(position));
+        }
+    }
+
+    @Override
+    public void observe(TokenText text, TokenTree tree, int accepted) {
+        length.observe(tree.size() - 1, accepted);
+    }
+
+    @Override
+    public void close() {
+        session.close();
+    }
+}

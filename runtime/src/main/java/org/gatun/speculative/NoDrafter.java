@@ -1,0 +1,28 @@
+package org.gatun.speculative;
+
+import org.gatun.decoding.Sampler;
+import org.gatun.decoding.TokenText;
+
+/// Proposes nothing: each pass verifies the root alone, which is plain decoding.
+final class NoDrafter implements Drafter {
+
+    @Override
+    public void begin(TokenText prompt, Sampler sampler) {
+        // no state
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        // the root alone
+    }
+
+    @Override
+    public void observe(TokenText text, TokenTree tree, int accepted) {
+        // no state
+    }
+
+    @Override
+    public void close() {
+        // holds nothing
+    }
+}

@@ -1,0 +1,35 @@
+package org.gatun.speculative;
+
+import java.util.Map;
+import java.util.Optional;
+import org.gatun.model.Model;
+
+/// A method with its options set. Made by [SpeculationMethod#parse].
+///
+/// @param method which one
+/// @param options a value for every option of the method
+public record Speculation(SpeculationMethod method, Map<String, Integer> options) {
+    /// Plain decoding.
+    public static final Speculation NONE = SpeculationMethod.parse("none");
+
+    public Speculation {
+        options = Map.copyOf(options);
+    }
+
+    /// A drafter for `target`, to be closed by the caller.
+    ///
+    /// @param draft a second model with the same vocabulary, for methods that need one
+    /// @throws IllegalArgumentException if the method needs a draft model and there is none, or its vocabulary differs
+    public Drafter open(Model target, Optional<Model> draft) {
+        if (method.needsDraftModel()) {
+            Model model = draft.orElseThrow(() -> new IllegalArgumentException(
+                    "speculation method " + method.name() + " needs a draft model: give one with the same vocabulary"));
+            if (!model.sharesVocabularyWith(target)) {
+                throw new IllegalArgumentException("draft model " + model.name() + " has another vocabulary ("
+                        + model.config().vocabulary() + " tokens) than " + target.name() + " ("
+                        + target.config().vocabulary() + "): expected the same tokens");
+            }
+        }
+        return method.factory().open(target, draft, options);
+    }
+}

@@ -1,0 +1,132 @@
+package org.gatun.speculative;
+
+import java.util.Objects;
+import org.gatun.backend.Pass;
+
+/// The tokens that one target pass verifies: node 0 is the root, the last token of the text, which has no KV row yet; every
+/// other node continues its parent. Parents come before children, siblings in the order they were proposed. A chain is a
+/// tree of fan-out one, plain decoding a tree of one node.
+///
+/// Reused from step to step: [#begin] empties it, adding allocates nothing. One thread at a time.
+public final class TokenTree {
+    /// Bits in an ancestor word.
+    private static final int WORD = Long.SIZE;
+
+    private final int words;
+    private final int[] tokens;         // [capacity]
+    private final int[] parents;        // [capacity], -1 for the root
+    private final int[] depths;         // [capacity]
+    private final long[] ancestors;     // [capacity, words], the node itself included
+    private int size;
+
+    /// @param capacity most nodes, the root included
+    public TokenTree(int capacity) {
+        if (capacity < 1) {
+            throw new IllegalArgumentException("tree of " + capacity + " nodes: expected at least the root");
+        }
+        words = (capacity + WORD - 1) / WORD;
+        tokens = new int[capacity];
+        parents = new int[capacity];
+        depths = new int[capacity];
+        ancestors = new long[capacity * words];
+    }
+
+    /// Empties the tree and gives it a root.
+    public TokenTree begin(int rootToken) {
+        size = 0;
+        append(rootToken, -1);
+        return this;
+    }
+
+    /// Adds a child below `parent` and returns its node number. A sibling with the same token is returned instead of added.
+    ///
+    /// @throws IndexOutOfBoundsException if there is no such parent
+    /// @throws IllegalStateException if the tree is full
+    public int add(int parent, int token) {
+        Objects.checkIndex(parent, size);
+        int existing = child(parent, token);
+        if (existing >= 0) {
+            return existing;
+        }
+        if (size == capacity()) {
+            throw new IllegalStateException("the tree is full: " + size + " nodes");
+        }
+        return append(token, parent);
+    }
+
+    private int append(int token, int parent) {
+        int node = size++;
+        tokens[node] = token;
+        parents[node] = parent;
+        depths[node] = parent < 0 ? 0 : depths[parent] + 1;
+        for (int word = 0; word < words; word++) {
+            ancestors[node * words + word] = parent < 0 ? 0 : ancestors[parent * words + word];
+        }
+        ancestors[node * words + node / WORD] |= 1L << node % WORD;
+        return node;
+    }
+
+    /// The child of `parent` that carries `token`, or -1.
+    public int child(int parent, int token) {
+        for (int node = parent + 1; node < size; node++) {
+            if (parents[node] == parent && tokens[node] == token) {
+                return node;
+            }
+        }
+        return -1;
+    }
+
+    /// Writes every node as a row of a pass after `committed` slots, and asks for its logits. Where the tree is a chain the
+    /// pass is causal, otherwise rows see by ancestor words.
+    public void writeTo(Pass pass, int committed) {
+        if (isChain()) {
+            pass.beginCausal(committed);
+        } else {
+            pass.beginTree(committed);
+        }
+        for (int node = 0; node < size; node++) {
+            if (pass.isTree()) {
+                pass.addRow(tokens[node], committed + depths[node], ancestors, node * words, words);
+            } else {
+                pass.addRow(tokens[node]);
+            }
+            pass.select(node);
+        }
+    }
+
+    private boolean isChain() {
+        return depths[size - 1] == size - 1;
+    }
+
+    /// Most nodes it can hold.
+    public int capacity() {
+        return tokens.length;
+    }
+
+    /// Number of nodes, the root included.
+    public int size() {
+        return size;
+    }
+
+    /// Token of a node.
+    public int token(int node) {
+        return tokens[Objects.checkIndex(node, size)];
+    }
+
+    /// Parent of a node; -1 for the root.
+    public int parent(int node) {
+        return parents[Objects.checkIndex(node, size)];
+    }
+
+    /// Distance from the root.
+    public int depth(int node) {
+        return depths[Objects.checkIndex(node, size)];
+    }
+
+    /// Whether `ancestor` is on the path from the root to `node`, both included.
+    public boolean isAncestor(int ancestor, int node) {
+        Objects.checkIndex(ancestor, size);
+        Objects.checkIndex(node, size);
+        return (ancestors[node * words + ancestor / WORD] >>> ancestor % WORD & 1) != 0;
+    }
+}

@@ -1,0 +1,49 @@
+package org.gatun.tokenizer;
+
+/// Token ids by their text, walked one `char` at a time.
+final class Trie {
+    /// The node of the empty text.
+    static final int ROOT = 0;
+    /// No such node, or no id.
+    static final int NONE = -1;
+
+    /// Longer texts are left out: no vocabulary has them, and a walk may begin at every character.
+    private static final int LONGEST = 1024;
+
+    private final LongTable edges;
+    private final LongTable ids;
+    private int nodes = 1;
+
+    /// @param expected characters of all texts, roughly
+    Trie(int expected) {
+        edges = new LongTable(expected);
+        ids = new LongTable(expected / 4);
+    }
+
+    /// Adds a text; the first id of a text stays.
+    void add(String text, int id) {
+        if (text.length() > LONGEST) {
+            return;
+        }
+        int node = ROOT;
+        for (int i = 0; i < text.length(); i++) {
+            long child = edges.putIfAbsent(edge(node, text.charAt(i)), nodes);
+            node = child == LongTable.NONE ? nodes++ : (int) child;
+        }
+        ids.putIfAbsent(node, id);
+    }
+
+    /// The node one character on, or [#NONE].
+    int step(int node, char next) {
+        return (int) edges.get(edge(node, next));
+    }
+
+    /// The id of the text that leads to `node`, or [#NONE].
+    int id(int node) {
+        return (int) ids.get(node);
+    }
+
+    private static long edge(int node, char next) {
+        return (long) node << 16 | next;
+    }
+}

@@ -1,0 +1,160 @@
+package org.gatun.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.format.FormatException;
+import org.gatun.format.GgufFile;
+import org.gatun.format.GgufWriter;
+import org.gatun.generation.Generation;
+import org.gatun.generation.GenerationOptions;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ModelTest {
+    private static final long SEED = 11;
+
+    @TempDir
+    Path directory;
+
+    static Stream<String> backends() {
+        return Backends.list().stream().filter(backend -> backend.unavailable().isEmpty()).map(Backends.Availability::name);
+    }
+
+    @ParameterizedTest
+    @MethodSource("backends")
+    void generate_stories260KGreedily_givesThePublishedText(String backendName) throws IOException {
+        Path folder = Path.of(System.getProperty("gatun.data", "absent"), "stories260K");
+        assumeTrue(Files.isDirectory(folder), "no stories260K under -Dgatun.data: " + folder);
+        try (Backend backend = Backends.open(backendName);
+                Model model = Model.load(folder.resolve("stories260K-f32.gguf"), backend, ModelOptions.STANDARD);
+                Session session = model.openSession();
+                Generation generation = new Generation(session, "", GenerationOptions.STANDARD.withMaxTokens(200))) {
+            assertEquals(Files.readString(folder.resolve("golden_greedy_200.txt")), generation.text());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen2", "qwen3"})
+    void decode_everyArchitecture_backendsAgree(String architecture) throws IOException {
+        Path file = RandomModel.tiny(SEED).withArchitecture(architecture).write(directory.resolve(architecture + ".gguf"));
+        float[] expected = logitsOfText(file, "reference");
+        for (String backend : backends().toList()) {
+            assertWithin(1e-3, expected, logitsOfText(file, backend), architecture + " on " + backend);
+        }
+    }
+
+    /// Logits after a short text, of which the first half is read in one pass and the rest token by token.
+    private static float[] logitsOfText(Path file, String backendName) throws IOException {
+        try (Backend backend = Backends.open(backendName);
+                Model model = Model.load(file, backend, new ModelOptions(0, DType.F32));
+                Session session = model.openSession()) {
+            int[] text = {1, 5, 9, 30, 4, 4, 17, 8, 22, 3};
+            session.prefill(text, 0, 5);
+            for (int i = 5; i < text.length; i++) {
+                session.decode(text[i]);
+            }
+            return session.logits().asSlice(0, 4L * model.config().vocabulary()).toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    @Test
+    void decode_fromSafetensors_equalsGgufOfSameWeights() throws IOException {
+        // Qwen rotates halves in both formats, so that the same matrices serve.
+        Path gguf = RandomModel.tiny(SEED).withArchitecture("qwen2").write(directory.resolve("model.gguf"));
+        SafetensorsOfGguf.write(gguf, directory.resolve("hf"));
+
+        assertWithin(1e-6, logitsOfText(gguf, "reference"), logitsOfText(directory.resolve("hf"), "reference"), "safetensors");
+    }
+
+    @Test
+    void load_missingTensor_namesIt() throws IOException {
+        Path whole = RandomModel.tiny(SEED).write(directory.resolve("whole.gguf"));
+        Path part = directory.resolve("part.gguf");
+        try (GgufFile file = GgufFile.open(whole)) {
+            GgufWriter writer = new GgufWriter().putAll(file);
+            for (Tensor tensor : file.tensors().values()) {
+                if (!tensor.name().equals("blk.1.ffn_up.weight")) {
+                    writer.tensor(tensor);
+                }
+            }
+            writer.write(part);
+        }
+
+        String message = assertThrows(FormatException.class, () -> Model.load(part)).getMessage();
+        assertTrue(message.contains("part.gguf") && message.contains("blk.1.ffn_up.weight is missing"), message);
+    }
+
+    @Test
+    void load_vocabularyOnly_saysSo() {
+        Path folder = Path.of(System.getProperty("gatun.data", "absent"), "ggml-vocab");
+        assumeTrue(Files.isDirectory(folder), "no ggml-vocab under -Dgatun.data: " + folder);
+
+        assertThrows(FormatException.class, () -> Model.load(folder.resolve("ggml-vocab-llama-spm.gguf")));
+    }
+
+    @Test
+    void sharesVocabulary_otherTokens_isFalse() throws IOException {
+        try (Model model = Model.load(RandomModel.tiny(SEED).write(directory.resolve("a.gguf")));
+                Model twin = Model.load(RandomModel.tiny(SEED + 1).write(directory.resolve("b.gguf")));
+                Model other = Model.load(new RandomModel("llama", DType.F32, 40, 32, 1, 2, 2, 32, 64, SEED, 1)
+                        .write(directory.resolve("c.gguf")))) {
+            assertTrue(model.sharesVocabularyWith(twin));
+            assertFalse(model.sharesVocabularyWith(other));
+        }
+    }
+
+    @Test
+    void openSession_thousandTimes_holdsNativeMemoryFlat() throws IOException {
+        assumeTrue(Files.exists(Path.of("/proc/self/status")), "resident memory is read from /proc");
+        assumeTrue(backends().anyMatch("cpu"::equals), "backend cpu is not available");
+        try (Backend backend = Backends.open("cpu");
+                Model model = Model.load(RandomModel.tiny(SEED).write(directory.resolve("m.gguf")), backend,
+                        ModelOptions.STANDARD)) {
+            openAndClose(model, 200);
+            long before = residentKilobytes();
+            openAndClose(model, 1000);
+            long growth = residentKilobytes() - before;
+            assertTrue(growth < 32 * 1024, "1000 sessions grew the process by " + growth + " KiB");
+        }
+    }
+
+    private static void openAndClose(Model model, int times) {
+        for (int i = 0; i < times; i++) {
+            try (Session session = model.openSession()) {
+                session.decode(3);
+            }
+        }
+        System.gc();
+    }
+
+    private static long residentKilobytes() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+    }
+
+    private static void assertWithin(double bound, float[] expected, float[] found, String what) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            difference += Math.pow(expected[i] - found[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        assertTrue(Math.sqrt(difference / norm) <= bound, what + ": relative difference " + Math.sqrt(difference / norm));
+    }
+}

@@ -1,0 +1,195 @@
+package org.gatun.speculative;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.decoding.Sampler;
+import org.gatun.decoding.Sampling;
+import org.gatun.decoding.TokenText;
+import org.gatun.generation.Generation;
+import org.gatun.generation.GenerationOptions;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
+import org.gatun.model.Session;
+import org.gatun.tensor.DType;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Every registered method, and drafters made to break the loop, must give the tokens of plain decoding: greedily and, as
+/// noise belongs to positions, sampled too. That sampled tokens follow the law is shown for the sampler by itself.
+class LosslessTest {
+    private static final long SEED = 42;
+    private static final int PROMPTS = 200;
+    private static final int TOKENS = 24;
+    private static final List<Sampling> SAMPLINGS = List.of(
+            Sampling.GREEDY,
+            Sampling.GREEDY.withRepetitionPenalty(1.3),
+            Sampling.GREEDY.withTemperature(1).withSeed(SEED),
+            Sampling.GREEDY.withTemperature(0.7).withTopK(12).withTopP(0.9).withMinP(0.01).withSeed(SEED));
+
+    @TempDir
+    Path directory;
+
+    static Stream<Arguments> methodsAndBackends() {
+        return available().flatMap(backend -> SpeculationMethod.ALL.stream()
+                .map(method -> Arguments.of(method.name(), backend)));
+    }
+
+    private static Stream<String> available() {
+        return Backends.list().stream().filter(backend -> backend.unavailable().isEmpty()).map(Backends.Availability::name);
+    }
+
+    @ParameterizedTest
+    @MethodSource("methodsAndBackends")
+    void everyMethod_randomPrompts_givesTokensOfPlainDecoding(String method, String backendName) throws IOException {
+        try (Backend backend = Backends.open(backendName);
+                Model target = load(RandomModel.tiny(SEED), backend);
+                Model draft = load(RandomModel.tiny(SEED).withDtype(DType.Q4_0), backend)) {
+            SplittableRandom random = new SplittableRandom(SEED);
+            for (int i = 0; i < PROMPTS; i++) {
+                int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
+                Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
+                GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(TOKENS).withSampling(sampling)
+                        .withIgnoreEndOfText(i % 3 == 0);
+
+                int[] expected = generate(target, draft, prompt, plain);
+                int[] found = generate(target, draft, prompt, plain.withSpeculation(SpeculationMethod.parse(method)));
+
+                assertArrayEquals(expected, found, "seed " + SEED + ", prompt " + i + ", " + sampling);
+            }
+        }
+    }
+
+    private static int[] generate(Model target, Model draft, int[] prompt, GenerationOptions options) {
+        try (Session session = target.openSession();
+                Generation generation = new Generation(session, prompt, Optional.of(draft), options)) {
+            generation.text();
+            return generation.tokens();
+        }
+    }
+
+    private Model load(RandomModel model, Backend backend) throws IOException {
+        return Model.load(model.write(directory.resolve(model.dtype() + ".gguf")), backend, ModelOptions.STANDARD);
+    }
+
+    /// Drafters that no method would be, each a way to break the loop.
+    private enum Adversary {
+        RANDOM_TOKENS, FULL_TREE, CHAIN, EXTREME_IDS, ORACLE
+    }
+
+    static final List<Adversary> ADVERSARIES = List.of(Adversary.values());
+
+    @ParameterizedTest
+    @FieldSource("ADVERSARIES")
+    void adversary_randomPrompts_givesTokensOfPlainDecoding(Adversary adversary) throws IOException {
+        for (String backendName : available().toList()) {
+            try (Backend backend = Backends.open(backendName);
+                    Model target = load(RandomModel.tiny(SEED), backend)) {
+                for (int i = 0; i < 12; i++) {
+                    SplittableRandom random = new SplittableRandom(SEED + i);
+                    int[] prompt = random.ints(random.nextInt(1, 20), 3, 32).toArray();
+                    Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
+                    int[] expected = generate(target, target, prompt, GenerationOptions.STANDARD.withMaxTokens(TOKENS)
+                            .withSampling(sampling).withIgnoreEndOfText(true));
+
+                    checkSteps(target, prompt, sampling, expected, adversary, random);
+                }
+            }
+        }
+    }
+
+    private static void checkSteps(Model target, int[] prompt, Sampling sampling, int[] expected, Adversary adversary,
+            SplittableRandom random) {
+        AdversarialDrafter drafter = new AdversarialDrafter(adversary, prompt.length, expected, random);
+        try (Session session = target.openSession();
+                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt)) {
+            while (decoder.text().length() < prompt.length + TOKENS) {
+                int before = decoder.text().length();
+                int emitted = decoder.step(prompt.length + TOKENS - before);
+                assertEquals(before + emitted, decoder.text().length());
+                assertEquals(decoder.text().length() - 1, session.length(), "all but the new root has a row");
+            }
+            assertArrayEquals(expected, decoder.text().from(prompt.length), adversary + ", " + sampling);
+            SpeculationStatistics statistics = decoder.statistics();
+            assertEquals(TOKENS, statistics.emitted());
+            assertEquals(statistics.emitted() - statistics.targetPasses(), statistics.accepted());
+            assertTrue(statistics.accepted() <= statistics.drafted());
+            if (adversary == Adversary.ORACLE) {
+                assertEquals(statistics.drafted(), statistics.accepted());
+            }
+        }
+    }
+
+    private static final class AdversarialDrafter implements Drafter {
+        private final Adversary kind;
+        private final int promptLength;
+        private final int[] answer;
+        private final SplittableRandom random;
+
+        AdversarialDrafter(Adversary kind, int promptLength, int[] answer, SplittableRandom random) {
+            this.kind = kind;
+            this.promptLength = promptLength;
+            this.answer = answer;
+            this.random = random;
+        }
+
+        @Override
+        public void begin(TokenText prompt, Sampler sampler) {
+            // needs nothing
+        }
+
+        @Override
+        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+            int done = text.length() - promptLength;
+            int node = 0;
+            for (int i = 0; tree.size() < maxNodes && i < 200; i++) {
+                switch (kind) {
+                    case RANDOM_TOKENS -> {
+                        if (random.nextInt(4) == 0) {
+                            return;
+                        }
+                        tree.add(random.nextInt(tree.size()), random.nextInt(32));
+                    }
+                    // the right branch comes last, behind wrong ones, so that compaction has rows to move
+                    case FULL_TREE -> {
+                        tree.add(node, random.nextInt(32));
+                        if (tree.size() < maxNodes && done + tree.depth(node) < answer.length) {
+                            node = tree.add(node, answer[done + tree.depth(node)]);
+                        }
+                    }
+                    case CHAIN -> node = tree.add(node, random.nextInt(32));
+                    case EXTREME_IDS -> tree.add(i % tree.size(), i % 2 == 0 ? 0 : 31);
+                    case ORACLE -> {
+                        if (done + i >= answer.length) {
+                            return;
+                        }
+                        node = tree.add(node, answer[done + i]);
+                    }
+                }
+            }
+        }
+
+        @Override
+        public void observe(TokenText text, TokenTree tree, int accepted) {
+            // learns nothing
+        }
+
+        @Override
+        public void close() {
+            // holds nothing
+        }
+    }
+}
