@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -54,9 +55,9 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         }
 
         private String fault() {
-            if (Math.min(Math.min(hidden, intermediate), Math.min(layers, heads)) <= 0
-                    || Math.min(kvHeads, Math.min(vocabulary, contextLength)) <= 0
-                    || Math.max(hidden, intermediate) > MAX_WIDTH || layers > MAX_LAYERS
+            boolean positive = IntStream.of(hidden, intermediate, layers, heads, kvHeads, vocabulary, contextLength)
+                    .allMatch(size -> size > 0);
+            if (!positive || Math.max(hidden, intermediate) > MAX_WIDTH || layers > MAX_LAYERS
                     || Math.max(vocabulary, contextLength) > MAX_ROWS) {
                 return "sizes that are positive and not huge";
             }
