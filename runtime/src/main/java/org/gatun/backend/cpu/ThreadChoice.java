@@ -9,8 +9,8 @@ package org.gatun.backend.cpu;
 final class ThreadChoice {
     /// Multiply-adds below which one thread is always enough: some 10 microseconds.
     private static final long LEAST_WORK = 1_000_000;
-    /// Multiply-adds from which on all threads are always worth it: some milliseconds of one.
-    private static final long MOST_WORK = 200_000_000;
+    /// Multiply-adds from which on all threads are always worth it: half a millisecond of one.
+    private static final long MOST_WORK = 50_000_000;
     private static final int FIRST_INTERVAL = 32;
     private static final int LAST_INTERVAL = 4096;
     /// Weight of the newest time in the running mean.
@@ -57,7 +57,9 @@ final class ThreadChoice {
         int magnitude = magnitude(work);
         boolean wasFaster = together[magnitude] < alone[magnitude];
         double[] mean = threadsTaken == 1 ? alone : together;
-        mean[magnitude] = mean[magnitude] == 0 ? nanos : (1 - NEWEST) * mean[magnitude] + NEWEST * nanos;
+        // A first pass touches cold memory: what is much faster than the mean takes its place at once.
+        boolean first = mean[magnitude] == 0 || nanos < mean[magnitude] / 2;
+        mean[magnitude] = first ? nanos : (1 - NEWEST) * mean[magnitude] + NEWEST * nanos;
         if (wasFaster != together[magnitude] < alone[magnitude]) {
             interval[magnitude] = 0;
         }
