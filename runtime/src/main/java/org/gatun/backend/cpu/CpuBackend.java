@@ -116,6 +116,9 @@ public final class CpuBackend implements Backend {
         lock.lock();
         try {
             requireOpen();
+            if (!kv.isOf(pool)) {
+                throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
+            }
             int taken = choice.threads(work);
             long begun = System.nanoTime();
             if (library.run(pool, commands, count, pass, kv.struct(), taken, kv.scratch()) != 0) {

@@ -60,7 +60,10 @@ final class CpuExecutable implements Executable {
     @Override
     public void run(Pass pass, KvStore kv) {
         requireOpen();
-        CpuKvStore store = (CpuKvStore) kv;
+        if (!(kv instanceof CpuKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend cpu allocated");
+        }
+        program.requireFits(store.shape());
         pass.requireWithin(limits, store.shape());
         for (int row = 0; row < pass.rows(); row++) {
             if (pass.token(row) < 0 || pass.token(row) >= program.vocabulary()) {

@@ -11,6 +11,7 @@ import org.gatun.tensor.DType;
 /// Keys and values off-heap, laid out as `struct gatun_kv` says, with the scratch memory of the attention over them.
 final class CpuKvStore implements KvStore {
     private final NativeLibrary library;
+    private final MemorySegment pool;
     private final KvShape shape;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment struct;
@@ -18,6 +19,7 @@ final class CpuKvStore implements KvStore {
 
     CpuKvStore(NativeLibrary library, MemorySegment pool, KvShape shape) {
         this.library = library;
+        this.pool = pool;
         this.shape = shape;
         int slots = Math.addExact(shape.slots(), NativeLayout.LANES - 1) / NativeLayout.LANES * NativeLayout.LANES;
         long bytes = (long) shape.layers() * shape.kvHeads() * shape.headDim() * slots * shape.dtype().blockBytes();
@@ -56,6 +58,11 @@ final class CpuKvStore implements KvStore {
     MemorySegment struct() {
         requireOpen();
         return struct;
+    }
+
+    /// Whether its scratch memory is for the threads of `pool`.
+    boolean isOf(MemorySegment pool) {
+        return this.pool.equals(pool);
     }
 
     MemorySegment scratch() {

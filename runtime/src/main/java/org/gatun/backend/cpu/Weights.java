@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 
 /// Weights as the kernels want them, shared by all executables of a backend and freed with the last that uses them.
@@ -24,9 +25,11 @@ final class Weights {
 
     /// A weight and the form it is wanted in.
     ///
-    /// @param address of the bytes in the file; two tensors there are one
+    /// Tensors of the same bytes, type and shape are one weight; the first rows of a matrix are another than the whole.
+    ///
+    /// @param data equal for the same place in native memory or in the same array
     /// @param form what the kernel reads
-    record Key(long address, Form form) {}
+    record Key(MemorySegment data, DType dtype, Shape shape, Form form) {}
 
     /// How a kernel reads a weight.
     enum Form {
@@ -52,7 +55,7 @@ final class Weights {
     }
 
     static Key key(Tensor tensor, Form form) {
-        return new Key(tensor.data().address(), form);
+        return new Key(tensor.data(), tensor.dtype(), tensor.shape(), form);
     }
 
     void release(Key key) {
