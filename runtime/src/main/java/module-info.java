@@ -4,9 +4,13 @@ module org.gatun {
     requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
+    exports org.gatun.decoding;
     exports org.gatun.format;
+    exports org.gatun.generation;
+    exports org.gatun.model;
     exports org.gatun.plan;
     exports org.gatun.quantize;
+    exports org.gatun.speculative;
     exports org.gatun.tensor;
     exports org.gatun.tokenizer;
 }

@@ -25,7 +25,7 @@ public record Sampling(double temperature, int topK, double topP, double minP, d
         require(topK >= 0, "top-k", topK, "0 (all) or more");
         require(topP > 0 && topP <= 1, "top-p", topP, "more than 0, at most 1");
         require(minP >= 0 && minP <= 1, "min-p", minP, "from 0 to 1");
-        require(repetitionPenalty > 0 && repetitionPenalty < Double.POSITIVE_INFINITY, "repetition penalty",
+        require(repetitionPenalty > 0 && repetitionPenalty < Double.POSITIVE_INFINITY, "repetition-penalty",
                 repetitionPenalty, "more than 0");
     }
 

@@ -1,0 +1,147 @@
+package org.gatun.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.gatun.generation.Generation;
+import org.gatun.generation.GenerationOptions;
+import org.gatun.model.Session;
+import org.gatun.speculative.Speculation;
+import org.gatun.speculative.SpeculationMethod;
+import org.gatun.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+/// Compares methods on the same prompts. The methods take turns prompt by prompt, so that noise of the machine meets them
+/// all alike.
+@Command(name = "bench", description = "Runs the same prompts through several methods, and compares speed and text.", footer = {
+        "", "Times are of decoding; reading the prompts is not counted.",
+        "", "Examples:",
+        "  gatun bench",
+        "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
+        "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl --report report.html"})
+final class BenchCommand implements Callable<Integer> {
+    private static final String ALL = "all";
+    private static final int WARM_UP_TOKENS = 16;
+
+    private final Console console;
+
+    @Mixin
+    private ModelChoice models;
+
+    @Mixin
+    private GenerationChoice choice;
+
+    @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...],...", defaultValue = ALL,
+            description = "methods to compare, with commas between; all (default) for every one that the models allow")
+    private String methods;
+
+    @Option(names = "--prompts", paramLabel = "FILE",
+            description = "JSON Lines with \"prompt\" or, as in Spec-Bench, \"turns\", of which the first is taken; "
+                    + "by default ten beginnings of stories")
+    private Optional<Path> prompts;
+
+    @Option(names = "--report", paramLabel = "FILE", description = "write a page with plots")
+    private Optional<Path> report;
+
+    @Option(names = "--json", description = "print a JSON list")
+    private boolean json;
+
+    BenchCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        List<BenchRow> rows = rows();
+        GenerationOptions options = choice.options(0, Speculation.NONE);
+        List<String> texts = prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+        try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
+            measure(rows, encode(texts, session), options, opened, session);
+            Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
+            boolean greedy = options.sampling().temperature() == 0;
+            if (json) {
+                ArrayNode list = JsonNodeFactory.instance.arrayNode();
+                rows.forEach(row -> list.add(row.json(plain, greedy)));
+                console.println(list.toString());
+            } else {
+                printTable(rows, plain, greedy);
+            }
+            if (report.isPresent()) {
+                String subject = opened.target().name() + opened.draft().map(draft -> " with " + draft.name()).orElse("")
+                        + ", " + opened.backend().description() + ", " + options.maxTokens() + " tokens at most, temperature "
+                        + options.sampling().temperature();
+                Files.writeString(report.get(), new BenchReport(subject, rows, plain, greedy).html());
+                console.note("wrote " + report.get());
+            }
+        }
+        return 0;
+    }
+
+    /// A row without outcomes for each method asked for.
+    private List<BenchRow> rows() {
+        boolean hasDraft = models.model.isEmpty() || models.draft.isPresent();
+        Stream<String> names = methods.equals(ALL)
+                ? SpeculationMethod.ALL.stream().filter(method -> hasDraft || !method.needsDraftModel()).map(SpeculationMethod::name)
+                : Arrays.stream(methods.split(",", -1)).map(String::strip);
+        return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
+    }
+
+    /// The prompts that fit the context.
+    private List<int[]> encode(List<String> texts, Session session) {
+        Tokenizer tokenizer = session.model().tokenizer();
+        List<int[]> fitting = texts.stream().map(text -> tokenizer.encode(text, Tokenizer.Special.ADD))
+                .filter(tokens -> tokens.length > 0 && tokens.length < session.capacity()).toList();
+        if (fitting.isEmpty()) {
+            throw new IllegalArgumentException("--prompts: none of " + texts.size() + " fits the context of "
+                    + session.capacity() + " tokens; give a larger --context");
+        }
+        if (fitting.size() < texts.size()) {
+            console.note((texts.size() - fitting.size()) + " of " + texts.size() + " prompts do not fit the context of "
+                    + session.capacity() + " tokens and are left out");
+        }
+        return fitting;
+    }
+
+    private void measure(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened, Session session) {
+        GenerationOptions warmUp = options.withMaxTokens(Math.min(WARM_UP_TOKENS, options.maxTokens()));
+        try (Progress progress = new Progress(console, "measuring", (long) prompts.size() * rows.size())) {
+            rows.forEach(row -> generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session));
+            long done = 0;
+            for (int[] prompt : prompts) {
+                for (BenchRow row : rows) {
+                    row.outcomes().add(generate(prompt, options.withSpeculation(row.method()), opened, session));
+                    progress.at(++done);
+                }
+            }
+        }
+    }
+
+    private static Outcome generate(int[] prompt, GenerationOptions options, OpenModels opened, Session session) {
+        try (Generation generation = new Generation(session, prompt, opened.draft(), options)) {
+            return Outcome.of(generation, _ -> true);
+        }
+    }
+
+    private void printTable(List<BenchRow> rows, Optional<BenchRow> plain, boolean greedy) {
+        console.println("%-20s %8s %8s %9s %9s %8s %9s%s".formatted(
+                "method", "prompts", "tokens", "seconds", "tokens/s", "speedup", "accepted", greedy ? "  identical to none" : ""));
+        for (BenchRow row : rows) {
+            console.println(String.format(Locale.ROOT, "%-20s %8d %8d %9.2f %9.1f %8s %9.2f%s",
+                    row.name(), row.outcomes().size(), row.tokens(), row.seconds(), row.tokensPerSecond(),
+                    plain.map(other -> String.format(Locale.ROOT, "%.2f", row.speedup(other))).orElse("-"),
+                    row.meanAcceptedLength(),
+                    greedy ? plain.map(other -> row.isIdenticalTo(other) ? "  yes" : "  no").orElse("  -") : ""));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package org.gatun.cli;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.function.Function;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input, 130 interrupted.
+@Command(name = "gatun", description = "Runs language models on this machine.", mixinStandardHelpOptions = true,
+        scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true)
+public final class Gatun {
+    static final int FAILED = 1;
+    static final int BAD_INPUT = 2;
+
+    @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show the stack trace of an error")
+    private boolean verbose;
+
+    private Gatun() {}
+
+    /// Runs the command and ends the process.
+    public static void main(String[] arguments) {
+        System.exit(run(Console.ofProcess(), arguments));
+    }
+
+    /// Runs the command.
+    ///
+    /// @return the exit code
+    static int run(Console console, String... arguments) {
+        try {
+            return commandLine(console).execute(arguments);
+        } catch (OutOfMemoryError e) {
+            console.note("gatun: out of memory (" + e.getMessage() + "): choose a smaller model or --context");
+            return FAILED;
+        } finally {
+            console.out().flush();
+            console.err().flush();
+        }
+    }
+
+    private static CommandLine commandLine(Console console) {
+        Gatun gatun = new Gatun();
+        return new CommandLine(gatun)
+                .addSubcommand(new GenerateCommand(console))
+                .addSubcommand(new ChatCommand(console))
+                .addSubcommand(new BenchCommand(console))
+                .addSubcommand(new InspectCommand(console))
+                .addSubcommand(new DevicesCommand(console))
+                .addSubcommand(new TokenizeCommand(console))
+                .addSubcommand(new PerplexityCommand(console))
+                .addSubcommand(new CommandLine(new ImportCommand()).addSubcommand(new ImportLlama2cCommand(console)))
+                .addSubcommand(new HelpCommand())
+                .registerConverter(Integer.class, text -> number(text, Integer::valueOf, "a whole number"))
+                .registerConverter(int.class, text -> number(text, Integer::valueOf, "a whole number"))
+                .registerConverter(long.class, text -> number(text, Long::valueOf, "a whole number"))
+                .registerConverter(Double.class, text -> number(text, Double::valueOf, "a number"))
+                .registerConverter(double.class, text -> number(text, Double::valueOf, "a number"))
+                .setExpandAtFiles(false)
+                .setOut(console.out())
+                .setErr(console.err())
+                .setParameterExceptionHandler((e, _) -> gatun.refuse(e))
+                .setExecutionExceptionHandler((e, command, _) -> gatun.fail(e, command));
+    }
+
+    private static <T> T number(String text, Function<String, T> parser, String expected) {
+        try {
+            return parser.apply(text);
+        } catch (NumberFormatException _) {
+            throw new TypeConversionException("found '" + text + "', expected " + expected);
+        }
+    }
+
+    /// Reports arguments that cannot be understood.
+    private int refuse(ParameterException e) {
+        List<String> suggestions = e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+        String name = e.getCommandLine().getCommandSpec().qualifiedName();
+        report(e, e.getCommandLine(), oneLine(e.getMessage())
+                + (suggestions.isEmpty() ? "" : "; did you mean " + String.join(" or ", suggestions) + "?")
+                + " (see " + name + " --help)");
+        return BAD_INPUT;
+    }
+
+    /// Reports what a command threw.
+    private int fail(Exception e, CommandLine command) {
+        if (e instanceof IllegalArgumentException || e instanceof IOException) {
+            report(e, command, oneLine(describe(e)));
+            return BAD_INPUT;
+        }
+        report(e, command, "unexpected " + oneLine(e.toString()) + (verbose ? "" : " (--verbose shows the stack trace)"));
+        return FAILED;
+    }
+
+    private void report(Exception e, CommandLine command, String message) {
+        command.getErr().println(command.getCommandSpec().qualifiedName() + ": " + message);
+        if (verbose) {
+            e.printStackTrace(command.getErr());
+        }
+    }
+
+    private static String describe(Exception e) {
+        return switch (e) {
+            case NoSuchFileException missing -> missing.getFile() + ": found no such file or directory";
+            case AccessDeniedException denied -> denied.getFile() + ": found no permission";
+            default -> e.getMessage() == null ? e.toString() : e.getMessage();
+        };
+    }
+
+    private static String oneLine(String message) {
+        return message.strip().replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    /// The version of the jar.
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Gatun.class.getPackage().getImplementationVersion();
+            return new String[] {"gatun " + (version == null ? "(not packaged)" : version)};
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package org.gatun.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.gatun.generation.Generation;
+import org.gatun.generation.GenerationOptions;
+import org.gatun.model.Session;
+import org.gatun.speculative.Speculation;
+import org.gatun.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// Continues a prompt.
+@Command(name = "generate", description = "Continues a prompt, and prints the text as it comes.", footer = {
+        "", "Examples:",
+        "  gatun generate --prompt \"Once upon a time\"",
+        "  gatun generate --prompt \"The dog\" --temperature 0.8 --seed 7 --max-tokens 100",
+        "  gatun generate --model target.gguf --draft draft.gguf --prompt-file question.txt",
+        "  gatun generate --prompt \"The end\" --speculate lookup:length=6 --json"})
+final class GenerateCommand implements Callable<Integer> {
+    private final Console console;
+
+    @Mixin
+    private ModelChoice models;
+
+    @Mixin
+    private GenerationChoice choice;
+
+    @ArgGroup(multiplicity = "1")
+    private Prompt prompt;
+
+    @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
+            description = "none, draft or lookup; draft by default if there is a draft model")
+    private Optional<String> speculate;
+
+    @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text; may be given several times")
+    private List<String> stop = List.of();
+
+    @Option(names = "--ignore-eos", description = "go on after the end of a text")
+    private boolean ignoreEndOfText;
+
+    @Option(names = "--json", description = "print one JSON object")
+    private boolean json;
+
+    /// Where the prompt comes from.
+    private static final class Prompt {
+        @Option(names = "--prompt", paramLabel = "TEXT", description = "the beginning; empty for a text from nothing")
+        private String text;
+
+        @Option(names = "--prompt-file", paramLabel = "FILE", description = "file with the beginning, - for standard input")
+        private Path file;
+    }
+
+    GenerateCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        if (stop.contains("")) {
+            throw new IllegalArgumentException("--stop: found an empty text, expected at least one character");
+        }
+        Speculation speculation = models.speculation(speculate);
+        GenerationOptions options =
+                choice.options(0, speculation).withStopStrings(stop).withIgnoreEndOfText(ignoreEndOfText);
+        String text = prompt.file == null ? prompt.text : console.read(prompt.file);
+        try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
+            int[] tokens = session.model().tokenizer().encode(text, Tokenizer.Special.ADD);
+            try (Generation generation = opened.begin(session, tokens, options, console);
+                    Interruption _ = new Interruption(generation::cancel)) {
+                Outcome outcome = Outcome.of(generation, piece -> json || console.print(piece));
+                String backend = opened.backend().name();
+                if (console.print((json ? outcome.json(speculation, backend) : "") + "\n")) {
+                    console.note(outcome.summary(speculation, backend));
+                }
+            }
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,89 @@
+package org.gatun.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.speculative.Speculation;
+import org.gatun.speculative.SpeculationMethod;
+import org.gatun.stories.StoryModels;
+import picocli.CommandLine.Option;
+
+/// The options that say which models run on what.
+final class ModelChoice {
+
+    @Option(names = "--model", paramLabel = "FILE",
+            description = "GGUF file, safetensors file, or directory with safetensors and config.json; without it the embedded story models are used")
+    Optional<Path> model;
+
+    @Option(names = "--draft", paramLabel = "FILE", description = "smaller model with the same vocabulary, to draft")
+    Optional<Path> draft;
+
+    @Option(names = "--backend", paramLabel = "NAME", defaultValue = "auto", description = "auto (default), cpu or reference; see 'gatun devices'")
+    String backend;
+
+    @Option(names = "--threads", paramLabel = "N", description = "threads of the cpu backend; all processors by default")
+    Optional<Integer> threads;
+
+    @Option(names = "--context", paramLabel = "N",
+            description = "tokens that prompt and answer may have together; by default what the model was trained for, at most "
+                    + ModelOptions.STANDARD_CONTEXT)
+    Optional<Integer> context;
+
+    /// The method asked for, or the one that suits the models.
+    ///
+    /// @param text as given to `--speculate`
+    Speculation speculation(Optional<String> text) {
+        try {
+            return text.map(SpeculationMethod::parse).orElseGet(
+                    () -> model.isEmpty() || draft.isPresent() ? SpeculationMethod.parse("draft") : Speculation.NONE);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--speculate " + text.orElse("") + ": " + e.getMessage(), e);
+        }
+    }
+
+    /// Opens the models; the caller closes them.
+    OpenModels open() throws IOException {
+        if (draft.isPresent() && model.isEmpty()) {
+            throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
+        }
+        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType());
+        Backend opened = openBackend();
+        try {
+            if (model.isEmpty()) {
+                StoryModels pair = StoryModels.open(opened, options);
+                return new OpenModels(opened, pair.target(), Optional.of(pair.draft()), Optional.of(pair));
+            }
+            Model target = Model.load(model.get(), opened, options);
+            try {
+                Optional<Model> second = draft.isPresent() ? Optional.of(Model.load(draft.get(), opened, options)) : Optional.empty();
+                return new OpenModels(opened, target, second, Optional.empty());
+            } catch (IOException | RuntimeException e) {
+                target.close();
+                throw e;
+            }
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private Backend openBackend() {
+        int count = atLeastOne("--threads", threads, Runtime.getRuntime().availableProcessors());
+        try {
+            return Backends.open(backend, count);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--backend: " + e.getMessage(), e);
+        }
+    }
+
+    private static int atLeastOne(String option, Optional<Integer> value, int standard) {
+        if (value.isPresent() && value.get() < 1) {
+            throw new IllegalArgumentException(option + " " + value.get() + ": expected 1 or more");
+        }
+        return value.orElse(standard);
+    }
+}

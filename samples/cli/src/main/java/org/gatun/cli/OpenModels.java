@@ -1,0 +1,50 @@
+package org.gatun.cli;
+
+import java.util.Optional;
+import org.gatun.backend.Backend;
+import org.gatun.generation.Generation;
+import org.gatun.generation.GenerationOptions;
+import org.gatun.model.Model;
+import org.gatun.model.Session;
+import org.gatun.stories.StoryModels;
+
+/// The models of a command and their backend, all closed together, after their sessions.
+///
+/// @param backend what they run on
+/// @param target the model
+/// @param draft the model that may draft for it
+/// @param pair the embedded models, if these are they
+record OpenModels(Backend backend, Model target, Optional<Model> draft, Optional<StoryModels> pair) implements AutoCloseable {
+
+    /// Opens a session on the target; the caller closes it.
+    Session openSession(Console console) {
+        try (Progress _ = new Progress(console, "preparing " + target.name())) {
+            return target.openSession();
+        }
+    }
+
+    /// Reads a prompt; the caller closes the generation.
+    ///
+    /// @throws IllegalArgumentException if the prompt is empty or leaves no room for a token
+    Generation begin(Session session, int[] prompt, GenerationOptions options, Console console) {
+        if (prompt.length == 0) {
+            throw new IllegalArgumentException("the prompt is empty: " + target.name()
+                    + " has no beginning-of-text token, so give at least a word");
+        }
+        if (prompt.length >= session.capacity()) {
+            throw new IllegalArgumentException("the prompt has " + prompt.length + " tokens: expected fewer than the "
+                    + session.capacity() + " of the context; shorten it, or give a larger --context");
+        }
+        try (Progress _ = new Progress(console, "reading the prompt of " + prompt.length + " tokens")) {
+            return new Generation(session, prompt, draft, options);
+        }
+    }
+
+    @Override
+    public void close() {
+        try (backend; target) {
+            draft.ifPresent(Model::close);
+            pair.ifPresent(StoryModels::close);
+        }
+    }
+}
