@@ -57,7 +57,7 @@ def parse_arguments():
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder with the token vectors")
     parser.add_argument("--target", type=pathlib.Path, required=True, help="checkpoint of the target")
     parser.add_argument("--name", default="draft", help="name of the checkpoint and of the loss curve")
-    parser.add_argument("--sample-minutes", type=float, default=6, help="time for the target's samples, if not yet there")
+    parser.add_argument("--sample-minutes", type=float, default=6, help="time to write samples, if there are none yet")
     parser.add_argument("--minutes", type=float, default=14, help="training budget")
     parser.add_argument("--lr", type=float, default=6e-3, help="peak learning rate")
     parser.add_argument("--samples-share", type=float, default=0.7, help="share of the target's samples in a batch")

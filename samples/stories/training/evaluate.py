@@ -75,7 +75,8 @@ def main():
     for name, model in models.items():
         loss = held_out_loss(model, rows, "cpu")
         model.eval()
-        print(f"{name}: {model.parameter_count()} parameters, held-out loss {loss:.4f}, perplexity {math.exp(loss):.2f}")
+        print(f"{name}: {model.parameter_count()} parameters, "
+              f"held-out loss {loss:.4f}, perplexity {math.exp(loss):.2f}")
 
     prompts = held_out_prompts(arguments.work, arguments.prompt_tokens)
     continued = torch.cat([generate(target, part, arguments.new_tokens) for part in prompts.split(64)])

@@ -30,7 +30,7 @@ def draw(axes, rows, column, label, style):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder with target-loss.csv and draft-loss.csv")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder with the two loss curves")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
     arguments = parser.parse_args()
     target = read_curve(arguments.work / "target-loss.csv", "target")

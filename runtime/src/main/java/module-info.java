@@ -1,9 +1,12 @@
 /// Runs language models: plans, backends, file formats, tokenizers, models and decoding.
 module org.gatun {
+    requires jinjava;
     requires org.slf4j;
     requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
+    exports org.gatun.backend.cpu;
+    exports org.gatun.backend.reference;
     exports org.gatun.decoding;
     exports org.gatun.format;
     exports org.gatun.generation;

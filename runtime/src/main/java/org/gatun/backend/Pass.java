@@ -75,9 +75,14 @@ public final class Pass {
     /// @param offset of the row's first word in `ancestorWords`
     /// @param words number of the row's words; missing ones are zero
     /// @throws IllegalStateException if the pass is full or a causal pass
+    /// @throws IllegalArgumentException if the row does not see itself, or its position is negative
     public void addRow(int token, int position, long[] ancestorWords, int offset, int words) {
         if (!tree || rows == limits.treeRows()) {
             throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no ancestor words");
+        }
+        if (position < 0 || rows / 64 >= words || (ancestorWords[offset + rows / 64] >>> rows % 64 & 1) == 0) {
+            throw new IllegalArgumentException("row " + rows + " of a tree pass, at position " + position
+                    + ": expected a position from 0 on, and a row that sees itself");
         }
         int stride = ancestorStride();
         for (int word = 0; word < stride; word++) {

@@ -17,6 +17,7 @@ public final class Sampler {
     private final Noise noise;
     private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
     private final long[] candidates;    // [vocabulary] sort keys: probability bits above, complement of the id below
+    private float lead;
 
     /// @param vocabulary width of a row of logits
     public Sampler(Sampling sampling, int vocabulary) {
@@ -83,12 +84,27 @@ public final class Sampler {
 
     private int indexOfLargest() {
         int best = 0;
+        float largest = weights[0];
+        float second = Float.NEGATIVE_INFINITY;
         for (int id = 1; id < weights.length; id++) {
-            if (weights[id] > weights[best]) {
-                best = id;
+            float weight = weights[id];
+            if (weight > second) {
+                if (weight > largest) {
+                    second = largest;
+                    largest = weight;
+                    best = id;
+                } else {
+                    second = weight;
+                }
             }
         }
+        lead = largest - second;
         return best;
+    }
+
+    /// By how much the largest logit of the last row led the second, penalties included: how sure the model was.
+    public float lead() {
+        return lead;
     }
 
     /// Writes the candidates that top-k, top-p and min-p leave, most probable first, lowest id first on ties.

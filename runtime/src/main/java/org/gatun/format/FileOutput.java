@@ -33,6 +33,10 @@ final class FileOutput implements WritableByteChannel {
         if (Files.exists(target) && !Files.isRegularFile(target)) {
             throw new IOException(target + " is a directory or device: expected the name of a file to write");
         }
+        Path folder = target.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(target + ": there is no folder " + folder + " to write it in: create it first");
+        }
         Path temporary = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".part");
         try {
             try (FileChannel channel =

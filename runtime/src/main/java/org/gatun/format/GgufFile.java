@@ -3,10 +3,8 @@ package org.gatun.format;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.gatun.tensor.DType;
@@ -23,8 +21,6 @@ import org.gatun.tensor.Tensor;
 ///
 /// Source: the GGUF specification (`docs/gguf.md` of ggml-org/ggml).
 public final class GgufFile implements AutoCloseable {
-    /// Real headers are below 20 MB; the limit bounds what a hostile one can make us allocate.
-    static final long MAX_HEADER_BYTES = 100_000_000;
     static final int MAGIC = 'G' | 'G' << 8 | 'U' << 16 | 'F' << 24;
     static final long DEFAULT_ALIGNMENT_BYTES = 32;
     static final int MAX_DIMENSIONS = 4;
@@ -32,24 +28,8 @@ public final class GgufFile implements AutoCloseable {
 
     private static final String EXPECTED = "a GGUF file";
     private static final int MAX_NAME_BYTES = 65_535;
-    private static final int MAX_ARRAY_DEPTH = 4;
     private static final int MIN_ENTRY_BYTES = 8 + 4 + 1;
     private static final int MIN_TENSOR_BYTES = 8 + 4 + 4 + 8;
-
-    /// Numbers by which the file calls types of metadata values.
-    static final int UINT8 = 0;
-    static final int INT8 = 1;
-    static final int UINT16 = 2;
-    static final int INT16 = 3;
-    static final int UINT32 = 4;
-    static final int INT32 = 5;
-    static final int FLOAT32 = 6;
-    static final int BOOL = 7;
-    static final int STRING = 8;
-    static final int ARRAY = 9;
-    static final int UINT64 = 10;
-    static final int INT64 = 11;
-    static final int FLOAT64 = 12;
 
     private final Path path;
     private final Optional<MappedFile> mapping;
@@ -64,10 +44,10 @@ public final class GgufFile implements AutoCloseable {
         this.path = path;
         this.mapping = mapping;
         this.bytes = bytes;
-        HeaderReader in = new HeaderReader(path, bytes, MAX_HEADER_BYTES);
+        HeaderReader in = new HeaderReader(path, bytes);
         version = readVersion(in);
-        int tensorCount = in.count(in.longValue("tensor count"), MIN_TENSOR_BYTES, "tensor count");
-        int entryCount = in.count(in.longValue("metadata count"), MIN_ENTRY_BYTES, "metadata count");
+        int tensorCount = in.count(MIN_TENSOR_BYTES, "the list of tensors");
+        int entryCount = in.count(MIN_ENTRY_BYTES, "the metadata");
         encodedValues = LinkedHashMap.newLinkedHashMap(entryCount);
         metadata = readMetadata(in, entryCount);
         tensors = readTensors(in, tensorCount, alignment());
@@ -164,10 +144,10 @@ public final class GgufFile implements AutoCloseable {
     private Metadata readMetadata(HeaderReader in, int entries) throws FormatException {
         Map<String, Object> values = LinkedHashMap.newLinkedHashMap(entries);
         for (int i = 0; i < entries; i++) {
-            long start = in.position();
+            int start = in.position();
             String key = readName(in, "metadata key");
-            long valueStart = in.position();
-            Object value = readValue(in, in.intValue(key), key, 0);
+            int valueStart = in.position();
+            Object value = GgufValue.read(in, key);
             if (values.putIfAbsent(key, value) != null) {
                 throw in.failure(start, "found metadata key " + key + " twice: expected it once");
             }
@@ -185,109 +165,6 @@ public final class GgufFile implements AutoCloseable {
         return in.string(length, field);
     }
 
-    private static String readString(HeaderReader in, String field) throws FormatException {
-        return in.string(in.longValue(field), field);
-    }
-
-    private static Object readValue(HeaderReader in, int type, String key, int depth) throws FormatException {
-        return switch (type) {
-            case UINT8 -> (long) Byte.toUnsignedInt(in.byteValue(key));
-            case INT8 -> (long) in.byteValue(key);
-            case UINT16 -> (long) Short.toUnsignedInt(in.shortValue(key));
-            case INT16 -> (long) in.shortValue(key);
-            case UINT32 -> Integer.toUnsignedLong(in.intValue(key));
-            case INT32 -> (long) in.intValue(key);
-            case UINT64 -> readUnsignedLong(in, key);
-            case INT64 -> in.longValue(key);
-            case FLOAT32 -> (double) in.floatValue(key);
-            case FLOAT64 -> in.doubleValue(key);
-            case BOOL -> readBoolean(in, key);
-            case STRING -> readString(in, key);
-            case ARRAY -> readArray(in, key, depth);
-            default -> throw unknownValueType(in, type, key);
-        };
-    }
-
-    private static Object readArray(HeaderReader in, String key, int depth) throws FormatException {
-        if (depth == MAX_ARRAY_DEPTH) {
-            throw in.failure(key + " has arrays in arrays more than " + MAX_ARRAY_DEPTH + " deep");
-        }
-        int type = in.intValue(key);
-        int elementBytes = switch (type) {
-            case UINT8, INT8, BOOL -> 1;
-            case UINT16, INT16 -> 2;
-            case UINT32, INT32, FLOAT32 -> 4;
-            case UINT64, INT64, FLOAT64, STRING -> 8;
-            case ARRAY -> 12;
-            default -> throw unknownValueType(in, type, key);
-        };
-        int count = in.count(in.longValue(key), elementBytes, "length of " + key);
-        return switch (type) {
-            case UINT8, INT8, UINT16, INT16, INT32 -> {
-                int[] array = new int[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = (int) (long) readValue(in, type, key, depth);
-                }
-                yield array;
-            }
-            case UINT32, UINT64, INT64 -> {
-                long[] array = new long[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = (long) readValue(in, type, key, depth);
-                }
-                yield array;
-            }
-            case FLOAT32 -> {
-                float[] array = new float[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = in.floatValue(key);
-                }
-                yield array;
-            }
-            case FLOAT64 -> {
-                double[] array = new double[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = in.doubleValue(key);
-                }
-                yield array;
-            }
-            case BOOL -> {
-                boolean[] array = new boolean[count];
-                for (int i = 0; i < count; i++) {
-                    array[i] = readBoolean(in, key);
-                }
-                yield array;
-            }
-            default -> {
-                List<Object> list = new ArrayList<>(count);
-                for (int i = 0; i < count; i++) {
-                    list.add(readValue(in, type, key, depth + 1));
-                }
-                yield Collections.unmodifiableList(list);
-            }
-        };
-    }
-
-    private static long readUnsignedLong(HeaderReader in, String key) throws FormatException {
-        long value = in.longValue(key);
-        if (value < 0) {
-            throw in.failure(key + " is " + Long.toUnsignedString(value) + ": expected at most " + Long.MAX_VALUE);
-        }
-        return value;
-    }
-
-    private static boolean readBoolean(HeaderReader in, String key) throws FormatException {
-        byte value = in.byteValue(key);
-        if (value != 0 && value != 1) {
-            throw in.failure(key + " is a boolean of value " + value + ": expected 0 or 1");
-        }
-        return value == 1;
-    }
-
-    private static FormatException unknownValueType(HeaderReader in, int type, String key) {
-        return in.failure(key + " has value type " + Integer.toUnsignedString(type) + ": expected 0 to " + FLOAT64);
-    }
-
     private long alignment() throws FormatException {
         int alignment = metadata.integer(ALIGNMENT_KEY).orElse((int) DEFAULT_ALIGNMENT_BYTES);
         if (alignment <= 0 || Integer.bitCount(alignment) != 1) {
@@ -302,13 +179,13 @@ public final class GgufFile implements AutoCloseable {
     private Map<String, Tensor> readTensors(HeaderReader in, int count, long alignment) throws FormatException {
         Map<String, Entry> entries = LinkedHashMap.newLinkedHashMap(count);
         for (int i = 0; i < count; i++) {
-            long start = in.position();
+            int start = in.position();
             String name = readName(in, "tensor name");
             if (entries.putIfAbsent(name, readEntry(in, name)) != null) {
                 throw in.failure(start, "found tensor " + name + " twice: expected it once");
             }
         }
-        long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
+        long dataStart = Math.ceilDiv((long) in.position(), alignment) * alignment;
         long dataBytes = bytes.byteSize() - dataStart;
         Map<String, Tensor> result = LinkedHashMap.newLinkedHashMap(count);
         for (Map.Entry<String, Entry> named : entries.entrySet()) {
@@ -330,21 +207,21 @@ public final class GgufFile implements AutoCloseable {
     }
 
     private static Entry readEntry(HeaderReader in, String name) throws FormatException {
-        long start = in.position();
-        int rank = in.intValue("rank of tensor " + name);
+        int start = in.position();
+        int rank = in.intValue(name);
         if (rank < 0 || rank > MAX_DIMENSIONS) {
             throw in.failure(start, "tensor " + name + " has " + Integer.toUnsignedString(rank)
                     + " dimensions: expected at most " + MAX_DIMENSIONS);
         }
         long[] dimensions = new long[rank];
         for (int i = rank - 1; i >= 0; i--) {
-            dimensions[i] = in.longValue("dimension of tensor " + name);
+            dimensions[i] = in.longValue(name);
             if (dimensions[i] <= 0) {
                 throw in.failure(start, "tensor " + name + " has a dimension of "
                         + Long.toUnsignedString(dimensions[i]) + ": expected 1 to " + Long.MAX_VALUE);
             }
         }
-        int number = in.intValue("type of tensor " + name);
+        int number = in.intValue(name);
         DType dtype = GgufType.dtype(number).orElseThrow(() -> in.failure(start, "tensor " + name + " has type "
                 + GgufType.unsupportedName(number) + ", which is not supported: expected one of "
                 + GgufType.supported()));
@@ -356,7 +233,7 @@ public final class GgufFile implements AutoCloseable {
         try {
             Shape shape = Shape.of(dimensions);
             long byteSize = dtype.byteSize(shape.elements());
-            return new Entry(dtype, shape, in.longValue("offset of tensor " + name), byteSize);
+            return new Entry(dtype, shape, in.longValue(name), byteSize);
         } catch (ArithmeticException overflow) {
             throw in.failure(start, "tensor " + name + " has a shape of more than 2^63 bytes");
         }

@@ -39,7 +39,7 @@ public final class GgufWriter {
 
     /// Adds a text.
     public GgufWriter putString(String key, String value) {
-        return put(key, new Encoded(GgufFile.STRING).string(value));
+        return put(key, new Encoded(GgufValue.STRING).string(value));
     }
 
     /// Adds an unsigned integer of 32 bits.
@@ -55,46 +55,46 @@ public final class GgufWriter {
             }
             alignmentBytes = value;
         }
-        return put(key, new Encoded(GgufFile.UINT32).int32((int) value));
+        return put(key, new Encoded(GgufValue.UINT32).int32((int) value));
     }
 
     /// Adds a signed integer of 32 bits.
     public GgufWriter putInt32(String key, int value) {
-        return put(key, new Encoded(GgufFile.INT32).int32(value));
+        return put(key, new Encoded(GgufValue.INT32).int32(value));
     }
 
     /// Adds a signed integer of 64 bits.
     public GgufWriter putInt64(String key, long value) {
-        return put(key, new Encoded(GgufFile.INT64).int64(value));
+        return put(key, new Encoded(GgufValue.INT64).int64(value));
     }
 
     /// Adds a floating-point number of 32 bits.
     public GgufWriter putFloat32(String key, float value) {
-        return put(key, new Encoded(GgufFile.FLOAT32).int32(Float.floatToRawIntBits(value)));
+        return put(key, new Encoded(GgufValue.FLOAT32).int32(Float.floatToRawIntBits(value)));
     }
 
     /// Adds a floating-point number of 64 bits.
     public GgufWriter putFloat64(String key, double value) {
-        return put(key, new Encoded(GgufFile.FLOAT64).int64(Double.doubleToRawLongBits(value)));
+        return put(key, new Encoded(GgufValue.FLOAT64).int64(Double.doubleToRawLongBits(value)));
     }
 
     /// Adds a truth value.
     public GgufWriter putBool(String key, boolean value) {
-        Encoded encoded = new Encoded(GgufFile.BOOL);
+        Encoded encoded = new Encoded(GgufValue.BOOL);
         encoded.write(value ? 1 : 0);
         return put(key, encoded);
     }
 
     /// Adds a list of texts.
     public GgufWriter putStrings(String key, List<String> values) {
-        Encoded encoded = Encoded.array(GgufFile.STRING, values.size());
+        Encoded encoded = Encoded.array(GgufValue.STRING, values.size());
         values.forEach(encoded::string);
         return put(key, encoded);
     }
 
     /// Adds an array of signed integers of 32 bits.
     public GgufWriter putInt32s(String key, int... values) {
-        Encoded encoded = Encoded.array(GgufFile.INT32, values.length);
+        Encoded encoded = Encoded.array(GgufValue.INT32, values.length);
         for (int value : values) {
             encoded.int32(value);
         }
@@ -103,7 +103,7 @@ public final class GgufWriter {
 
     /// Adds an array of floating-point numbers of 32 bits.
     public GgufWriter putFloat32s(String key, float... values) {
-        Encoded encoded = Encoded.array(GgufFile.FLOAT32, values.length);
+        Encoded encoded = Encoded.array(GgufValue.FLOAT32, values.length);
         for (float value : values) {
             encoded.int32(Float.floatToRawIntBits(value));
         }
@@ -209,7 +209,7 @@ public final class GgufWriter {
         }
 
         static Encoded array(int type, int length) {
-            return new Encoded(GgufFile.ARRAY).int32(type).int64(length);
+            return new Encoded(GgufValue.ARRAY).int32(type).int64(length);
         }
 
         Encoded int32(int value) {

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -19,7 +20,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     private static final String EXPECTED = "a llama2.c checkpoint";
     private static final int VERSION_1_MAGIC = 0x616b3432;
     private static final int VERSION_1_HEADER_BYTES = 256;
+    private static final int LEGACY_HEADER_BYTES = 7 * 4;
+    private static final String ROTARY_TABLES = "rotary tables";
     private static final int MAX_LAYERS = 10_000;
+    private static final int MAX_WIDTH = 1 << 20;
+    private static final int MAX_ROWS = 1 << 24;
     private static final float NORM_EPSILON = 1e-5f;
     private static final float ROPE_BASE = 10_000;
 
@@ -31,6 +36,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     ///
     /// @param hidden elements of a hidden state
     /// @param intermediate elements inside a feed-forward layer
+    /// @param layers number of blocks
+    /// @param heads of queries
+    /// @param kvHeads of keys and values
+    /// @param vocabulary number of tokens
+    /// @param contextLength most tokens in a text
     /// @param sharedClassifier whether the output matrix is the embedding
     public record Config(int hidden, int intermediate, int layers, int heads, int kvHeads, int vocabulary,
             int contextLength, boolean sharedClassifier) {
@@ -45,9 +55,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         }
 
         private String fault() {
-            if (hidden <= 0 || intermediate <= 0 || layers <= 0 || layers > MAX_LAYERS || heads <= 0 || kvHeads <= 0
-                    || vocabulary <= 0 || contextLength <= 0) {
-                return "sizes that are positive";
+            boolean positive = IntStream.of(hidden, intermediate, layers, heads, kvHeads, vocabulary, contextLength)
+                    .allMatch(size -> size > 0);
+            if (!positive || Math.max(hidden, intermediate) > MAX_WIDTH || layers > MAX_LAYERS
+                    || Math.max(vocabulary, contextLength) > MAX_ROWS) {
+                return "sizes that are positive and not huge";
             }
             if (hidden % heads != 0 || headDim() % 2 != 0 || heads % kvHeads != 0) {
                 return "heads that divide the hidden size evenly, and kvHeads that divide the heads";
@@ -58,25 +70,32 @@ public final class Llama2cCheckpoint implements AutoCloseable {
 
     private Llama2cCheckpoint(MappedFile mapping) throws FormatException {
         this.mapping = mapping;
-        HeaderReader in = new HeaderReader(mapping.path(), mapping.bytes(), mapping.bytes().byteSize());
-        boolean legacy = in.intValue("header") != VERSION_1_MAGIC;
-        if (legacy) {
-            in = new HeaderReader(mapping.path(), mapping.bytes(), mapping.bytes().byteSize());
-        } else {
-            int version = in.intValue("version");
-            if (version != 1) {
-                throw in.failure(4, "found llama2.c layout version " + version
-                        + (version == 2 ? " (int8)" : "") + ": expected 1 or the legacy layout, both of f32");
-            }
+        HeaderReader in = new HeaderReader(mapping.path(), mapping.bytes());
+        int first = in.intValue("header");
+        if (first == GgufFile.MAGIC) {
+            throw in.failure(0, "found a GGUF file, which needs no import: expected " + EXPECTED);
         }
-        config = readConfig(in, legacy);
-        long bytes = weightBytes(legacy);
-        if (bytes != mapping.bytes().byteSize()) {
+        boolean legacy = first != VERSION_1_MAGIC;
+        int version = legacy ? 0 : in.intValue("version");
+        if (version > 1 || version < 0) {
+            throw in.failure(4, "found llama2.c layout version " + version + (version == 2 ? " (int8)" : "")
+                    + ": expected 1 or the legacy layout, both of f32");
+        }
+        config = readConfig(in, legacy, first);
+        Map<String, Shape> shapes = shapes(legacy);
+        long offset = legacy ? LEGACY_HEADER_BYTES : VERSION_1_HEADER_BYTES;
+        long byteSize = offset + shapes.values().stream().mapToLong(Llama2cCheckpoint::byteSize).sum();
+        if (byteSize != mapping.bytes().byteSize()) {
             throw new FormatException(mapping.path(), -1, "found " + mapping.bytes().byteSize() + " bytes: expected "
-                    + (bytes < 0 ? "far more" : bytes) + " for " + config + "; the file is damaged, or not "
-                    + EXPECTED + " of f32");
+                    + byteSize + " bytes for " + config + "; the file is damaged, or not " + EXPECTED + " of f32");
         }
-        readTensors(in, legacy);
+        for (Map.Entry<String, Shape> entry : shapes.entrySet()) {
+            long size = byteSize(entry.getValue());
+            MemorySegment data = mapping.bytes().asSlice(offset, size);
+            tensors.put(entry.getKey(), new Tensor(entry.getKey(), DType.F32, entry.getValue(), data));
+            offset += size;
+        }
+        tensors.remove(ROTARY_TABLES);
     }
 
     /// Maps a checkpoint; the caller closes it.
@@ -139,8 +158,8 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         writer.write(target, progress);
     }
 
-    private static Config readConfig(HeaderReader in, boolean legacy) throws FormatException {
-        int hidden = in.intValue("dim");
+    private static Config readConfig(HeaderReader in, boolean legacy, int first) throws FormatException {
+        int hidden = legacy ? first : in.intValue("dim");
         int intermediate = in.intValue("hidden_dim");
         int layers = in.intValue("n_layers");
         int heads = in.intValue("n_heads");
@@ -153,73 +172,54 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         if (!config.fault().isEmpty()) {
             throw in.failure(0, "found " + config + ": expected " + config.fault() + ", as in " + EXPECTED);
         }
-        if (!legacy) {
-            in.skip(VERSION_1_HEADER_BYTES - in.position(), "header");
-        }
         return config;
     }
 
-    /// Bytes that a file of this config has; -1 if beyond a `long`.
-    private long weightBytes(boolean legacy) {
-        long hidden = config.hidden;
-        try {
-            long layer = 2 * hidden + 2 * hidden * hidden + 2 * hidden * config.kvDim()
-                    + Math.multiplyExact(3 * hidden, config.intermediate);
-            long matrices = hidden * config.vocabulary * (config.sharedClassifier ? 1 : 2);
-            long rope = legacy ? (long) config.contextLength * config.headDim() : 0;
-            long floats = Math.addExact(Math.multiplyExact(layer, config.layers), matrices + hidden + rope);
-            return Math.addExact(Math.multiplyExact(floats, 4), legacy ? 7 * 4 : VERSION_1_HEADER_BYTES);
-        } catch (ArithmeticException overflow) {
-            return -1;
-        }
+    private static long byteSize(Shape shape) {
+        return DType.F32.byteSize(shape.elements());
     }
 
-    private void readTensors(HeaderReader in, boolean legacy) throws FormatException {
+    /// What follows the header, in order; the limits of sizes keep the sum within a `long`.
+    private Map<String, Shape> shapes(boolean legacy) {
         long hidden = config.hidden;
         Shape vector = Shape.of(hidden);
         Shape square = Shape.of(hidden, hidden);
         Shape keys = Shape.of(config.kvDim(), hidden);
         Shape up = Shape.of(config.intermediate, hidden);
-        Shape down = Shape.of(hidden, config.intermediate);
         Shape embedding = Shape.of(config.vocabulary, hidden);
+        Map<String, Shape> shapes = new LinkedHashMap<>();
         if (legacy) {
-            readTensor(in, "token_embd.weight", embedding);
-            readLayers(in, "attn_norm", vector);
+            shapes.put("token_embd.weight", embedding);
+            putLayers(shapes, "attn_norm", vector);
         } else {
-            readLayers(in, "attn_norm", vector);
-            readLayers(in, "ffn_norm", vector);
-            readTensor(in, "output_norm.weight", vector);
-            readTensor(in, "token_embd.weight", embedding);
+            putLayers(shapes, "attn_norm", vector);
+            putLayers(shapes, "ffn_norm", vector);
+            shapes.put("output_norm.weight", vector);
+            shapes.put("token_embd.weight", embedding);
         }
-        readLayers(in, "attn_q", square);
-        readLayers(in, "attn_k", keys);
-        readLayers(in, "attn_v", keys);
-        readLayers(in, "attn_output", square);
+        putLayers(shapes, "attn_q", square);
+        putLayers(shapes, "attn_k", keys);
+        putLayers(shapes, "attn_v", keys);
+        putLayers(shapes, "attn_output", square);
         if (legacy) {
-            readLayers(in, "ffn_norm", vector);
+            putLayers(shapes, "ffn_norm", vector);
         }
-        readLayers(in, "ffn_gate", up);
-        readLayers(in, "ffn_down", down);
-        readLayers(in, "ffn_up", up);
+        putLayers(shapes, "ffn_gate", up);
+        putLayers(shapes, "ffn_down", Shape.of(hidden, config.intermediate));
+        putLayers(shapes, "ffn_up", up);
         if (legacy) {
-            readTensor(in, "output_norm.weight", vector);
-            in.skip((long) config.contextLength * config.headDim() * 4, "rotary tables");
+            shapes.put("output_norm.weight", vector);
+            shapes.put(ROTARY_TABLES, Shape.of(config.contextLength, config.headDim()));
         }
         if (!config.sharedClassifier) {
-            readTensor(in, "output.weight", embedding);
+            shapes.put("output.weight", embedding);
         }
+        return shapes;
     }
 
-    private void readLayers(HeaderReader in, String name, Shape shape) throws FormatException {
+    private void putLayers(Map<String, Shape> shapes, String name, Shape shape) {
         for (int layer = 0; layer < config.layers; layer++) {
-            readTensor(in, "blk." + layer + "." + name + ".weight", shape);
+            shapes.put("blk." + layer + "." + name + ".weight", shape);
         }
-    }
-
-    private void readTensor(HeaderReader in, String name, Shape shape) throws FormatException {
-        long start = in.position();
-        in.skip(DType.F32.byteSize(shape.elements()), name);
-        MemorySegment data = mapping.bytes().asSlice(start, in.position() - start);
-        tensors.put(name, new Tensor(name, DType.F32, shape, data));
     }
 }

@@ -25,7 +25,7 @@ record Llama2cVocabulary(List<String> pieces, float[] scores) {
     /// @param size number of tokens, which the file itself does not say
     static Llama2cVocabulary read(Path file, int size) throws IOException {
         try (MappedFile mapping = MappedFile.open(file, EXPECTED)) {
-            HeaderReader in = new HeaderReader(file, mapping.bytes(), mapping.bytes().byteSize());
+            HeaderReader in = new HeaderReader(file, mapping.bytes());
             int maxPieceBytes = in.intValue("longest token");
             if (maxPieceBytes <= 0 || maxPieceBytes > MAX_PIECE_BYTES) {
                 throw in.failure(0, "found tokens of up to " + maxPieceBytes + " bytes: expected " + EXPECTED);

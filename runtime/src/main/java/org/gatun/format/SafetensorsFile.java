@@ -2,7 +2,6 @@ package org.gatun.format;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,12 +37,11 @@ public final class SafetensorsFile implements AutoCloseable {
     static final String METADATA_KEY = "__metadata__";
 
     private static final String EXPECTED = "a safetensors file";
-    private static final long MAX_JSON_BYTES = 100_000_000;
     private static final List<DType> SUPPORTED = List.of(DType.F64, DType.F32, DType.F16, DType.BF16, DType.I64,
             DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxNestingDepth(32).maxNumberLength(40).maxNameLength(10_000).build())
+                            .maxNestingDepth(64).maxNumberLength(40).maxNameLength(10_000).build())
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .build())
             .build();
@@ -104,9 +102,10 @@ public final class SafetensorsFile implements AutoCloseable {
     /// A JSON object beside the model, such as `config.json`; empty if there is no such file.
     ///
     /// @param fileName a plain file name
-    /// @throws FormatException if it is no JSON object
+    /// @throws IllegalArgumentException if it is no plain file name
+    /// @throws FormatException if the file is no JSON object
     public Optional<ObjectNode> json(String fileName) throws IOException {
-        Path file = path.resolveSibling(requireFileName(fileName));
+        Path file = sibling(fileName);
         return Files.exists(file) ? Optional.of(readJson(file)) : Optional.empty();
     }
 
@@ -136,9 +135,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private static ObjectNode readJson(Path file) throws IOException {
         MappedFile.require(file, "a JSON object");
-        if (Files.size(file) > MAX_JSON_BYTES) {
+        if (Files.size(file) > HeaderReader.MAX_BYTES) {
             throw new FormatException(file, -1, "found " + Files.size(file) + " bytes: expected a JSON object of at most "
-                    + MAX_JSON_BYTES);
+                    + HeaderReader.MAX_BYTES);
         }
         return parse(file, 0, Files.readAllBytes(file));
     }
@@ -158,34 +157,33 @@ public final class SafetensorsFile implements AutoCloseable {
         return object;
     }
 
-    private static String requireFileName(String name) {
-        if (name.isEmpty() || name.equals(".") || name.equals("..") || name.matches("(?s).*[/\\\\:\0].*")) {
+    /// The file of a name that cannot lead out of the model's folder.
+    private Path sibling(String name) {
+        if (name.isEmpty() || name.equals(".") || name.equals("..") || name.matches("(?s).*[/\\\\:].*")) {
             throw new IllegalArgumentException("\"" + name + "\" is not a plain file name");
         }
-        return name;
+        return path.resolveSibling(name);
     }
 
     private void openIndexed(ObjectNode index, Map<String, Object> texts) throws IOException {
         if (!(index.get("weight_map") instanceof ObjectNode weightMap)) {
             throw new FormatException(path, -1, "found no object weight_map: expected the index of a sharded model");
         }
-        Map<String, List<String>> namesByShard = new LinkedHashMap<>();
+        Map<Path, List<String>> namesByShard = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
             String shard = entry.getValue().isString() ? entry.getValue().stringValue() : "";
             try {
-                requireFileName(shard);
+                namesByShard.computeIfAbsent(sibling(shard), _ -> new ArrayList<>()).add(entry.getKey());
             } catch (IllegalArgumentException failure) {
                 throw new FormatException(path, -1, "tensor " + entry.getKey() + " is said to be in "
                         + entry.getValue() + ": expected the name of a file beside the index", failure);
             }
-            namesByShard.computeIfAbsent(shard, _ -> new ArrayList<>()).add(entry.getKey());
         }
-        for (Map.Entry<String, List<String>> entry : namesByShard.entrySet()) {
-            Path shard = path.resolveSibling(entry.getKey());
-            Map<String, Tensor> found = openShard(shard, texts);
+        for (Map.Entry<Path, List<String>> entry : namesByShard.entrySet()) {
+            Map<String, Tensor> found = openShard(entry.getKey(), texts);
             for (String name : entry.getValue()) {
                 if (!found.containsKey(name)) {
-                    throw new FormatException(shard, -1, "found no tensor " + name + ", which the index "
+                    throw new FormatException(entry.getKey(), -1, "found no tensor " + name + ", which the index "
                             + path.getFileName() + " says is here");
                 }
             }
@@ -198,19 +196,20 @@ public final class SafetensorsFile implements AutoCloseable {
         MappedFile mapping = MappedFile.open(file, EXPECTED);
         shards.add(mapping);
         MemorySegment bytes = mapping.bytes();
-        HeaderReader in = new HeaderReader(file, bytes, bytes.byteSize());
+        HeaderReader in = new HeaderReader(file, bytes);
         long headerBytes = in.longValue("header length");
-        if (headerBytes < 0 || headerBytes > MAX_JSON_BYTES || headerBytes > in.remaining()) {
+        if (headerBytes < 0 || headerBytes > in.remaining()) {
             throw in.failure(0, "found a header length of " + Long.toUnsignedString(headerBytes) + " in a file of "
                     + bytes.byteSize() + " bytes: expected " + EXPECTED);
         }
-        byte[] header = bytes.asSlice(in.position(), headerBytes).toArray(ValueLayout.JAVA_BYTE);
+        int start = in.position();
+        byte[] header = in.bytes(headerBytes, "header");
         if (header.length == 0 || header[0] != '{') {
-            throw in.failure("found no JSON object: expected the header of " + EXPECTED);
+            throw in.failure(start, "found no JSON object: expected the header of " + EXPECTED);
         }
-        MemorySegment data = bytes.asSlice(in.position() + headerBytes);
+        MemorySegment data = bytes.asSlice(in.position());
         List<Entry> entries = new ArrayList<>();
-        for (Map.Entry<String, JsonNode> property : parse(file, in.position(), header).properties()) {
+        for (Map.Entry<String, JsonNode> property : parse(file, start, header).properties()) {
             if (property.getKey().equals(METADATA_KEY)) {
                 readTexts(file, property.getValue(), texts);
             } else {
@@ -251,8 +250,8 @@ public final class SafetensorsFile implements AutoCloseable {
         Optional<DType> dtype = SUPPORTED.stream()
                 .filter(candidate -> type.isString() && candidate.name().equals(type.stringValue())).findFirst();
         if (dtype.isEmpty()) {
-            throw new FormatException(file, -1, "tensor " + name + " has type " + type
-                    + ", which is not supported: expected one of " + SUPPORTED.stream().map(DType::name)
+            throw new FormatException(file, -1, "tensor " + name + " has type "
+                    + (type.isMissingNode() ? "none" : type) + ", which is not supported: expected one of " + SUPPORTED.stream().map(DType::name)
                             .collect(Collectors.joining(", ")));
         }
         long[] dimensions = readLongs(file, name, node.path("shape"));

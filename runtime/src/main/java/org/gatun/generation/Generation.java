@@ -118,11 +118,12 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         StringBuilder text = new StringBuilder();
         for (int position = from; position < decoder.text().length() && finish == null; position++) {
             int token = decoder.text().token(position);
-            if (tokenizer.isEndOfText(token) && !options.ignoreEndOfText()) {
+            if (token < tokenizer.vocabularySize() && tokenizer.isEndOfText(token) && !options.ignoreEndOfText()) {
                 forgetFrom(position);
                 finish = Finish.END_OF_TEXT;
             } else {
-                text.append(stopStrings.append(stream.append(token)));
+                // some models have more rows of logits than their tokenizer has tokens; those have no text
+                text.append(stopStrings.append(token < tokenizer.vocabularySize() ? stream.append(token) : ""));
                 if (stopStrings.found()) {
                     forgetFrom(position + 1);
                     finish = Finish.STOP_STRING;

@@ -9,26 +9,40 @@ import org.gatun.tensor.Tensor;
 public sealed interface Op {
 
     /// The values it reads.
-    List<Value> inputs();
+    default List<Value> inputs() {
+        return switch (this) {
+            case Embed _ -> List.of();
+            case RmsNorm op -> List.of(op.in);
+            case MatMul op -> List.of(op.in);
+            case Rope op -> List.of(op.in);
+            case AppendKv op -> List.of(op.keys, op.values);
+            case Attention op -> List.of(op.queries);
+            case SwiGlu op -> List.of(op.gate, op.up);
+            case Add op -> List.of(op.a, op.b);
+            case SelectRows op -> List.of(op.in);
+        };
+    }
 
     /// The value it writes, if any.
-    Optional<Value> output();
+    default Optional<Value> output() {
+        return switch (this) {
+            case Embed op -> Optional.of(op.out);
+            case RmsNorm op -> Optional.of(op.out);
+            case MatMul op -> Optional.of(op.out);
+            case Rope op -> Optional.of(op.out);
+            case AppendKv _ -> Optional.empty();
+            case Attention op -> Optional.of(op.out);
+            case SwiGlu op -> Optional.of(op.out);
+            case Add op -> Optional.of(op.out);
+            case SelectRows op -> Optional.of(op.out);
+        };
+    }
 
     /// Row `r` of `out` is row `token[r]` of `table`.
     ///
     /// @param table `[vocabulary, width]`, any stored type
     /// @param out `[rows, width]`
-    record Embed(Tensor table, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of();
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record Embed(Tensor table, Value out) implements Op {}
 
     /// Root-mean-square normalisation of groups of `gain.columns()` elements (the whole row, or a head):
     /// `out = in / sqrt(mean(in²) + epsilon) · gain`. (Zhang and Sennrich 2019, arXiv 1910.07467.)
@@ -36,17 +50,7 @@ public sealed interface Op {
     /// @param in `[rows, width]`, width a multiple of the gain's length
     /// @param gain `[group] f32`
     /// @param out `[rows, width]`
-    record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Op {}
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
     ///
@@ -54,49 +58,19 @@ public sealed interface Op {
     /// @param weight `[N, K]`, any stored type
     /// @param bias `[N] f32`
     /// @param out `[rows, N]`
-    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Value out) implements Op {}
 
     /// Rotates each head of each row by the row's position, see [RopeTable].
     ///
     /// @param in `[rows, heads, headDim]`
     /// @param out as `in`
-    record Rope(Value in, int headDim, RopeTable table, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record Rope(Value in, int headDim, RopeTable table, Value out) implements Op {}
 
     /// Writes keys and values of each row to the row's slot of a layer of the KV cache, rounded to the cache's type.
     ///
     /// @param keys `[rows, kvHeads, headDim]`
     /// @param values `[rows, kvHeads, headDim]`
-    record AppendKv(int layer, Value keys, Value values) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(keys, values);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.empty();
-        }
-    }
+    record AppendKv(int layer, Value keys, Value values) implements Op {}
 
     /// Softmax attention of each row over the slots of a layer that the row may see: all committed slots, and of the
     /// pass's own rows its ancestors and itself; of these only positions inside the window.
@@ -104,65 +78,25 @@ public sealed interface Op {
     ///
     /// @param queries `[rows, heads, headDim]`
     /// @param out `[rows, heads, headDim]`
-    record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(queries);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Op {}
 
     /// `out = gate · σ(gate) · up`, element by element. (Shazeer 2020, arXiv 2002.05202.)
     ///
     /// @param gate `[rows, width]`
     /// @param up `[rows, width]`
     /// @param out `[rows, width]`
-    record SwiGlu(Value gate, Value up, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(gate, up);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record SwiGlu(Value gate, Value up, Value out) implements Op {}
 
     /// `out = a + b`, element by element: the residual connection.
     ///
     /// @param a `[rows, width]`
     /// @param b `[rows, width]`
     /// @param out `[rows, width]`
-    record Add(Value a, Value b, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(a, b);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record Add(Value a, Value b, Value out) implements Op {}
 
     /// Keeps the rows whose result the caller asked for, in the order asked.
     ///
     /// @param in `[rows, width]`
     /// @param out `[selected rows, width]`
-    record SelectRows(Value in, Value out) implements Op {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public Optional<Value> output() {
-            return Optional.of(out);
-        }
-    }
+    record SelectRows(Value in, Value out) implements Op {}
 }

@@ -49,6 +49,7 @@ public final class PlanBuilder {
             throw new IllegalArgumentException("rope over " + table.pairs() + " pairs of heads of " + headDim
                     + " in rows of " + in.width() + ": expected heads to divide the row and pairs to fit a head");
         }
+        requireAllRows("rope", in);
         Value out = value(in.width(), in.rows());
         ops.add(new Op.Rope(in, headDim, table, out));
         return out;
@@ -64,6 +65,9 @@ public final class PlanBuilder {
             throw new IllegalArgumentException("attention of layer " + layer + ": rows of " + queries.width() + ", "
                     + keys.width() + ", " + values.width() + " do not fit " + shape);
         }
+        requireAllRows("attention", queries);
+        requireAllRows("attention", keys);
+        requireAllRows("attention", values);
         Value out = value(shape.queryWidth(), queries.rows());
         ops.add(new Op.AppendKv(layer, keys, values));
         ops.add(new Op.Attention(layer, queries, shape, out));
@@ -72,6 +76,7 @@ public final class PlanBuilder {
 
     /// Records [Op.SwiGlu].
     public Value swiGlu(Value gate, Value up) {
+        requireAlike("SwiGLU", gate, up);
         Value out = value(gate.width(), gate.rows());
         ops.add(new Op.SwiGlu(gate, up, out));
         return out;
@@ -79,9 +84,7 @@ public final class PlanBuilder {
 
     /// Records [Op.Add].
     public Value add(Value a, Value b) {
-        if (a.width() != b.width()) {
-            throw new IllegalArgumentException("sum of rows of " + a.width() + " and " + b.width());
-        }
+        requireAlike("sum", a, b);
         Value out = value(a.width(), a.rows());
         ops.add(new Op.Add(a, b, out));
         return out;
@@ -89,6 +92,7 @@ public final class PlanBuilder {
 
     /// Records [Op.SelectRows].
     public Value selectRows(Value in) {
+        requireAllRows("selection", in);
         Value out = value(in.width(), Value.Rows.SELECTED);
         ops.add(new Op.SelectRows(in, out));
         return out;
@@ -108,6 +112,19 @@ public final class PlanBuilder {
         Value value = new Value(values.size(), width, rows);
         values.add(value);
         return value;
+    }
+
+    /// Rows have a position and a slot only as rows of the whole pass.
+    private static void requireAllRows(String op, Value in) {
+        if (in.rows() != Value.Rows.ALL) {
+            throw new IllegalArgumentException(op + " of selected rows: expected all rows of the pass");
+        }
+    }
+
+    private static void requireAlike(String op, Value a, Value b) {
+        if (a.width() != b.width() || a.rows() != b.rows()) {
+            throw new IllegalArgumentException(op + " of " + a + " and " + b + ": expected rows alike");
+        }
     }
 
     private static void require(boolean condition, Tensor tensor, String expected) {

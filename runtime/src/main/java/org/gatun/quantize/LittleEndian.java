@@ -3,9 +3,8 @@ package org.gatun.quantize;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import org.gatun.tensor.DType;
 
-/// Little-endian numbers at any address.
+/// Little-endian numbers at any address, and scales as f16 holds them.
 final class LittleEndian {
     static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -20,13 +19,12 @@ final class LittleEndian {
 
     /// Stores a finite number as f16.
     ///
-    /// @param dtype what is being encoded, for the message
     /// @throws IllegalArgumentException if it is too large
-    static void putHalf(MemorySegment target, long offset, float value, DType dtype) {
+    static void putHalf(MemorySegment target, long offset, float value) {
         short half = Float.floatToFloat16(value);
         if (!Float.isFinite(Float.float16ToFloat(half))) {
-            throw new IllegalArgumentException(value + " is beyond the range of f16 (65504): it cannot be encoded as "
-                    + dtype + " or as its scale");
+            throw new IllegalArgumentException(
+                    "an element or scale is " + value + ", beyond the range of f16: expected at most 65504");
         }
         target.set(SHORT, offset, half);
     }
@@ -37,5 +35,11 @@ final class LittleEndian {
 
     static void putByte(MemorySegment target, long offset, int value) {
         target.set(ValueLayout.JAVA_BYTE, offset, (byte) value);
+    }
+
+    /// 1/d; 0 for a scale so small that f32 cannot hold its inverse, and f16 not the scale.
+    static float inverse(float d) {
+        float inverse = 1 / d;
+        return Float.isFinite(inverse) ? inverse : 0;
     }
 }

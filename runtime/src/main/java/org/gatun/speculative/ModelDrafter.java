@@ -11,14 +11,17 @@ import org.gatun.model.Session;
 final class ModelDrafter implements Drafter {
     private final Session session;
     private final DraftLength length;
+    private final float lead;
     private Sampler sampler;
     private TokenText drafted = new TokenText(); // tokens with a KV row in the draft's session, then those proposed since
 
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
     /// @param most tokens to draft at most
-    ModelDrafter(Session session, int first, int most) {
+    /// @param lead drafting stops after a token whose logit leads the next by less
+    ModelDrafter(Session session, int first, int most, float lead) {
         this.session = session;
+        this.lead = lead;
         length = new DraftLength(first, most);
     }
 
@@ -42,6 +45,9 @@ final class ModelDrafter implements Drafter {
             int token = sampler.choose(session.logits(), 0, drafted.array(), drafted.length());
             drafted.append(token);
             node = tree.add(node, token);
+            if (sampler.lead() < lead) {
+                return; // what follows an unsure token is seldom accepted
+            }
         }
     }
 

@@ -44,9 +44,10 @@ public record SpeculationMethod(
             new SpeculationMethod("draft", "a smaller model proposes a chain, as long as the target tends to accept",
                     "Leviathan et al. 2023, arXiv 2211.17192", true,
                     List.of(new Option("first", "tokens drafted at first", 4, 1, 63),
-                            new Option("most", "tokens drafted at most", 8, 1, 63)),
-                    (target, draft, options) -> new ModelDrafter(
-                            draft.orElseThrow().openSession(), options.get("first"), options.get("most"))),
+                            new Option("most", "tokens drafted at most", 8, 1, 63),
+                            new Option("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
+                    (target, draft, options) -> new ModelDrafter(draft.orElseThrow().openSession(), options.get("first"),
+                            options.get("most"), options.get("lead") / 10f)),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false,
                     List.of(new Option("suffix", "most tokens of the end to look for", 3, 1, 16),

@@ -29,15 +29,15 @@ final class BytePairs implements Segmenter {
         this.merges = new LongTable(merges.size());
         Map<String, Integer> others = new HashMap<>();
         for (int b = 0; b < 256; b++) {
-            byteSymbols[b] = symbol(String.valueOf(ByteAlphabet.letter(b)), others);
+            byteSymbols[b] = symbol(String.valueOf(ByteAlphabet.letter(b)), 0, 1, 1, others);
         }
         for (int rank = 0; rank < merges.size(); rank++) {
             String merge = merges.get(rank);
             int blank = merge.indexOf(' ', 1);
             if (blank > 0) {
-                String left = merge.substring(0, blank);
-                String right = merge.substring(blank + 1);
-                addMerge(symbol(left, others), symbol(right, others), rank, symbol(left.concat(right), others));
+                int length = merge.length();
+                addMerge(symbol(merge, 0, blank, blank, others), symbol(merge, blank + 1, length, blank, others), rank,
+                        symbol(merge, 0, length, blank, others));
             }
         }
     }
@@ -49,13 +49,13 @@ final class BytePairs implements Segmenter {
         this.wholeWords = true;
         this.merges = new LongTable(2 * vocabulary.size());
         for (int b = 0; b < 256; b++) {
-            byteSymbols[b] = symbol(String.valueOf(ByteAlphabet.letter(b)), new HashMap<>());
+            byteSymbols[b] = symbol(String.valueOf(ByteAlphabet.letter(b)), 0, 1, 1, new HashMap<>());
         }
         for (int id = 0; id < vocabulary.size(); id++) {
             String piece = vocabulary.piece(id);
             for (int cut = 1; cut < piece.length() && vocabulary.kind(id) == Vocabulary.Kind.NORMAL; cut++) {
-                int left = vocabulary.textId(piece.substring(0, cut));
-                int right = left < 0 ? -1 : vocabulary.textId(piece.substring(cut));
+                int left = vocabulary.textId(piece, 0, cut, cut);
+                int right = left < 0 ? -1 : vocabulary.textId(piece, cut, piece.length(), piece.length());
                 if (right >= 0) {
                     addMerge(left, right, id, id);
                 }
@@ -63,9 +63,11 @@ final class BytePairs implements Segmenter {
         }
     }
 
-    private int symbol(String spelling, Map<String, Integer> others) {
-        int id = vocabulary.textId(spelling);
-        return id >= 0 ? id : others.computeIfAbsent(spelling, s -> {
+    /// The symbol spelled by `text` from `from` to before `to`, without the blank.
+    private int symbol(String text, int from, int to, int blank, Map<String, Integer> others) {
+        int id = vocabulary.textId(text, from, to, blank);
+        return id >= 0 ? id : others.computeIfAbsent(from < blank && blank < to
+                ? text.substring(from, blank).concat(text.substring(blank + 1, to)) : text.substring(from, to), s -> {
             spellings.add(s);
             return vocabulary.size() + spellings.size() - 1;
         });
@@ -106,16 +108,6 @@ final class BytePairs implements Segmenter {
                 }
             }
         }
-    }
-
-    @Override
-    public byte[] bytes(String piece) {
-        return ByteAlphabet.bytes(piece);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return false;
     }
 
     /// The symbols of one word.

@@ -34,6 +34,13 @@ final class CharacterMap {
         if (replacements.length == 0 || replacements[replacements.length - 1] != 0) {
             throw new IllegalArgumentException("character map does not end with a zero byte");
         }
+        for (int i = 0; i < units.length; i++) {
+            int target = units[i] < 0 ? units[i] & 0x7FFFFFFF : (i ^ offset(units[i])) | 0xFF;
+            if (target < 0 || target >= (units[i] < 0 ? replacements.length : units.length)
+                    || units[i] < 0 && (replacements[target] & 0xC0) == 0x80) {
+                throw new IllegalArgumentException("character map points out of itself in unit " + i);
+            }
+        }
     }
 
     /// The text with every longest match replaced.

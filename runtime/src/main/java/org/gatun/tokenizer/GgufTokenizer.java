@@ -8,6 +8,7 @@ import java.util.Set;
 import org.gatun.format.FormatException;
 import org.gatun.format.Metadata;
 import org.gatun.tokenizer.Vocabulary.Kind;
+import org.gatun.tokenizer.Vocabulary.Spelling;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,7 +18,7 @@ final class GgufTokenizer {
     private static final Logger LOG = LoggerFactory.getLogger(GgufTokenizer.class);
 
     /// Tokens of these names end a text or a turn, and are special, whatever kind a file gives them.
-    private static final Set<String> ENDS = Set.of("<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",
+    static final Set<String> ENDS = Set.of("<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",
             "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>",
             "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|fim_pad|>", "<fim_pad>",
             "<|fim_repo|>", "<|repo_name|>", "<|file_sep|>", "<\uFF5Cend\u2581of\u2581sentence\uFF5C>");
@@ -32,18 +33,22 @@ final class GgufTokenizer {
         String model = metadata.string("tokenizer.ggml.model").orElseThrow(() -> problem(
                 "tokenizer.ggml.model is missing: the file has no tokenizer"));
         String pre = metadata.string("tokenizer.ggml.pre").orElse("");
-        Vocabulary vocabulary = vocabulary();
+        Vocabulary vocabulary = vocabulary(model.equals("gpt2") ? Spelling.BYTES : Spelling.TEXT);
         return switch (model) {
-            case "llama" -> new VocabularyTokenizer(vocabulary,
-                    new ScoredPairs(vocabulary, normalizer(), id(vocabulary, "unknown", 0)),
-                    frame(vocabulary, id(vocabulary, "bos", 1), true, id(vocabulary, "eos", 2), false));
+            case "llama" -> {
+                Normalizer normalizer = normalizer();
+                yield new VocabularyTokenizer(vocabulary,
+                        new ScoredPairs(vocabulary, normalizer, id(vocabulary, "unknown", 0)),
+                        frame(vocabulary, id(vocabulary, "bos", 1), true, id(vocabulary, "eos", 2), false,
+                                normalizer.addSpace()));
+            }
             case "gpt2" -> {
                 List<String> merges = metadata.strings("tokenizer.ggml.merges").orElseThrow(() -> problem(
                         "tokenizer.ggml.merges is missing: a tokenizer of model gpt2 needs it"));
                 yield new VocabularyTokenizer(vocabulary,
                         new BytePairs(vocabulary, words(pre), PreTokenizer.keepsWholeWords(pre), merges),
-                        frame(vocabulary, id(vocabulary, "bos", 11), PreTokenizer.wantsBegin(pre),
-                                id(vocabulary, "eos", 11), false));
+                        frame(vocabulary, id(vocabulary, "bos", Vocabulary.NONE), PreTokenizer.wantsBegin(pre),
+                                id(vocabulary, "eos", Vocabulary.NONE), false, false));
             }
             case "bert" -> {
                 boolean lowercase = metadata.bool("tokenizer.ggml.normalizer.lowercase").orElse(true);
@@ -52,17 +57,21 @@ final class GgufTokenizer {
                         new WordPieces(vocabulary, new WordPieces.Rules(lowercase, stripAccents),
                                 id(vocabulary, "unknown", 100)),
                         frame(vocabulary, id(vocabulary, "bos", id(vocabulary, "cls", 101)), true,
-                                id(vocabulary, "seperator", 102), true)); // the key is misspelt in the format
+                                id(vocabulary, "seperator", 102), true, true)); // the key is misspelt in the format
             }
-            case "t5", "unigram" -> new VocabularyTokenizer(vocabulary,
-                    new Unigram(vocabulary, normalizer(), id(vocabulary, "unknown", 2)),
-                    frame(vocabulary, id(vocabulary, "bos", Vocabulary.NONE), false, id(vocabulary, "eos", 1), true));
+            case "t5", "unigram" -> {
+                Normalizer normalizer = normalizer();
+                yield new VocabularyTokenizer(vocabulary,
+                        new Unigram(vocabulary, normalizer, id(vocabulary, "unknown", 2)),
+                        frame(vocabulary, id(vocabulary, "bos", Vocabulary.NONE), false, id(vocabulary, "eos", 1),
+                                true, normalizer.addSpace()));
+            }
             default -> throw problem("tokenizer.ggml.model is " + model
                     + ": expected llama, gpt2, bert, t5 or unigram");
         };
     }
 
-    private Vocabulary vocabulary() throws FormatException {
+    private Vocabulary vocabulary(Spelling spelling) throws FormatException {
         String[] pieces = metadata.strings("tokenizer.ggml.tokens").orElseThrow(() -> problem(
                 "tokenizer.ggml.tokens is missing: the file has no vocabulary")).toArray(String[]::new);
         int[] types = metadata.integers("tokenizer.ggml.token_type").orElseGet(() -> new int[pieces.length]);
@@ -77,7 +86,7 @@ final class GgufTokenizer {
                     : Kind.NORMAL;
             kinds[id] = ENDS.contains(pieces[id]) ? Kind.CONTROL : kind;
         }
-        return new Vocabulary(pieces, kinds, scores);
+        return new Vocabulary(pieces, kinds, scores, spelling);
     }
 
     private Normalizer normalizer() throws FormatException {
@@ -118,8 +127,8 @@ final class GgufTokenizer {
         return id.orElse(usual < vocabulary.size() ? usual : Vocabulary.NONE);
     }
 
-    private VocabularyTokenizer.Frame frame(Vocabulary vocabulary, int begin, boolean addBegin, int end, boolean addEnd)
-            throws FormatException {
+    private VocabularyTokenizer.Frame frame(Vocabulary vocabulary, int begin, boolean addBegin, int end, boolean addEnd,
+            boolean spaceFirst) throws FormatException {
         BitSet ends = endNames(vocabulary);
         for (int id : new int[] {end, id(vocabulary, "eot", Vocabulary.NONE), id(vocabulary, "eom", Vocabulary.NONE)}) {
             if (id >= 0) {
@@ -129,7 +138,7 @@ final class GgufTokenizer {
         return new VocabularyTokenizer.Frame(
                 added("tokenizer.ggml.add_bos_token", addBegin, begin),
                 added("tokenizer.ggml.add_eos_token", addEnd, end),
-                begin >= 0 ? OptionalInt.of(begin) : OptionalInt.empty(), ends);
+                begin >= 0 ? OptionalInt.of(begin) : OptionalInt.empty(), ends, spaceFirst);
     }
 
     private int[] added(String key, boolean usual, int id) throws FormatException {

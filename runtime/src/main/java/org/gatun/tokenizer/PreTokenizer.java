@@ -3,6 +3,7 @@ package org.gatun.tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -16,7 +17,7 @@ final class PreTokenizer {
      * time: repeat only single characters or classes (java.util.regex recurses on repeated groups), and let an attempt
      * that fails never be one that scanned far (hence the look-behind in DEEPSEEK_LLM, which changes no match). */
 
-    private static final String GPT2 =
+    static final String GPT2 =
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
     private static final String CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
     private static final String WORD = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
@@ -24,6 +25,10 @@ final class PreTokenizer {
     private static final String SIGNS_SPACES = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + SPACES;
     private static final String LLAMA3 = CONTRACTION + "|" + WORD + "|\\p{N}{1,3}|" + SIGNS_SPACES;
     private static final String QWEN2 = CONTRACTION + "|" + WORD + "|\\p{N}|" + SIGNS_SPACES;
+    private static final String QWEN35 = CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
+            + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" + SPACES;
+    private static final String HAN_KANA = "[一-龥぀-ゟ゠-ヿ]+";
+    private static final String DEEPSEEK_CJK = "[一-龥ࠀ-一가-퟿]+";
     private static final String LOWER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
             + "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+";
     private static final String UPPER = "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+"
@@ -36,14 +41,32 @@ final class PreTokenizer {
             .replace("\\p{Lo}\\p{M}]", "\\p{Lo}\\p{M}&&[^\\p{IsHan}]]").replace("[\\r\\n/]", "[\\r\\n]");
     private static final String DEEPSEEK_WORD = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
             + "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" + SPACES;
-    private static final String DEEPSEEK_LLM = "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽ"
-            + "ᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄ"
-            + "Ⰰ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
-    private static final String PUNCTUATION = "[\\p{P}$+<=>^~|]+";
+    private static final String DEEPSEEK_LLM = "\\s?[A-Za-z\\x{B5}\\x{C0}-\\x{D6}\\x{D8}-\\x{F6}\\x{F8}-\\x{1BA}\\x{1BC}-\\x{1BF}\\x{1C4}-\\x{293}"
+            + "\\x{295}-\\x{2AF}\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37B}-\\x{37D}\\x{37F}\\x{386}"
+            + "\\x{388}-\\x{38A}\\x{38C}\\x{38E}-\\x{3A1}\\x{3A3}-\\x{3F5}\\x{3F7}-\\x{481}\\x{48A}-\\x{52F}"
+            + "\\x{531}-\\x{556}\\x{10A0}-\\x{10C5}\\x{13A0}-\\x{13F5}\\x{13F8}-\\x{13FD}\\x{1C90}-\\x{1CBA}"
+            + "\\x{1CBD}-\\x{1CBF}\\x{1D00}-\\x{1D2B}\\x{1D6B}-\\x{1D77}\\x{1D79}-\\x{1D9A}\\x{1E00}-\\x{1F15}"
+            + "\\x{1F18}-\\x{1F1D}\\x{1F20}-\\x{1F45}\\x{1F48}-\\x{1F4D}\\x{1F50}-\\x{1F57}\\x{1F59}\\x{1F5B}"
+            + "\\x{1F5D}\\x{1F5F}-\\x{1F7D}\\x{1F80}-\\x{1FB4}\\x{1FB6}-\\x{1FBC}\\x{1FBE}\\x{1FC2}-\\x{1FC4}"
+            + "\\x{1FC6}-\\x{1FCC}\\x{1FD0}-\\x{1FD3}\\x{1FD6}-\\x{1FDB}\\x{1FE0}-\\x{1FEC}\\x{1FF2}-\\x{1FF4}"
+            + "\\x{1FF6}-\\x{1FFC}\\x{2102}\\x{2107}\\x{210A}-\\x{2113}\\x{2115}\\x{2119}-\\x{211D}\\x{2124}"
+            + "\\x{2126}\\x{2128}\\x{212A}-\\x{212D}\\x{212F}-\\x{2134}\\x{2139}\\x{213C}-\\x{213F}"
+            + "\\x{2145}-\\x{2149}\\x{214E}\\x{2183}\\x{2184}\\x{2C00}-\\x{2C7B}\\x{2C7E}-\\x{2CE4}"
+            + "\\x{2CEB}-\\x{2CEE}\\x{2CF2}\\x{2CF3}\\x{A640}-\\x{A66D}\\x{A680}-\\x{A69B}\\x{A722}-\\x{A76F}"
+            + "\\x{A771}-\\x{A787}\\x{A78B}-\\x{A78E}\\x{AB70}-\\x{ABBF}\\x{FB00}-\\x{FB06}\\x{FB13}-\\x{FB17}"
+            + "\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{10400}-\\x{1044F}\\x{104B0}-\\x{104D3}"
+            + "\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-\\x{10CF2}\\x{118A0}-\\x{118DF}"
+            + "\\x{1E900}-\\x{1E943}]+";
+    static final String PUNCTUATION = "[\\p{P}$+<=>^~|]+";
     private static final String BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+";
     /// Runs of digits, from their right end in threes: `1 234 567`. A pattern for this would look ahead over the whole
     /// run at each group.
     private static final String DIGIT_TRIPLES = "digit triples";
+
+    private static final Set<String> KNOWN = Set.of(GPT2, LLAMA3, QWEN2, QWEN35, GPT4O, TEKKEN, KIMI, DEEPSEEK_WORD,
+            PUNCTUATION, BLOOM, "\\p{N}", "\\p{N}+",
+            "\\p{N}{1,3}", "[0-9][0-9][0-9]", "[\\r\\n]", "[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN_KANA,
+            DEEPSEEK_CJK);
 
     private final List<Optional<Pattern>> steps;
 
@@ -64,8 +87,7 @@ final class PreTokenizer {
             case "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open",
                     "grok-2" ->
                 new PreTokenizer(QWEN2);
-            case "qwen35" -> new PreTokenizer(CONTRACTION + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
-                    + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" + SPACES);
+            case "qwen35" -> new PreTokenizer(QWEN35);
             case "ufakzeka" -> new PreTokenizer(WORD + "|\\p{N}|" + SIGNS_SPACES);
             case "laguna" -> new PreTokenizer("[^\\n]+|\\n+", QWEN2);
             case "minicpm5" -> new PreTokenizer("\\p{N}{1,3}", QWEN2.replace("\\p{N}|", "\\p{N}+|"));
@@ -84,13 +106,13 @@ final class PreTokenizer {
                 new PreTokenizer("\\p{N}", GPT2);
             case "falcon" -> new PreTokenizer("[\\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]");
             case "deepseek-llm" -> new PreTokenizer("[\\r\\n]", DEEPSEEK_LLM, "\\s?[!-/:-~！-／：-～‘-‟　-。]+",
-                    "(?<!\\s)\\s+\\z", "[一-龥ࠀ-一가-퟿]+", "\\p{N}+");
-            case "deepseek-coder" -> new PreTokenizer("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-퟿]+",
+                    "(?<!\\s)\\s+\\z", DEEPSEEK_CJK, "\\p{N}+");
+            case "deepseek-coder" -> new PreTokenizer("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_CJK,
                     "\\p{N}");
             case "deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4" ->
-                new PreTokenizer("\\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", DEEPSEEK_WORD);
+                new PreTokenizer("\\p{N}{1,3}", HAN_KANA, DEEPSEEK_WORD);
             case "afmoe" -> new PreTokenizer(DIGIT_TRIPLES,
-                    "[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+", DEEPSEEK_WORD);
+                    "[一-鿿㐀-䶿\\x{F900}-\\x{FAFF}぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+", DEEPSEEK_WORD);
             case "youtu" -> new PreTokenizer(
                     "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+",
                     GPT4O.replace("\\p{N}{1,3}", "\\p{N}"));
@@ -106,6 +128,12 @@ final class PreTokenizer {
                     "\\p{N}", "[\\p{P}!-/:-@\\[-`{-~]", GPT2);
             default -> null;
         });
+    }
+
+    /// The one of these expressions, if each is in use here: others might take forever, or overflow the stack.
+    static Optional<PreTokenizer> known(List<String> expressions) {
+        return KNOWN.containsAll(expressions) ? Optional.of(new PreTokenizer(expressions.toArray(String[]::new)))
+                : Optional.empty();
     }
 
     /// Whether the models that use this one keep a word that is a token whole, whatever the merges say.

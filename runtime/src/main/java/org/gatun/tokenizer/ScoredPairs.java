@@ -1,10 +1,10 @@
 package org.gatun.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.function.IntConsumer;
 
 /// Byte-pair encoding as sentencepiece does it (Kudo and Richardson, 2018, arXiv:1808.06226): the characters of the
-/// whole text join into pieces, the piece of the highest score first; characters without piece become byte tokens.
+/// whole text join into pieces, the piece of the highest score first; characters without piece become byte tokens. Nothing
+/// joins to a piece of score minus infinity.
 final class ScoredPairs implements Segmenter {
     private final Vocabulary vocabulary;
     private final Normalizer normalizer;
@@ -38,16 +38,6 @@ final class ScoredPairs implements Segmenter {
         }
     }
 
-    @Override
-    public byte[] bytes(String piece) {
-        return piece.replace(Vocabulary.SPACE, ' ').getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return normalizer.addSpace();
-    }
-
     /// The pieces of one text, by where they start and end.
     private final class Row implements Merging.Pairs {
         final String text;
@@ -69,8 +59,8 @@ final class ScoredPairs implements Segmenter {
         @Override
         public int rank(int left, int right) {
             int id = ends[right] - starts[left] > longest ? Vocabulary.NONE
-                    : vocabulary.textId(text.substring(starts[left], ends[right]));
-            if (id < 0) {
+                    : vocabulary.textId(text, starts[left], ends[right], ends[right]);
+            if (id < 0 || vocabulary.score(id) == Float.NEGATIVE_INFINITY) {
                 return NEVER;
             }
             // The bits of a float order like the float once those of negative ones are turned over.

@@ -38,18 +38,9 @@ public interface Tokenizer {
     /// Whether generation stops at this token: end of text, end of turn.
     boolean isEndOfText(int token);
 
-    /// Decodes tokens from the beginning of a text. To decode a continuation, see [#streamAfter].
+    /// Decodes tokens from the beginning of a text. To decode a continuation, append the tokens of the text before it
+    /// and forget what they give: then a leading space stays, and a character left unfinished is finished.
     TextStream stream();
-
-    /// Decodes tokens that follow `tokens`, as generated ones follow a prompt: a space that the first of them begins
-    /// with belongs to the text, and a character that the prompt left unfinished is finished.
-    default TextStream streamAfter(int... tokens) {
-        TextStream stream = stream();
-        for (int token : tokens) {
-            stream.append(token);
-        }
-        return stream;
-    }
 
     /// The text of some tokens, malformed UTF-8 replaced.
     default String decode(int... tokens) {

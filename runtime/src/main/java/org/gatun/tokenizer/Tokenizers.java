@@ -1,5 +1,7 @@
 package org.gatun.tokenizer;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import org.gatun.format.FormatException;
 import org.gatun.format.Metadata;
 
@@ -13,5 +15,46 @@ public final class Tokenizers {
     /// @throws FormatException if there is none, it is of another kind, or its parts do not fit together
     public static Tokenizer fromGguf(Metadata metadata) throws FormatException {
         return new GgufTokenizer(metadata).read();
+    }
+
+    /// The tokenizer of a sentencepiece `.model` file, of type BPE or unigram. Such a file does not say what to put
+    /// around a text: BPE models get their beginning-of-text token before it, as Llama; unigram models their
+    /// end-of-text token after it, as T5.
+    ///
+    /// @throws FormatException if it is no such file, damaged, or of another type
+    /// @throws IOException if it cannot be read
+    public static Tokenizer fromSentencePiece(Path model) throws IOException {
+        return SentencePieceFile.read(model);
+    }
+
+    /// The tokenizer of a rank file of tiktoken: on each line a token in base64, a blank, and its rank, which is its id.
+    ///
+    /// @param encoding `cl100k_base`, `o200k_base`, `p50k_base` or `r50k_base`, whose words and special tokens are known;
+    ///        or the name of a pre-tokenizer as in `tokenizer.ggml.pre`, without special tokens
+    /// @throws FormatException if a line is not of that form, or an id appears twice
+    /// @throws IOException if it cannot be read
+    /// @throws IllegalArgumentException if `encoding` is not known
+    public static Tokenizer fromTiktoken(Path ranks, String encoding) throws IOException {
+        return RankedFiles.tiktoken(ranks, encoding);
+    }
+
+    /// The byte-level BPE tokenizer of two files, as GPT-2 came with: `vocab.json` with the id of each token, and
+    /// `merges.txt` with a merge a line, in order of rank. The files do not say what to put around a text, so nothing is.
+    ///
+    /// @param pre the name of the pre-tokenizer, as in `tokenizer.ggml.pre`: `gpt-2`, `llama-bpe`, ...
+    /// @throws FormatException if `vocabulary` is not of that form, or an id appears twice
+    /// @throws IOException if a file cannot be read
+    /// @throws IllegalArgumentException if `pre` is not known
+    public static Tokenizer fromBpeFiles(Path vocabulary, Path merges, String pre) throws IOException {
+        return RankedFiles.bpe(vocabulary, merges, pre);
+    }
+
+    /// The tokenizer of a Hugging Face `tokenizer.json`: byte-level BPE, BPE over characters with byte tokens, WordPiece or
+    /// unigram, with the normalizers and pre-tokenizers that usually go with them.
+    ///
+    /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know
+    /// @throws IOException if it cannot be read
+    public static Tokenizer fromTokenizerJson(Path json) throws IOException {
+        return JsonTokenizer.read(json);
     }
 }

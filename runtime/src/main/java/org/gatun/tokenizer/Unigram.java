@@ -1,6 +1,5 @@
 package org.gatun.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 
@@ -95,15 +94,5 @@ final class Unigram implements Segmenter {
             }
             afterUnknown = unknown;
         }
-    }
-
-    @Override
-    public byte[] bytes(String piece) {
-        return piece.replace(Vocabulary.SPACE, ' ').getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return normalizer.addSpace();
     }
 }

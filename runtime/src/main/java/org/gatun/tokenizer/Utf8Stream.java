@@ -9,23 +9,23 @@ import java.nio.charset.StandardCharsets;
 /// Joins the bytes of tokens to characters. Where the tokenizer puts a space before a text, the first byte of a text is
 /// dropped if it is one: at the beginning, and after special tokens.
 final class Utf8Stream implements TextStream {
-    private final VocabularyTokenizer tokenizer;
-    private final boolean dropsSpace;
+    private final Vocabulary vocabulary;
+    private final boolean spaceFirst;
     private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
             .onMalformedInput(CodingErrorAction.REPLACE).onUnmappableCharacter(CodingErrorAction.REPLACE);
     private byte[] unfinished = {};
     private boolean atBeginning = true;
 
-    Utf8Stream(VocabularyTokenizer tokenizer, boolean dropsSpace) {
-        this.tokenizer = tokenizer;
-        this.dropsSpace = dropsSpace;
+    Utf8Stream(Vocabulary vocabulary, boolean spaceFirst) {
+        this.vocabulary = vocabulary;
+        this.spaceFirst = spaceFirst;
     }
 
     @Override
     public String append(int token) {
-        byte[] bytes = tokenizer.bytes(token);
-        int from = dropsSpace && atBeginning && bytes.length > 0 && bytes[0] == ' ' ? 1 : 0;
-        atBeginning = tokenizer.endsText(token) || atBeginning && bytes.length == 0;
+        byte[] bytes = vocabulary.bytes(token);
+        int from = spaceFirst && atBeginning && bytes.length > 0 && bytes[0] == ' ' ? 1 : 0;
+        atBeginning = vocabulary.isSpecial(token) || atBeginning && bytes.length == 0;
         ByteBuffer input = ByteBuffer.allocate(unfinished.length + bytes.length - from)
                 .put(unfinished).put(bytes, from, bytes.length - from).flip();
         String text = decode(input, false);

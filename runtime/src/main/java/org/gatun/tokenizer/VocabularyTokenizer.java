@@ -1,6 +1,5 @@
 package org.gatun.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
 import java.util.OptionalInt;
 import java.util.function.IntConsumer;
@@ -17,7 +16,8 @@ final class VocabularyTokenizer implements Tokenizer {
     /// @param after tokens to put after a text
     /// @param begin the beginning-of-text token
     /// @param ends tokens at which generation stops
-    record Frame(int[] before, int[] after, OptionalInt begin, BitSet ends) {}
+    /// @param spaceFirst the segmenter puts a space before each text, for decoding to drop
+    record Frame(int[] before, int[] after, OptionalInt begin, BitSet ends, boolean spaceFirst) {}
 
     private final Vocabulary vocabulary;
     private final Segmenter segmenter;
@@ -29,13 +29,8 @@ final class VocabularyTokenizer implements Tokenizer {
         this.segmenter = segmenter;
         this.frame = frame;
         for (int id = 0; id < vocabulary.size(); id++) {
-            switch (vocabulary.kind(id)) {
-                case USER_DEFINED, CONTROL, UNKNOWN -> {
-                    if (vocabulary.id(vocabulary.piece(id)) == id) {
-                        special.add(vocabulary.piece(id), id);
-                    }
-                }
-                case NORMAL, UNUSED, BYTE -> { }
+            if (vocabulary.isSpecial(id) && vocabulary.id(vocabulary.piece(id)) == id) {
+                special.add(vocabulary.piece(id), id);
             }
         }
     }
@@ -109,13 +104,7 @@ final class VocabularyTokenizer implements Tokenizer {
 
     @Override
     public byte[] bytes(int token) {
-        String piece = vocabulary.piece(token);
-        return switch (vocabulary.kind(token)) {
-            case NORMAL -> segmenter.bytes(piece);
-            case USER_DEFINED -> piece.getBytes(StandardCharsets.UTF_8);
-            case BYTE -> Vocabulary.byteOf(piece);
-            case CONTROL, UNKNOWN, UNUSED -> new byte[0];
-        };
+        return vocabulary.bytes(token);
     }
 
     @Override
@@ -135,14 +124,6 @@ final class VocabularyTokenizer implements Tokenizer {
 
     @Override
     public TextStream stream() {
-        return new Utf8Stream(this, segmenter.addsSpace());
-    }
-
-    /// Whether the text after this token was cut as if it were the beginning of a text.
-    boolean endsText(int token) {
-        return switch (vocabulary.kind(token)) {
-            case USER_DEFINED, CONTROL, UNKNOWN -> true;
-            case NORMAL, UNUSED, BYTE -> false;
-        };
+        return new Utf8Stream(vocabulary, frame.spaceFirst);
     }
 }

@@ -1,6 +1,5 @@
 package org.gatun.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.text.Normalizer.Form;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
@@ -108,15 +107,5 @@ final class WordPieces implements Segmenter {
                     || c >= 0x2A700 && c <= 0x2B73F || c >= 0x2B740 && c <= 0x2B81F || c >= 0x2B920 && c <= 0x2CEAF
                     || c >= 0xF900 && c <= 0xFAFF || c >= 0x2F800 && c <= 0x2FA1F;
         };
-    }
-
-    @Override
-    public byte[] bytes(String piece) {
-        return piece.replace(Vocabulary.SPACE, ' ').getBytes(StandardCharsets.UTF_8);
-    }
-
-    @Override
-    public boolean addsSpace() {
-        return true;
     }
 }

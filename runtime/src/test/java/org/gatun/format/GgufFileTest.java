@@ -99,10 +99,10 @@ class GgufFileTest {
 
     @Test
     void open_hugeCounts_failsWithoutAllocating() {
-        assertFails(GgufBytes.header(3, 1L << 40, 0), "tensor count is 1099511627776: expected at most");
-        assertFails(GgufBytes.header(3, 0, -1), "metadata count is 18446744073709551615: expected at most");
+        assertFails(GgufBytes.header(3, 1L << 40, 0), "the list of tensors has a count of 1099511627776: expected at most");
+        assertFails(GgufBytes.header(3, 0, -1), "the metadata has a count of 18446744073709551615: expected at most");
         assertFails(GgufBytes.header(3, 0, 1).string("k").int32(9).int32(8).int64(1L << 40).pad(1024),
-                "length of k is 1099511627776: expected at most");
+                "k has a count of 1099511627776: expected at most");
         assertFails(GgufBytes.header(3, 0, 1).string("k").int32(8).int64(1L << 40).pad(1024), "bytes left, expected");
         assertFails(GgufBytes.header(3, 0, 1).string("k").int32(8).int64(-1).pad(1024),
                 "expected 18446744073709551615 for k");
@@ -116,7 +116,7 @@ class GgufFileTest {
             file.write(header);
             file.setLength(4_000_000_000L);
         }
-        assertFails(path, "length of k is 3000000000: expected at most");
+        assertFails(path, "k has a count of 3000000000: expected at most");
     }
 
     @Test

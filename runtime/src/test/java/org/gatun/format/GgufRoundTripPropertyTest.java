@@ -99,6 +99,8 @@ class GgufRoundTripPropertyTest {
     @Test
     void write_directoryOrDevice_refused() {
         assertThrows(IOException.class, () -> new GgufWriter().write(directory));
+        assertTrue(assertThrows(IOException.class, () -> new GgufWriter().write(directory.resolve("no/out.gguf")))
+                .getMessage().contains("there is no folder"));
         if (Files.exists(Path.of("/dev/null"))) {
             assertThrows(IOException.class, () -> new GgufWriter().write(Path.of("/dev/null")));
             assertTrue(!Files.isRegularFile(Path.of("/dev/null")));

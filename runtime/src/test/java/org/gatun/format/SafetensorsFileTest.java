@@ -144,7 +144,7 @@ class SafetensorsFileTest {
     void open_badIndex_saysWhatWasFound() throws IOException {
         write("one.safetensors", "{\"a\":" + TENSOR + "}", 4);
         for (String shard : List.of("\"../one.safetensors\"", "\"/etc/passwd\"", "\"..\"", "\"a\\\\b\"", "\"\"", "1",
-                "\"a\\u0000\"")) {
+                "\"a\\u0000\"", "\"\\ud800\"")) {
             assertFails(index("{\"a\":" + shard + "}"), "expected the name of a file beside the index");
         }
         assertFails(index("[]"), "found no object weight_map");

@@ -119,11 +119,11 @@ class ModelTest {
         }
     }
 
-    @ParameterizedTest
-    @MethodSource("backends")
-    void openSession_thousandTimes_holdsMemoryFlat(String backendName) throws IOException {
+    @Test
+    void openSession_thousandTimes_holdsNativeMemoryFlat() throws IOException {
         assumeTrue(Files.exists(Path.of("/proc/self/status")), "resident memory is read from /proc");
-        try (Backend backend = Backends.open(backendName);
+        assumeTrue(backends().anyMatch("cpu"::equals), "backend cpu is not available");
+        try (Backend backend = Backends.open("cpu");
                 Model model = Model.load(RandomModel.tiny(SEED).write(directory.resolve("m.gguf")), backend,
                         ModelOptions.STANDARD)) {
             openAndClose(model, 200);

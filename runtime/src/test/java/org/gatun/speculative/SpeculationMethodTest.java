@@ -14,7 +14,7 @@ class SpeculationMethodTest {
 
     @Test
     void parse_optionsGiven_overrideStandards() {
-        assertEquals(Map.of("first", 4, "most", 12), SpeculationMethod.parse("draft:most=12").options());
+        assertEquals(Map.of("first", 4, "most", 12, "lead", 5), SpeculationMethod.parse("draft:most=12").options());
     }
 
     @ParameterizedTest

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.gatun.format.GgufFile;
 
 /// Published vocabularies with expected ids, under the system property `gatun.data`.
 final class PublishedFiles {
@@ -19,13 +20,21 @@ final class PublishedFiles {
         return path;
     }
 
-    /// The texts of one of llama.cpp's `.inp` files.
-    static List<String> texts(Path inputs) throws IOException {
+    static Tokenizer gguf(Path file) throws IOException {
+        try (GgufFile gguf = GgufFile.open(file)) {
+            return Tokenizers.fromGguf(gguf.metadata());
+        }
+    }
+
+    /// The texts that come with llama.cpp's vocabulary of this name.
+    static List<String> texts(String vocabulary) throws IOException {
+        Path inputs = path("ggml-vocab/ggml-vocab-" + vocabulary + ".gguf.inp");
         return Arrays.asList(Files.readString(inputs).split("\n__ggml_vocab_test__\n", -1));
     }
 
-    /// The ids of one of llama.cpp's `.out` files, a row for each text.
-    static List<int[]> ids(Path outputs) throws IOException {
+    /// The ids expected for these texts, a row each.
+    static List<int[]> ids(String vocabulary) throws IOException {
+        Path outputs = path("ggml-vocab/ggml-vocab-" + vocabulary + ".gguf.out");
         return Files.readString(outputs).lines().map(line -> line.isBlank() ? new int[0]
                 : Arrays.stream(line.trim().split(" ")).mapToInt(Integer::parseInt).toArray()).toList();
     }

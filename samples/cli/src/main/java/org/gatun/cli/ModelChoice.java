@@ -30,7 +30,7 @@ final class ModelChoice {
 
     @Option(names = "--context", paramLabel = "N",
             description = "tokens that prompt and answer may have together; by default what the model was trained for, at most "
-                    + ModelOptions.STANDARD_CONTEXT)
+                    + ModelOptions.MOST_CONTEXT)
     Optional<Integer> context;
 
     /// The method asked for, or the one that suits the models.

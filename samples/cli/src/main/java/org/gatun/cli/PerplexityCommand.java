@@ -44,15 +44,17 @@ final class PerplexityCommand implements Callable<Integer> {
             Tokenizer tokenizer = opened.target().tokenizer();
             int[] tokens = tokenizer.encode(content, Tokenizer.Special.NONE);
             int[] first = tokenizer.beginOfText().stream().toArray();
-            int step = session.capacity() - first.length;
+            // beyond what a model was trained for it would be measured where it is not meant to be used
+            int window = models.context.orElse(Math.min(session.capacity(), opened.target().config().contextLength()));
+            int step = window - first.length;
             double logLikelihood = 0;
             int predicted = 0;
             try (Progress progress = new Progress(console, "reading " + text, tokens.length)) {
                 for (int from = 0; from < tokens.length; from += step) {
-                    int[] window = IntStream.concat(IntStream.of(first),
+                    int[] piece = IntStream.concat(IntStream.of(first),
                             IntStream.of(tokens).skip(from).limit(step)).toArray();
-                    logLikelihood += logLikelihood(session, window);
-                    predicted += window.length - 1;
+                    logLikelihood += logLikelihood(session, piece);
+                    predicted += piece.length - 1;
                     progress.at(from);
                 }
             }

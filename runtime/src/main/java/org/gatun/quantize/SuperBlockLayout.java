@@ -5,7 +5,6 @@ import static org.gatun.quantize.LittleEndian.unsignedByte;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.gatun.tensor.DType;
 
 /// Types of 256 elements in sub-blocks with small integer scales over f16 super-scales. Decoding only.
 ///
@@ -13,12 +12,12 @@ import org.gatun.tensor.DType;
 /// `d · scale · q − dmin · minimum`. Their twelve bytes of scales are three groups of four: in the first, low six bits
 /// are scales 0–3; in the second, minimums 0–3; the third holds the low four bits of scales (low nibble) and minimums
 /// (high nibble) 4–7, whose upper two bits are the upper two of the first and second group.
-enum SuperBlockCodec implements Codec {
+enum SuperBlockLayout implements Layout {
     /// d, dmin, 12 bytes of scales, 128 bytes of codes: of each 32 bytes, the low nibbles are one sub-block, the high
     /// nibbles the next.
-    Q4_K(DType.Q4_K) {
+    Q4_K {
         @Override
-        public void decodeBlock(MemorySegment source, long offset, float[] target, int targetOffset) {
+        public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
             for (int sub = 0; sub < 8; sub++) {
                 float scale = half(source, offset) * scale(source, offset + 4, sub);
                 float minimum = half(source, offset + 2) * minimum(source, offset + 4, sub);
@@ -30,9 +29,9 @@ enum SuperBlockCodec implements Codec {
     },
     /// As [#Q4_K] with 32 bytes of fifth bits before the codes: bit `s` of byte `j` belongs to element `j` of
     /// sub-block `s`.
-    Q5_K(DType.Q5_K) {
+    Q5_K {
         @Override
-        public void decodeBlock(MemorySegment source, long offset, float[] target, int targetOffset) {
+        public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
             for (int sub = 0; sub < 8; sub++) {
                 float scale = half(source, offset) * scale(source, offset + 4, sub);
                 float minimum = half(source, offset + 2) * minimum(source, offset + 4, sub);
@@ -47,9 +46,9 @@ enum SuperBlockCodec implements Codec {
     /// `d · scale · (q − 32)` with sixteen sub-blocks of 16: 128 bytes of low nibbles, 64 bytes of upper bit pairs, 16
     /// signed scales, d. Each half of 128 elements is four runs of 32: of the half's 64 bytes of nibbles, runs 0 and 1
     /// have the low, runs 2 and 3 the high ones; of its 32 bytes of pairs, run `r` has bits `2r` and `2r + 1`.
-    Q6_K(DType.Q6_K) {
+    Q6_K {
         @Override
-        public void decodeBlock(MemorySegment source, long offset, float[] target, int targetOffset) {
+        public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
             float d = half(source, offset + 208);
             for (int i = 0; i < 256; i++) {
                 int half = i / 128;
@@ -63,25 +62,9 @@ enum SuperBlockCodec implements Codec {
         }
     };
 
-    private final DType dtype;
-
-    SuperBlockCodec(DType dtype) {
-        this.dtype = dtype;
-    }
-
     @Override
-    public DType dtype() {
-        return dtype;
-    }
-
-    @Override
-    public boolean canEncode() {
-        return false;
-    }
-
-    @Override
-    public void encodeBlock(float[] source, int sourceOffset, MemorySegment target, long offset) {
-        throw new UnsupportedOperationException("encoding " + dtype + " is not supported");
+    public void encode(float[] source, int sourceOffset, MemorySegment target, long offset) {
+        throw new UnsupportedOperationException("encoding " + this + " is not supported");
     }
 
     private static int scale(MemorySegment source, long scales, int sub) {

@@ -1,0 +1,223 @@
+/*
+ * Stored elements to floats, for every type of enum gatun_type: what org.gatun.quantize.Codec defines, in C. Used for rows of
+ * an embedding table, and to take quantized rows apart for repacking.
+ *
+ * Layouts (little-endian, f16 scales): Q8_0 d, s8[32]: d·q. Q4_0 d, 16 bytes of nibbles, low ones first: d·(q - 8). Q4_1 d, m:
+ * d·q + m. Q5_0 and Q5_1 have 32 fifth bits before the nibbles. Q4_K, Q5_K: d, dmin, eight 6-bit scales and minimums in
+ * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d.
+ */
+#include <string.h>
+
+#include "kernels.h"
+
+static float half_to_float(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t exponent = half >> 10 & 31;
+    uint32_t mantissa = half & 1023;
+    uint32_t bits;
+    if (exponent == 31) {
+        bits = sign | 0x7f800000 | mantissa << 13;
+    } else if (exponent != 0) {
+        bits = sign | (exponent + 112) << 23 | mantissa << 13;
+    } else {
+        float value = (float)mantissa * 0x1p-24f;
+        memcpy(&bits, &value, 4);
+        bits |= sign;
+    }
+    float result;
+    memcpy(&result, &bits, 4);
+    return result;
+}
+
+/* Rounded to nearest even. */
+static uint16_t float_to_half(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint32_t sign = bits >> 16 & 0x8000;
+    uint32_t magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) {
+        return (uint16_t)(sign | 0x7e00);
+    }
+    if (magnitude >= 0x477ff000) {
+        return (uint16_t)(sign | 0x7c00);
+    }
+    if (magnitude < 0x38800000) {
+        float scaled;
+        memcpy(&scaled, &magnitude, 4);
+        scaled += 0.5f; /* the sum's last bits are the subnormal's, rounded */
+        memcpy(&magnitude, &scaled, 4);
+        return (uint16_t)(sign | (magnitude - 0x3f000000));
+    }
+    return (uint16_t)(sign | (magnitude + 0xc8000fff + (magnitude >> 13 & 1)) >> 13);
+}
+
+void gatun_round_to_halves(uint16_t *target, const float *source, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        target[i] = float_to_half(source[i]);
+    }
+}
+
+static uint16_t read16(const uint8_t *source) {
+    return (uint16_t)(source[0] | source[1] << 8);
+}
+
+static float read_half(const uint8_t *source) {
+    return half_to_float(read16(source));
+}
+
+/* Bytes and elements of a block, by type. */
+static const struct {
+    int32_t elements;
+    int32_t bytes;
+} blocks[GATUN_TYPES] = {
+    [GATUN_F32] = {1, 4}, [GATUN_F16] = {1, 2}, [GATUN_BF16] = {1, 2}, [GATUN_Q4_0] = {32, 18}, [GATUN_Q4_1] = {32, 20},
+    [GATUN_Q5_0] = {32, 22}, [GATUN_Q5_1] = {32, 24}, [GATUN_Q8_0] = {32, 34}, [GATUN_Q4_K] = {256, 144},
+    [GATUN_Q5_K] = {256, 176}, [GATUN_Q6_K] = {256, 210},
+};
+
+int64_t gatun_file_bytes(int32_t type, int64_t elements) {
+    return elements / blocks[type].elements * blocks[type].bytes;
+}
+
+/* Codes, scale and minimum of a block of 4 or 5 bits. */
+static void read_4_or_5_bits(int32_t type, const uint8_t *block, struct gatun_codes *result) {
+    int with_minimum = type == GATUN_Q4_1 || type == GATUN_Q5_1;
+    int five_bits = type == GATUN_Q5_0 || type == GATUN_Q5_1;
+    const uint8_t *fifth = block + (with_minimum ? 4 : 2);
+    const uint8_t *nibbles = fifth + (five_bits ? 4 : 0);
+    result->scales[0] = read16(block);
+    result->minimum = with_minimum ? read16(block + 2) : 0;
+    for (int i = 0; i < 16; i++) {
+        result->codes[i] = nibbles[i] & 15;
+        result->codes[i + 16] = nibbles[i] >> 4;
+    }
+    for (int i = 0; i < 32 && five_bits; i++) {
+        result->codes[i] |= (uint8_t)((fifth[i / 8] >> i % 8 & 1) << 4);
+    }
+}
+
+/* Codes of one of the eight parts of a block, and its scale and minimum before they are rounded to halves. */
+static void read_k_4_or_5(
+    int32_t type, const uint8_t *block, int part, uint8_t *codes, float *part_scale, float *part_minimum) {
+    const uint8_t *packed = block + 4;
+    const uint8_t *fifth = block + 16;
+    const uint8_t *nibbles = block + (type == GATUN_Q5_K ? 48 : 16) + part / 2 * 32;
+    int scale;
+    int minimum;
+    if (part < 4) {
+        scale = packed[part] & 63;
+        minimum = packed[part + 4] & 63;
+    } else {
+        scale = (packed[part + 4] & 15) | packed[part - 4] >> 6 << 4;
+        minimum = packed[part + 4] >> 4 | packed[part] >> 6 << 4;
+    }
+    *part_scale = read_half(block) * (float)scale;
+    *part_minimum = -read_half(block + 2) * (float)minimum;
+    for (int i = 0; i < 32; i++) {
+        codes[i] = part % 2 == 0 ? nibbles[i] & 15 : nibbles[i] >> 4;
+    }
+    for (int i = 0; i < 32 && type == GATUN_Q5_K; i++) {
+        codes[i] |= (uint8_t)((fifth[i] >> part & 1) << 4);
+    }
+}
+
+/* Codes of one of the eight parts of a block, and its two scales. */
+static void read_q6_k(const uint8_t *block, int part, uint8_t *codes, float *scales) {
+    int half = part / 4;
+    int quarter = part % 4;
+    const uint8_t *low = block + half * 64 + quarter % 2 * 32;
+    const uint8_t *high = block + 128 + half * 32;
+    for (int i = 0; i < 32; i++) {
+        codes[i] = (uint8_t)((quarter < 2 ? low[i] & 15 : low[i] >> 4) | (high[i] >> 2 * quarter & 3) << 4);
+    }
+    for (int i = 0; i < 2; i++) {
+        scales[i] = read_half(block + 208) * (float)(int8_t)block[192 + 2 * part + i];
+    }
+}
+
+void gatun_read_codes(int32_t type, const uint8_t *row, int64_t block, struct gatun_codes *result) {
+    const uint8_t *source = row + block / (blocks[type].elements / 32) * blocks[type].bytes;
+    float scales[2];
+    float minimum;
+    switch (type) {
+        case GATUN_Q8_0:
+            result->scales[0] = read16(source);
+            for (int i = 0; i < 32; i++) {
+                result->codes[i] = source[2 + i] ^ 0x80;
+            }
+            break;
+        case GATUN_Q4_K:
+        case GATUN_Q5_K:
+            read_k_4_or_5(type, source, (int)(block % 8), result->codes, scales, &minimum);
+            result->scales[0] = float_to_half(scales[0]);
+            result->minimum = float_to_half(minimum);
+            break;
+        case GATUN_Q6_K:
+            read_q6_k(source, (int)(block % 8), result->codes, scales);
+            gatun_round_to_halves(result->scales, scales, 2);
+            break;
+        default:
+            read_4_or_5_bits(type, source, result);
+    }
+}
+
+static void decode_4_or_5_bits(int32_t type, const uint8_t *block, float *target) {
+    struct gatun_codes read;
+    read_4_or_5_bits(type, block, &read);
+    int middle = type == GATUN_Q4_0 ? 8 : type == GATUN_Q5_0 ? 16 : 0;
+    for (int i = 0; i < 32; i++) {
+        target[i] = half_to_float(read.scales[0]) * (float)(read.codes[i] - middle) + half_to_float(read.minimum);
+    }
+}
+
+static void decode_super_block(int32_t type, const uint8_t *block, float *target) {
+    for (int part = 0; part < 8; part++, target += 32) {
+        uint8_t codes[32];
+        float scales[2];
+        float minimum = 0;
+        if (type == GATUN_Q6_K) {
+            read_q6_k(block, part, codes, scales);
+        } else {
+            read_k_4_or_5(type, block, part, codes, &scales[0], &minimum);
+            scales[1] = scales[0];
+        }
+        for (int i = 0; i < 32; i++) {
+            target[i] = scales[i / 16] * (float)(codes[i] - (type == GATUN_Q6_K ? 32 : 0)) + minimum;
+        }
+    }
+}
+
+static void decode_block(int32_t type, const uint8_t *block, float *target) {
+    switch (type) {
+        case GATUN_F32:
+            memcpy(target, block, 4);
+            break;
+        case GATUN_F16:
+            *target = read_half(block);
+            break;
+        case GATUN_BF16: {
+            uint32_t bits = (uint32_t)read16(block) << 16;
+            memcpy(target, &bits, 4);
+            break;
+        }
+        case GATUN_Q8_0:
+            for (int i = 0; i < 32; i++) {
+                target[i] = read_half(block) * (float)(int8_t)block[2 + i];
+            }
+            break;
+        case GATUN_Q4_K:
+        case GATUN_Q5_K:
+        case GATUN_Q6_K:
+            decode_super_block(type, block, target);
+            break;
+        default:
+            decode_4_or_5_bits(type, block, target);
+    }
+}
+
+void gatun_decode(int32_t type, const uint8_t *source, float *target, int64_t elements) {
+    for (int64_t done = 0; done < elements; done += blocks[type].elements) {
+        decode_block(type, source, target + done);
+        source += blocks[type].bytes;
+    }
+}

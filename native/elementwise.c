@@ -1,0 +1,161 @@
+/*
+ * The ops that touch each element once. Formulas and shapes are at enum gatun_op; all arithmetic is f32, sums over a row go
+ * lane by lane in order of the elements, then over the lanes.
+ */
+#include <math.h>
+
+#include "simd.h"
+
+#define UNUSED(x) ((void)(x))
+
+static void NAME(gatun_embed)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(kv);
+    int64_t from;
+    int64_t to;
+    part(pass->rows, share, &from, &to);
+    for (int64_t row = from; row < to; row++) {
+        gatun_decode(command->type,
+            (const uint8_t *)command->weights + pass->tokens[row] * gatun_file_bytes(command->type, command->width),
+            (float *)command->out + row * command->width, command->width);
+    }
+}
+
+static void NAME(gatun_rms_norm)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(pass);
+    UNUSED(kv);
+    const int64_t group = command->group;
+    const float *gain = command->weights;
+    int64_t from;
+    int64_t to;
+    part(share->rows * (command->width / group), share, &from, &to);
+    for (int64_t i = from; i < to; i++) {
+        const float *in = (const float *)command->in + i * group;
+        float *out = (float *)command->out + i * group;
+        int64_t whole = group / GATUN_LANES * GATUN_LANES;
+        floats squares = {0};
+        for (int64_t k = 0; k < whole; k += GATUN_LANES) {
+            squares = multiply_add(load(in + k), load(in + k), squares);
+        }
+        float sum = sum_of(squares);
+        for (int64_t k = whole; k < group; k++) {
+            sum += in[k] * in[k];
+        }
+        float scale = 1 / sqrtf(sum / (float)group + command->number);
+        for (int64_t k = 0; k < whole; k += GATUN_LANES) {
+            store(out + k, load(in + k) * scale * load(gain + k));
+        }
+        for (int64_t k = whole; k < group; k++) {
+            out[k] = in[k] * scale * gain[k];
+        }
+    }
+}
+
+static void NAME(gatun_rope_table)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(kv);
+    const int64_t pairs = command->pairs;
+    const float *frequencies = command->weights;
+    int64_t from;
+    int64_t to;
+    part((int64_t)pass->rows * pairs, share, &from, &to);
+    for (int64_t i = from; i < to; i++) {
+        float angle = (float)pass->positions[i / pairs] * frequencies[i % pairs];
+        float *table = (float *)command->out + i / pairs * 2 * pairs + i % pairs;
+        table[0] = (float)(cos(angle) * command->number);
+        table[pairs] = (float)(sin(angle) * command->number);
+    }
+}
+
+static void NAME(gatun_rope)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(kv);
+    const int64_t pairs = command->pairs;
+    const int64_t head_dim = command->group;
+    const int64_t heads = command->width / head_dim;
+    const int interleaved = command->type;
+    int64_t from;
+    int64_t to;
+    part(pass->rows * heads, share, &from, &to);
+    for (int64_t head = from; head < to; head++) {
+        const float *cosines = (const float *)command->aux + head / heads * 2 * pairs;
+        const float *sines = cosines + pairs;
+        const float *in = (const float *)command->in + head * head_dim;
+        float *out = (float *)command->out + head * head_dim;
+        for (int64_t i = 0; i < pairs; i++) {
+            int64_t first = interleaved ? 2 * i : i;
+            int64_t second = interleaved ? 2 * i + 1 : i + pairs;
+            float a = in[first];
+            float b = in[second];
+            out[first] = a * cosines[i] - b * sines[i];
+            out[second] = a * sines[i] + b * cosines[i];
+        }
+        memmove(out + 2 * pairs, in + 2 * pairs, (size_t)(head_dim - 2 * pairs) * sizeof *out);
+    }
+}
+
+/* A share in whole vectors; the last thread also has the ragged end. */
+static void part_of_vectors(int64_t elements, const struct share *share, int64_t *from, int64_t *to) {
+    part(elements / GATUN_LANES, share, from, to);
+    *from *= GATUN_LANES;
+    *to = share->thread == share->threads - 1 ? elements : *to * GATUN_LANES;
+}
+
+INLINE floats swiglu(floats gate, floats up) {
+    /* e^-|g| never overflows: σ(g) = 1 / (1 + e^-g) for g ≥ 0, and e^g / (1 + e^g) below. */
+    ints negative = gate < 0;
+    floats power = exponential(choose(negative, gate, -gate));
+    return gate * choose(negative, power, splat(1)) / (1 + power) * up;
+}
+
+static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(pass);
+    UNUSED(kv);
+    const float *gates = command->in;
+    const float *ups = command->aux;
+    float *out = command->out;
+    int64_t from;
+    int64_t to;
+    part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
+    int64_t i = from;
+    for (; i + GATUN_LANES <= to; i += GATUN_LANES) {
+        store(out + i, swiglu(load(gates + i), load(ups + i)));
+    }
+    if (i < to) {
+        floats gate = {0};
+        floats up = {0};
+        memcpy(&gate, gates + i, (size_t)(to - i) * sizeof *gates);
+        memcpy(&up, ups + i, (size_t)(to - i) * sizeof *ups);
+        floats result = swiglu(gate, up);
+        memcpy(out + i, &result, (size_t)(to - i) * sizeof *out);
+    }
+}
+
+static void NAME(gatun_add)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(pass);
+    UNUSED(kv);
+    const float *a = command->in;
+    const float *b = command->aux;
+    float *out = command->out;
+    int64_t from;
+    int64_t to;
+    part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
+    for (int64_t i = from; i < to; i++) {
+        out[i] = a[i] + b[i];
+    }
+}
+
+static void NAME(gatun_select_rows)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share) {
+    UNUSED(kv);
+    int64_t from;
+    int64_t to;
+    part(pass->selected_rows, share, &from, &to);
+    for (int64_t i = from; i < to; i++) {
+        memcpy((float *)command->out + i * command->width, (const float *)command->in + pass->selected[i] * (int64_t)command->width,
+            (size_t)command->width * sizeof(float));
+    }
+}

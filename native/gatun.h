@@ -1,0 +1,147 @@
+/*
+ * What the Java side and the kernels share: the command buffer of a compiled plan, and the functions of the library.
+ *
+ * A plan is compiled by org.gatun.backend.cpu into an array of fixed-size commands; one call of gatun_run executes a pass,
+ * with the threads of a pool. NativeLayout.java mirrors the structs; gatun_layout lets it check that both agree.
+ *
+ * Order of accumulation. Every result of a row is computed by the same sequence of operations whatever other rows the pass
+ * has, however work is shared out between threads, and wherever in the KV cache the keys lie that the row sees.
+ *
+ * Nothing here checks what it is given: sizes and ranges are checked in Java before the call.
+ */
+#ifndef GATUN_H
+#define GATUN_H
+
+#include <stdint.h>
+
+/* Outputs of a matrix that are computed side by side, in the lanes of a vector. */
+#define GATUN_LANES 16
+/* Elements of a row of activations that share a scale when rounded to 8 bits; the block of Q8_0 and Q4_0. */
+#define GATUN_BLOCK 32
+/* Inputs after which a partial sum of floats is added to the total. */
+#define GATUN_PANEL 256
+
+/* How elements are stored; the order of org.gatun.tensor.DType is mapped to this in Java. */
+enum gatun_type {
+    GATUN_F32,
+    GATUN_F16,
+    GATUN_BF16,
+    GATUN_Q4_0,
+    GATUN_Q4_1,
+    GATUN_Q5_0,
+    GATUN_Q5_1,
+    GATUN_Q8_0,
+    GATUN_Q4_K,
+    GATUN_Q5_K,
+    GATUN_Q6_K,
+    GATUN_TYPES
+};
+
+enum gatun_op {
+    GATUN_EMBED,        /* out[rows, width] = table[token]                           weights: file bytes, width, type      */
+    GATUN_RMS_NORM,     /* out[rows, width] from in, gain weights[group]             width, group, number epsilon          */
+    GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width                                 */
+    GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type     */
+    GATUN_ROPE_TABLE,   /* out[rows, 2, pairs] = cos, sin of position · frequency    group pairs, weights frequencies, number factor */
+    GATUN_ROPE,         /* out[rows, width] from in, table aux                       width, group headDim, pairs, type 1 if interleaved */
+    GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the cache  layer                                */
+    GATUN_ATTENTION,    /* out[rows, heads, headDim] from queries in                 layer, group heads, pairs window, number scale */
+    GATUN_SWIGLU,       /* out = in · sigmoid(in) · aux                              width                                 */
+    GATUN_ADD,          /* out = in + aux                                            width                                 */
+    GATUN_SELECT_ROWS   /* out[selected, width] = in[selected[i]]                    width                                 */
+};
+
+/* Set in gatun_command.flags. */
+enum {
+    GATUN_SYNC = 1,     /* wait for all threads before: something that this command touches may still be in use */
+    GATUN_SELECTED = 2  /* works on the selected rows, not on all */
+};
+
+struct gatun_command {
+    int32_t op;
+    int32_t flags;
+    int32_t type;
+    int32_t width;
+    int32_t group;
+    int32_t pairs;
+    int32_t layer;
+    float number;
+    const void *in;
+    const void *aux;
+    const void *weights;
+    void *out;
+};
+
+/* One pass, see org.gatun.backend.Pass. */
+struct gatun_pass {
+    const int32_t *tokens;
+    const int32_t *positions;
+    const int32_t *selected;
+    const uint64_t *ancestors;  /* [rows, ancestor_words]; null in a causal pass */
+    int32_t ancestor_words;
+    int32_t committed;
+    int32_t rows;
+    int32_t selected_rows;
+};
+
+/*
+ * Keys and values of one sequence. Slots are rounded up to a multiple of GATUN_LANES.
+ * keys   [layers][kv_heads][slots / 16][head_dim][16]    slots side by side, so that scores need no sum over lanes
+ * values [layers][kv_heads][slots][head_dim]
+ */
+struct gatun_kv {
+    void *keys;
+    void *values;
+    int32_t layers;
+    int32_t kv_heads;
+    int32_t head_dim;
+    int32_t slots;
+    int32_t half;               /* 1: f16, 0: f32 */
+    int32_t unused;
+};
+
+/*
+ * Activations rounded to 8 bits, of one matrix in, in one piece of memory:
+ * codes [rows, width] s8, scales [rows, width / 32] f32, sums of codes [rows, width / 16] s32.
+ */
+static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
+    return rows * width + rows * (width / GATUN_BLOCK) * 12;
+}
+
+struct gatun_pool;
+
+#pragma GCC visibility push(default)
+
+
+/* Sizes of the structs above and the library's own version, for the check in Java. */
+int32_t gatun_layout(int32_t index);
+/* Name of the best instruction set of this processor: "avx512", "avx2", "neon" or "portable"; static storage. */
+const char *gatun_instruction_set(void);
+/* Starts a pool of `threads` threads, the caller's included; null if it cannot, or the instruction set is not there. */
+struct gatun_pool *gatun_pool_open(int32_t threads, const char *instruction_set);
+void gatun_pool_close(struct gatun_pool *pool);
+/*
+ * Runs a pass, on the caller alone (`threads` 1) or on all threads of the pool. `scratch` is a block of gatun_scratch_bytes
+ * bytes. Returns 0, or 1 if there was no memory. One pass of a pool at a time.
+ */
+int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_pass *pass,
+    const struct gatun_kv *kv, int32_t threads, void *scratch);
+/* Bytes of scratch memory that gatun_run needs for a KV cache of `slots` slots. */
+int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
+/*
+ * Memory for weights, activations and caches, zero, page-aligned, taken from the machine only as it is touched; null if there
+ * is not so much.
+ */
+void *gatun_allocate(int64_t bytes);
+void gatun_free(void *memory, int64_t bytes);
+/* Bytes of a matrix repacked for gatun_run. */
+int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs);
+/* Repacks a matrix with the threads of the pool. If `mapped`, the pages read are given back as it goes. */
+void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target,
+    int32_t mapped);
+/* Copies the row of slot `from` to slot `to`, in every layer. */
+void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * What a set of kernels offers to the interpreter: one table for each instruction set, filled by kernels.c, which is
+ * compiled once for each. Every function does one thread's share of an op.
+ */
+#ifndef GATUN_KERNELS_H
+#define GATUN_KERNELS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "gatun.h"
+
+/* One thread's view of a running command. */
+struct share {
+    int32_t thread;
+    int32_t threads;
+    int32_t rows;               /* of the command: all or the selected ones */
+    atomic_int *next;           /* first piece of work that nobody has taken */
+    void *scratch;              /* this thread's own */
+};
+
+typedef void kernel(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
+    const struct share *share);
+
+struct kernels {
+    kernel *run[GATUN_SELECT_ROWS + 1];
+    /* Repacks the 16 outputs from `tile` · 16 on. */
+    void (*pack)(int32_t type, int64_t outputs, int64_t inputs, int64_t tile, const uint8_t *source, uint8_t *target);
+};
+
+extern const struct kernels gatun_kernels_portable;
+#if defined(__x86_64__)
+extern const struct kernels gatun_kernels_avx2;
+extern const struct kernels gatun_kernels_avx512;
+#endif
+#if defined(__aarch64__)
+extern const struct kernels gatun_kernels_neon;
+#endif
+
+/* Decodes `elements` elements of a row of file bytes. (decode.c) */
+void gatun_decode(int32_t type, const uint8_t *source, float *target, int64_t elements);
+/* Rounds to f16, to nearest even. (decode.c) */
+void gatun_round_to_halves(uint16_t *target, const float *source, int64_t count);
+/* 32 elements of a quantized row as codes without sign, value = scale · (code - middle) + minimum; 8-bit codes plus 128. */
+struct gatun_codes {
+    uint8_t codes[32];
+    uint16_t scales[2];     /* f16; the second is for the second half where a type has two */
+    uint16_t minimum;       /* f16 */
+};
+/* Reads block number `block` of 32 elements of a row. (decode.c) */
+void gatun_read_codes(int32_t type, const uint8_t *row, int64_t block, struct gatun_codes *result);
+/* Bytes of `elements` elements as stored in a file. (decode.c) */
+int64_t gatun_file_bytes(int32_t type, int64_t elements);
+
+/* The part of `total` that belongs to a thread, as [from, to). */
+static inline void part(int64_t total, const struct share *share, int64_t *from, int64_t *to) {
+    *from = total * share->thread / share->threads;
+    *to = total * (share->thread + 1) / share->threads;
+}
+
+#endif

@@ -1,0 +1,320 @@
+/*
+ * Vectors of 16 lanes for every instruction set. Kernels are written once over these; the compiler splits a vector where the
+ * machine's are shorter. Compiled with -DGATUN_ISA=name and that instruction set's flags.
+ */
+#ifndef GATUN_SIMD_H
+#define GATUN_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define JOIN(a, b) a##_##b
+#define EXPAND(a, b) JOIN(a, b)
+/* The name of a function for this instruction set. */
+#define NAME(function) EXPAND(function, GATUN_ISA)
+
+typedef float floats __attribute__((vector_size(64)));
+typedef int32_t ints __attribute__((vector_size(64)));
+typedef uint32_t words __attribute__((vector_size(64)));
+typedef uint16_t halves __attribute__((vector_size(32)));
+typedef uint8_t bytes __attribute__((vector_size(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Accumulators a kernel may keep in registers: outputs in steps of 16, and rows, of a tile of a matrix product. */
+#if defined(__AVX512F__)
+#define TILE_VECTORS 2
+#define TILE_ROWS 6
+#else
+#define TILE_VECTORS 1
+#define TILE_ROWS 4
+#endif
+
+INLINE floats splat(float value) {
+    return value - (floats){0};
+}
+
+INLINE floats load(const float *source) {
+    floats value;
+    memcpy(&value, source, sizeof value);
+    return value;
+}
+
+INLINE void store(float *target, floats value) {
+    memcpy(target, &value, sizeof value);
+}
+
+/* a · b + c, rounded once where the machine can. */
+INLINE floats multiply_add(floats a, floats b, floats c) {
+#if defined(__AVX512F__)
+    return (floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+    return a * b + c; /* contracted by -ffp-contract=fast */
+#endif
+}
+
+/* Lane by lane: mask ? a : b, for masks as comparisons give them. */
+INLINE floats choose(ints mask, floats a, floats b) {
+    ints bits_a;
+    ints bits_b;
+    memcpy(&bits_a, &a, sizeof a);
+    memcpy(&bits_b, &b, sizeof b);
+    bits_a = (mask & bits_a) | (~mask & bits_b);
+    memcpy(&a, &bits_a, sizeof a);
+    return a;
+}
+
+INLINE floats larger(floats a, floats b) {
+    return choose(a > b, a, b);
+}
+
+typedef int8_t codes __attribute__((vector_size(16)));
+
+/* Sum of the lanes, in a fixed order. */
+INLINE float sum_of(floats value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)value);
+#else
+    float sum = 0;
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        sum += value[lane];
+    }
+    return sum;
+#endif
+}
+
+INLINE int32_t sum_of_ints(ints value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_epi32((__m512i)value);
+#else
+    int32_t sum = 0;
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        sum += value[lane];
+    }
+    return sum;
+#endif
+}
+
+/* The largest lane. */
+INLINE float largest_of(floats value) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)value);
+#else
+    float largest = value[0];
+    for (int lane = 1; lane < GATUN_LANES; lane++) {
+        largest = value[lane] > largest ? value[lane] : largest;
+    }
+    return largest;
+#endif
+}
+
+/* Lanes from -128 to 127 as bytes. */
+INLINE codes to_codes(ints value) {
+#if defined(__AVX512F__)
+    return (codes)_mm512_cvtepi32_epi8((__m512i)value);
+#else
+    return __builtin_convertvector(value, codes);
+#endif
+}
+
+INLINE floats to_floats(ints value) {
+    return __builtin_convertvector(value, floats);
+}
+
+INLINE floats from_halves(const uint16_t *source) {
+#if defined(__AVX512F__)
+    return (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)source));
+#elif defined(__F16C__)
+    union {
+        __m256 parts[2];
+        floats whole;
+    } value;
+    value.parts[0] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)source));
+    value.parts[1] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 8)));
+    return value.whole;
+#elif defined(__aarch64__)
+    floats value;
+    for (int i = 0; i < 4; i++) {
+        float32x4_t part = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(source + 4 * i)));
+        memcpy((float *)&value + 4 * i, &part, sizeof part);
+    }
+    return value;
+#else
+    float value[16];
+    gatun_decode(GATUN_F16, (const uint8_t *)source, value, 16);
+    return load(value);
+#endif
+}
+
+INLINE void to_halves(uint16_t *target, const float *source) {
+#if defined(__AVX512F__)
+    _mm256_storeu_si256((__m256i *)target, _mm512_cvtps_ph((__m512)load(source), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    _mm_storeu_si128((__m128i *)target, _mm256_cvtps_ph(_mm256_loadu_ps(source), _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(target + 8), _mm256_cvtps_ph(_mm256_loadu_ps(source + 8), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__aarch64__)
+    for (int i = 0; i < 4; i++) {
+        vst1_u16(target + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(source + 4 * i))));
+    }
+#else
+    gatun_round_to_halves(target, source, 16);
+#endif
+}
+
+INLINE floats from_bfloats(const uint16_t *source) {
+    halves raw;
+    memcpy(&raw, source, sizeof raw);
+    words bits = __builtin_convertvector(raw, words) << 16;
+    floats value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE ints splat_int(int32_t value) {
+    return value - (ints){0};
+}
+
+INLINE bytes load_bytes(const uint8_t *source) {
+    bytes value;
+    memcpy(&value, source, sizeof value);
+    return value;
+}
+
+/*
+ * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_8_bits takes
+ * weights stored plus 128 and leaves that out of the sum, together with start_8_bits: a machine that multiplies unsigned by
+ * signed starts its sums at -128 · Σ activation, the others at 0.
+ */
+#if defined(__AVX512VNNI__)
+INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
+    int32_t four;
+    memcpy(&four, activations, 4);
+    return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(four));
+}
+
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
+    return dot_8_bits(sum, weights, activations);
+}
+
+INLINE ints start_8_bits(int32_t sum_of_activations) {
+    return splat_int(-128 * sum_of_activations);
+}
+#elif defined(__AVX2__)
+union two_vectors {
+    __m256i parts[2];
+    ints whole;
+    bytes raw;
+};
+
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
+    int32_t four;
+    memcpy(&four, activations, 4);
+    union two_vectors w = {.raw = weights};
+    union two_vectors result;
+    for (int half = 0; half < 2; half++) {
+        __m256i pairs = _mm256_maddubs_epi16(w.parts[half], _mm256_set1_epi32(four));
+        result.parts[half] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    }
+    return sum + result.whole;
+}
+
+/* |w| · (sign of w given to x) fits 16 bits in pairs, w · x with unsigned w would not. */
+INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
+    int32_t four;
+    memcpy(&four, activations, 4);
+    union two_vectors w = {.raw = weights};
+    union two_vectors result;
+    for (int half = 0; half < 2; half++) {
+        __m256i weight = _mm256_xor_si256(w.parts[half], _mm256_set1_epi8((char)0x80));
+        __m256i pairs = _mm256_maddubs_epi16(
+            _mm256_abs_epi8(weight), _mm256_sign_epi8(_mm256_set1_epi32(four), weight));
+        result.parts[half] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    }
+    return sum + result.whole;
+}
+
+INLINE ints start_8_bits(int32_t sum_of_activations) {
+    (void)sum_of_activations;
+    return splat_int(0);
+}
+#elif defined(__ARM_FEATURE_DOTPROD)
+INLINE ints dot_signed(ints sum, const int8_t *weights, const int8_t *activations) {
+    int32_t four;
+    memcpy(&four, activations, 4);
+    int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    int32_t result[16];
+    memcpy(result, &sum, sizeof result);
+    for (int i = 0; i < 4; i++) {
+        vst1q_s32(result + 4 * i, vdotq_s32(vld1q_s32(result + 4 * i), vld1q_s8(weights + 16 * i), x));
+    }
+    memcpy(&sum, result, sizeof sum);
+    return sum;
+}
+
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
+    return dot_signed(sum, (const int8_t *)&weights, activations);
+}
+
+INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
+    weights ^= 0x80;
+    return dot_signed(sum, (const int8_t *)&weights, activations);
+}
+
+INLINE ints start_8_bits(int32_t sum_of_activations) {
+    (void)sum_of_activations;
+    return splat_int(0);
+}
+#else
+INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
+    for (int lane = 0; lane < 16; lane++) {
+        for (int j = 0; j < 4; j++) {
+            sum[lane] += (int32_t)weights[4 * lane + j] * activations[j];
+        }
+    }
+    return sum;
+}
+
+INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
+    return dot_unsigned(sum, weights, activations);
+}
+
+INLINE ints start_8_bits(int32_t sum_of_activations) {
+    return splat_int(-128 * sum_of_activations);
+}
+#endif
+
+/*
+ * e^x for x ≤ 0 (and up to 88), relative error below 2e-7: 2^n · e^r with |r| ≤ ln 2 / 2, e^r by its series to the seventh
+ * power. Below -87 it is 0.
+ */
+INLINE floats exponential(floats x) {
+    const float rounder = 0x1.8p23f;
+    floats n = x * 1.44269504f + rounder - rounder;
+    floats r = multiply_add(n, splat(-0x1.62e4p-1f), x);
+    r = multiply_add(n, splat(-1.42860677e-6f), r);
+    floats series = splat(1.0f / 5040);
+    series = multiply_add(series, r, splat(1.0f / 720));
+    series = multiply_add(series, r, splat(1.0f / 120));
+    series = multiply_add(series, r, splat(1.0f / 24));
+    series = multiply_add(series, r, splat(1.0f / 6));
+    series = multiply_add(series, r, splat(0.5f));
+    series = multiply_add(series, r, splat(1));
+    series = multiply_add(series, r, splat(1));
+    ints bits;
+    memcpy(&bits, &series, sizeof bits);
+    bits += __builtin_convertvector(n, ints) << 23;
+    bits &= (ints)(x > -87.0f);
+    floats result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+
+#endif

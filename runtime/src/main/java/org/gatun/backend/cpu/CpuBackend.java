@@ -1,0 +1,160 @@
+package org.gatun.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.PassLimits;
+import org.gatun.plan.Plan;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The host's processor, through the C kernels of `native/`: one pool of threads, and the weights as the kernels want them.
+///
+/// Passes of different sessions take turns, each using all threads.
+public final class CpuBackend implements Backend {
+    private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
+
+    private final NativeLibrary library;
+    private final String instructionSet;
+    private final int threads;
+    private final MemorySegment pool;
+    private final Weights weights;
+    private final ThreadChoice choice;
+    private final ReentrantLock lock = new ReentrantLock(); // guards pool, weights, choice and closed
+    private boolean closed;
+
+    private CpuBackend(NativeLibrary library, String instructionSet, int threads, MemorySegment pool) {
+        this.library = library;
+        this.instructionSet = instructionSet;
+        this.threads = threads;
+        this.pool = pool;
+        weights = new Weights(library, pool);
+        choice = new ThreadChoice(threads);
+    }
+
+    /// Why the kernels cannot be used here, with the remedy; empty if they can.
+    public static Optional<String> unavailableReason() {
+        return Optional.ofNullable(NativeLibrary.loaded().reason());
+    }
+
+    /// Instruction sets of this processor that there are kernels for, the best first.
+    public static List<String> instructionSets() {
+        if (unavailableReason().isPresent()) {
+            return List.of();
+        }
+        return switch (NativeLibrary.loaded().library().instructionSet()) {
+            case "avx512" -> List.of("avx512", "avx2", "portable");
+            case "avx2" -> List.of("avx2", "portable");
+            case "neon" -> List.of("neon", "portable");
+            default -> List.of("portable");
+        };
+    }
+
+    /// Starts the threads; the caller closes the backend.
+    ///
+    /// @throws IllegalArgumentException if the kernels cannot be used here, see [#unavailableReason], or the processor has not
+    ///         the instruction set asked for
+    public static CpuBackend open(CpuOptions options) {
+        unavailableReason().ifPresent(reason -> {
+            throw new IllegalArgumentException("backend cpu is not available: " + reason);
+        });
+        NativeLibrary library = NativeLibrary.loaded().library();
+        String instructionSet = options.instructionSet().orElseGet(library::instructionSet);
+        if (!instructionSets().contains(instructionSet)) {
+            throw new IllegalArgumentException(
+                    "instruction set " + instructionSet + ": expected one of " + instructionSets());
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment pool = library.poolOpen(options.threads(), arena.allocateFrom(instructionSet));
+            if (pool.equals(MemorySegment.NULL)) {
+                throw new IllegalStateException("could not start " + options.threads() + " threads");
+            }
+            LOG.debug("cpu backend: {} with {} threads", instructionSet, options.threads());
+            return new CpuBackend(library, instructionSet, options.threads(), pool);
+        }
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public String description() {
+        return instructionSet + ", " + threads + (threads == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public Executable compile(Plan plan, PassLimits limits) {
+        lock.lock();
+        try {
+            requireOpen();
+            return new CpuExecutable(this, library, plan, limits, weights);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public KvStore allocateKv(KvShape shape) {
+        lock.lock();
+        try {
+            requireOpen();
+            return new CpuKvStore(library, pool, shape);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void run(MemorySegment commands, int count, MemorySegment pass, CpuKvStore kv, long work) {
+        lock.lock();
+        try {
+            requireOpen();
+            if (!kv.isOf(pool)) {
+                throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
+            }
+            int taken = choice.threads(work);
+            long begun = System.nanoTime();
+            if (library.run(pool, commands, count, pass, kv.struct(), taken, kv.scratch()) != 0) {
+                throw new OutOfMemoryError("no memory for the counters of a pass of " + count + " commands");
+            }
+            choice.observe(work, taken, System.nanoTime() - begun);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void release(List<Weights.Key> keys) {
+        lock.lock();
+        try {
+            keys.forEach(weights::release);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("backend cpu is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                library.poolClose(pool);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}

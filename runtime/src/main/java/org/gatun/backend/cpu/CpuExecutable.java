@@ -1,0 +1,114 @@
+package org.gatun.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.plan.Plan;
+import org.gatun.plan.Value;
+
+/// A plan as a command buffer; a pass is one downcall.
+final class CpuExecutable implements Executable {
+    private static final long TOKENS = NativeLayout.offset(NativeLayout.PASS, "tokens");
+    private static final long POSITIONS = NativeLayout.offset(NativeLayout.PASS, "positions");
+    private static final long SELECTED = NativeLayout.offset(NativeLayout.PASS, "selected");
+    private static final long ANCESTORS = NativeLayout.offset(NativeLayout.PASS, "ancestors");
+    private static final long ANCESTOR_WORDS = NativeLayout.offset(NativeLayout.PASS, "ancestor_words");
+    private static final long COMMITTED = NativeLayout.offset(NativeLayout.PASS, "committed");
+    private static final long ROWS = NativeLayout.offset(NativeLayout.PASS, "rows");
+    private static final long SELECTED_ROWS = NativeLayout.offset(NativeLayout.PASS, "selected_rows");
+
+    private final CpuBackend backend;
+    private final Plan plan;
+    private final PassLimits limits;
+    private final Arena arena = Arena.ofShared();
+    private final CpuProgram program;
+    private final MemorySegment commands;
+    private final MemorySegment struct;
+    private final MemorySegment logits;
+
+    CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights) {
+        this.backend = backend;
+        this.plan = plan;
+        this.limits = limits;
+        program = compile(library, weights);
+        commands = program.write();
+        struct = arena.allocate(NativeLayout.PASS);
+        logits = program.buffer(plan.logits());
+    }
+
+    private CpuProgram compile(NativeLibrary library, Weights weights) {
+        CpuProgram started = new CpuProgram(library, plan, limits, weights, arena);
+        try {
+            started.compile();
+            return started;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            started.used().forEach(weights::release);
+            arena.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public PassLimits limits() {
+        return limits;
+    }
+
+    @Override
+    public void run(Pass pass, KvStore kv) {
+        requireOpen();
+        if (!(kv instanceof CpuKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend cpu allocated");
+        }
+        program.requireFits(store.shape());
+        pass.requireWithin(limits, store.shape());
+        for (int row = 0; row < pass.rows(); row++) {
+            if (pass.token(row) < 0 || pass.token(row) >= program.vocabulary()) {
+                throw new IllegalArgumentException("token " + pass.token(row) + ": expected one below " + program.vocabulary());
+            }
+        }
+        struct.set(ValueLayout.ADDRESS, TOKENS, pass.tokens());
+        struct.set(ValueLayout.ADDRESS, POSITIONS, pass.positions());
+        struct.set(ValueLayout.ADDRESS, SELECTED, pass.selected());
+        struct.set(ValueLayout.ADDRESS, ANCESTORS, pass.isTree() ? pass.ancestors() : MemorySegment.NULL);
+        struct.set(ValueLayout.JAVA_INT, ANCESTOR_WORDS, pass.ancestorStride());
+        struct.set(ValueLayout.JAVA_INT, COMMITTED, pass.committed());
+        struct.set(ValueLayout.JAVA_INT, ROWS, pass.rows());
+        struct.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
+        long work = pass.rows() * program.workOfRow() + pass.selectedRows() * program.workOfSelectedRow();
+        backend.run(commands, program.size(), struct, store, work);
+    }
+
+    @Override
+    public MemorySegment logits() {
+        requireOpen();
+        return logits;
+    }
+
+    @Override
+    public MemorySegment tap(String name) {
+        requireOpen();
+        Value value = plan.taps().get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+        }
+        return program.buffer(value);
+    }
+
+    private void requireOpen() {
+        if (!arena.scope().isAlive()) {
+            throw new IllegalStateException("executable is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+            backend.release(program.used());
+        }
+    }
+}

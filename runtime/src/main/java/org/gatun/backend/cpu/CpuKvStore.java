@@ -1,0 +1,90 @@
+package org.gatun.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.tensor.DType;
+
+/// Keys and values off-heap, laid out as `struct gatun_kv` says, with the scratch memory of the attention over them.
+final class CpuKvStore implements KvStore {
+    private final NativeLibrary library;
+    private final MemorySegment pool;
+    private final KvShape shape;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment struct;
+    private final MemorySegment scratch;
+
+    CpuKvStore(NativeLibrary library, MemorySegment pool, KvShape shape) {
+        this.library = library;
+        this.pool = pool;
+        this.shape = shape;
+        int slots = Math.addExact(shape.slots(), NativeLayout.LANES - 1) / NativeLayout.LANES * NativeLayout.LANES;
+        long bytes = (long) shape.layers() * shape.kvHeads() * shape.headDim() * slots * shape.dtype().blockBytes();
+        try {
+            struct = arena.allocate(NativeLayout.KV);
+            set("keys", library.allocate(arena, bytes + NativeLayout.PADDING));
+            set("values", library.allocate(arena, bytes + NativeLayout.PADDING));
+            set("layers", shape.layers());
+            set("kv_heads", shape.kvHeads());
+            set("head_dim", shape.headDim());
+            set("slots", slots);
+            set("half", shape.dtype() == DType.F16 ? 1 : 0);
+            scratch = library.allocate(arena, library.scratchBytes(pool, slots));
+        } catch (RuntimeException | OutOfMemoryError e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    private void set(String field, MemorySegment value) {
+        struct.set(ValueLayout.ADDRESS, NativeLayout.offset(NativeLayout.KV, field), value);
+    }
+
+    private void set(String field, int value) {
+        struct.set(ValueLayout.JAVA_INT, NativeLayout.offset(NativeLayout.KV, field), value);
+    }
+
+    @Override
+    public KvShape shape() {
+        return shape;
+    }
+
+    /// Its `struct gatun_kv`.
+    ///
+    /// @throws IllegalStateException if it is closed
+    MemorySegment struct() {
+        requireOpen();
+        return struct;
+    }
+
+    /// Whether its scratch memory is for the threads of `pool`.
+    boolean isOf(MemorySegment pool) {
+        return this.pool.equals(pool);
+    }
+
+    MemorySegment scratch() {
+        return scratch;
+    }
+
+    @Override
+    public void move(int from, int to) {
+        requireOpen();
+        library.move(struct, Objects.checkIndex(from, shape.slots()), Objects.checkIndex(to, shape.slots()));
+    }
+
+    private void requireOpen() {
+        if (!arena.scope().isAlive()) {
+            throw new IllegalStateException("KV store is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package org.gatun.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
+import java.lang.foreign.StructLayout;
+import org.gatun.tensor.DType;
+
+/// The structs and constants of `native/gatun.h`; the library's own sizes are compared when it is loaded.
+final class NativeLayout {
+    static final StructLayout COMMAND = MemoryLayout.structLayout(
+            JAVA_INT.withName("op"), JAVA_INT.withName("flags"), JAVA_INT.withName("type"), JAVA_INT.withName("width"),
+            JAVA_INT.withName("group"), JAVA_INT.withName("pairs"), JAVA_INT.withName("layer"), JAVA_FLOAT.withName("number"),
+            ADDRESS.withName("in"), ADDRESS.withName("aux"), ADDRESS.withName("weights"), ADDRESS.withName("out"));
+
+    static final StructLayout PASS = MemoryLayout.structLayout(
+            ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"),
+            ADDRESS.withName("ancestors"), JAVA_INT.withName("ancestor_words"), JAVA_INT.withName("committed"),
+            JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"));
+
+    static final StructLayout KV = MemoryLayout.structLayout(
+            ADDRESS.withName("keys"), ADDRESS.withName("values"), JAVA_INT.withName("layers"), JAVA_INT.withName("kv_heads"),
+            JAVA_INT.withName("head_dim"), JAVA_INT.withName("slots"), JAVA_INT.withName("half"), JAVA_INT.withName("unused"));
+
+    /// `enum gatun_op`, in its order.
+    enum Operation {
+        EMBED, RMS_NORM, QUANTIZE, MATMUL, ROPE_TABLE, ROPE, APPEND_KV, ATTENTION, SWIGLU, ADD, SELECT_ROWS
+    }
+
+    /// Wait for all threads before the command.
+    static final int SYNC = 1;
+    /// The command works on the selected rows.
+    static final int SELECTED = 2;
+    /// Slots of a KV cache come in groups of so many.
+    static final int LANES = 16;
+    /// Bytes that kernels may read behind a buffer.
+    static final int PADDING = 64;
+
+    private NativeLayout() {}
+
+    static long offset(StructLayout layout, String field) {
+        return layout.byteOffset(PathElement.groupElement(field));
+    }
+
+    /// `enum gatun_type`.
+    ///
+    /// @throws IllegalArgumentException if the kernels have no such type
+    static int type(DType dtype) {
+        return switch (dtype) {
+            case F32 -> 0;
+            case F16 -> 1;
+            case BF16 -> 2;
+            case Q4_0 -> 3;
+            case Q4_1 -> 4;
+            case Q5_0 -> 5;
+            case Q5_1 -> 6;
+            case Q8_0 -> 7;
+            case Q4_K -> 8;
+            case Q5_K -> 9;
+            case Q6_K -> 10;
+            case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+                    "weights of " + dtype + " are not supported on the cpu backend");
+        };
+    }
+}

@@ -1,0 +1,104 @@
+package org.gatun.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+
+/// Weights as the kernels want them, shared by all executables of a backend and freed with the last that uses them.
+///
+/// Not safe for several threads: the backend's lock guards it.
+final class Weights {
+    private final NativeLibrary library;
+    private final MemorySegment pool;
+    private final Map<Key, Prepared> prepared = new HashMap<>();
+
+    Weights(NativeLibrary library, MemorySegment pool) {
+        this.library = library;
+        this.pool = pool;
+    }
+
+    /// A weight and the form it is wanted in.
+    ///
+    /// Tensors of the same bytes, type and shape are one weight; the first rows of a matrix are another than the whole.
+    ///
+    /// @param data equal for the same place in native memory or in the same array
+    /// @param form what the kernel reads
+    record Key(MemorySegment data, DType dtype, Shape shape, Form form) {}
+
+    /// How a kernel reads a weight.
+    enum Form {
+        /// As it is in the file.
+        FILE,
+        /// 16 outputs side by side, see `native/matmul.c`.
+        MATRIX,
+        /// `[elements] f32`.
+        VECTOR
+    }
+
+    private static final class Prepared {
+        private final Arena arena = Arena.ofShared();
+        private MemorySegment segment;
+        private int users;
+    }
+
+    /// The weight in a form; counts as one use, to be given back by [#release].
+    MemorySegment acquire(Key key, Tensor tensor) {
+        Prepared weight = prepared.computeIfAbsent(key, _ -> prepare(key.form, tensor));
+        weight.users++;
+        return weight.segment;
+    }
+
+    static Key key(Tensor tensor, Form form) {
+        return new Key(tensor.data(), tensor.dtype(), tensor.shape(), form);
+    }
+
+    void release(Key key) {
+        Prepared weight = prepared.get(key);
+        if (--weight.users == 0) {
+            prepared.remove(key);
+            weight.arena.close();
+        }
+    }
+
+    private Prepared prepare(Form form, Tensor tensor) {
+        Prepared weight = new Prepared();
+        try {
+            weight.segment = switch (form) {
+                case FILE -> offHeap(tensor, weight.arena);
+                case VECTOR -> vector(tensor, weight.arena);
+                case MATRIX -> matrix(tensor, weight.arena);
+            };
+            return weight;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            weight.arena.close();
+            throw e;
+        }
+    }
+
+    private static MemorySegment offHeap(Tensor tensor, Arena arena) {
+        NativeLayout.type(tensor.dtype());
+        return tensor.data().isNative() ? tensor.data()
+                : arena.allocate(tensor.data().byteSize(), NativeLayout.PADDING).copyFrom(tensor.data());
+    }
+
+    private static MemorySegment vector(Tensor tensor, Arena arena) {
+        float[] elements = new float[tensor.columns()];
+        Codec.of(tensor.dtype()).decode(tensor.data(), 0, elements, 0, elements.length);
+        return arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements);
+    }
+
+    private MemorySegment matrix(Tensor tensor, Arena arena) {
+        int type = NativeLayout.type(tensor.dtype());
+        MemorySegment source = offHeap(tensor, arena);
+        long bytes = library.packedBytes(type, tensor.rows(), tensor.columns());
+        MemorySegment target = library.allocate(arena, bytes);
+        library.pack(pool, type, tensor.rows(), tensor.columns(), source, target);
+        return target;
+    }
+}

@@ -1,0 +1,149 @@
+package org.gatun.tokenizer;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.TreeMap;
+import org.gatun.format.FormatException;
+import org.gatun.tokenizer.Vocabulary.Kind;
+import org.gatun.tokenizer.Vocabulary.Spelling;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.json.JsonFactory;
+
+/// Reads byte-level vocabularies that come as lists: tiktoken's rank files, and `vocab.json` with `merges.txt`.
+final class RankedFiles {
+    /// Far above any vocabulary; bounds what a single id in a file can make us allocate.
+    static final int MAX_ID = 10_000_000;
+    /// Far above any token; taking a token apart in all places takes quadratic time.
+    private static final int MAX_TOKEN_BYTES = 1024;
+
+    private final Path file;
+    private final TreeMap<Integer, String> pieces = new TreeMap<>();
+    private final BitSet special = new BitSet();
+
+    private RankedFiles(Path file) {
+        this.file = file;
+    }
+
+    static Tokenizer tiktoken(Path ranks, String encoding) throws IOException {
+        PreTokenizer words = words(encoding);
+        RankedFiles vocabulary = new RankedFiles(ranks);
+        byte[] bytes = Files.readAllBytes(ranks);
+        for (int from = 0, to; from < bytes.length; from = to + 1) {
+            for (to = from; to < bytes.length && bytes[to] != '\n'; to++) { }
+            String line = new String(bytes, from, to - from, StandardCharsets.ISO_8859_1).strip();
+            if (!line.isEmpty()) {
+                vocabulary.addRank(line, from);
+            }
+        }
+        specialTokens(encoding).forEach((piece, id) -> {
+            vocabulary.pieces.put(id, piece);
+            vocabulary.special.set(id);
+        });
+        Vocabulary all = vocabulary.build();
+        return vocabulary.tokenizer(all, new BytePairs(all, words));
+    }
+
+    private void addRank(String line, int offset) throws FormatException {
+        int blank = line.indexOf(' ');
+        try {
+            byte[] token = Base64.getDecoder().decode(line.substring(0, Math.max(0, blank)));
+            if (token.length == 0 || token.length > MAX_TOKEN_BYTES) {
+                throw new FormatException(file, offset, "token of " + token.length + " bytes: expected 1 to "
+                        + MAX_TOKEN_BYTES);
+            }
+            add(ByteAlphabet.spell(token, 0, token.length), Integer.parseInt(line.substring(blank + 1)), offset);
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(file, offset, "'" + line + "': expected a token in base64, a blank and its rank", e);
+        }
+    }
+
+    static Tokenizer bpe(Path vocabularyJson, Path merges, String pre) throws IOException {
+        PreTokenizer words = words(pre);
+        RankedFiles vocabulary = new RankedFiles(vocabularyJson);
+        try (JsonParser json = new JsonFactory().createParser(
+                ObjectReadContext.empty(), Files.readAllBytes(vocabularyJson))) {
+            vocabulary.expect(json, json.nextToken() == JsonToken.START_OBJECT);
+            while (json.nextToken() == JsonToken.PROPERTY_NAME) {
+                String piece = json.currentName();
+                vocabulary.expect(json, json.nextToken() == JsonToken.VALUE_NUMBER_INT);
+                vocabulary.add(piece, json.getIntValue(), json.currentLocation().getByteOffset());
+            }
+            vocabulary.expect(json, json.currentToken() == JsonToken.END_OBJECT);
+        } catch (JacksonException e) {
+            throw new FormatException(vocabularyJson, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
+                    e.getOriginalMessage(), e);
+        }
+        List<String> lines = new ArrayList<>(Arrays.asList(Files.readString(merges).split("\r?\n")));
+        if (lines.getFirst().startsWith("#version")) {
+            lines.removeFirst();
+        }
+        Vocabulary all = vocabulary.build();
+        return vocabulary.tokenizer(all, new BytePairs(all, words, PreTokenizer.keepsWholeWords(pre), lines));
+    }
+
+    private void expect(JsonParser json, boolean met) throws FormatException {
+        if (!met) {
+            throw new FormatException(file, json.currentLocation().getByteOffset(), "found " + json.currentToken()
+                    + ": expected one object of tokens and their ids");
+        }
+    }
+
+    private void add(String piece, int id, long offset) throws FormatException {
+        if (id < 0 || id > MAX_ID) {
+            throw new FormatException(file, offset, "id " + id + " of '" + piece + "': expected 0 to " + MAX_ID);
+        }
+        String other = pieces.putIfAbsent(id, piece);
+        if (other != null) {
+            throw new FormatException(file, offset, "id " + id + " belongs to '" + other + "' and '" + piece
+                    + "': expected one token for each id");
+        }
+    }
+
+    private Vocabulary build() {
+        int size = pieces.isEmpty() ? 0 : pieces.lastKey() + 1;
+        String[] array = new String[size];
+        Kind[] kinds = new Kind[size];
+        for (int id = 0; id < size; id++) {
+            String piece = pieces.get(id);
+            array[id] = piece == null ? "" : piece;
+            kinds[id] = piece == null ? Kind.UNUSED
+                    : special.get(id) || GgufTokenizer.ENDS.contains(piece) ? Kind.CONTROL : Kind.NORMAL;
+        }
+        return new Vocabulary(array, kinds, new float[0], Spelling.BYTES);
+    }
+
+    private Tokenizer tokenizer(Vocabulary vocabulary, Segmenter segmenter) {
+        int begin = Math.max(vocabulary.id("<|begin_of_text|>"), vocabulary.id("<|endoftext|>"));
+        return new VocabularyTokenizer(vocabulary, segmenter, new VocabularyTokenizer.Frame(new int[0], new int[0],
+                begin >= 0 ? OptionalInt.of(begin) : OptionalInt.empty(), GgufTokenizer.endNames(vocabulary), false));
+    }
+
+    private static PreTokenizer words(String name) {
+        return PreTokenizer.named(name).orElseThrow(() -> new IllegalArgumentException("pre-tokenizer '" + name
+                + "' is not known: give a name as in tokenizer.ggml.pre, or cl100k_base, o200k_base, p50k_base or"
+                + " r50k_base"));
+    }
+
+    /// Those that tiktoken adds to the file.
+    private static Map<String, Integer> specialTokens(String encoding) {
+        return switch (encoding) {
+            case "r50k_base", "p50k_base" -> Map.of("<|endoftext|>", 50256);
+            case "cl100k_base" -> Map.of("<|endoftext|>", 100257, "<|fim_prefix|>", 100258, "<|fim_middle|>", 100259,
+                    "<|fim_suffix|>", 100260, "<|endofprompt|>", 100276);
+            case "o200k_base" -> Map.of("<|endoftext|>", 199999, "<|endofprompt|>", 200018);
+            default -> Map.of();
+        };
+    }
+}

@@ -1,0 +1,6 @@
+/// Text to tokens and back, and conversations to text. Knows file formats of vocabularies, and nothing of models.
+///
+/// Read [org.gatun.tokenizer.Tokenizer] first, then [org.gatun.tokenizer.Tokenizers] for where they come from. Inside, a
+/// tokenizer is a `Vocabulary` (which token means what) with a `Segmenter` (how text is cut): `BytePairs`,
+/// `ScoredPairs`, `Unigram` or `WordPieces`.
+package org.gatun.tokenizer;

@@ -1,0 +1,74 @@
+package org.gatun;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/// Holds the imports of the runtime to the rules of `docs/architecture.md`.
+class PackageDependencyTest {
+    private static final Path SOURCES = Path.of("src/main/java/org/gatun");
+    private static final Pattern IMPORT = Pattern.compile("import (?:static )?org\\.gatun\\.(\\w+)\\.");
+
+    /// What each package may import.
+    private static final Map<String, Set<String>> ALLOWED = Map.of(
+            "tensor", Set.of(),
+            "plan", Set.of("tensor"),
+            "format", Set.of("tensor"),
+            "quantize", Set.of("tensor"),
+            "tokenizer", Set.of("format"),
+            "backend", Set.of("plan", "quantize", "tensor"),
+            "decoding", Set.of(),
+            "model", Set.of("backend", "format", "plan", "quantize", "tensor", "tokenizer"),
+            "speculative", Set.of("backend", "decoding", "model"),
+            "generation", Set.of("decoding", "model", "speculative", "tokenizer"));
+
+    @Test
+    void imports_everyPackage_pointDownOnly() throws IOException {
+        for (String name : packages()) {
+            Set<String> found = new TreeSet<>();
+            for (Path file : javaFiles(SOURCES.resolve(name))) {
+                Matcher matcher = IMPORT.matcher(Files.readString(file));
+                while (matcher.find()) {
+                    found.add(matcher.group(1));
+                }
+            }
+            found.remove(name);
+            assertTrue(ALLOWED.get(name).containsAll(found), name + " imports " + found + ": allowed are " + ALLOWED.get(name));
+        }
+    }
+
+    @Test
+    void architecturePage_listsEveryPackage() throws IOException {
+        String page = Files.readString(Path.of("../docs/architecture.md"));
+        Set<String> listed = Pattern.compile("\\| `org\\.gatun\\.(\\w+)` \\|").matcher(page).results()
+                .map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new));
+
+        assertEquals(packages(), listed);
+        assertEquals(packages(), new TreeSet<>(ALLOWED.keySet()));
+    }
+
+    private static Set<String> packages() throws IOException {
+        try (Stream<Path> folders = Files.list(SOURCES)) {
+            return folders.filter(Files::isDirectory).map(folder -> folder.getFileName().toString())
+                    .collect(Collectors.toCollection(TreeSet::new));
+        }
+    }
+
+    private static List<Path> javaFiles(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.filter(file -> file.toString().endsWith(".java")).toList();
+        }
+    }
+}

@@ -1,0 +1,400 @@
+package org.gatun.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.BiFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.gatun.backend.cpu.CpuBackend;
+import org.gatun.backend.cpu.CpuOptions;
+import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Op;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
+import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// One table of ops and ragged shapes. Each row runs on the reference and on the kernels of every instruction set of this
+/// processor, with one thread and with three, and must agree within the bound. Adding an op is adding a row.
+///
+/// An op's inputs are rows of embedding tables, so that a pass of random tokens feeds it random values.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class BackendDifferentialTest {
+    private static final long SEED = 20261120;
+    private static final int VOCABULARY = 29;
+    private static final PassLimits LIMITS = new PassLimits(320, 64);
+    private static final int SLOTS = 403;
+    /// f32 kernels against the reference.
+    private static final double EXACT = 1e-5;
+    /// Activations rounded to 8 bits.
+    private static final double QUANTIZED = 1e-2;
+
+    private final Arena arena = Arena.ofShared();
+    private final ReferenceBackend reference = new ReferenceBackend();
+    private final List<CpuBackend> backends = new ArrayList<>();
+
+    @BeforeAll
+    void open() {
+        for (String instructionSet : CpuBackend.instructionSets()) {
+            for (int threads : new int[] {1, 3}) {
+                backends.add(CpuBackend.open(new CpuOptions(threads, Optional.of(instructionSet))));
+            }
+        }
+    }
+
+    @AfterAll
+    void close() {
+        backends.forEach(CpuBackend::close);
+        arena.close();
+    }
+
+    /// A row of the table.
+    ///
+    /// @param graph records the op on values of tables it makes; its result is compared
+    private record Case(String name, double bound, BiFunction<Tables, PlanBuilder, Value> graph) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static Stream<Case> cases() {
+        List<Case> cases = new ArrayList<>();
+        for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1,
+                DType.Q4_K, DType.Q5_K, DType.Q6_K)) {
+            int block = dtype.blockElements();
+            double bound = dtype.isQuantized() ? QUANTIZED : EXACT;
+            for (int[] shape : new int[][] {{1, 1}, {16, 3}, {17, 5}, {31, 2}, {100, 9}, {513, 1}}) {
+                int outputs = shape[0];
+                int inputs = dtype.isQuantized() ? shape[1] * block : shape[1] * 37;
+                cases.add(new Case("matmul " + dtype + " " + outputs + "x" + inputs, bound, (tables, plan) ->
+                        plan.matMul(plan.embed(tables.random(inputs)), tables.weight(dtype, outputs, inputs))));
+            }
+            int width = dtype.isQuantized() ? 2 * block : 77;
+            cases.add(new Case("embed " + dtype, EXACT, (tables, plan) -> plan.embed(tables.weight(dtype, VOCABULARY, width))));
+        }
+        cases.add(new Case("matmul with bias", EXACT, (tables, plan) -> plan.matMul(plan.embed(tables.random(40)),
+                tables.weight(DType.F32, 21, 40), Optional.of(tables.vector(21)))));
+        cases.add(new Case("matmul of one input by two types", QUANTIZED, (tables, plan) -> {
+            Value in = plan.embed(tables.random(64));
+            return plan.add(plan.add(plan.matMul(in, tables.weight(DType.Q8_0, 48, 64)),
+                    plan.matMul(in, tables.weight(DType.F16, 48, 64))), plan.matMul(in, tables.weight(DType.Q8_0, 48, 64)));
+        }));
+        cases.add(new Case("matmul of huge and tiny activations", QUANTIZED, (tables, plan) ->
+                plan.matMul(plan.embed(tables.extreme(128)), tables.weight(DType.Q8_0, 33, 128))));
+        for (int width : new int[] {1, 15, 16, 17, 96, 1000}) {
+            cases.add(new Case("rms norm " + width, EXACT,
+                    (tables, plan) -> plan.rmsNorm(plan.embed(tables.random(width)), tables.vector(width), 1e-5f)));
+            cases.add(new Case("swiglu " + width, EXACT,
+                    (tables, plan) -> plan.swiGlu(plan.embed(tables.extreme(width)), plan.embed(tables.random(width)))));
+            cases.add(new Case("add " + width, EXACT,
+                    (tables, plan) -> plan.add(plan.embed(tables.random(width)), plan.embed(tables.random(width)))));
+        }
+        cases.add(new Case("rms norm of heads", EXACT,
+                (tables, plan) -> plan.rmsNorm(plan.embed(tables.random(5 * 24)), tables.vector(24), 1e-6f)));
+        for (RopeTable.Pairing pairing : RopeTable.Pairing.values()) {
+            for (int[] shape : new int[][] {{1, 2, 1}, {3, 64, 32}, {5, 80, 20}, {2, 256, 128}}) {
+                cases.add(new Case("rope " + pairing + " " + shape[0] + " heads of " + shape[1] + ", " + shape[2] + " pairs", EXACT,
+                        (tables, plan) -> plan.rope(plan.embed(tables.random(shape[0] * shape[1])), shape[1],
+                                ropeTable(pairing, shape[2]))));
+            }
+        }
+        for (int[] shape : new int[][] {{1, 1, 1, 0}, {2, 1, 7, 0}, {6, 2, 64, 0}, {5, 5, 16, 9}, {9, 1, 40, 0}, {14, 2, 128, 50},
+            {4, 4, 256, 0}}) {
+            AttentionShape attention = new AttentionShape(shape[0], shape[1], shape[2], 0.3f, shape[3]);
+            cases.add(new Case("attention " + attention, 2e-5, (tables, plan) -> plan.attention(0,
+                    plan.embed(tables.random(attention.queryWidth())), plan.embed(tables.random(attention.kvWidth())),
+                    plan.embed(tables.random(attention.kvWidth())), attention)));
+        }
+        return cases.stream();
+    }
+
+    private static RopeTable ropeTable(RopeTable.Pairing pairing, int pairs) {
+        float[] frequencies = new float[pairs];
+        for (int i = 0; i < pairs; i++) {
+            frequencies[i] = (float) Math.pow(10_000, -(double) i / pairs);
+        }
+        return new RopeTable(pairing, frequencies, 1.1f);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void op_raggedShapes_agreesWithReference(Case row) {
+        assumeTrue(!backends.isEmpty(), () -> "cpu backend: " + CpuBackend.unavailableReason().orElseThrow());
+        for (DType kvType : List.of(DType.F32, DType.F16)) {
+            for (int[] rows : new int[][] {{14, 0}, {1, 0}, {3, 0}, {7, 1}}) {
+                float[] expected = run(reference, row, kvType, rows[0], rows[1] == 1);
+                for (CpuBackend backend : backends) {
+                    float[] found = run(backend, row, kvType, rows[0], rows[1] == 1);
+                    double difference = relativeDifference(expected, found);
+                    assertTrue(difference <= row.bound, "seed " + SEED + ", " + row + ", " + rows[0] + " rows, KV " + kvType + ", "
+                            + backend.description() + ": relative difference " + difference + ", bound " + row.bound);
+                }
+                if (!row.name.startsWith("attention")) {
+                    break; // fewer rows give the same bits, as the other test shows
+                }
+            }
+        }
+    }
+
+    /// The same rows in one causal pass, in a tree of which they are a path, and one by one: bit for bit.
+    @ParameterizedTest
+    @MethodSource("cases")
+    void op_otherPassesAndThreads_givesTheSameBits(Case row) {
+        assumeTrue(!backends.isEmpty(), () -> "cpu backend: " + CpuBackend.unavailableReason().orElseThrow());
+        for (int rows : new int[] {2, 5, 6, 7, 13, 64, 300}) {
+            for (int i = 0; i < backends.size(); i += 2) {
+                float[] together = run(backends.get(i), row, DType.F16, rows, false);
+                assertArrayEquals(together, run(backends.get(i + 1), row, DType.F16, rows, false), "threads, " + rows + " rows");
+                if (rows <= 13) {
+                    assertArrayEquals(together, runOneByOne(backends.get(i), row, rows), row + " one by one, " + rows + " rows");
+                    assertArrayEquals(together, runAsPathOfTree(backends.get(i), row, rows), row + " in a tree, " + rows + " rows");
+                }
+            }
+        }
+    }
+
+    /// Tables and weights of a case, the same at every call.
+    private final class Tables {
+        private final SplittableRandom random = new SplittableRandom(SEED);
+        private int count;
+
+        Tensor random(int width) {
+            return table(width, IntStream.range(0, VOCABULARY * width).mapToDouble(_ -> random.nextDouble(-1, 1)).toArray());
+        }
+
+        /// Zeros, large and small magnitudes.
+        Tensor extreme(int width) {
+            return table(width, IntStream.range(0, VOCABULARY * width).mapToDouble(i -> switch (i % 7) {
+                case 0 -> 0;
+                case 1 -> 90;
+                case 2 -> -90;
+                case 3 -> 1e-6;
+                default -> random.nextDouble(-4, 4);
+            }).toArray());
+        }
+
+        private Tensor table(int width, double[] elements) {
+            MemorySegment data = arena.allocate(4L * elements.length, 64);
+            for (int i = 0; i < elements.length; i++) {
+                data.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) elements[i]);
+            }
+            return new Tensor("table" + count++, DType.F32, Shape.of(VOCABULARY, width), data);
+        }
+
+        Tensor vector(int length) {
+            float[] elements = new float[length];
+            for (int i = 0; i < length; i++) {
+                elements[i] = (float) random.nextDouble(0.5, 1.5);
+            }
+            return new Tensor("vector" + count++, DType.F32, Shape.of(length), arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements));
+        }
+
+        /// Random bytes where nothing encodes the type, with scales that are numbers of moderate size.
+        Tensor weight(DType dtype, int rows, int columns) {
+            MemorySegment data = arena.allocate(dtype.byteSize((long) rows * columns), 64);
+            if (Codec.of(dtype).canEncode()) {
+                float[] elements = new float[rows * columns];
+                for (int i = 0; i < elements.length; i++) {
+                    elements[i] = (float) random.nextDouble(-1, 1);
+                }
+                Codec.of(dtype).encode(elements, 0, data, 0, elements.length);
+            } else {
+                for (long block = 0; block < data.byteSize(); block += dtype.blockBytes()) {
+                    for (int i = 0; i < dtype.blockBytes(); i++) {
+                        data.set(ValueLayout.JAVA_BYTE, block + i, (byte) random.nextInt(256));
+                    }
+                    for (int offset : dtype == DType.Q6_K ? new int[] {208} : new int[] {0, 2}) {
+                        data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + offset,
+                                Float.floatToFloat16((float) random.nextDouble(0.001, 0.01)));
+                    }
+                }
+            }
+            return new Tensor("weight" + count++, dtype, Shape.of(rows, columns), data);
+        }
+    }
+
+    private Plan plan(Case row) {
+        PlanBuilder plan = new PlanBuilder();
+        return plan.build(plan.selectRows(row.graph.apply(new Tables(), plan)));
+    }
+
+    private interface Filling {
+        void fill(Executable executable, Pass pass, KvStore kv);
+    }
+
+    private float[] run(Backend backend, Case row, DType kvType, int rows, boolean tree) {
+        return withExecutable(backend, row, kvType, (executable, pass, kv) -> {
+            context(executable, pass, kv, row);
+            if (tree) {
+                pass.beginTree(committed(row));
+                long[] ancestors = new long[rows];
+                int[] depths = new int[rows];
+                for (int i = 0; i < rows; i++) {
+                    int parent = (i - 1) / 2;
+                    ancestors[i] = (i == 0 ? 0 : ancestors[parent]) | 1L << i;
+                    depths[i] = i == 0 ? 0 : depths[parent] + 1;
+                    pass.addRow(token(i), committed(row) + depths[i], ancestors, i, 1);
+                }
+            } else {
+                pass.beginCausal(committed(row));
+                for (int i = 0; i < rows; i++) {
+                    pass.addRow(token(i));
+                }
+            }
+            for (int i = Math.max(0, rows - 64); i < rows; i++) {
+                pass.select(i);
+            }
+            executable.run(pass, kv);
+        });
+    }
+
+    private float[] runAsPathOfTree(Backend backend, Case row, int rows) {
+        return withExecutable(backend, row, DType.F16, (executable, pass, kv) -> {
+            context(executable, pass, kv, row);
+            pass.beginTree(committed(row));
+            long path = 0;
+            for (int i = 0; i < rows; i++) {
+                // between the rows of the path stand strangers that nobody sees
+                pass.addRow(token(i + 100), committed(row) + i, new long[] {1L << 2 * i}, 0, 1);
+                path |= 1L << 2 * i + 1;
+                pass.addRow(token(i), committed(row) + i, new long[] {path}, 0, 1);
+            }
+            for (int i = 0; i < rows; i++) {
+                pass.select(2 * i + 1);
+            }
+            executable.run(pass, kv);
+        });
+    }
+
+    private float[] runOneByOne(Backend backend, Case row, int rows) {
+        float[][] results = new float[rows][];
+        for (int last = 0; last < rows; last++) {
+            int number = last;
+            results[last] = withExecutable(backend, row, DType.F16, (executable, pass, kv) -> {
+                context(executable, pass, kv, row);
+                for (int i = 0; i <= number; i++) {
+                    pass.beginCausal(committed(row) + i).addRow(token(i));
+                    pass.select(0);
+                    executable.run(pass, kv);
+                }
+            });
+        }
+        float[] all = new float[rows * results[0].length];
+        for (int i = 0; i < rows; i++) {
+            System.arraycopy(results[i], 0, all, i * results[0].length, results[0].length);
+        }
+        return all;
+    }
+
+    /// Attention has something to look back on; other ops need no context.
+    private static int committed(Case row) {
+        return row.name.startsWith("attention") ? 87 : 0;
+    }
+
+    private static void context(Executable executable, Pass pass, KvStore kv, Case row) {
+        if (committed(row) > 0) {
+            pass.beginCausal(0);
+            for (int i = 0; i < committed(row); i++) {
+                pass.addRow(token(i + 31));
+            }
+            executable.run(pass, kv);
+        }
+    }
+
+    private static int token(int i) {
+        return (i * 7 + i / 5) % VOCABULARY;
+    }
+
+    private float[] withExecutable(Backend backend, Case row, DType kvType, Filling filling) {
+        Plan plan = plan(row);
+        try (Arena own = Arena.ofConfined();
+                Executable executable = backend.compile(plan, LIMITS);
+                KvStore kv = backend.allocateKv(new KvShape(1, kvHeads(plan), headDim(plan), SLOTS, kvType))) {
+            Pass pass = new Pass(own, LIMITS);
+            filling.fill(executable, pass, kv);
+            return executable.logits().asSlice(0, 4L * pass.selectedRows() * plan.logits().width())
+                    .toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    private static int kvHeads(Plan plan) {
+        return attention(plan).map(AttentionShape::kvHeads).orElse(1);
+    }
+
+    private static int headDim(Plan plan) {
+        return attention(plan).map(AttentionShape::headDim).orElse(2);
+    }
+
+    private static Optional<AttentionShape> attention(Plan plan) {
+        return plan.ops().stream().filter(Op.Attention.class::isInstance)
+                .map(op -> ((Op.Attention) op).shape()).findFirst();
+    }
+
+    private static double relativeDifference(float[] expected, float[] found) {
+        assertEquals(expected.length, found.length);
+        double difference = 0;
+        double norm = 1e-30;
+        for (int i = 0; i < expected.length; i++) {
+            difference += Math.pow((double) expected[i] - found[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return Math.sqrt(difference / norm);
+    }
+
+    static Stream<Backend> everyBackend() {
+        Stream<Backend> reference = Stream.of(new ReferenceBackend());
+        return CpuBackend.unavailableReason().isPresent() ? reference
+                : Stream.concat(reference, Stream.of(CpuBackend.open(CpuOptions.threads(2))));
+    }
+
+    @ParameterizedTest
+    @MethodSource("everyBackend")
+    void run_badPassesAndClosedOwners_areRefused(Backend backend) {
+        PlanBuilder builder = new PlanBuilder();
+        Plan plan = builder.build(builder.selectRows(builder.embed(new Tables().random(8))));
+        try (Arena own = Arena.ofConfined(); backend) {
+            Executable executable = backend.compile(plan, LIMITS);
+            KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 4, DType.F16));
+            Pass pass = new Pass(own, LIMITS);
+            for (int token : new int[] {-1, VOCABULARY, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+                pass.beginCausal(0).addRow(token);
+                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv));
+            }
+            pass.beginCausal(4).addRow(0);
+            assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv), "beyond the slots");
+            assertThrows(IndexOutOfBoundsException.class, () -> kv.move(0, 4));
+            assertThrows(IllegalArgumentException.class, () -> executable.tap("none"));
+
+            pass.beginCausal(0).addRow(0);
+            kv.close();
+            kv.close();
+            assertThrows(IllegalStateException.class, () -> kv.move(0, 1));
+            executable.close();
+            executable.close();
+            assertThrows(IllegalStateException.class, () -> executable.run(pass, kv));
+            backend.close();
+        }
+    }
+}

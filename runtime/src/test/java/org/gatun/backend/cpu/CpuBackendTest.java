@@ -1,0 +1,172 @@
+package org.gatun.backend.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
+import org.gatun.plan.Value;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// What the kernels rely on and do not check: which weights, which KV cache. And that nothing is left behind.
+class CpuBackendTest {
+    private static final PassLimits LIMITS = new PassLimits(64, 64);
+    private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 8, 0.3f, 0);
+
+    @BeforeEach
+    void requireKernels() {
+        assumeTrue(CpuBackend.unavailableReason().isEmpty(), () -> CpuBackend.unavailableReason().orElseThrow());
+    }
+
+    private static Tensor onHeap(String name, int rows, int columns, float value) {
+        MemorySegment data = MemorySegment.ofArray(new float[rows * columns]);
+        for (int i = 0; i < rows * columns; i++) {
+            data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        }
+        return new Tensor(name, DType.F32, Shape.of(rows, columns), data);
+    }
+
+    private static Plan attention(int layers) {
+        PlanBuilder plan = new PlanBuilder();
+        Value hidden = plan.embed(onHeap("embedding", 3, ATTENTION.queryWidth(), 1));
+        Value keys = plan.embed(onHeap("keys", 3, ATTENTION.kvWidth(), 1));
+        for (int layer = 0; layer < layers; layer++) {
+            hidden = plan.attention(layer, hidden, keys, keys, ATTENTION);
+        }
+        return plan.build(plan.selectRows(hidden));
+    }
+
+    private static float run(CpuBackend backend, Plan plan) {
+        try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
+                KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
+            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+            pass.addRow(0);
+            pass.select(0);
+            executable.run(pass, kv);
+            return executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT, 0);
+        }
+    }
+
+    @Test
+    void compile_severalWeightsOnHeap_keepsThemApart() {
+        try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(1))) {
+            PlanBuilder plan = new PlanBuilder();
+            Value hidden = plan.embed(onHeap("embedding", 3, 8, 1));
+            hidden = plan.matMul(hidden, onHeap("first", 8, 8, 2));
+            hidden = plan.matMul(hidden, onHeap("second", 8, 8, 3));
+            assertEquals(8 * 2 * 8 * 3, run(backend, plan.build(plan.selectRows(hidden))));
+        }
+    }
+
+    @Test
+    void compile_firstRowsOfAnotherWeight_areAWeightOfTheirOwn() {
+        try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(1)); Arena arena = Arena.ofConfined()) {
+            Tensor heap = onHeap("whole", 8192, 64, 2);
+            Tensor whole = new Tensor("whole", DType.F32, heap.shape(), arena.allocate(heap.data().byteSize(), 64)
+                    .copyFrom(heap.data()));
+            Tensor part = new Tensor("part", DType.F32, Shape.of(64, 64), whole.data().asSlice(0, 64 * 64 * 4));
+            PlanBuilder plan = new PlanBuilder();
+            Value hidden = plan.matMul(plan.embed(onHeap("embedding", 3, 64, 1)), part);
+            Value wide = plan.matMul(hidden, whole);
+            wide = plan.add(wide, plan.matMul(hidden, whole));
+            plan.tap("wide", wide);
+            try (Executable executable = backend.compile(plan.build(plan.selectRows(hidden)), LIMITS);
+                    KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
+                Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+                pass.addRow(0);
+                executable.run(pass, kv);
+                assertEquals(2 * 64 * 128 * 2, executable.tap("wide").getAtIndex(ValueLayout.JAVA_FLOAT, 8191));
+            }
+        }
+    }
+
+    @Test
+    void run_kvCacheOfAnotherShapeOrBackend_isRefused() {
+        try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
+                CpuBackend other = CpuBackend.open(CpuOptions.threads(1)); Arena arena = Arena.ofConfined();
+                ReferenceBackend reference = new ReferenceBackend(); Executable executable = backend.compile(attention(2), LIMITS)) {
+            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+            pass.addRow(0);
+            KvShape fits = new KvShape(2, 2, 8, 16, DType.F16);
+            try (KvStore kv = backend.allocateKv(fits)) {
+                executable.run(pass, kv);
+            }
+            for (KvShape shape : new KvShape[] {new KvShape(1, 2, 8, 16, DType.F16), new KvShape(2, 1, 8, 16, DType.F16),
+                new KvShape(2, 2, 7, 16, DType.F16)}) {
+                try (KvStore kv = backend.allocateKv(shape)) {
+                    assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv), shape.toString());
+                }
+            }
+            try (KvStore ofOther = other.allocateKv(fits); KvStore ofReference = reference.allocateKv(fits)) {
+                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, ofOther));
+                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, ofReference));
+            }
+        }
+    }
+
+    @Test
+    void addRow_treeRowThatSeesNothing_isRefused() {
+        try (Arena arena = Arena.ofConfined()) {
+            Pass pass = new Pass(arena, LIMITS).beginTree(0);
+            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, 0, new long[] {0}, 0, 1));
+            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, 0, new long[] {}, 0, 0));
+            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, -1, new long[] {1}, 0, 1));
+            pass.addRow(0, 0, new long[] {1}, 0, 1);
+        }
+    }
+
+    @Test
+    void record_rowsThatDoNotMatch_areRefused() {
+        PlanBuilder plan = new PlanBuilder();
+        Value all = plan.embed(onHeap("embedding", 3, 8, 1));
+        Value wide = plan.embed(onHeap("wide", 3, 16, 1));
+        Value selected = plan.selectRows(all);
+        assertThrows(IllegalArgumentException.class, () -> plan.swiGlu(all, wide));
+        assertThrows(IllegalArgumentException.class, () -> plan.add(all, selected));
+        assertThrows(IllegalArgumentException.class, () -> plan.selectRows(selected));
+    }
+
+    @Test
+    void openAndClose_aThousandTimes_leavesNoMemoryBehind() throws IOException {
+        Path status = Path.of("/proc/self/status");
+        assumeTrue(Files.exists(status), "no /proc: resident memory is not measured");
+        long before = 0;
+        for (int i = 0; i < 1000; i++) {
+            try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
+                    Executable _ = backend.compile(attention(1), new PassLimits(512, 64));
+                    KvStore kv = backend.allocateKv(new KvShape(4, 2, 8, 4096, DType.F32))) {
+                kv.move(0, 4095);
+            }
+            if (i == 200) {
+                before = nativeKibibytes(status);
+            }
+        }
+        long grown = nativeKibibytes(status) - before;
+        assertTrue(grown < 64 << 10, "800 backends left " + grown + " KiB behind");
+    }
+
+    /// Address space, less what the collector may take: a leak of a mapping or of a thread's stack shows even if untouched.
+    private static long nativeKibibytes(Path status) throws IOException {
+        return Files.readAllLines(status).stream().filter(line -> line.startsWith("VmSize:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+    }
+}

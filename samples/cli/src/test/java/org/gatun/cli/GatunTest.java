@@ -1,0 +1,214 @@
+package org.gatun.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+
+class GatunTest {
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void generate_embeddedPair_tellsAStoryAndSumsUpOnTheLastLine() {
+        CommandRun run = CommandRun.of("generate", "--prompt", "Once upon a time", "--max-tokens", "60");
+
+        assertEquals(0, run.exitCode());
+        assertTrue(run.out().strip().split(" ").length > 20, run.out());
+        String last = run.err().strip().lines().toList().getLast();
+        assertTrue(last.matches("60 tokens, [0-9.]+ tokens/s, draft, [0-9.]+ tokens a pass \\(\\w+\\)"), last);
+    }
+
+    @Test
+    void generate_json_printsOneObjectWithEveryField() {
+        CommandRun run = CommandRun.of("generate", "--prompt", "The dog", "--max-tokens", "20", "--speculate", "lookup", "--json");
+
+        assertEquals(Set.of("text", "tokens", "prompt_tokens", "generated_tokens", "seconds", "tokens_per_second", "backend",
+                "method", "target_passes", "mean_accepted_length", "acceptance_rate", "draft_seconds", "verify_seconds"),
+                new TreeSet<>(run.json().propertyNames()));
+        assertEquals(20, run.json().get("tokens").size());
+        assertEquals("lookup", run.json().get("method").stringValue());
+    }
+
+    @Test
+    void generate_everyMethod_givesTheSameText() {
+        Set<String> texts = new TreeSet<>();
+        for (String method : List.of("none", "draft", "lookup", "draft:first=1:most=3")) {
+            texts.add(CommandRun.of("generate", "--prompt", "One day", "--temperature", "0.9", "--seed", "5", "--max-tokens", "50",
+                    "--speculate", method, "--json").json().get("text").stringValue());
+        }
+
+        assertEquals(1, texts.size(), texts::toString);
+    }
+
+    @Test
+    void generate_stories260K_givesThePublishedText() throws IOException {
+        Path folder = data("stories260K");
+        CommandRun run = CommandRun.of("generate", "--model", folder.resolve("stories260K-f32.gguf").toString(), "--temperature",
+                "0", "--max-tokens", "200", "--prompt", "", "--json");
+
+        assertEquals(Files.readString(folder.resolve("golden_greedy_200.txt")), run.json().get("text").stringValue());
+    }
+
+    @Test
+    void generate_stopString_endsBeforeIt() {
+        CommandRun run = CommandRun.of("generate", "--prompt", "Once upon a time", "--stop", ".", "--json");
+
+        assertFalse(run.json().get("text").stringValue().contains("."));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"--max-tokens, -1, 0 or more", "--temperature, nan, expected a number", "--temperature, -1, 0 or more",
+        "--top-p, 0, more than 0", "--top-k, -3, 0 (all) or more", "--threads, 0, 1 or more", "--backend, abacus, auto",
+        "--speculate, magic, none", "--speculate, draft:most=99, from 1 to 63", "--context, -5, 1 or more",
+        "--bogus, 1, Unknown option", "--seed, x, a whole number"})
+    void generate_badOption_isOneLineAndExitCode2(String option, String value, String expected) {
+        assertRefused(CommandRun.of("generate", "--prompt", "x", option, value), option, expected);
+    }
+
+    @Test
+    void generate_promptBeyondContext_isOneLineAndExitCode2() {
+        assertRefused(CommandRun.of("generate", "--prompt", "word ".repeat(100_000)), "100", "--context");
+    }
+
+    @Test
+    void generate_badModelFiles_areOneLineAndExitCode2() throws IOException {
+        Path text = Files.writeString(directory.resolve("text.gguf"), "no model\n");
+        Path empty = Files.createFile(directory.resolve("empty.gguf"));
+        List<Path> files = new ArrayList<>(List.of(text, empty, directory, directory.resolve("absent.gguf")));
+        if (Files.exists(Path.of("/dev/null"))) {
+            files.add(Path.of("/dev/null"));
+        }
+        for (Path file : files) {
+            assertRefused(CommandRun.of("generate", "--model", file.toString(), "--prompt", "x"), file.toString(), "expected");
+        }
+    }
+
+    @Test
+    void generate_truncatedModel_isOneLineAndExitCode2() throws IOException {
+        byte[] whole = Files.readAllBytes(data("stories260K").resolve("stories260K-f32.gguf"));
+        for (int length : new int[] {4, 100, 5000, 20_000, whole.length / 2, whole.length - 1}) {
+            Path file = Files.write(directory.resolve("part.gguf"), Arrays.copyOf(whole, length));
+            assertRefused(CommandRun.of("generate", "--model", file.toString(), "--prompt", "x"), "part.gguf", ":");
+        }
+    }
+
+    private static void assertRefused(CommandRun run, String... mentioned) {
+        assertEquals(2, run.exitCode(), run.err());
+        assertEquals("", run.out());
+        assertEquals(1, run.err().strip().lines().count(), run.err());
+        for (String text : mentioned) {
+            assertTrue(run.err().contains(text), run.err() + " does not mention " + text);
+        }
+    }
+
+    @Test
+    void bench_threeMethods_areIdenticalAtTemperatureZero() {
+        CommandRun run = CommandRun.of("bench", "--speculate", "none,draft,lookup", "--max-tokens", "24", "--json");
+
+        assertEquals(3, run.json().size());
+        for (JsonNode row : run.json()) {
+            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "tokens_per_second", "speedup", "mean_accepted_length",
+                    "identical_to_none"), new TreeSet<>(row.propertyNames()));
+            assertTrue(row.get("identical_to_none").booleanValue(), row.toString());
+        }
+    }
+
+    @Test
+    void bench_report_loadsNothingFromOutside() throws IOException {
+        Path report = directory.resolve("report.html");
+        CommandRun run = CommandRun.of("bench", "--speculate", "none,lookup", "--max-tokens", "8", "--report", report.toString());
+
+        assertEquals(0, run.exitCode(), run.err());
+        String page = Files.readString(report).replace("http://www.w3.org/2000/svg", "");
+        assertTrue(page.contains("<svg"), page);
+        assertFalse(page.matches("(?s).*(src=|href=|https?://|@import).*"), page);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt-2", "llama-spm", "deepseek-coder", "falcon", "phi-3", "starcoder", "bert-bge"})
+    void tokenize_publishedVocabulary_givesPublishedIds(String name) throws IOException {
+        Path vocabulary = data("ggml-vocab").resolve("ggml-vocab-" + name + ".gguf");
+        List<String> texts = List.of(Files.readString(Path.of(vocabulary + ".inp")).split("\n__ggml_vocab_test__\n", -1));
+        List<String> ids = Files.readAllLines(Path.of(vocabulary + ".out"));
+        for (int i : new int[] {0, 3, ids.size() / 2, ids.size() - 1}) {
+            Path file = Files.writeString(directory.resolve("text.txt"), texts.get(i));
+            JsonNode tokens = CommandRun.of("tokenize", "--model", vocabulary.toString(), "--text-file", file.toString(), "--json")
+                    .json().get("tokens");
+            List<String> found = new ArrayList<>();
+            tokens.forEach(token -> found.add(token.toString()));
+            assertEquals(ids.get(i).strip(), String.join(" ", found), name + ", text " + i);
+        }
+    }
+
+    @Test
+    void perplexity_embeddedTarget_isThatOfAStoryModel() throws IOException {
+        Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time there was a little girl named Lily. "
+                + "She loved to play in the park with her dog. One day, they saw a big red ball. Lily was very happy.");
+
+        JsonNode json = CommandRun.of("perplexity", "--text", text.toString(), "--json").json();
+
+        assertTrue(json.get("perplexity").doubleValue() > 1 && json.get("perplexity").doubleValue() < 12, json.toString());
+        assertTrue(json.get("tokens").intValue() > 20);
+    }
+
+    @Test
+    void inspect_storiesModel_listsTensors() {
+        CommandRun run = CommandRun.of("inspect", data("stories260K").resolve("stories260K-f32.gguf").toString());
+
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("blk.4.ffn_down.weight"), run.out());
+    }
+
+    @Test
+    void devices_json_namesEveryBackend() {
+        JsonNode devices = CommandRun.of("devices", "--json").json();
+
+        assertEquals("cpu", devices.get(0).get("name").stringValue());
+        assertEquals("reference", devices.get(1).get("name").stringValue());
+        assertTrue(devices.get(1).get("available").booleanValue());
+    }
+
+    @Test
+    void importLlama2c_storiesCheckpoint_runs() {
+        Path folder = data("stories260K");
+        Path out = directory.resolve("stories.gguf");
+        CommandRun imported = CommandRun.of("import", "llama2c", "--weights", folder.resolve("stories260K.bin").toString(),
+                "--tokenizer", folder.resolve("tok512.bin").toString(), "--out", out.toString());
+        assertEquals(0, imported.exitCode(), imported.err());
+
+        CommandRun run = CommandRun.of("generate", "--model", out.toString(), "--prompt", "", "--max-tokens", "8");
+        assertEquals("Once upon a time, there was a", run.out().strip());
+    }
+
+    @Test
+    void chat_pipedLines_answersEachAndObeysCommands() {
+        CommandRun run = CommandRun.withInput("Once there was a cat\n/stats\n/reset\nA dog\n/exit\n", "chat", "--max-tokens", "12");
+
+        assertEquals(0, run.exitCode(), run.err());
+        assertEquals(2, run.out().strip().lines().filter(line -> !line.isBlank()).count(), run.out());
+        assertTrue(run.err().contains("tokens/s"), run.err());
+    }
+
+    private static Path data(String name) {
+        Path folder = Path.of(System.getProperty("gatun.data", "absent"), name);
+        assumeTrue(Files.isDirectory(folder), "no " + name + " under -Dgatun.data: " + folder);
+        return folder;
+    }
+}
