@@ -22,8 +22,9 @@ import org.gatun.tokenizer.Tokenizer;
 /// Closed by whoever loaded it; its sessions cannot run afterwards. Closing twice is harmless. A backend that it was given is not closed
 /// with it.
 public final class Model implements AutoCloseable {
-    /// Rows of a prompt pass, and most rows of a tree.
-    private static final PassLimits LIMITS = new PassLimits(512, 64);
+    /// Rows of a prompt pass, and most rows of a tree. Twice as many rows would save a few percent of a long prompt's time and
+    /// cost twice the memory for activations.
+    private static final PassLimits LIMITS = new PassLimits(256, 64);
 
     private final String name;
     private final Checkpoint checkpoint;
