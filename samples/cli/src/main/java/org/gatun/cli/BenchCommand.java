@@ -90,9 +90,8 @@ final class BenchCommand implements Callable<Integer> {
 
     /// A row without outcomes for each method asked for.
     private List<BenchRow> rows() {
-        boolean hasDraft = models.model.isEmpty() || models.draft.isPresent();
         Stream<String> names = methods.equals(ALL)
-                ? SpeculationMethod.ALL.stream().filter(method -> hasDraft || !method.needsDraftModel()).map(SpeculationMethod::name)
+                ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel()).map(SpeculationMethod::name)
                 : Arrays.stream(methods.split(",", -1)).map(String::strip);
         return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
     }

@@ -3,7 +3,6 @@ package org.gatun.cli;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
-import java.util.List;
 import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -17,7 +16,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input, 130 interrupted.
 @Command(name = "gatun", description = "Runs language models on this machine.", mixinStandardHelpOptions = true,
-        scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true)
+        scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true, footer = {
+            "", "Examples:",
+            "  gatun generate --prompt \"Once upon a time\"",
+            "  gatun bench --speculate none,draft,lookup",
+            "  gatun help generate"})
 public final class Gatun {
     static final int FAILED = 1;
     static final int BAD_INPUT = 2;
@@ -39,8 +42,8 @@ public final class Gatun {
         try {
             return commandLine(console).execute(arguments);
         } catch (OutOfMemoryError e) {
-            console.note("gatun: out of memory (" + e.getMessage() + "): choose a smaller model or --context");
-            return FAILED;
+            console.note("gatun: out of memory (" + oneLine(e.getMessage()) + "): choose a smaller --model or --context");
+            return BAD_INPUT;
         } finally {
             console.out().flush();
             console.err().flush();
@@ -81,11 +84,10 @@ public final class Gatun {
 
     /// Reports arguments that cannot be understood.
     private int refuse(ParameterException e) {
-        List<String> suggestions = e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
-        String name = e.getCommandLine().getCommandSpec().qualifiedName();
-        report(e, e.getCommandLine(), oneLine(e.getMessage())
-                + (suggestions.isEmpty() ? "" : "; did you mean " + String.join(" or ", suggestions) + "?")
-                + " (see " + name + " --help)");
+        String suggestion = !(e instanceof UnmatchedArgumentException unmatched) ? ""
+                : unmatched.getSuggestions().stream().findFirst().map(known -> "; did you mean " + known + "?").orElse("");
+        report(e, e.getCommandLine(), oneLine(e.getMessage()).replaceFirst("^Error: ", "") + suggestion
+                + " (see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help)");
         return BAD_INPUT;
     }
 
