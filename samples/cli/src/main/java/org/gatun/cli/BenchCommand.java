@@ -29,10 +29,12 @@ import tools.jackson.databind.node.JsonNodeFactory;
         "", "Examples:",
         "  gatun bench",
         "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
-        "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl --report report.html"})
+        "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
+        "  gatun bench --report report.html"})
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
     private static final int WARM_UP_TOKENS = 16;
+    private static final long WARM_UP_NANOS = 1_000_000_000;
 
     private final Console console;
 
@@ -115,7 +117,12 @@ final class BenchCommand implements Callable<Integer> {
     private void measure(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened, Session session) {
         GenerationOptions warmUp = options.withMaxTokens(Math.min(WARM_UP_TOKENS, options.maxTokens()));
         try (Progress progress = new Progress(console, "measuring", (long) prompts.size() * rows.size())) {
-            rows.forEach(row -> generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session));
+            for (BenchRow row : rows) { // at least once, and until the JVM has compiled what a small model would wait for
+                long begun = System.nanoTime();
+                do {
+                    generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session);
+                } while (System.nanoTime() - begun < WARM_UP_NANOS);
+            }
             long done = 0;
             for (int[] prompt : prompts) {
                 for (BenchRow row : rows) {

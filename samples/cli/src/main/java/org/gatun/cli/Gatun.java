@@ -16,11 +16,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input, 130 interrupted.
 @Command(name = "gatun", description = "Runs language models on this machine.", mixinStandardHelpOptions = true,
-        scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true, footer = {
-            "", "Examples:",
-            "  gatun generate --prompt \"Once upon a time\"",
-            "  gatun bench --speculate none,draft,lookup",
-            "  gatun help generate"})
+        scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true)
 public final class Gatun {
     static final int FAILED = 1;
     static final int BAD_INPUT = 2;
@@ -52,7 +48,10 @@ public final class Gatun {
 
     private static CommandLine commandLine(Console console) {
         Gatun gatun = new Gatun();
-        return new CommandLine(gatun)
+        CommandLine root = new CommandLine(gatun);
+        root.getCommandSpec().usageMessage().footer("", "Examples:", "  gatun generate --prompt \"Once upon a time\"",
+                "  gatun bench --speculate none,draft,lookup", "  gatun help generate"); // an annotation would pass it on
+        return root
                 .addSubcommand(new GenerateCommand(console))
                 .addSubcommand(new ChatCommand(console))
                 .addSubcommand(new BenchCommand(console))
