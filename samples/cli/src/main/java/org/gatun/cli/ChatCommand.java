@@ -85,7 +85,7 @@ final class ChatCommand implements Callable<Integer> {
                 conversation.reset();
             }
             case "/help" -> console.note(HELP);
-            default -> console.note("unknown command " + words[0] + ": expected one of\n" + HELP);
+            default -> console.note("unknown command " + words[0] + " (see /help)");
         }
     }
 

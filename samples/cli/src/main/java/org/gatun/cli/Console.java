@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.gatun.format.FormatException;
 
 /// What a command reads from and writes to, in UTF-8 whatever the locale.
 ///
@@ -54,7 +55,12 @@ record Console(InputStream in, PrintWriter out, PrintWriter err, boolean interac
     }
 
     /// The text of a file, or of standard input for `-`, unaltered.
+    ///
+    /// @throws FormatException if it is a directory
     String read(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new FormatException(file, -1, "found a directory: expected a file with text");
+        }
         byte[] bytes = file.equals(STANDARD_INPUT) ? in.readAllBytes() : Files.readAllBytes(file);
         return new String(bytes, StandardCharsets.UTF_8);
     }

@@ -3,7 +3,6 @@ package org.gatun.cli;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
-import java.util.List;
 import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,8 +38,8 @@ public final class Gatun {
         try {
             return commandLine(console).execute(arguments);
         } catch (OutOfMemoryError e) {
-            console.note("gatun: out of memory (" + e.getMessage() + "): choose a smaller model or --context");
-            return FAILED;
+            console.note("gatun: out of memory (" + oneLine(e.getMessage()) + "): choose a smaller --model or --context");
+            return BAD_INPUT;
         } finally {
             console.out().flush();
             console.err().flush();
@@ -49,7 +48,10 @@ public final class Gatun {
 
     private static CommandLine commandLine(Console console) {
         Gatun gatun = new Gatun();
-        return new CommandLine(gatun)
+        CommandLine root = new CommandLine(gatun);
+        root.getCommandSpec().usageMessage().footer("", "Examples:", "  gatun generate --prompt \"Once upon a time\"",
+                "  gatun bench --speculate none,draft,lookup", "  gatun help generate"); // an annotation would pass it on
+        return root
                 .addSubcommand(new GenerateCommand(console))
                 .addSubcommand(new ChatCommand(console))
                 .addSubcommand(new BenchCommand(console))
@@ -81,11 +83,10 @@ public final class Gatun {
 
     /// Reports arguments that cannot be understood.
     private int refuse(ParameterException e) {
-        List<String> suggestions = e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
-        String name = e.getCommandLine().getCommandSpec().qualifiedName();
-        report(e, e.getCommandLine(), oneLine(e.getMessage())
-                + (suggestions.isEmpty() ? "" : "; did you mean " + String.join(" or ", suggestions) + "?")
-                + " (see " + name + " --help)");
+        String suggestion = !(e instanceof UnmatchedArgumentException unmatched) ? ""
+                : unmatched.getSuggestions().stream().findFirst().map(known -> "; did you mean " + known + "?").orElse("");
+        report(e, e.getCommandLine(), oneLine(e.getMessage()).replaceFirst("^Error: ", "") + suggestion
+                + " (see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help)");
         return BAD_INPUT;
     }
 

@@ -11,7 +11,7 @@ import picocli.CommandLine.Option;
 /// Converts a llama2.c checkpoint to GGUF.
 @Command(name = "llama2c", description = "Converts a llama2.c checkpoint of 32-bit floats and its tokenizer to one GGUF file.", footer = {
         "", "Example:",
-        "  gatun import llama2c --weights stories260K.bin --tokenizer tok512.bin --out stories260K.gguf"})
+        "  gatun import llama2c --weights model.bin --tokenizer tok.bin --out a.gguf"})
 final class ImportLlama2cCommand implements Callable<Integer> {
     private final Console console;
 

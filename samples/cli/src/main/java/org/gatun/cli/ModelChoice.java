@@ -29,19 +29,30 @@ final class ModelChoice {
     Optional<Integer> threads;
 
     @Option(names = "--context", paramLabel = "N",
-            description = "tokens that prompt and answer may have together; by default what the model was trained for, at most "
-                    + ModelOptions.MOST_CONTEXT)
+            description = "tokens that prompt and answer may have together; by default what the model was trained for, within "
+                    + ModelOptions.LEAST_CONTEXT + " and " + ModelOptions.MOST_CONTEXT)
     Optional<Integer> context;
+
+    /// Whether there is a model that can draft.
+    boolean hasDraft() {
+        return model.isEmpty() || draft.isPresent();
+    }
 
     /// The method asked for, or the one that suits the models.
     ///
     /// @param text as given to `--speculate`
     Speculation speculation(Optional<String> text) {
+        if (text.isEmpty()) {
+            return hasDraft() ? SpeculationMethod.parse("draft") : Speculation.NONE;
+        }
         try {
-            return text.map(SpeculationMethod::parse).orElseGet(
-                    () -> model.isEmpty() || draft.isPresent() ? SpeculationMethod.parse("draft") : Speculation.NONE);
+            Speculation speculation = SpeculationMethod.parse(text.get());
+            if (speculation.method().needsDraftModel() && !hasDraft()) {
+                throw new IllegalArgumentException("found no draft model, expected --draft FILE");
+            }
+            return speculation;
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("--speculate " + text.orElse("") + ": " + e.getMessage(), e);
+            throw new IllegalArgumentException("--speculate " + text.get() + ": " + e.getMessage(), e);
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
@@ -47,12 +48,15 @@ final class PerplexityCommand implements Callable<Integer> {
             // beyond what a model was trained for it would be measured where it is not meant to be used
             int window = models.context.orElse(Math.min(session.capacity(), opened.target().config().contextLength()));
             int step = window - first.length;
+            if (window < 2) {
+                throw new IllegalArgumentException("--context " + window + ": expected 2 or more, so that there is a token to predict");
+            }
             double logLikelihood = 0;
             int predicted = 0;
             try (Progress progress = new Progress(console, "reading " + text, tokens.length)) {
                 for (int from = 0; from < tokens.length; from += step) {
-                    int[] piece = IntStream.concat(IntStream.of(first),
-                            IntStream.of(tokens).skip(from).limit(step)).toArray();
+                    int[] piece = Arrays.copyOf(first, first.length + Math.min(step, tokens.length - from));
+                    System.arraycopy(tokens, from, piece, first.length, piece.length - first.length);
                     logLikelihood += logLikelihood(session, piece);
                     predicted += piece.length - 1;
                     progress.at(from);

@@ -6,6 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -109,6 +114,75 @@ class GatunTest {
         }
     }
 
+    @Test
+    void generate_promptFileThatIsADirectory_isOneLineAndExitCode2() {
+        assertRefused(CommandRun.of("generate", "--prompt-file", directory.toString()), directory.toString(), "expected a file");
+    }
+
+    @Test
+    void generate_contextBeyondMemory_isOneLineAndExitCode2() {
+        assertRefused(CommandRun.of("generate", "--prompt", "x", "--context", "2000000000"), "out of memory", "--context");
+    }
+
+    @Test
+    void generate_draftingWithoutDraftModel_namesTheMissingOption() {
+        String model = Path.of("../stories/src/main/resources/org/gatun/stories/target.gguf").toString();
+        assertRefused(CommandRun.of("generate", "--model", model, "--prompt", "x", "--speculate", "draft"), "--speculate", "--draft");
+    }
+
+    @Test
+    void generate_misspelledOption_suggestsTheNearest() {
+        assertRefused(CommandRun.of("generate", "--promt", "x"), "--promt", "did you mean --prompt?");
+    }
+
+    @Test
+    void generate_readerGone_endsQuietly() {
+        Writer closed = new Writer() {
+            @Override
+            public void write(char[] text, int from, int length) throws IOException {
+                throw new IOException("Broken pipe");
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        StringWriter err = new StringWriter();
+
+        int exitCode = Gatun.run(new Console(InputStream.nullInputStream(), new PrintWriter(closed), new PrintWriter(err), false),
+                "generate", "--prompt", "Once", "--ignore-eos");
+
+        assertEquals(0, exitCode);
+        assertEquals("", err.toString());
+    }
+
+    @Test
+    void generate_processToldToEnd_printsTheFiguresFirst() throws Exception {
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), "org.gatun.cli.Gatun",
+                "generate", "--prompt", "Once", "--ignore-eos", "--context", "400000", "--max-tokens", "390000").start();
+        try (InputStream out = process.getInputStream()) {
+            assertTrue(out.read() >= 0);
+            process.toHandle().destroy(); // as Process.destroy, but keeps the streams open
+            out.readAllBytes();
+        }
+
+        assertEquals(128 + 15, process.waitFor());
+        String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(err.matches("(?s).*[0-9]+ tokens, [^\n]+\n"), err);
+    }
+
+    @Test
+    void help_everyCommand_hasExamples() {
+        for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "tokenize", "perplexity")) {
+            CommandRun run = CommandRun.of(command, "--help");
+            assertEquals(0, run.exitCode());
+            assertTrue(run.out().contains("  gatun " + command), run.out());
+        }
+    }
+
     private static void assertRefused(CommandRun run, String... mentioned) {
         assertEquals(2, run.exitCode(), run.err());
         assertEquals("", run.out());
@@ -166,6 +240,12 @@ class GatunTest {
 
         assertTrue(json.get("perplexity").doubleValue() > 1 && json.get("perplexity").doubleValue() < 12, json.toString());
         assertTrue(json.get("tokens").intValue() > 20);
+    }
+
+    @Test
+    void perplexity_contextOfOneToken_isRefused() throws IOException {
+        Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time");
+        assertRefused(CommandRun.of("perplexity", "--text", text.toString(), "--context", "1"), "--context 1", "2 or more");
     }
 
     @Test
