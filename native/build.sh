@@ -27,7 +27,7 @@ if [ -z "$compiler" ]; then
     echo "native: no C compiler found, so Gatun will run on its slow reference backend; install gcc or clang and build again"
     exit 0
 fi
-if [ -f "$target" ] && [ -z "$(find "$source" -maxdepth 1 -name '*.[ch]' -newer "$target" -print -quit)" ]; then
+if [ -f "$target" ] && [ -z "$(find "$source" -maxdepth 1 \( -name '*.[ch]' -o -name build.sh \) -newer "$target" -print -quit)" ]; then
     exit 0
 fi
 

@@ -380,11 +380,18 @@ static void NAME(gatun_pack_tile)(
     if (lanes < GATUN_LANES) {
         memset(packed, 0, (size_t)tile_bytes);
     }
-    if (type == GATUN_F32 || type == GATUN_F16 || type == GATUN_BF16) {
-        const int64_t size = row_bytes / inputs;
+    if (type == GATUN_F32) {
         for (int64_t k = 0; k < inputs; k++) {
             for (int lane = 0; lane < lanes; lane++) {
-                memcpy(packed + (k * GATUN_LANES + lane) * size, rows + lane * row_bytes + k * size, (size_t)size);
+                memcpy(packed + (k * GATUN_LANES + lane) * 4, rows + lane * row_bytes + k * 4, 4);
+            }
+        }
+        return;
+    }
+    if (type == GATUN_F16 || type == GATUN_BF16) {
+        for (int64_t k = 0; k < inputs; k++) {
+            for (int lane = 0; lane < lanes; lane++) {
+                memcpy(packed + (k * GATUN_LANES + lane) * 2, rows + lane * row_bytes + k * 2, 2);
             }
         }
         return;

@@ -6,16 +6,19 @@ import org.gatun.decoding.TokenText;
 /// Proposes what followed the last few tokens when they occurred before in the text: free, and good wherever a text repeats
 /// itself or its prompt. (Prompt lookup decoding, Saxena 2023.)
 ///
-/// The longest suffix of up to `suffix` tokens that occurred earlier is taken at its latest occurrence.
+/// The longest suffix of up to `suffix` tokens that occurred earlier is taken at its latest occurrence; how much of what
+/// followed is proposed adapts to what was accepted.
 final class LookupDrafter implements Drafter {
+    private static final int FIRST_LENGTH = 4;
+
     private final int suffix;
-    private final int length;
+    private final DraftLength length;
 
     /// @param suffix most tokens of the text's end to look for
-    /// @param length most tokens to propose
-    LookupDrafter(int suffix, int length) {
+    /// @param most tokens to propose at most
+    LookupDrafter(int suffix, int most) {
         this.suffix = suffix;
-        this.length = length;
+        length = new DraftLength(FIRST_LENGTH, most);
     }
 
     @Override
@@ -37,7 +40,7 @@ final class LookupDrafter implements Drafter {
         if (bestMatch == 0) {
             return;
         }
-        int count = Math.min(length, Math.min(maxNodes - tree.size(), text.length() - bestEnd));
+        int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
         int node = 0;
         for (int i = 0; i < count; i++) {
             node = tree.add(node, text.token(bestEnd + i));
@@ -55,7 +58,7 @@ final class LookupDrafter implements Drafter {
 
     @Override
     public void observe(TokenText text, TokenTree tree, int accepted) {
-        // nothing to learn
+        length.observe(tree.size() - 1, accepted);
     }
 
     @Override

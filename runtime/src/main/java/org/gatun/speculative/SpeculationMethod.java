@@ -51,8 +51,8 @@ public record SpeculationMethod(
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false,
                     List.of(new Option("suffix", "most tokens of the end to look for", 3, 1, 16),
-                            new Option("length", "most tokens to propose", 8, 1, 63)),
-                    (target, draft, options) -> new LookupDrafter(options.get("suffix"), options.get("length"))));
+                            new Option("most", "most tokens to propose", 8, 1, 63)),
+                    (target, draft, options) -> new LookupDrafter(options.get("suffix"), options.get("most"))));
 
     public SpeculationMethod {
         options = List.copyOf(options);

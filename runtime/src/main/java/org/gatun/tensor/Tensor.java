@@ -12,9 +12,15 @@ import java.util.Objects;
 /// @param data exactly the bytes of the elements, row-major, little-endian
 public record Tensor(String name, DType dtype, Shape shape, MemorySegment data) {
 
-    /// @throws IllegalArgumentException if `data` has not the size that type and shape ask for
+    /// @throws IllegalArgumentException if `data` has not the size that type and shape ask for, or rows of a quantized type
+    ///         are no multiple of its block
     public Tensor {
         Objects.requireNonNull(name, "name");
+        long columns = shape.rank() == 0 ? 1 : shape.dimension(shape.rank() - 1);
+        if (columns % dtype.blockElements() != 0) {
+            throw new IllegalArgumentException("tensor " + name + " " + shape + " " + dtype + ": expected rows of a multiple of "
+                    + dtype.blockElements() + " elements");
+        }
         long expected = dtype.byteSize(shape.elements());
         if (data.byteSize() != expected) {
             throw new IllegalArgumentException("tensor " + name + " " + shape + " " + dtype + ": found "

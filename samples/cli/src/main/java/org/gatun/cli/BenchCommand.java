@@ -67,7 +67,8 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         List<BenchRow> rows = rows();
         GenerationOptions options = choice.options(0, Speculation.NONE);
-        List<String> texts = prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+        List<String> texts = prompts.isPresent()
+                ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
         try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
             measure(rows, encode(texts, session), options, opened, session);
             Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
@@ -93,7 +94,8 @@ final class BenchCommand implements Callable<Integer> {
     /// A row without outcomes for each method asked for.
     private List<BenchRow> rows() {
         Stream<String> names = methods.equals(ALL)
-                ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel()).map(SpeculationMethod::name)
+                ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel())
+                        .map(SpeculationMethod::name)
                 : Arrays.stream(methods.split(",", -1)).map(String::strip);
         return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
     }
