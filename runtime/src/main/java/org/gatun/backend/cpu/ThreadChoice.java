@@ -3,16 +3,18 @@ package org.gatun.backend.cpu;
 /// Decides whether a pass runs on one thread or on all. Large passes always take all; for small ones waking and meeting at
 /// barriers can cost more than it saves, above all where other programs want the same cores and a barrier waits for a thread
 /// that is not running. So both ways are timed, apart for each order of magnitude of work, and the faster one is taken; the
-/// other is tried again now and then, less often each time it loses. Results do not depend on the choice, bit for bit.
+/// other is tried again now and then, ever less often. Results do not depend on the choice, bit for bit.
 ///
 /// Guarded by the backend's lock.
 final class ThreadChoice {
     /// Multiply-adds below which one thread is always enough: some 10 microseconds.
     private static final long LEAST_WORK = 1_000_000;
-    /// Multiply-adds from which on all threads are always worth it: half a millisecond of one.
-    private static final long MOST_WORK = 50_000_000;
-    private static final int FIRST_INTERVAL = 32;
+    /// Multiply-adds from which on all threads are always worth it: some ten milliseconds of one.
+    private static final long MOST_WORK = 1_000_000_000;
+    private static final int FIRST_INTERVAL = 2;
     private static final int LAST_INTERVAL = 4096;
+    /// How much faster all threads must be to be worth the other programs' time, and the risk that one of them waits.
+    private static final double LEAST_GAIN = 1.3;
     /// Weight of the newest time in the running mean.
     private static final double NEWEST = 0.2;
 
@@ -43,7 +45,7 @@ final class ThreadChoice {
         if (alone[magnitude] == 0) {
             return 1;
         }
-        boolean togetherIsFaster = together[magnitude] < alone[magnitude];
+        boolean togetherIsFaster = together[magnitude] * LEAST_GAIN < alone[magnitude];
         if (untilTrial[magnitude]-- > 0) {
             return togetherIsFaster ? threads : 1;
         }
@@ -55,14 +57,10 @@ final class ThreadChoice {
     /// Learns how long a pass took. Hot.
     void observe(long work, int threadsTaken, long nanos) {
         int magnitude = magnitude(work);
-        boolean wasFaster = together[magnitude] < alone[magnitude];
         double[] mean = threadsTaken == 1 ? alone : together;
         // A first pass touches cold memory: what is much faster than the mean takes its place at once.
         boolean first = mean[magnitude] == 0 || nanos < mean[magnitude] / 2;
         mean[magnitude] = first ? nanos : (1 - NEWEST) * mean[magnitude] + NEWEST * nanos;
-        if (wasFaster != together[magnitude] < alone[magnitude]) {
-            interval[magnitude] = 0;
-        }
     }
 
     private static int magnitude(long work) {

@@ -13,7 +13,7 @@ class ThreadChoiceTest {
         ThreadChoice choice = new ThreadChoice(4);
 
         assertEquals(1, choice.threads(1000));
-        assertEquals(4, choice.threads(1_000_000_000));
+        assertEquals(4, choice.threads(2_000_000_000));
     }
 
     @Test

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -34,7 +35,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
     private static final int WARM_UP_TOKENS = 16;
-    private static final long WARM_UP_NANOS = 1_000_000_000;
+    /// A round that takes less is repeated.
+    private static final long SHORT_NANOS = 3_000_000_000L;
+    private static final int ROUNDS = 5;
 
     private final Console console;
 
@@ -116,23 +119,45 @@ final class BenchCommand implements Callable<Integer> {
         return fitting;
     }
 
+    /// Runs every prompt through every method, in turn, so that what else the machine does meets all alike. Where that is
+    /// over soon it is done again, the first round forgotten as warm-up; the median of each prompt counts.
     private void measure(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened, Session session) {
         GenerationOptions warmUp = options.withMaxTokens(Math.min(WARM_UP_TOKENS, options.maxTokens()));
-        try (Progress progress = new Progress(console, "measuring", (long) prompts.size() * rows.size())) {
-            for (BenchRow row : rows) { // at least once, and until the JVM has compiled what a small model would wait for
-                long begun = System.nanoTime();
-                do {
-                    generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session);
-                } while (System.nanoTime() - begun < WARM_UP_NANOS);
+        rows.forEach(row -> generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session));
+        long begun = System.nanoTime();
+        List<List<Outcome>> once = round(rows, prompts, options, opened, session, "measuring");
+        List<List<List<Outcome>>> rounds = new ArrayList<>(List.of(once));
+        if (System.nanoTime() - begun < SHORT_NANOS) {
+            rounds.clear();
+            for (int i = 1; i <= ROUNDS; i++) {
+                rounds.add(round(rows, prompts, options, opened, session, "measuring, round " + i + " of " + ROUNDS));
             }
+        }
+        for (int row = 0; row < rows.size(); row++) {
+            for (int prompt = 0; prompt < prompts.size(); prompt++) {
+                int method = row;
+                int number = prompt;
+                List<Outcome> sorted = rounds.stream().map(round -> round.get(method).get(number))
+                        .sorted(Comparator.comparingDouble(Outcome::seconds)).toList();
+                rows.get(row).outcomes().add(sorted.get(sorted.size() / 2));
+            }
+        }
+    }
+
+    /// One outcome for each method and prompt.
+    private List<List<Outcome>> round(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened,
+            Session session, String what) {
+        List<List<Outcome>> outcomes = rows.stream().<List<Outcome>>map(_ -> new ArrayList<>()).toList();
+        try (Progress progress = new Progress(console, what, (long) prompts.size() * rows.size())) {
             long done = 0;
             for (int[] prompt : prompts) {
-                for (BenchRow row : rows) {
-                    row.outcomes().add(generate(prompt, options.withSpeculation(row.method()), opened, session));
+                for (int row = 0; row < rows.size(); row++) {
+                    outcomes.get(row).add(generate(prompt, options.withSpeculation(rows.get(row).method()), opened, session));
                     progress.at(++done);
                 }
             }
         }
+        return outcomes;
     }
 
     private static Outcome generate(int[] prompt, GenerationOptions options, OpenModels opened, Session session) {
