@@ -30,7 +30,8 @@ import tools.jackson.databind.node.JsonNodeFactory;
         "", "Examples:",
         "  gatun bench",
         "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
-        "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl --report report.html"})
+        "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
+        "  gatun bench --report report.html"})
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
     private static final int WARM_UP_TOKENS = 16;
@@ -69,7 +70,8 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         List<BenchRow> rows = rows();
         GenerationOptions options = choice.options(0, Speculation.NONE);
-        List<String> texts = prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+        List<String> texts = prompts.isPresent()
+                ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
         try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
             measure(rows, encode(texts, session), options, opened, session);
             Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
@@ -94,9 +96,9 @@ final class BenchCommand implements Callable<Integer> {
 
     /// A row without outcomes for each method asked for.
     private List<BenchRow> rows() {
-        boolean hasDraft = models.model.isEmpty() || models.draft.isPresent();
         Stream<String> names = methods.equals(ALL)
-                ? SpeculationMethod.ALL.stream().filter(method -> hasDraft || !method.needsDraftModel()).map(SpeculationMethod::name)
+                ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel())
+                        .map(SpeculationMethod::name)
                 : Arrays.stream(methods.split(",", -1)).map(String::strip);
         return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
     }

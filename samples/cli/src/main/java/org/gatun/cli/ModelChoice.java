@@ -16,13 +16,15 @@ import picocli.CommandLine.Option;
 final class ModelChoice {
 
     @Option(names = "--model", paramLabel = "FILE",
-            description = "GGUF file, safetensors file, or directory with safetensors and config.json; without it the embedded story models are used")
+            description = "GGUF file, safetensors file, or directory with safetensors and config.json; "
+                    + "without it the embedded story models are used")
     Optional<Path> model;
 
     @Option(names = "--draft", paramLabel = "FILE", description = "smaller model with the same vocabulary, to draft")
     Optional<Path> draft;
 
-    @Option(names = "--backend", paramLabel = "NAME", defaultValue = "auto", description = "auto (default), cpu or reference; see 'gatun devices'")
+    @Option(names = "--backend", paramLabel = "NAME", defaultValue = "auto",
+            description = "auto (default), cpu or reference; see 'gatun devices'")
     String backend;
 
     @Option(names = "--threads", paramLabel = "N", description = "threads of the cpu backend; all processors by default")
@@ -70,7 +72,8 @@ final class ModelChoice {
             }
             Model target = Model.load(model.get(), opened, options);
             try {
-                Optional<Model> second = draft.isPresent() ? Optional.of(Model.load(draft.get(), opened, options)) : Optional.empty();
+                Optional<Model> second = draft.isPresent()
+                        ? Optional.of(Model.load(draft.get(), opened, options)) : Optional.empty();
                 return new OpenModels(opened, target, second, Optional.empty());
             } catch (IOException | RuntimeException e) {
                 target.close();
@@ -87,7 +90,8 @@ final class ModelChoice {
         try {
             return Backends.open(backend, count);
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("--backend: " + e.getMessage(), e);
+            String options = "--backend " + backend + threads.map(given -> " --threads " + given).orElse("");
+            throw new IllegalArgumentException(options + ": " + e.getMessage(), e);
         }
     }
 

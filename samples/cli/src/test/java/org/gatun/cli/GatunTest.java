@@ -18,6 +18,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.gatun.speculative.SpeculationMethod;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -175,11 +179,15 @@ class GatunTest {
     }
 
     @Test
-    void help_everyCommand_hasExamples() {
+    void help_everyCommand_hasExamplesWithKnownMethods() {
         for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "tokenize", "perplexity")) {
             CommandRun run = CommandRun.of(command, "--help");
             assertEquals(0, run.exitCode());
             assertTrue(run.out().contains("  gatun " + command), run.out());
+            Matcher methods = Pattern.compile("--speculate ([a-z][^ \\n]*)").matcher(run.out());
+            while (methods.find()) {
+                Stream.of(methods.group(1).split(",")).forEach(SpeculationMethod::parse);
+            }
         }
     }
 
