@@ -1,0 +1,89 @@
+package org.gatun.cuda;
+
+import java.util.List;
+
+/// A kernel of a module, which must be open while it is used. Used by any thread.
+public final class CudaFunction {
+    private final CudaModule module;
+    private final String name;
+    private final long handle;
+    private final List<KernelParameter> parameters;
+
+    /// The configuration that was checked last: the usual launch repeats it.
+    private LaunchConfiguration checked;
+
+    CudaFunction(CudaModule module, String name, long handle, List<KernelParameter> parameters) {
+        this.module = module;
+        this.name = name;
+        this.handle = handle;
+        this.parameters = parameters;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public CudaModule module() {
+        return module;
+    }
+
+    /// The driver's handle, for other libraries.
+    ///
+    /// @throws IllegalStateException if the module is closed
+    public long handle() {
+        module.checkOpen();
+        return handle;
+    }
+
+    public List<KernelParameter> parameters() {
+        return parameters;
+    }
+
+    /// A block for this kernel's arguments: made once, used for many launches.
+    public KernelArguments arguments() {
+        return new KernelArguments(this);
+    }
+
+    /// @throws IllegalStateException if the module is closed
+    public int attribute(FunctionAttribute attribute) {
+        long function = handle();
+        module.context().makeCurrent();
+        return module.context().driver().functionAttribute(attribute, function);
+    }
+
+    /// Allows launches with more than 48 KiB of dynamic shared memory.
+    ///
+    /// @throws CudaException if the device has not so much
+    public void allowDynamicSharedBytes(int bytes) {
+        long function = handle();
+        module.context().makeCurrent();
+        module.context().driver().functionSetAttribute(FunctionAttribute.MAX_DYNAMIC_SHARED_BYTES, function, bytes);
+    }
+
+    /// Blocks of this size that one multiprocessor holds at a time.
+    public int occupancyBlocks(int blockThreads, long dynamicSharedBytes) {
+        long function = handle();
+        module.context().makeCurrent();
+        return module.context().driver().occupancyBlocks(function, blockThreads, dynamicSharedBytes);
+    }
+
+    /// Checks a launch; gives the handle.
+    long checkLaunch(CudaContext context, LaunchConfiguration configuration, KernelArguments arguments) {
+        long function = handle();
+        module.checkContext(context);
+        if (arguments.function() != this) {
+            throw new IllegalArgumentException("arguments of kernel " + arguments.function().name() + ": expected those of " + name);
+        }
+        if (configuration != checked) {
+            context.device().check(configuration, name);
+            checked = configuration;
+        }
+        arguments.checkComplete();
+        return function;
+    }
+
+    @Override
+    public String toString() {
+        return "kernel " + name;
+    }
+}

@@ -1,0 +1,65 @@
+package org.gatun.cuda;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+
+/// Compiled PTX on a device. Closed by whoever loaded it; its functions end with it. Used by any thread.
+public final class CudaModule extends CudaResource {
+    private final String name;
+    private final String log;
+    private final Map<String, List<KernelParameter>> signatures;
+
+    private CudaModule(CudaContext context, CudaDriver.LoadedModule loaded, String name,
+            Map<String, List<KernelParameter>> signatures) {
+        super(context, loaded.handle());
+        this.name = name;
+        log = loaded.log();
+        this.signatures = signatures;
+    }
+
+    static CudaModule load(CudaContext context, CudaDriver driver, String name, String ptx, JitOptions options) {
+        byte[] image = (ptx + '\0').getBytes(StandardCharsets.UTF_8);
+        try {
+            return new CudaModule(context, driver.moduleLoad(image, options), name, KernelSignatures.of(ptx));
+        } catch (CudaException e) {
+            throw new CudaException(e.call(), e.code(), e.errorName(), "module " + name + ": " + e.details());
+        }
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /// What the driver's compiler said.
+    public String log() {
+        return log;
+    }
+
+    /// Names of the kernels it has.
+    public List<String> kernels() {
+        return signatures.keySet().stream().sorted().toList();
+    }
+
+    /// @throws IllegalArgumentException if there is no kernel of this name
+    /// @throws IllegalStateException if the module is closed
+    public CudaFunction function(String kernel) {
+        long module = handle();
+        List<KernelParameter> parameters = signatures.get(kernel);
+        if (parameters == null) {
+            throw new IllegalArgumentException("module " + name + " has no kernel " + kernel + ": expected one of " + kernels());
+        }
+        context().makeCurrent();
+        return new CudaFunction(this, kernel, context().driver().moduleFunction(module, kernel), parameters);
+    }
+
+    @Override
+    void release(CudaDriver driver, long handle) {
+        driver.moduleUnload(handle);
+    }
+
+    @Override
+    public String toString() {
+        return "module " + name;
+    }
+}

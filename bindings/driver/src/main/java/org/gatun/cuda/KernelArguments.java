@@ -1,0 +1,164 @@
+package org.gatun.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/// The arguments of a kernel, in a block that is made once and rewritten for every launch.
+///
+/// A launch copies them, so they may be rewritten as soon as it returns. Used by one thread at a time. Setting and launching
+/// allocate nothing. The block lies outside the heap and goes when the object does; it need not be closed.
+public final class KernelArguments {
+    private final CudaFunction function;
+    private final List<KernelParameter> parameters;
+    private final long[] offsets;
+    private final MemorySegment values;
+    private final MemorySegment pointers;
+    private final DeviceBuffer[] buffers;
+    private long unset;
+
+    KernelArguments(CudaFunction function) {
+        this.function = function;
+        parameters = function.parameters();
+        if (parameters.size() > Long.SIZE) {
+            throw new IllegalArgumentException("%s has %d parameters: expected %d at most".formatted(function, parameters.size(),
+                    Long.SIZE));
+        }
+        offsets = new long[parameters.size()];
+        buffers = new DeviceBuffer[parameters.size()];
+        unset = parameters.isEmpty() ? 0 : -1L >>> (Long.SIZE - parameters.size());
+        long bytes = 0;
+        for (int i = 0; i < offsets.length; i++) {
+            int alignment = Math.max(Long.BYTES, parameters.get(i).byteAlignment());
+            offsets[i] = (bytes + alignment - 1) / alignment * alignment;
+            bytes = offsets[i] + parameters.get(i).byteSize();
+        }
+        // Read by the driver during the call only, which keeps the segments alive.
+        values = Arena.ofAuto().allocate(Math.max(Long.BYTES, bytes), 128);
+        pointers = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG, Math.max(1, offsets.length));
+        for (int i = 0; i < offsets.length; i++) {
+            pointers.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + offsets[i]);
+        }
+    }
+
+    /// Passes a buffer's address.
+    ///
+    /// @throws IllegalStateException if the buffer is closed
+    /// @throws IllegalArgumentException if the parameter has not 64 bits or the buffer is another context's
+    public KernelArguments set(int index, DeviceBuffer buffer) {
+        return set(index, buffer, 0);
+    }
+
+    /// Passes an address inside a buffer.
+    ///
+    /// @param byteOffset from the buffer's beginning; its end is allowed
+    /// @throws IllegalStateException if the buffer is closed
+    /// @throws IllegalArgumentException if the parameter has not 64 bits or the buffer is another context's
+    /// @throws IndexOutOfBoundsException if the offset is not inside
+    public KernelArguments set(int index, DeviceBuffer buffer, long byteOffset) {
+        check(index, KernelParameter.Type.BITS_64, "a device buffer");
+        if (buffer.context() != function.module().context()) {
+            throw new IllegalArgumentException("argument " + index + " of " + function + ": " + buffer
+                    + " belongs to another context");
+        }
+        values.set(ValueLayout.JAVA_LONG, offsets[index], buffer.address(byteOffset));
+        buffers[index] = buffer;
+        return this;
+    }
+
+    /// Passes no address: a null pointer.
+    public KernelArguments setNull(int index) {
+        return set(index, 0L);
+    }
+
+    /// Passes a 64-bit number, or an address that is not a [DeviceBuffer]'s.
+    ///
+    /// @throws IllegalArgumentException if the parameter is not a 64-bit one
+    public KernelArguments set(int index, long value) {
+        check(index, KernelParameter.Type.BITS_64, "a long");
+        values.set(ValueLayout.JAVA_LONG, offsets[index], value);
+        buffers[index] = null;
+        return this;
+    }
+
+    /// @throws IllegalArgumentException if the parameter is not a 32-bit whole number
+    public KernelArguments set(int index, int value) {
+        check(index, KernelParameter.Type.BITS_32, "an int");
+        values.set(ValueLayout.JAVA_INT, offsets[index], value);
+        return this;
+    }
+
+    /// @throws IllegalArgumentException if the parameter is not an f32
+    public KernelArguments set(int index, float value) {
+        check(index, KernelParameter.Type.FLOAT, "a float");
+        values.set(ValueLayout.JAVA_FLOAT, offsets[index], value);
+        return this;
+    }
+
+    /// @throws IllegalArgumentException if the parameter is not an f64
+    public KernelArguments set(int index, double value) {
+        check(index, KernelParameter.Type.DOUBLE, "a double");
+        values.set(ValueLayout.JAVA_DOUBLE, offsets[index], value);
+        return this;
+    }
+
+    /// Passes a structure by value, such as a tensor map.
+    ///
+    /// @throws IllegalArgumentException if the parameter is not a structure of this size
+    public KernelArguments set(int index, MemorySegment bytes) {
+        check(index, KernelParameter.Type.BYTES, "a structure");
+        if (bytes.byteSize() != parameters.get(index).byteSize()) {
+            throw new IllegalArgumentException("argument %d of %s: found %d bytes, expected %d".formatted(index, function,
+                    bytes.byteSize(), parameters.get(index).byteSize()));
+        }
+        MemorySegment.copy(bytes, 0, values, offsets[index], bytes.byteSize());
+        return this;
+    }
+
+    private void check(int index, KernelParameter.Type given, String what) {
+        if (index < 0 || index >= offsets.length) {
+            throw new IllegalArgumentException("argument %d of %s: it has %d parameters".formatted(index, function,
+                    offsets.length));
+        }
+        KernelParameter.Type declared = parameters.get(index).type();
+        if (declared != given) {
+            throw new IllegalArgumentException("argument %d of %s: found %s, expected %s".formatted(index, function, what,
+                    declared));
+        }
+        unset &= ~(1L << index);
+    }
+
+    /// @throws IllegalStateException if an argument is missing, or a buffer among them is closed
+    void checkComplete() {
+        if (unset != 0) {
+            throw new IllegalStateException("argument %d of %s is not set".formatted(Long.numberOfTrailingZeros(unset),
+                    function));
+        }
+        for (DeviceBuffer buffer : buffers) {
+            if (buffer != null) {
+                buffer.checkOpen();
+            }
+        }
+    }
+
+    /// The kernel they are for.
+    public CudaFunction function() {
+        return function;
+    }
+
+    /// How many arguments there are.
+    public int count() {
+        return offsets.length;
+    }
+
+    /// The address of each argument: what the driver's launch takes. `[count] i64`
+    public MemorySegment pointers() {
+        return pointers;
+    }
+
+    /// The bytes of an argument, little-endian.
+    public MemorySegment value(int index) {
+        return values.asSlice(offsets[index], parameters.get(index).byteSize());
+    }
+}

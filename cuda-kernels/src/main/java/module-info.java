@@ -1,0 +1,6 @@
+/// Hand-written CUDA kernels, as PTX.
+module org.gatun.cuda.kernels {
+    requires transitive org.gatun.cuda;
+
+    exports org.gatun.cuda.kernels;
+}
