@@ -1,0 +1,220 @@
+package org.gatun.cuda.simulator;
+
+/// Copies that run beside the warp, and barriers in shared memory.
+final class AsyncOperations {
+    private AsyncOperations() {}
+
+    /// `cp.async`: from global to shared memory. The bytes are there at once; that they might not be is what is checked.
+    static final class Copy extends MemoryOperation {
+        private final Address target;
+        private final int sourceBytes;
+        private final int ignore;
+
+        /// @param address in global memory
+        /// @param target in shared memory
+        /// @param sourceBytes register with how many bytes are read, the rest being zero; 0 for all
+        /// @param ignore predicate of threads that write zeros only, 0 for none
+        Copy(Ptx.Instruction instruction, Address address, Address target, int bytes, int sourceBytes, int ignore) {
+            super(instruction, address, new Extent(bytes, 1));
+            this.target = target;
+            this.sourceBytes = sourceBytes;
+            this.ignore = ignore;
+        }
+
+        @Override
+        void execute(Warp warp, int mask) {
+            int bytes = extent.byteSize();
+            evaluate(warp, target);
+            checkAlignment(warp, mask, bytes);
+            for (int m = mask; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                int at = sharedAddress(warp, lane, bytes);
+                check(warp, lane, warp.block.shared.order(at, bytes, warp.index, lane));
+                warp.copies.order(at, bytes, lane);
+                warp.gathered[lane] = at;
+            }
+            warp.block.tally.shared(warp.addresses, mask, bytes);
+            super.execute(warp, mask);
+        }
+
+        @Override
+        void access(Warp warp, int mask, Ptx.Space space) {
+            int bytes = extent.byteSize();
+            SharedMemory shared = warp.block.shared;
+            int reading = 0;
+            for (int m = mask; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                int wanted = sourceBytes == 0 ? bytes : ((int[]) warp.registers[sourceBytes])[lane];
+                if (wanted < 0 || wanted > bytes) {
+                    throw fault(warp, KernelFault.Kind.OUT_OF_BOUNDS, lane, warp.addresses[lane],
+                            "a source of %d bytes for a copy of %d".formatted(wanted, bytes));
+                }
+                if (ignore != 0 && (warp.predicate(ignore) >>> lane & 1) != 0) {
+                    wanted = 0;
+                }
+                int at = warp.gathered[lane];
+                for (int i = 0; i < bytes; i += 4) {
+                    shared.setInt(at + i, 0);
+                }
+                if (wanted == 0) {
+                    continue;
+                }
+                reading |= 1 << lane;
+                Allocation allocation = allocation(warp, lane, wanted);
+                checkGlobalWritten(warp, allocation, lane, wanted);
+                long from = warp.addresses[lane] - allocation.base;
+                int i = 0;
+                for (; i + 4 <= wanted; i += 4) {
+                    shared.setInt(at + i, allocation.data.get(INT, from + i));
+                }
+                for (; i < wanted; i++) {
+                    shared.set(at + i, 1, allocation.data.get(BYTE, from + i));
+                }
+            }
+            if (reading != 0) {
+                warp.block.tally.global(warp.addresses, reading, bytes, false);
+            }
+        }
+    }
+
+    /// `cp.async.commit_group`.
+    static final class Commit extends Operation {
+        Commit(Ptx.Instruction instruction) {
+            super(instruction);
+        }
+
+        @Override
+        void execute(Warp warp, int mask) {
+            warp.copies.commit(mask);
+        }
+    }
+
+    /// `cp.async.wait_group` and `cp.async.wait_all`.
+    static final class Await extends Operation {
+        private final int pending;
+        private final boolean all;
+
+        /// @param pending groups that may still run
+        Await(Ptx.Instruction instruction, int pending, boolean all) {
+            super(instruction);
+            this.pending = pending;
+            this.all = all;
+        }
+
+        @Override
+        void execute(Warp warp, int mask) {
+            warp.copies.await(warp.block.shared, warp.index, mask, pending, all);
+        }
+    }
+
+    /// An instruction on a barrier object in shared memory, for each thread in turn.
+    abstract static class OnMemoryBarrier extends MemoryOperation {
+        OnMemoryBarrier(Ptx.Instruction instruction, Address address) {
+            super(instruction, address, new Extent(Long.BYTES, 1));
+        }
+
+        @Override
+        final void access(Warp warp, int mask, Ptx.Space space) {
+            for (int m = mask; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                if (space != Ptx.Space.SHARED) {
+                    throw fault(warp, KernelFault.Kind.OUT_OF_BOUNDS, lane, warp.addresses[lane],
+                            "a barrier that is not in shared memory");
+                }
+                run(warp, lane, sharedAddress(warp, lane, Long.BYTES));
+            }
+        }
+
+        abstract void run(Warp warp, int lane, int at);
+
+        final MemoryBarrier barrier(Warp warp, int lane, int at) {
+            MemoryBarrier barrier = warp.block.memoryBarriers.get(at);
+            if (barrier == null) {
+                throw fault(warp, KernelFault.Kind.UNINITIALIZED_SHARED, lane, at, "no barrier was initialised at %d".formatted(at));
+            }
+            return barrier;
+        }
+    }
+
+    static final class InitBarrier extends OnMemoryBarrier {
+        private final int count;
+        private final boolean invalidate;
+
+        /// @param count register with the number of arrivals; 0 to end the barrier
+        InitBarrier(Ptx.Instruction instruction, Address address, int count) {
+            super(instruction, address);
+            this.count = count;
+            invalidate = count == 0;
+        }
+
+        @Override
+        void run(Warp warp, int lane, int at) {
+            if (invalidate) {
+                barrier(warp, lane, at);
+                warp.block.memoryBarriers.remove(at);
+                return;
+            }
+            int expected = ((int[]) warp.registers[count])[lane];
+            if (expected < 1) {
+                throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "a barrier of " + expected + " arrivals: expected 1 at least");
+            }
+            check(warp, lane, warp.block.shared.write(at, Long.BYTES, warp.index, lane));
+            warp.block.memoryBarriers.put(at, new MemoryBarrier(expected, warp.block.warpCount()));
+        }
+    }
+
+    static final class ArriveAtBarrier extends OnMemoryBarrier {
+        private final int state;
+        private final int count;
+        private final boolean afterCopies;
+
+        /// @param state register for the phase, 0 if nobody wants it
+        /// @param count register with how many arrive, 0 for one; negative for none
+        /// @param afterCopies whether the thread's copies are waited for before
+        ArriveAtBarrier(Ptx.Instruction instruction, Address address, int state, int count, boolean afterCopies) {
+            super(instruction, address);
+            this.state = state;
+            this.count = count;
+            this.afterCopies = afterCopies;
+        }
+
+        @Override
+        void run(Warp warp, int lane, int at) {
+            MemoryBarrier barrier = barrier(warp, lane, at);
+            if (afterCopies) {
+                warp.copies.await(warp.block.shared, warp.index, 1 << lane, 0, true);
+            }
+            if (state != 0) {
+                Registers.setBits(warp.registers[state], lane, barrier.phase());
+            }
+            int arriving = count == 0 ? 1 : count < 0 ? 0 : ((int[]) warp.registers[count])[lane];
+            warp.block.tick(instruction, warp);
+            if (arriving != 0 && !barrier.arrive(warp.block.shared, warp.index, arriving)) {
+                throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "more threads arrive at the barrier than it was initialised for");
+            }
+        }
+    }
+
+    /// `mbarrier.test_wait` and `try_wait`.
+    static final class TestBarrier extends OnMemoryBarrier {
+        private final int target;
+        private final int state;
+        private final boolean parity;
+
+        TestBarrier(Ptx.Instruction instruction, Address address, int target, int state, boolean parity) {
+            super(instruction, address);
+            this.target = target;
+            this.state = state;
+            this.parity = parity;
+        }
+
+        @Override
+        void run(Warp warp, int lane, int at) {
+            MemoryBarrier barrier = barrier(warp, lane, at);
+            long wanted = Registers.bits(warp.registers[state], lane);
+            boolean ended = parity ? (barrier.phase() & 1) != (wanted & 1) : barrier.phase() != wanted;
+            int[] to = (int[]) warp.registers[target];
+            to[0] = barrier.test(warp.block.shared, warp.index, ended) ? to[0] | 1 << lane : to[0] & ~(1 << lane);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package org.gatun.cuda.simulator;
+
+import java.util.List;
+import java.util.Map;
+
+/// A kernel ready to run.
+///
+/// @param blocks the first one is the beginning
+/// @param constants registers of numbers in the text, by register number; shared by all warps
+/// @param registerKinds the letter of each register's class, by number; a blank for those in `constants` and `specials`
+/// @param registerNames for messages
+/// @param specials special registers by number
+/// @param parameters sizes and offsets in the parameter space
+/// @param sharedBytes that the kernel declares
+/// @param dynamicSharedOffset where what the launch adds begins
+/// @param granuleShift log2 of the narrowest access to shared memory
+/// @param maxThreads of a block, 0 for no limit of its own
+/// @param constantMemory the module's
+/// @param trackedRegisters whether some registers may be read before they are written
+record Kernel(String name, BasicBlock[] blocks, Map<Integer, Object> constants, char[] registerKinds, String[] registerNames,
+        Map<Integer, String> specials, List<Parameter> parameters, int sharedBytes, int dynamicSharedOffset, int localBytes,
+        int granuleShift, int maxThreads, byte[] constantMemory, boolean trackedRegisters) {
+    record Parameter(int offset, int byteSize) {}
+
+    String registerName(int register) {
+        return registerNames[register];
+    }
+
+    int parameterBytes() {
+        return parameters.isEmpty() ? 0 : parameters.getLast().offset() + parameters.getLast().byteSize();
+    }
+}
