@@ -3,4 +3,6 @@ module org.gatun.cuda {
     exports org.gatun.cuda;
 
     uses org.gatun.cuda.CudaDriverProvider;
+
+    provides org.gatun.cuda.CudaDriverProvider with org.gatun.cuda.panama.PanamaDriverProvider;
 }

@@ -22,6 +22,8 @@ public final class CudaModule extends CudaResource {
         byte[] image = (ptx + '\0').getBytes(StandardCharsets.UTF_8);
         try {
             return new CudaModule(context, driver.moduleLoad(image, options), name, KernelSignatures.of(ptx));
+        } catch (OutOfDeviceMemoryException e) {
+            throw new OutOfDeviceMemoryException(e.call(), "module " + name + ": " + e.details());
         } catch (CudaException e) {
             throw new CudaException(e.call(), e.code(), e.errorName(), "module " + name + ": " + e.details());
         }

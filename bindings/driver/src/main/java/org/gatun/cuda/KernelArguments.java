@@ -34,9 +34,10 @@ public final class KernelArguments {
             offsets[i] = (bytes + alignment - 1) / alignment * alignment;
             bytes = offsets[i] + parameters.get(i).byteSize();
         }
-        // Read by the driver during the call only, which keeps the segments alive.
-        values = Arena.ofAuto().allocate(Math.max(Long.BYTES, bytes), 128);
-        pointers = Arena.ofAuto().allocate(ValueLayout.JAVA_LONG, Math.max(1, offsets.length));
+        // Read by the driver during the call only. The call keeps the pointers alive and, being of one arena, the values.
+        Arena arena = Arena.ofAuto();
+        values = arena.allocate(Math.max(Long.BYTES, bytes), 128);
+        pointers = arena.allocate(ValueLayout.JAVA_LONG, Math.max(1, offsets.length));
         for (int i = 0; i < offsets.length; i++) {
             pointers.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + offsets[i]);
         }

@@ -47,8 +47,8 @@ public record LaunchConfiguration(int gridX, int gridY, int gridZ, int blockX, i
         return Math.multiplyExact((long) gridX * gridY, (long) gridZ);
     }
 
-    /// Whether a plain launch call serves.
-    boolean isPlain() {
+    /// Whether it asks neither for clusters nor for an early start, which need `cuLaunchKernelEx`.
+    public boolean isPlain() {
         return clusterX == 1 && !programmatic;
     }
 }
