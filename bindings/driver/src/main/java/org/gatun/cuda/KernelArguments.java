@@ -11,7 +11,9 @@ import java.util.List;
 /// allocate nothing. The block lies outside the heap and goes when the object does; it need not be closed.
 public final class KernelArguments {
     private final CudaFunction function;
+    private final CudaContext context;
     private final List<KernelParameter> parameters;
+    private final KernelParameter.Type[] types;
     private final long[] offsets;
     private final MemorySegment values;
     private final MemorySegment pointers;
@@ -20,11 +22,13 @@ public final class KernelArguments {
 
     KernelArguments(CudaFunction function) {
         this.function = function;
+        context = function.module().context();
         parameters = function.parameters();
         if (parameters.size() > Long.SIZE) {
             throw new IllegalArgumentException("%s has %d parameters: expected %d at most".formatted(function, parameters.size(),
                     Long.SIZE));
         }
+        types = parameters.stream().map(KernelParameter::type).toArray(KernelParameter.Type[]::new);
         offsets = new long[parameters.size()];
         buffers = new DeviceBuffer[parameters.size()];
         unset = parameters.isEmpty() ? 0 : -1L >>> (Long.SIZE - parameters.size());
@@ -59,12 +63,12 @@ public final class KernelArguments {
     /// @throws IndexOutOfBoundsException if the offset is not inside
     public KernelArguments set(int index, DeviceBuffer buffer, long byteOffset) {
         check(index, KernelParameter.Type.BITS_64, "a device buffer");
-        if (buffer.context() != function.module().context()) {
+        if (buffer.context() != context) {
             throw new IllegalArgumentException("argument " + index + " of " + function + ": " + buffer
                     + " belongs to another context");
         }
-        values.set(ValueLayout.JAVA_LONG, offsets[index], buffer.address(byteOffset));
-        buffers[index] = buffer;
+        values.set(ValueLayout.JAVA_LONG_UNALIGNED, offsets[index], buffer.address(byteOffset));
+        keep(index, buffer);
         return this;
     }
 
@@ -78,22 +82,29 @@ public final class KernelArguments {
     /// @throws IllegalArgumentException if the parameter is not a 64-bit one
     public KernelArguments set(int index, long value) {
         check(index, KernelParameter.Type.BITS_64, "a long");
-        values.set(ValueLayout.JAVA_LONG, offsets[index], value);
-        buffers[index] = null;
+        values.set(ValueLayout.JAVA_LONG_UNALIGNED, offsets[index], value);
+        keep(index, null);
         return this;
+    }
+
+    /// Most launches repeat the buffer; storing a reference costs the garbage collector's barrier, comparing does not.
+    private void keep(int index, DeviceBuffer buffer) {
+        if (buffers[index] != buffer) {
+            buffers[index] = buffer;
+        }
     }
 
     /// @throws IllegalArgumentException if the parameter is not a 32-bit whole number
     public KernelArguments set(int index, int value) {
         check(index, KernelParameter.Type.BITS_32, "an int");
-        values.set(ValueLayout.JAVA_INT, offsets[index], value);
+        values.set(ValueLayout.JAVA_INT_UNALIGNED, offsets[index], value);
         return this;
     }
 
     /// @throws IllegalArgumentException if the parameter is not an f32
     public KernelArguments set(int index, float value) {
         check(index, KernelParameter.Type.FLOAT, "a float");
-        values.set(ValueLayout.JAVA_FLOAT, offsets[index], value);
+        values.set(ValueLayout.JAVA_FLOAT_UNALIGNED, offsets[index], value);
         return this;
     }
 
@@ -122,16 +133,19 @@ public final class KernelArguments {
             throw new IllegalArgumentException("argument %d of %s: it has %d parameters".formatted(index, function,
                     offsets.length));
         }
-        KernelParameter.Type declared = parameters.get(index).type();
-        if (declared != given) {
+        if (types[index] != given) {
             throw new IllegalArgumentException("argument %d of %s: found %s, expected %s".formatted(index, function, what,
-                    declared));
+                    types[index]));
         }
-        unset &= ~(1L << index);
+        // All were, once the first launch is done.
+        if (unset != 0) {
+            unset &= ~(1L << index);
+        }
     }
 
     /// @throws IllegalStateException if an argument is missing, or a buffer among them is closed
     void checkComplete() {
+        // All were, once the first launch is done.
         if (unset != 0) {
             throw new IllegalStateException("argument %d of %s is not set".formatted(Long.numberOfTrailingZeros(unset),
                     function));
