@@ -1,11 +1,11 @@
 #!/bin/sh
-# Compiles every family (*.cu) to PTX that is kept in the tree, if its sources or the compiler are not those it was made from,
-# and notes what each kernel takes on each target in kernels.tsv. Does nothing where there is no nvcc. To force a family: delete
-# its PTX.
+# Compiles every family (*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv what
+# each kernel takes on each target. Does nothing where there is no nvcc. After a change of compiler: build.sh --all.
 set -eu
 
 folder=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cd "$folder"
+all=${1:-}
 kept=src/main/resources/org/gatun/cuda/kernels
 index=$kept/kernels.tsv
 targets="80 86 89 90 100 120"
@@ -27,17 +27,17 @@ assemble() {
     done
 }
 
-# Lines of the index, from what ptxas said.
+# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target.
 kernels() {
     for target in $targets; do
-        awk -v file="$1" -v target="$target" -v OFS='\t' '
-            /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }
-            /: Used [0-9]+ registers/ {
-                match($0, /[0-9]+ registers/); registers = substr($0, RSTART, RLENGTH) + 0
-                shared = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
-                print file, kernel, target, registers, shared
-            }' "$work/$target.log"
-    done
+        cat "$work/$target.log"
+    done | awk -v file="$1" '
+        /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }
+        /: Used [0-9]+ registers/ {
+            match($0, /[0-9]+ registers/); registers[kernel] = registers[kernel] "\t" substr($0, RSTART, RLENGTH) + 0
+            shared[kernel] = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
+        }
+        END { for (kernel in registers) print file "\t" kernel "\t" shared[kernel] registers[kernel] }'
 }
 
 mkdir -p "$kept"
@@ -49,7 +49,7 @@ for source in *.cu; do
     set -- "$source" $(sed -n 's/^#include "\(.*\)"$/\1/p' "$source")
     printf '// Compiled by build.sh from %s\n// sha256 %s\n// compiler %s\n' "$*" "$(cat "$@" | sha256sum | cut -d' ' -f1)" \
         "$compiler" >"$work/header"
-    if [ -f "$kept/$ptx" ] && sed 3q "$kept/$ptx" | cmp -s - "$work/header"; then
+    if [ "$all" != --all ] && [ -f "$kept/$ptx" ] && [ "$(sed 2q "$kept/$ptx")" = "$(sed 2q "$work/header")" ]; then
         continue
     fi
     nvcc -ptx -arch=compute_80 -O3 -std=c++17 -lineinfo -Werror all-warnings -o "$work/compiled" "$source"
@@ -64,9 +64,11 @@ for source in *.cu; do
             exit 1
         fi
     done
-    { awk -F'\t' -v file="$ptx" '!/^#/ && $1 != file' "$index"; kernels "$ptx"; } | LC_ALL=C sort -t"$(printf '\t')" -k1,2 -k3,3n \
-        >"$work/index"
-    { printf '# PTX\tkernel\tcapability\tregisters\tshared bytes\n'; cat "$work/index"; } >"$index"
+    {
+        printf '# PTX\tkernel\tshared bytes%s\n' "$(printf '\tregisters sm_%s' $targets)"
+        { awk -F'\t' -v file="$ptx" '!/^#/ && $1 != file' "$index"; kernels "$ptx"; } | LC_ALL=C sort
+    } >"$work/index"
+    mv "$work/index" "$index"
     mv "$work/$ptx" "$kept/$ptx"
     echo "cuda-kernels: compiled $source to $ptx, PTX $version"
 done
