@@ -1,0 +1,67 @@
+package org.gatun.cuda.kernels;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// A kernel as one PTX has it. `build.sh` notes them in `kernels.tsv` when it compiles.
+///
+/// @param ptx name of the file: family, compute capability that it is for, `.ptx`
+/// @param kernel name of the entry
+/// @param sharedBytes of shared memory that it declares
+/// @param registers of a thread by compute capability, times ten, that ptxas assembled it for
+public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Integer, Integer> registers) {
+    public KernelVariant {
+        registers = Collections.unmodifiableMap(new TreeMap<>(registers));
+    }
+
+    /// All that are shipped, by file and name.
+    public static List<KernelVariant> all() {
+        try (InputStream in = resource("kernels.tsv");
+                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {
+            String[] head = lines.readLine().split("\t");
+            List<KernelVariant> all = new ArrayList<>();
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                String[] fields = line.split("\t");
+                Map<Integer, Integer> registers = new TreeMap<>();
+                for (int i = 3; i < fields.length; i++) {
+                    registers.put(Integer.valueOf(head[i].substring("registers sm_".length())), Integer.valueOf(fields[i]));
+                }
+                all.add(new KernelVariant(fields[0], fields[1], Integer.parseInt(fields[2]), registers));
+            }
+            return all;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// The text of a PTX that is shipped.
+    static String text(String ptx) {
+        try (InputStream in = resource(ptx)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static InputStream resource(String name) {
+        InputStream in = KernelVariant.class.getResourceAsStream(name);
+        if (in == null) {
+            throw new IllegalStateException("resource " + name + " is not in the jar of the kernels: build it anew");
+        }
+        return in;
+    }
+
+    /// Compute capability, times ten, that a device must have at least.
+    public int computeCapability() {
+        return Integer.parseInt(ptx.split("\\.")[1]);
+    }
+}

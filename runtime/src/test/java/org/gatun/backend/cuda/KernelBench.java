@@ -1,0 +1,139 @@
+package org.gatun.backend.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+import java.util.function.IntUnaryOperator;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaDriver;
+import org.gatun.cuda.CudaStream;
+import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.KernelLaunch;
+import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
+import org.gatun.plan.Value;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+
+/// A device with the kernels, and beside it the reference: what a comparison of the two needs.
+final class KernelBench implements AutoCloseable {
+    private static final PassLimits LIMITS = new PassLimits(512, 512);
+
+    final CudaDriver driver;
+    final CudaContext context;
+    final KernelLibrary library;
+    private final CudaStream stream;
+    private final Arena arena = Arena.ofShared();
+
+    KernelBench(CudaDriver driver) {
+        this.driver = driver;
+        context = CudaContext.open(driver, 0);
+        library = new KernelLibrary(context);
+        stream = context.createStream();
+    }
+
+    /// Elements as both sides get them: rounded to the type, on the device, and as a table of the reference.
+    ///
+    /// @param values after rounding
+    record Operand(float[] values, DeviceBuffer buffer, Tensor tensor) {}
+
+    /// Random numbers of both signs, most of them near 1, some tiny or large.
+    Operand random(SplittableRandom random, ElementType type, int rows, int columns) {
+        float[] values = new float[rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (random.nextDouble(-2, 2) * (random.nextInt(16) == 0 ? random.nextDouble(8) : 1));
+        }
+        return operand(type, values, columns);
+    }
+
+    Operand operand(ElementType type, float[] values, int columns) {
+        DType dtype = type == ElementType.F32 ? DType.F32 : DType.BF16;
+        MemorySegment stored = arena.allocate(dtype.byteSize(values.length), 64);
+        Codec.of(dtype).encode(values, 0, stored, 0, values.length);
+        float[] rounded = new float[values.length];
+        Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);
+        Shape shape = columns == values.length ? Shape.of(columns) : Shape.of(values.length / columns, columns);
+        return new Operand(rounded, context.allocateFrom(stored), new Tensor("operand", dtype, shape, stored));
+    }
+
+    DeviceBuffer ints(int... values) {
+        return context.allocateFrom(MemorySegment.ofArray(values));
+    }
+
+    /// Memory that a kernel must fill: all bits set, which is no number and no id.
+    DeviceBuffer empty(long bytes) {
+        DeviceBuffer buffer = context.allocate(bytes);
+        stream.fill(buffer, (byte) -1);
+        return buffer;
+    }
+
+    DeviceBuffer zeros(long bytes) {
+        DeviceBuffer buffer = context.allocate(bytes);
+        stream.fill(buffer, (byte) 0);
+        return buffer;
+    }
+
+    void run(KernelLaunch launch) {
+        launch.on(stream);
+        stream.synchronize();
+    }
+
+    float[] floats(DeviceBuffer buffer, ElementType type, int count) {
+        byte[] bytes = new byte[count * type.byteSize()];
+        buffer.copyTo(MemorySegment.ofArray(bytes));
+        float[] values = new float[count];
+        Codec.of(type == ElementType.F32 ? DType.F32 : DType.BF16).decode(MemorySegment.ofArray(bytes), 0, values, 0, count);
+        return values;
+    }
+
+    int[] ints(DeviceBuffer buffer, int count) {
+        int[] values = new int[count];
+        buffer.copyTo(MemorySegment.ofArray(values));
+        return values;
+    }
+
+    /// What the reference makes of rows 0 to `rows` of the tables that the graph embeds.
+    ///
+    /// @param positions of the rows
+    static float[] reference(int rows, IntUnaryOperator positions, Function<PlanBuilder, Value> graph) {
+        PlanBuilder builder = new PlanBuilder();
+        Plan plan = builder.build(builder.selectRows(graph.apply(builder)));
+        try (Arena own = Arena.ofConfined();
+                ReferenceBackend backend = new ReferenceBackend();
+                Executable executable = backend.compile(plan, LIMITS);
+                KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, rows, DType.F32))) {
+            Pass pass = new Pass(own, LIMITS);
+            pass.beginTree(0);
+            for (int row = 0; row < rows; row++) {
+                long[] self = new long[LIMITS.treeRows() / 64];
+                self[row / 64] = 1L << row % 64;
+                pass.addRow(row, positions.applyAsInt(row), self, 0, self.length);
+                pass.select(row);
+            }
+            executable.run(pass, kv);
+            return executable.logits().asSlice(0, 4L * rows * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    static float[] reference(int rows, Function<PlanBuilder, Value> graph) {
+        return reference(rows, row -> row, graph);
+    }
+
+    @Override
+    public void close() {
+        context.close();
+        arena.close();
+    }
+}
