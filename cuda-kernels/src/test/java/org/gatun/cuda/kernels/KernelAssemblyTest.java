@@ -1,0 +1,84 @@
+package org.gatun.cuda.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Assembles all PTX, with the version it was lowered to, for every kind of device, where ptxas is at hand: nothing may spill.
+class KernelAssemblyTest {
+    private static final Pattern ENTRY = Pattern.compile("Compiling entry function '(\\w+)'");
+    private static final Pattern RESOURCES = Pattern.compile("Used (\\d+) registers");
+
+    @TempDir
+    Path folder;
+
+    static Set<String> files() {
+        return KernelVariant.all().stream().map(KernelVariant::ptx).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    @ParameterizedTest
+    @MethodSource("files")
+    void assemble_everyTarget_spillsNothingAndTakesWhatIsNoted(String file) throws IOException, InterruptedException {
+        assumeTrue(isThere("ptxas"), "ptxas, the assembler of the CUDA toolkit, is not on the path");
+        String text = KernelVariant.text(file);
+        Path ptx = Files.writeString(folder.resolve(file), text);
+        List<KernelVariant> noted = KernelVariant.all().stream().filter(variant -> variant.ptx().equals(file)).toList();
+        TreeMap<String, String> found = new TreeMap<>();
+        TreeMap<String, String> expected = new TreeMap<>();
+        for (int target : noted.getFirst().registers().keySet()) {
+            String log = run("ptxas", "-arch=sm_" + target, "-O3", "-v", "-warn-spills", "-warn-lmem-usage", "-Werror", "-o",
+                    folder.resolve("cubin").toString(), ptx.toString());
+            String kernel = null;
+            for (String line : log.split("\n")) {
+                Matcher entry = ENTRY.matcher(line);
+                Matcher resources = RESOURCES.matcher(line);
+                if (entry.find()) {
+                    kernel = entry.group(1);
+                } else if (resources.find()) {
+                    found.put(kernel + " on sm_" + target, resources.group(1) + " registers");
+                }
+            }
+            noted.forEach(variant -> expected.put(variant.kernel() + " on sm_" + target,
+                    variant.registers().get(target) + " registers"));
+        }
+
+        assertEquals(expected.keySet(), found.keySet());
+        // Another release of ptxas may choose other registers.
+        if (run("ptxas", "--version").contains("V" + text.lines().skip(2).findFirst().orElseThrow().split(" ")[2])) {
+            assertEquals(expected, found);
+        }
+    }
+
+    private static boolean isThere(String program) {
+        for (String place : System.getenv("PATH").split(Pattern.quote(File.pathSeparator))) {
+            if (Files.isExecutable(Path.of(place, program))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static String run(String... command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String log = new String(process.getInputStream().readAllBytes());
+        if (process.waitFor() != 0) {
+            fail(String.join(" ", command) + "\n" + log);
+        }
+        return log;
+    }
+}
