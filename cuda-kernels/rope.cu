@@ -10,7 +10,7 @@
 //         (out, in, positions, inverse_frequencies, heads, head_dim, pairs, factor)
 //
 // out, in [rows, heads, head_dim], positions [rows] int, inverse_frequencies [pairs] f32, 2 pairs <= head_dim; elements beyond
-// the pairs are copied. out may be in. Addresses are multiples of 16.
+// the pairs are copied. head_dim is even. out may be in. Addresses are multiples of 16.
 // Launch: grid (rows, heads / 4 rounded up), block(pairs) threads = min(256, pairs rounded up to a multiple of 32), no dynamic
 // shared memory, compute capability 8.0.
 // The angle is rounded to f32 as the formula says and then reduced to a turn in f64, so that sine and cosine are right to 4e-7 at
@@ -38,6 +38,13 @@ __device__ __forceinline__ Rotation rotation(int position, float inverse_frequen
     return result;
 }
 
+template <typename T>
+__device__ __forceinline__ Pack<T, 2> turn(Pack<T, 2> pair, Rotation by) {
+    const float a = widen(pair.elements[0]);
+    const float b = widen(pair.elements[1]);
+    return {narrow<T>(a * by.cosine - b * by.sine), narrow<T>(a * by.sine + b * by.cosine)};
+}
+
 template <typename T, Pairing PAIRING>
 __device__ __forceinline__ void rotate(T* out, const T* in, const int* positions, const float* inverse_frequencies, int heads,
         int head_dim, int pairs, float factor) {
@@ -53,12 +60,14 @@ __device__ __forceinline__ void rotate(T* out, const T* in, const int* positions
         long long head = first;
 #pragma unroll 1
         for (int h = first_head; h < end_head; h++, head += head_dim) {
-            const long long a = head + (PAIRING == Pairing::SPLIT ? i : 2 * i);
-            const long long b = head + (PAIRING == Pairing::SPLIT ? i + pairs : 2 * i + 1);
-            const float x = widen(in[a]);
-            const float y = widen(in[b]);
-            out[a] = narrow<T>(x * by.cosine - y * by.sine);
-            out[b] = narrow<T>(x * by.sine + y * by.cosine);
+            if constexpr (PAIRING == Pairing::SPLIT) {
+                const Pack<T, 2> turned = turn<T>({in[head + i], in[head + i + pairs]}, by);
+                out[head + i] = turned.elements[0];
+                out[head + i + pairs] = turned.elements[1];
+            } else {
+                const auto pair = *reinterpret_cast<const Pack<T, 2>*>(in + head + 2 * i);
+                *reinterpret_cast<Pack<T, 2>*>(out + head + 2 * i) = turn(pair, by);
+            }
         }
     }
 

@@ -25,8 +25,9 @@ public final class RopeKernels {
     /// @param in `[rows, heads, headDim]`
     /// @param positions `[rows] int`
     /// @param inverseFrequencies `[pairs] f32`, radians a position
+    /// @param headDim an even number
     /// @param factor on sine and cosine
-    /// @throws IllegalArgumentException if a buffer is too small, or a head has not so many pairs
+    /// @throws IllegalArgumentException if a buffer is too small, or a head odd or without so many pairs
     public static KernelLaunch rotate(KernelLibrary library, ElementType type, Pairing pairing, DeviceBuffer out, DeviceBuffer in,
             DeviceBuffer positions, DeviceBuffer inverseFrequencies, int rows, int heads, int headDim, int pairs, float factor) {
         CudaFunction kernel = library.kernel("rope_" + (pairing == Pairing.SPLIT ? "split_" : "interleaved_") + type);
@@ -34,9 +35,9 @@ public final class RopeKernels {
         KernelLaunch.check(kernel, "in", in, type.byteSize(), rows, heads, headDim);
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows);
         KernelLaunch.check(kernel, "inverse frequencies", inverseFrequencies, Float.BYTES, pairs);
-        if (pairs > headDim / 2) {
-            throw new IllegalArgumentException("%d pairs of %s: expected %d at most in a head of %d elements".formatted(pairs, kernel,
-                    headDim / 2, headDim));
+        if (pairs > headDim / 2 || headDim % 2 != 0) {
+            throw new IllegalArgumentException("%d pairs of %s: expected %d at most in a head of %d elements, an even number".formatted(
+                    pairs, kernel, headDim / 2, headDim));
         }
         return new KernelLaunch(kernel,
                 LaunchConfiguration.of(rows, Math.ceilDiv(heads, HEADS_A_BLOCK), KernelLaunch.threads(pairs, MAX_THREADS)),

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.function.Function;
+import org.gatun.cuda.OutOfDeviceMemoryException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -57,6 +58,7 @@ public final class Gatun {
                 .addSubcommand(new BenchCommand(console))
                 .addSubcommand(new InspectCommand(console))
                 .addSubcommand(new DevicesCommand(console))
+                .addSubcommand(new KernelsCommand(console))
                 .addSubcommand(new TokenizeCommand(console))
                 .addSubcommand(new PerplexityCommand(console))
                 .addSubcommand(new CommandLine(new ImportCommand()).addSubcommand(new ImportLlama2cCommand(console)))
@@ -92,7 +94,7 @@ public final class Gatun {
 
     /// Reports what a command threw.
     private int fail(Exception e, CommandLine command) {
-        if (e instanceof IllegalArgumentException || e instanceof IOException) {
+        if (e instanceof IllegalArgumentException || e instanceof IOException || e instanceof OutOfDeviceMemoryException) {
             report(e, command, oneLine(describe(e)));
             return BAD_INPUT;
         }

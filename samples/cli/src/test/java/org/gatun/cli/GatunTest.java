@@ -21,6 +21,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.gatun.cuda.kernels.KernelVariant;
 import org.gatun.speculative.SpeculationMethod;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -180,7 +181,7 @@ class GatunTest {
 
     @Test
     void help_everyCommand_hasExamplesWithKnownMethods() {
-        for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "tokenize", "perplexity")) {
+        for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "kernels", "tokenize", "perplexity")) {
             CommandRun run = CommandRun.of(command, "--help");
             assertEquals(0, run.exitCode());
             assertTrue(run.out().contains("  gatun " + command), run.out());
@@ -265,12 +266,40 @@ class GatunTest {
     }
 
     @Test
-    void devices_json_namesEveryBackend() {
+    void devices_json_namesEveryBackendAndDriver() {
         JsonNode devices = CommandRun.of("devices", "--json").json();
 
         assertEquals("cpu", devices.get(0).get("name").stringValue());
         assertEquals("reference", devices.get(1).get("name").stringValue());
         assertTrue(devices.get(1).get("available").booleanValue());
+        assertEquals("cuda", devices.get(2).get("name").stringValue());
+        if (!devices.get(2).get("available").booleanValue()) {
+            assertFalse(devices.get(2).get("reason").stringValue().isBlank());
+        }
+        JsonNode simulator = devices.get(devices.size() - 1);
+        assertEquals("simulator", simulator.get("name").stringValue());
+        assertTrue(simulator.get("available").booleanValue());
+    }
+
+    @Test
+    void kernels_run_countsWhatEveryShippedKernelDid() {
+        JsonNode launches = CommandRun.of("kernels", "--run", "--rows", "3", "--width", "128", "--json").json();
+
+        assertEquals(KernelVariant.all().size(), launches.size());
+        for (JsonNode launch : launches) {
+            assertTrue(launch.get("thread_instructions").longValue() > 0, launch.toString());
+            assertTrue(launch.get("global_bytes_written").longValue() > 0, launch.toString());
+        }
+        assertEquals(1 + KernelVariant.all().size(), CommandRun.of("kernels").out().lines().count(), "a head and a line each");
+    }
+
+    @Test
+    void kernels_badInput_isRefusedInOneLine() {
+        assertRefused(CommandRun.of("kernels", "norm_rms"), "unknown kernel 'norm_rms'", "norm_rms_bf16");
+        assertRefused(CommandRun.of("kernels", "--run", "--driver", "metal"), "unknown driver 'metal'", "simulator");
+        assertRefused(CommandRun.of("kernels", "--run", "--width", "100", "--json"), "--width 100", "multiple of 64");
+        assertRefused(CommandRun.of("kernels", "--run", "--rows", "1000000", "--width", "4096", "--json", "norm_rms_f32"),
+                "simulator");
     }
 
     @Test

@@ -1,0 +1,177 @@
+package org.gatun.cli;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaDriver;
+import org.gatun.cuda.CudaDrivers;
+import org.gatun.cuda.CudaEvent;
+import org.gatun.cuda.CudaStream;
+import org.gatun.cuda.kernels.KernelLaunch;
+import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.KernelVariant;
+import org.gatun.cuda.simulator.LaunchCounters;
+import org.gatun.cuda.simulator.SimulatorDriver;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Lists the CUDA kernels, or runs them one by one.
+@Command(name = "kernels", description = "Lists the CUDA kernels, or launches each and says what it did.", footer = {
+        "", "The simulator runs the kernels without a GPU, checks every access and counts; a GPU is timed.",
+        "", "Examples:",
+        "  gatun kernels",
+        "  gatun kernels --run",
+        "  gatun kernels --run norm_rms_bf16 --rows 8 --width 4096 --json"})
+final class KernelsCommand implements Callable<Integer> {
+    private static final int TIMED_LAUNCHES = 21;
+
+    private final Console console;
+
+    @Parameters(paramLabel = "KERNEL", description = "names of kernels; all if none is given")
+    private List<String> kernels = new ArrayList<>();
+
+    @Option(names = "--run", description = "launch them on random operands")
+    private boolean run;
+
+    @Option(names = "--driver", paramLabel = "NAME", defaultValue = "simulator",
+            description = "what to launch them on, see gatun devices (default: ${DEFAULT-VALUE})")
+    private String driver;
+
+    @Option(names = "--rows", paramLabel = "N", defaultValue = "16", description = "rows of activations (default: ${DEFAULT-VALUE})")
+    private int rows;
+
+    @Option(names = "--width", paramLabel = "N", defaultValue = "1024",
+            description = "elements of a row; the vocabulary is eight times that (default: ${DEFAULT-VALUE})")
+    private int width;
+
+    @Option(names = "--json", description = "print a JSON list")
+    private boolean json;
+
+    KernelsCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        List<KernelVariant> shipped = KernelVariant.all();
+        List<String> names = shipped.stream().map(KernelVariant::kernel).distinct().toList();
+        for (String name : kernels) {
+            if (!names.contains(name)) {
+                throw new IllegalArgumentException("unknown kernel '" + name + "': expected one of " + String.join(", ", names));
+            }
+        }
+        List<String> chosen = kernels.isEmpty() ? names : kernels;
+        if (run) {
+            launch(chosen);
+        } else {
+            list(shipped.stream().filter(variant -> chosen.contains(variant.kernel())).toList());
+        }
+        return 0;
+    }
+
+    private void list(List<KernelVariant> variants) {
+        if (json) {
+            ArrayNode list = JsonNodeFactory.instance.arrayNode();
+            for (KernelVariant variant : variants) {
+                ObjectNode registers = list.addObject().put("kernel", variant.kernel()).put("ptx", variant.ptx())
+                        .put("shared_bytes", variant.sharedBytes()).putObject("registers");
+                variant.registers().forEach((capability, count) -> registers.put("sm_" + capability, count));
+            }
+            console.println(list.toString());
+            return;
+        }
+        console.println("%-28s  %-18s  %12s  %s".formatted("kernel", "ptx", "shared bytes", "registers"));
+        for (KernelVariant variant : variants) {
+            List<String> registers = new ArrayList<>();
+            variant.registers().forEach((capability, count) -> registers.add("sm_" + capability + " " + count));
+            console.println("%-28s  %-18s  %12d  %s".formatted(variant.kernel(), variant.ptx(), variant.sharedBytes(),
+                    String.join(", ", registers)));
+        }
+    }
+
+    private void launch(List<String> names) {
+        CudaDriver opened = CudaDrivers.open(driver);
+        ArrayNode results = JsonNodeFactory.instance.arrayNode();
+        if (!json) {
+            console.println(opened instanceof SimulatorDriver
+                    ? "%-28s %12s %10s %10s %10s %10s %9s %8s %7s".formatted("kernel", "grid x block", "thread ins",
+                            "bytes read", "written", "coalesced", "conflicts", "barriers", "matrix")
+                    : "%-28s %12s %14s".formatted("kernel", "grid x block", "microseconds"));
+        }
+        try (Progress progress = new Progress(console, "launching kernels", names.size())) {
+            for (int i = 0; i < names.size(); i++) {
+                // A context of its own, so that the operands of the one before are gone.
+                try (CudaContext context = CudaContext.open(opened, 0)) {
+                    KernelLaunch launch = new KernelSamples(new KernelLibrary(context), rows, width).launch(names.get(i));
+                    CudaStream stream = context.createStream();
+                    ObjectNode result = results.addObject().put("kernel", names.get(i)).put("driver", opened.name())
+                            .put("blocks", launch.configuration().blocks())
+                            .put("block_threads", launch.configuration().blockThreads());
+                    if (opened instanceof SimulatorDriver simulator) {
+                        count(simulator, stream, launch, result);
+                    } else {
+                        time(stream, launch, result);
+                    }
+                }
+                progress.at(i + 1);
+            }
+        }
+        if (json) {
+            console.println(results.toString());
+        }
+    }
+
+    private void count(SimulatorDriver simulator, CudaStream stream, KernelLaunch launch, ObjectNode result) {
+        simulator.takeReports();
+        launch.on(stream);
+        stream.synchronize();
+        LaunchCounters counters = simulator.takeReports().getFirst().counters();
+        LaunchCounters.Global global = counters.global();
+        result.put("warp_instructions", counters.warpInstructions()).put("thread_instructions", counters.threadInstructions())
+                .put("global_requests", global.requests()).put("global_bytes_read", global.loadedBytes())
+                .put("global_bytes_written", global.storedBytes()).put("global_sectors_read", global.loadedSectors())
+                .put("global_sectors_written", global.storedSectors()).put("coalescing", global.coalescing())
+                .put("shared_requests", counters.shared().requests()).put("bank_conflicts", counters.shared().bankConflicts())
+                .put("barriers", counters.barriers()).put("matrix_instructions", counters.matrixInstructions())
+                .put("divergent_branches", counters.divergentBranches());
+        ObjectNode classes = result.putObject("thread_instructions_by_class");
+        counters.byClass().forEach((kind, count) -> classes.put(kind.name().toLowerCase(Locale.ROOT), count));
+        if (!json) {
+            console.println(String.format(Locale.ROOT, "%-28s %12s %10d %10d %10d %9.1f%% %9d %8d %7d", launch.function().name(),
+                    size(launch), counters.threadInstructions(), global.loadedBytes(), global.storedBytes(),
+                    100 * global.coalescing(), counters.shared().bankConflicts(), counters.barriers(),
+                    counters.matrixInstructions()));
+        }
+    }
+
+    /// The median of launches that follow each other; what is between them, some microseconds, is in it.
+    private void time(CudaStream stream, KernelLaunch launch, ObjectNode result) {
+        CudaEvent before = launch.function().module().context().createTimingEvent();
+        CudaEvent after = launch.function().module().context().createTimingEvent();
+        double[] microseconds = new double[TIMED_LAUNCHES];
+        for (int i = 0; i < TIMED_LAUNCHES; i++) {
+            stream.record(before);
+            launch.on(stream);
+            stream.record(after);
+            after.synchronize();
+            microseconds[i] = 1000 * after.millisSince(before);
+        }
+        Arrays.sort(microseconds);
+        double median = microseconds[TIMED_LAUNCHES / 2];
+        result.put("microseconds", median);
+        if (!json) {
+            console.println(String.format(Locale.ROOT, "%-28s %12s %14.1f", launch.function().name(), size(launch), median));
+        }
+    }
+
+    private static String size(KernelLaunch launch) {
+        return launch.configuration().blocks() + " x " + launch.configuration().blockThreads();
+    }
+}
