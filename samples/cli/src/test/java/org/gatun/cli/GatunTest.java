@@ -299,7 +299,7 @@ class GatunTest {
         assertRefused(CommandRun.of("kernels", "--run", "--driver", "metal"), "unknown driver 'metal'", "simulator");
         assertRefused(CommandRun.of("kernels", "--run", "--width", "100", "--json"), "--width 100", "multiple of 64");
         assertRefused(CommandRun.of("kernels", "--run", "--rows", "1000000", "--width", "4096", "--json", "norm_rms_f32"),
-                "simulator");
+                "CUDA_ERROR_OUT_OF_MEMORY", "16384000000 bytes");
     }
 
     @Test
