@@ -21,9 +21,10 @@ final class ChildProcess {
     /// @param unpacked where JCuda puts its native library
     /// @param classPath which entries of this process's class path it has
     static List<String> run(Class<?> main, Path unpacked, Map<String, String> environment, Predicate<String> classPath,
-            String option) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                option, "-Djava.io.tmpdir=" + unpacked, "-cp",
+            String... options) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(List.of(options));
+        command.addAll(List.of("-Djava.io.tmpdir=" + unpacked, "-cp",
                 Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(classPath)
                         .collect(Collectors.joining(File.pathSeparator)),
                 main.getName()));
