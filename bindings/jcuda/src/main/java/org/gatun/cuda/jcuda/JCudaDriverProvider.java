@@ -10,7 +10,8 @@ import org.gatun.cuda.CudaException;
 public final class JCudaDriverProvider implements CudaDriverProvider {
     static final String NAME = "jcuda";
 
-    /// As for the driver `cuda`: both are to run the same kernels.
+    /// As for the driver `cuda`. From there on the library has every call that is made here: JCuda binds each at its first use,
+    /// and the process ends if it is not there.
     private static final int OLDEST_VERSION = 12_000;
 
     @Override

@@ -1,6 +1,7 @@
 package org.gatun.cuda.jcuda;
 
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
+import static jcuda.driver.JCudaDriver.cuCtxSynchronize;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemcpyDtoH;
@@ -33,6 +34,8 @@ final class SharingProcess {
             check(cuCtxSetCurrent(JCudaHandles.context(context)));
             DeviceBuffer ours = context.allocateFrom(MemorySegment.ofArray(new int[] {1, 2, 3, 4}));
             CUdeviceptr pointer = JCudaHandles.pointer(ours);
+            // A small copy may return before it is done, and the stream does not wait for it.
+            context.synchronize();
             check(cuMemsetD32Async(pointer.withByteOffset(8), 7, 1, JCudaHandles.stream(stream)));
             stream.synchronize();
             System.out.println("JCuda reads " + Arrays.toString(read(pointer, 4)) + ", Gatun " + Arrays.toString(read(ours)));
@@ -40,6 +43,7 @@ final class SharingProcess {
             CUdeviceptr theirs = new CUdeviceptr();
             check(cuMemAlloc(theirs, 16));
             check(cuMemcpyHtoD(theirs, Pointer.to(new int[] {5, 6, 7, 8}), 16));
+            check(cuCtxSynchronize());
             try (DeviceBuffer borrowed = JCudaHandles.borrow(context, theirs.withByteOffset(4), 12)) {
                 stream.fillWords(borrowed, 8, 1, 9);
                 stream.synchronize();
