@@ -48,14 +48,16 @@ public final class JCudaDriverProvider implements CudaDriverProvider {
         error.printStackTrace(new PrintWriter(all));
         String text = all.toString();
         if (text.contains("IllegalCallerException")) {
-            return "calling native code is not allowed: run with --enable-native-access=jcuda, or =ALL-UNNAMED on the class path";
+            return "calling native code is not allowed: run with --enable-native-access=jcuda,"
+                    + " or =ALL-UNNAMED on the class path";
         }
         if (text.contains("libcuda.so.1: cannot open shared object file")) {
             return "libcuda.so.1 was not found: install NVIDIA's driver, 525 or newer";
         }
         if (text.contains("No resource found with name")) {
             return "JCuda's native library for %s on %s was not found: put org.jcuda:jcuda-natives:%s for it on the class path"
-                    .formatted(System.getProperty("os.name"), System.getProperty("os.arch"), JCudaVersion.get());
+                    .formatted(System.getProperty("os.name"), System.getProperty("os.arch"), JCudaVersion.get())
+                    + ", or into JCuda's module with --patch-module jcuda=FILE";
         }
         return "JCuda's native library cannot be loaded: " + text.lines()
                 .filter(line -> line.contains("Error: ") || line.contains("Exception: "))

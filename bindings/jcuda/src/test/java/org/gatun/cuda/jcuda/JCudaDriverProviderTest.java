@@ -54,7 +54,8 @@ class JCudaDriverProviderTest {
     @Test
     void probe_noNativesOfJCuda_namesTheArtifact() throws Exception {
         assertProbed("absent: JCuda's native library for %s on %s was not found: put org.jcuda:jcuda-natives:%s for it on the"
-                .formatted(System.getProperty("os.name"), System.getProperty("os.arch"), JCudaVersion.get()) + " class path",
+                .formatted(System.getProperty("os.name"), System.getProperty("os.arch"), JCudaVersion.get())
+                + " class path, or into JCuda's module with --patch-module jcuda=FILE",
                 ChildProcess.run(ProbeProcess.class, folder, Map.of(), entry -> !entry.contains("jcuda-natives"),
                         "--enable-native-access=ALL-UNNAMED"));
     }
@@ -67,8 +68,8 @@ class JCudaDriverProviderTest {
         // The JVM warns of such a file, in vain.
         for (String line : ChildProcess.run(ProbeProcess.class, folder, Map.of(), _ -> true,
                 "--enable-native-access=ALL-UNNAMED", "-XX:-PrintWarnings")) {
-            assertTrue(line.startsWith("absent: JCuda's native library cannot be loaded: ") && line.contains(library.toString()),
-                    line);
+            assertTrue(line.startsWith("absent: JCuda's native library cannot be loaded: ")
+                    && line.contains(library.toString()), line);
         }
     }
 

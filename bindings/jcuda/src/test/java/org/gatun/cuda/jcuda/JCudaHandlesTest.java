@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Handles go through JCuda's objects and back unchanged, and what is borrowed is left to its owner. Gatun is over either driver.
+/// Handles go through JCuda's objects and back unchanged, and what is borrowed is left to its owner, with either driver below
+/// Gatun.
 @ParameterizedClass
 @ValueSource(strings = {"cuda", "jcuda"})
 class JCudaHandlesTest {
