@@ -18,6 +18,7 @@ import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -58,6 +59,12 @@ public abstract class DriverCallsContract {
 
     private void require(String symbol) {
         assumeFalse(missing().contains(symbol), () -> "driver " + driverName() + " does not make the call " + symbol);
+    }
+
+    /// Before all, so that nothing is torn down where there is no stub.
+    @BeforeAll
+    static void loadStub() {
+        CudaStub.load();
     }
 
     @BeforeEach

@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -31,6 +32,12 @@ public abstract class LaunchContract {
     /// Whether the driver makes the call `cuLaunchKernelEx`.
     protected boolean launchesEx() {
         return true;
+    }
+
+    /// Before all, so that nothing is torn down where there is no stub.
+    @BeforeAll
+    static void loadStub() {
+        CudaStub.load();
     }
 
     @BeforeEach

@@ -14,6 +14,7 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.CudaStub;
 import org.gatun.cuda.DeviceBuffer;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -30,6 +31,12 @@ class JCudaHandlesTest {
 
     JCudaHandlesTest(String driver) {
         this.driver = driver;
+    }
+
+    /// Before all, so that nothing is torn down where there is no stub.
+    @BeforeAll
+    static void loadStub() {
+        CudaStub.load();
     }
 
     @BeforeEach
