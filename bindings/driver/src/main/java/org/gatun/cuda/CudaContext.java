@@ -9,7 +9,8 @@ import java.util.concurrent.atomic.AtomicReference;
 /// A device's context: where memory, modules and streams live.
 ///
 /// Owns what is made in it: closing the context closes what is still open, newest first. It is the device's primary context,
-/// shared with every library of the process. Used by any thread; it makes itself current on the calling thread.
+/// shared with every library of the process, unless it is [#borrowed]. Used by any thread; it makes itself current on the
+/// calling thread.
 public final class CudaContext implements AutoCloseable {
     /// The context that was last made current through here, and on which thread: if both fit, nothing need be done.
     private record Current(Thread thread, CudaContext context) {}
@@ -19,13 +20,15 @@ public final class CudaContext implements AutoCloseable {
     private final CudaDriver driver;
     private final CudaDevice device;
     private final long handle;
+    private final boolean owned;
     private final Set<CudaResource> resources = new LinkedHashSet<>();
     private volatile boolean closed;
 
-    private CudaContext(CudaDriver driver, CudaDevice device, long handle) {
+    private CudaContext(CudaDriver driver, CudaDevice device, long handle, boolean owned) {
         this.driver = driver;
         this.device = device;
         this.handle = handle;
+        this.owned = owned;
     }
 
     /// Opens a device's context; the caller closes it.
@@ -34,7 +37,16 @@ public final class CudaContext implements AutoCloseable {
     /// @throws CudaException if the device cannot be used
     public static CudaContext open(CudaDriver driver, int ordinal) {
         CudaDevice device = CudaDevice.of(driver, ordinal);
-        return new CudaContext(driver, device, driver.primaryContextRetain(ordinal));
+        return new CudaContext(driver, device, driver.primaryContextRetain(ordinal), true);
+    }
+
+    /// A context that another library made and destroys, after this one is closed. Closing it closes what was made in it here,
+    /// and leaves the context.
+    ///
+    /// @param ordinal of the context's device
+    /// @throws IllegalArgumentException if there is no such device
+    public static CudaContext borrowed(CudaDriver driver, int ordinal, long handle) {
+        return new CudaContext(driver, CudaDevice.of(driver, ordinal), handle, false);
     }
 
     public CudaDriver driver() {
@@ -189,7 +201,8 @@ public final class CudaContext implements AutoCloseable {
         }
     }
 
-    /// Closes what is still open in it, newest first, and gives the context back. The second time does nothing.
+    /// Closes what is still open in it, newest first, and gives the context back, unless it is borrowed. The second time does
+    /// nothing.
     @Override
     public void close() {
         synchronized (this) {
@@ -207,7 +220,9 @@ public final class CudaContext implements AutoCloseable {
             failure = attempt(resource::close, failure);
         }
         CURRENT.set(null);
-        failure = attempt(() -> driver.primaryContextRelease(device.ordinal()), failure);
+        if (owned) {
+            failure = attempt(() -> driver.primaryContextRelease(device.ordinal()), failure);
+        }
         if (failure != null) {
             throw failure;
         }

@@ -7,11 +7,18 @@ abstract sealed class CudaResource implements AutoCloseable
         permits CudaEvent, CudaGraph, CudaModule, CudaStream, DeviceBuffer, PinnedBuffer {
     private final CudaContext context;
     private final long handle;
+    private final boolean owned;
     private volatile boolean closed;
 
     CudaResource(CudaContext context, long handle) {
+        this(context, handle, true);
+    }
+
+    /// @param owned whether closing it gives it back to the driver
+    CudaResource(CudaContext context, long handle, boolean owned) {
         this.context = context;
         this.handle = handle;
+        this.owned = owned;
         context.add(this);
     }
 
@@ -47,7 +54,7 @@ abstract sealed class CudaResource implements AutoCloseable
         }
     }
 
-    /// Gives it back to the driver. The second time does nothing.
+    /// Gives it back to the driver, unless it is borrowed. The second time does nothing.
     @Override
     public final void close() {
         synchronized (this) {
@@ -57,8 +64,10 @@ abstract sealed class CudaResource implements AutoCloseable
             closed = true;
         }
         context.remove(this);
-        context.makeCurrent();
-        release(context.driver(), handle);
+        if (owned) {
+            context.makeCurrent();
+            release(context.driver(), handle);
+        }
     }
 
     abstract void release(CudaDriver driver, long handle);

@@ -7,7 +7,20 @@ import java.lang.foreign.MemorySegment;
 /// Closed by whoever made it; work that is queued then still gets done. May be used by any thread, one at a time.
 public final class CudaStream extends CudaResource {
     CudaStream(CudaContext context, long handle) {
-        super(context, handle);
+        this(context, handle, true);
+    }
+
+    private CudaStream(CudaContext context, long handle, boolean owned) {
+        super(context, handle, owned);
+    }
+
+    /// A stream that another library made and destroys, after the last use here. Closing it ends its use here only.
+    ///
+    /// @param handle of a stream of this context; 0 for its default stream
+    /// @throws IllegalStateException if the context is closed
+    public static CudaStream borrowed(CudaContext context, long handle) {
+        context.handle();
+        return new CudaStream(context, handle, false);
     }
 
     private CudaDriver ready() {

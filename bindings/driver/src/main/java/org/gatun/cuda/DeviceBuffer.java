@@ -3,7 +3,7 @@ package org.gatun.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// Memory on a device. Owns it; closed by whoever allocated it. Used by any thread.
+/// Memory on a device. Owns it, unless it is [#borrowed]; closed by whoever made it. Used by any thread.
 ///
 /// The copies here wait until they are done, but not for work in streams: synchronise with a stream that uses the buffer first,
 /// or copy in the stream's order ([CudaStream]).
@@ -16,6 +16,23 @@ public final class DeviceBuffer extends CudaResource {
         super(context, address);
         this.byteSize = byteSize;
         this.stream = stream;
+    }
+
+    private DeviceBuffer(CudaContext context, long address, long byteSize) {
+        super(context, address, false);
+        this.byteSize = byteSize;
+        stream = null;
+    }
+
+    /// Memory that another library allocated and frees, after the last use here. Closing the buffer ends its use here only.
+    ///
+    /// @param address of memory that the context reaches
+    /// @throws IllegalArgumentException if the size is not positive
+    /// @throws IllegalStateException if the context is closed
+    public static DeviceBuffer borrowed(CudaContext context, long address, long bytes) {
+        checkSize(bytes);
+        context.handle();
+        return new DeviceBuffer(context, address, bytes);
     }
 
     static void checkSize(long bytes) {

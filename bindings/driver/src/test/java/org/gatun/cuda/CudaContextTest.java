@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -16,6 +17,12 @@ import org.junit.jupiter.api.Test;
 class CudaContextTest {
     private CudaStub stub;
     private CudaContext context;
+
+    /// Before all, so that nothing is torn down where there is no stub.
+    @BeforeAll
+    static void loadStub() {
+        CudaStub.load();
+    }
 
     @BeforeEach
     void open() {

@@ -3,6 +3,7 @@ package org.gatun.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -11,11 +12,13 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/// What of a launch reaches the driver, to the byte; and that it costs no memory.
-class LaunchTest {
+/// What of a launch reaches NVIDIA's library, to the byte; and that it costs no memory. The tests of each driver above that
+/// library extend it.
+public abstract class LaunchContract {
     private CudaStub stub;
     private CudaContext context;
     private CudaStream stream;
@@ -23,10 +26,24 @@ class LaunchTest {
     private DeviceBuffer buffer;
     private KernelArguments arguments;
 
+    /// The driver's name for [CudaDrivers#open].
+    protected abstract String driverName();
+
+    /// Whether the driver makes the call `cuLaunchKernelEx`.
+    protected boolean launchesEx() {
+        return true;
+    }
+
+    /// Before all, so that nothing is torn down where there is no stub.
+    @BeforeAll
+    static void loadStub() {
+        CudaStub.load();
+    }
+
     @BeforeEach
     void open() {
         stub = CudaStub.load();
-        context = CudaContext.open(CudaDrivers.open("cuda"), 0);
+        context = CudaContext.open(CudaDrivers.open(driverName()), 0);
         stream = context.createStream();
         module = TestKernels.load(context);
         buffer = context.allocate(1024);
@@ -121,6 +138,7 @@ class LaunchTest {
 
     @Test
     void launch_clusterOrProgrammatic_passesAttributes() {
+        assumeTrue(launchesEx(), () -> "driver " + driverName() + " does not make the call cuLaunchKernelEx");
         CudaFunction function = arguments.function();
         stream.launch(function, new LaunchConfiguration(8, 2, 3, 32, 2, 4, 16, 4, false, false), set(9, 2));
         stream.launch(function, new LaunchConfiguration(8, 1, 1, 32, 1, 1, 0, 1, false, true), arguments);
@@ -139,7 +157,13 @@ class LaunchTest {
         LaunchConfiguration plain = new LaunchConfiguration(5, 4, 3, 16, 8, 2, 49152, 1, false, false);
         assertRefused("cuLaunchKernel", plain);
         assertRefused("cuLaunchCooperativeKernel", plain.asCooperative());
-        assertRefused("cuLaunchKernelEx", new LaunchConfiguration(5, 4, 3, 16, 8, 2, 49152, 5, false, false));
+        LaunchConfiguration clusters = new LaunchConfiguration(5, 4, 3, 16, 8, 2, 49152, 5, false, false);
+        if (launchesEx()) {
+            assertRefused("cuLaunchKernelEx", clusters);
+        } else {
+            assertThrows(UnsupportedOperationException.class,
+                    () -> stream.launch(arguments.function(), clusters, arguments));
+        }
     }
 
     private void assertRefused(String call, LaunchConfiguration configuration) {
