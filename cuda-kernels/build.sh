@@ -19,6 +19,14 @@ compiler=$(nvcc --version | sed -n 's/.* V\([0-9.]*\)$/\1/p')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# Our own files that a file includes, and that these include.
+included() {
+    for name in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$1"); do
+        echo "$name"
+        included "$name"
+    done
+}
+
 # Assembles a PTX for every target; what ptxas says is left in $work/<target>.log. Fails at a spill or local memory.
 assemble() {
     for target in $targets; do
@@ -46,7 +54,7 @@ for source in *.cu; do
     family=${source%.cu}
     ptx=$family.80.ptx
     # shellcheck disable=SC2046
-    set -- "$source" $(sed -n 's/^#include "\(.*\)"$/\1/p' "$source")
+    set -- "$source" $(included "$source" | sort -u)
     printf '// Compiled by build.sh from %s\n// sha256 %s\n// compiler %s\n' "$*" "$(cat "$@" | sha256sum | cut -d' ' -f1)" \
         "$compiler" >"$work/header"
     if [ "$all" != --all ] && [ -f "$kept/$ptx" ] && [ "$(sed 2q "$kept/$ptx")" = "$(sed 2q "$work/header")" ]; then

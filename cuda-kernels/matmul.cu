@@ -1,204 +1,292 @@
-// Matrix products of bf16 with tensor cores (Op.MatMul).
+// Matrix products (Op.MatMul, alone or with Op.SwiGlu).
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n])
+//     swiglu: out[r, n] = g / (1 + exp(-g)) * u, g and u the sums for rows n of the gate and of the up weight
 //
-// Entry points (the last type is that of out):
-//     matmul_bf16_{128x128,16x128}_{f32,bf16}  (out, in, weight, bias, rows, outputs, inputs)
+// Entry points (f16 or bf16 is the type of in and weight, and of out in swiglu; out is f32 else):
+//     matmul_{f16,bf16}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{f16,bf16}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_f32_{16x32,64x64}                        (out, in, weight, bias, rows, outputs, inputs), all f32
 //
-// out [rows, outputs], in [rows, inputs] bf16, weight [outputs, inputs] bf16, bias [outputs] f32 or 0 for none. inputs is a
-// multiple of 8; any rows and outputs. Addresses are multiples of 16. out overlaps nothing.
-// A block computes a tile of out: 128 rows (many rows, such as a prompt) or 16 (decoding) by 128 outputs.
-// Launch: grid (rows / tile rows rounded up, outputs / 128 rounded up), block 256 or 128, 64 or 36 KiB of dynamic shared memory,
-// compute capability 8.0. Neighbouring blocks share a strip of the weight.
-// Products are exact, sums f32 in steps of 16 inputs in rising order: both tiles, and a row beside any others, have the same bits.
+// out [rows, outputs], in [rows, inputs], weight [outputs, inputs], bias [outputs] f32 or 0 for none, rows [1] int. For swiglu
+// weight is [2 outputs, inputs] with rows in groups of eight: eight of the gate, the same eight of up, and so on; outputs is a
+// multiple of 8. inputs is a multiple of 8, but any for f32. Any rows and outputs. Addresses are multiples of 16. out overlaps nothing.
+// A block computes a tile of out, named rows x outputs: few rows as in decoding, a tree, a prompt. Of swiglu a tile has half as
+// many outputs.
+// Launch: grid (most rows / tile rows, weight rows / tile outputs, both rounded up), threads and dynamic shared memory as
+// MatmulKernels has them, compute capability 8.0. Neighbouring blocks share a strip of the weight.
+// Products are exact and sums f32, 16 inputs at a time in rising order (f32: one at a time): every tile, and a row beside any others,
+// gives the same bits.
 //
-// Both operands stream through four stages of shared memory by cp.async, 32 inputs a stage. A row of a stage is 64 bytes, its
-// 16-byte chunk c is kept at c ^ (row / 2 % 4): the eight rows that ldmatrix reads at a time then lie in all 32 banks.
+// Both operands stream through a ring of stages in shared memory by cp.async. A row of a stage is followed by 16 bytes of padding:
+// the eight rows that ldmatrix reads at a time then lie in all 32 banks.
 
-#include "elements.cuh"
+#include "tensor_core.cuh"
 
-constexpr int TILE_OUTPUTS = 128;
-constexpr int TILE_INPUTS = 32; // a stage
-constexpr int STAGES = 4;
 constexpr int CHUNK = 8; // elements of 16 bytes
-constexpr int ROW_CHUNKS = TILE_INPUTS / CHUNK;
 
-// Index of the first element of a chunk in a stage.
-__device__ __forceinline__ int swizzled(int row, int chunk) {
-    return (row * ROW_CHUNKS + (chunk ^ (row / 2 % ROW_CHUNKS))) * CHUNK;
-}
+// ROWS x OUTPUTS by DOWN x ACROSS warps, INPUTS a stage.
+template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> struct Tile {
+    static constexpr int rows = ROWS;
+    static constexpr int outputs = OUTPUTS;
+    static constexpr int inputs = INPUTS;
+    static constexpr int stages = STAGES;
+    static constexpr int threads = DOWN * ACROSS * 32;
+    static constexpr int warps_across = ACROSS;
+    static constexpr int warp_rows = ROWS / DOWN;
+    static constexpr int warp_outputs = OUTPUTS / ACROSS;
+    static constexpr int stride = INPUTS + CHUNK; // elements from row to row of a stage
+    static constexpr int stage = (ROWS + OUTPUTS) * stride;
+    static_assert(warp_rows % 16 == 0 && warp_outputs % 16 == 0 && INPUTS % 16 == 0, "whole products");
+};
 
-__device__ __forceinline__ unsigned shared_address(const bf16* pointer) {
-    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
-}
+using Few = Tile<16, 32, 128, 6, 1, 2>;
+using Some = Tile<64, 64, 64, 4, 2, 2>;
+using Many = Tile<128, 128, 32, 4, 2, 4>;
 
-// Copies 16 bytes, or writes zeros if not there.
-__device__ __forceinline__ void copy_async(bf16* to, const bf16* from, bool there) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(there ? 16 : 0)
-                 : "memory");
-}
-
-__device__ __forceinline__ void commit_copies() {
-    asm volatile("cp.async.commit_group;" ::: "memory");
-}
-
-// Waits until all but the newest PENDING groups of copies are there.
-template <int PENDING> __device__ __forceinline__ void wait_for_copies() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
-}
-
-// Four matrices of 8 x 8; lanes 8 i to 8 i + 7 give the rows of matrix i.
-__device__ __forceinline__ void load_matrices(unsigned (&matrices)[4], const bf16* row) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(matrices[0]), "=r"(matrices[1]), "=r"(matrices[2]), "=r"(matrices[3])
-                 : "r"(shared_address(row))
-                 : "memory");
-}
-
-// sums += a * b for 16 rows, 8 outputs, 16 inputs.
-__device__ __forceinline__ void multiply(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-// Starts the copies of ROWS rows by TILE_INPUTS inputs; rows and inputs that are not there become zeros.
-template <int ROWS, int THREADS>
-__device__ __forceinline__ void copy_tile(bf16* stage, const bf16* matrix, int first_row, int rows, int first_input, int inputs) {
+// Starts the copies of COUNT rows; rows and inputs that are not there become zeros.
+template <typename TILE, int COUNT, typename T>
+__device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_row, int rows, int first_input, int inputs) {
+    constexpr int ROW_CHUNKS = TILE::inputs / CHUNK;
+    static_assert(COUNT * ROW_CHUNKS % TILE::threads == 0, "every thread copies as much");
 #pragma unroll
-    for (int i = 0; i < (ROWS * ROW_CHUNKS + THREADS - 1) / THREADS; i++) {
-        const int number = i * THREADS + threadIdx.x;
+    for (int i = 0; i < COUNT * ROW_CHUNKS / TILE::threads; i++) {
+        const int number = i * TILE::threads + threadIdx.x;
         const int row = number / ROW_CHUNKS;
         const int chunk = number % ROW_CHUNKS;
         const int input = first_input + chunk * CHUNK;
         const bool there = first_row + row < rows && input < inputs;
-        if (ROWS * ROW_CHUNKS % THREADS == 0 || row < ROWS) {
-            copy_async(stage + swizzled(row, chunk),
-                    there ? matrix + static_cast<long long>(first_row + row) * inputs + input : matrix, there);
-        }
+        copy_async(stage + row * TILE::stride + chunk * CHUNK,
+                there ? matrix + static_cast<long long>(first_row + row) * inputs + input : matrix, there);
     }
 }
 
-template <typename T>
-__device__ __forceinline__ void store_pair(T* out, float first, float second, bool pairs, bool has_second) {
-    if (pairs) {
-        *reinterpret_cast<Pack<T, 2>*>(out) = {narrow<T>(first), narrow<T>(second)};
-    } else {
-        out[0] = narrow<T>(first);
-        if (has_second) {
-            out[1] = narrow<T>(second);
-        }
-    }
-}
+// The sums of this warp: [16 rows][8 outputs][of a lane].
+template <typename TILE> using Sums = float[TILE::warp_rows / 16][TILE::warp_outputs / 8][4];
 
-// WARPS_DOWN x WARPS_ACROSS warps, each of which computes (TILE_ROWS / WARPS_DOWN) rows by (TILE_OUTPUTS / WARPS_ACROSS) outputs.
-template <int TILE_ROWS, int WARPS_DOWN, int WARPS_ACROSS, typename T>
-__device__ __forceinline__ void matmul(T* out, const bf16* in, const bf16* weight, const float* bias, int rows, int outputs,
-        int inputs) {
-    constexpr int THREADS = WARPS_DOWN * WARPS_ACROSS * 32;
-    constexpr int WARP_ROWS = TILE_ROWS / WARPS_DOWN;
-    constexpr int WARP_OUTPUTS = TILE_OUTPUTS / WARPS_ACROSS;
-    constexpr int DOWN = WARP_ROWS / 16;
-    constexpr int ACROSS = WARP_OUTPUTS / 8;
-    constexpr int IN_STAGE = TILE_ROWS * TILE_INPUTS;
-    constexpr int STAGE = IN_STAGE + TILE_OUTPUTS * TILE_INPUTS;
-    static_assert(ACROSS % 2 == 0, "ldmatrix brings the weights of 16 outputs");
-    extern __shared__ __align__(128) bf16 stages[];
-
-    const int first_row = blockIdx.x * TILE_ROWS;
-    const int first_output = blockIdx.y * TILE_OUTPUTS;
+template <typename TILE, typename T>
+__device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const T* weight, int rows, int weight_rows, int inputs) {
+    extern __shared__ __align__(128) unsigned char shared[];
+    T* stages = reinterpret_cast<T*>(shared);
+    const int first_row = blockIdx.x * TILE::rows;
+    const int first_output = blockIdx.y * TILE::outputs;
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
-    const int warp_row = warp / WARPS_ACROSS * WARP_ROWS;
-    const int warp_output = warp % WARPS_ACROSS * WARP_OUTPUTS;
-    const int steps = (inputs + TILE_INPUTS - 1) / TILE_INPUTS;
+    const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
+    const int warp_output = warp % TILE::warps_across * TILE::warp_outputs;
+    const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
 
     const auto copy_step = [&](int step) {
         if (step < steps) {
-            bf16* stage = stages + step % STAGES * STAGE;
-            copy_tile<TILE_ROWS, THREADS>(stage, in, first_row, rows, step * TILE_INPUTS, inputs);
-            copy_tile<TILE_OUTPUTS, THREADS>(stage + IN_STAGE, weight, first_output, outputs, step * TILE_INPUTS, inputs);
+            T* stage = stages + step % TILE::stages * TILE::stage;
+            copy_rows<TILE, TILE::rows>(stage, in, first_row, rows, step * TILE::inputs, inputs);
+            copy_rows<TILE, TILE::outputs>(stage + TILE::rows * TILE::stride, weight, first_output, weight_rows, step * TILE::inputs,
+                    inputs);
         }
         commit_copies(); // an empty group too, so that the count of those pending is always the same
     };
 
-    float sums[DOWN][ACROSS][4] = {};
 #pragma unroll
-    for (int step = 0; step < STAGES - 1; step++) {
+    for (int step = 0; step < TILE::stages - 1; step++) {
         copy_step(step);
     }
 
 #pragma unroll 1
     for (int step = 0; step < steps; step++) {
-        wait_for_copies<STAGES - 2>();
-        __syncthreads();              // this step's stage is there for all, and all have read the one before
-        copy_step(step + STAGES - 1); // into the stage before
-        const bf16* in_stage = stages + step % STAGES * STAGE;
-        const bf16* weight_stage = in_stage + IN_STAGE;
+        wait_for_copies<TILE::stages - 2>();
+        __syncthreads();                    // this step's stage is there for all, and all have read the one before
+        copy_step(step + TILE::stages - 1); // into the stage before
+        const T* in_stage = stages + step % TILE::stages * TILE::stage;
+        const T* weight_stage = in_stage + TILE::rows * TILE::stride;
 #pragma unroll
-        for (int chunk = 0; chunk < ROW_CHUNKS; chunk += 2) {
-            unsigned a[DOWN][4];
+        for (int input = 0; input < TILE::inputs; input += 16) {
+            unsigned a[TILE::warp_rows / 16][4];
 #pragma unroll
-            for (int i = 0; i < DOWN; i++) {
+            for (int i = 0; i < TILE::warp_rows / 16; i++) {
                 // rows 0-7 and 8-15 of the first eight inputs, then of the second eight
-                load_matrices(a[i], in_stage + swizzled(warp_row + i * 16 + lane % 16, chunk + lane / 16));
+                load_matrices(a[i], in_stage + (warp_row + i * 16 + lane % 16) * TILE::stride + input + lane / 16 * CHUNK);
             }
-            unsigned b[ACROSS / 2][4];
 #pragma unroll
-            for (int j = 0; j < ACROSS / 2; j++) {
+            for (int j = 0; j < TILE::warp_outputs / 8; j += 2) {
                 // both halves of the inputs of outputs 0-7, then of outputs 8-15
-                load_matrices(b[j], weight_stage + swizzled(warp_output + j * 16 + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
-            }
+                unsigned b[4];
+                load_matrices(b, weight_stage + (warp_output + j * 8 + lane / 16 * 8 + lane % 8) * TILE::stride + input
+                        + lane / 8 % 2 * CHUNK);
 #pragma unroll
-            for (int i = 0; i < DOWN; i++) {
-#pragma unroll
-                for (int j = 0; j < ACROSS; j++) {
-                    multiply(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+                for (int i = 0; i < TILE::warp_rows / 16; i++) {
+                    multiply<T>(sums[i][j], a[i], b[0], b[1]);
+                    multiply<T>(sums[i][j + 1], a[i], b[2], b[3]);
                 }
             }
         }
     }
+}
 
+// Calls store(row, i, half) for each row of the tile that is there: i and half say which sums are its.
+template <typename TILE, typename STORE> __device__ __forceinline__ void for_rows(int rows, STORE store) {
+    const int warp_row = threadIdx.x / 32 / TILE::warps_across * TILE::warp_rows;
+#pragma unroll
+    for (int i = 0; i < TILE::warp_rows / 16; i++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int row = blockIdx.x * TILE::rows + warp_row + i * 16 + half * 8 + threadIdx.x % 32 / 4;
+            if (row < rows) {
+                store(row, i, half);
+            }
+        }
+    }
+}
+
+// First weight row of this warp's outputs.
+template <typename TILE> __device__ __forceinline__ int first_weight_row() {
+    return blockIdx.y * TILE::outputs + threadIdx.x / 32 % TILE::warps_across * TILE::warp_outputs;
+}
+
+template <typename TILE, typename T>
+__device__ __forceinline__ void matmul(float* out, const T* in, const T* weight, const float* bias, const int* row_count, int outputs,
+        int inputs) {
+    const int rows = *row_count;
+    if (blockIdx.x * TILE::rows >= rows) {
+        return;
+    }
+    Sums<TILE> sums = {};
+    accumulate<TILE>(sums, in, weight, rows, outputs, inputs);
     const bool pairs = outputs % 2 == 0;
 #pragma unroll
-    for (int j = 0; j < ACROSS; j++) {
-        const int output = first_output + warp_output + j * 8 + lane % 4 * 2;
+    for (int j = 0; j < TILE::warp_outputs / 8; j++) {
+        const int output = first_weight_row<TILE>() + j * 8 + threadIdx.x % 4 * 2;
         if (output >= outputs) {
             continue;
         }
         const bool has_second = output + 1 < outputs;
         const float bias0 = bias == nullptr ? 0.0f : bias[output];
         const float bias1 = bias == nullptr || !has_second ? 0.0f : bias[output + 1];
-#pragma unroll
-        for (int i = 0; i < DOWN; i++) {
-#pragma unroll
-            for (int half = 0; half < 2; half++) {
-                const int row = first_row + warp_row + i * 16 + half * 8 + lane / 4;
-                if (row < rows) {
-                    store_pair(out + static_cast<long long>(row) * outputs + output, sums[i][j][half * 2] + bias0,
-                            sums[i][j][half * 2 + 1] + bias1, pairs, has_second);
+        for_rows<TILE>(rows, [&](int row, int i, int half) {
+            float* to = out + static_cast<long long>(row) * outputs + output;
+            const float2 result = {sums[i][j][half * 2] + bias0, sums[i][j][half * 2 + 1] + bias1};
+            if (pairs) {
+                *reinterpret_cast<float2*>(to) = result;
+            } else {
+                to[0] = result.x;
+                if (has_second) {
+                    to[1] = result.y;
                 }
+            }
+        });
+    }
+}
+
+__device__ __forceinline__ float swiglu(float gate, float up) {
+    return gate / (1.0f + expf(-gate)) * up;
+}
+
+template <typename TILE, typename T>
+__device__ __forceinline__ void matmul_swiglu(T* out, const T* in, const T* weight, const int* row_count, int outputs, int inputs) {
+    const int rows = *row_count;
+    if (blockIdx.x * TILE::rows >= rows) {
+        return;
+    }
+    Sums<TILE> sums = {};
+    accumulate<TILE>(sums, in, weight, rows, 2 * outputs, inputs);
+#pragma unroll
+    for (int j = 0; j < TILE::warp_outputs / 8; j += 2) {
+        const int output = first_weight_row<TILE>() / 2 + j * 4 + threadIdx.x % 4 * 2;
+        if (output >= outputs) {
+            continue;
+        }
+        for_rows<TILE>(rows, [&](int row, int i, int half) {
+            *reinterpret_cast<unsigned*>(out + static_cast<long long>(row) * outputs + output) =
+                    pair_of<T>(swiglu(sums[i][j][half * 2], sums[i][j + 1][half * 2]),
+                            swiglu(sums[i][j][half * 2 + 1], sums[i][j + 1][half * 2 + 1]));
+        });
+    }
+}
+
+#define MATMUL_KERNELS(T, NAME, TILE)                                                                                              \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##T##_##NAME(float* out, const T* in, const T* weight,      \
+            const float* bias, const int* rows, int outputs, int inputs) {                                                         \
+        matmul<TILE>(out, in, weight, bias, rows, outputs, inputs);                                                                \
+    }                                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##T##_##NAME(T* out, const T* in, const T* weight,   \
+            const int* rows, int outputs, int inputs) {                                                                            \
+        matmul_swiglu<TILE>(out, in, weight, rows, outputs, inputs);                                                               \
+    }
+
+MATMUL_KERNELS(f16, 16x32, Few)
+MATMUL_KERNELS(f16, 64x64, Some)
+MATMUL_KERNELS(f16, 128x128, Many)
+MATMUL_KERNELS(bf16, 16x32, Few)
+MATMUL_KERNELS(bf16, 64x64, Some)
+MATMUL_KERNELS(bf16, 128x128, Many)
+
+// f32 without tensor cores: for models of that type, which are small. 256 threads, each ROWS x OUTPUTS / 256 sums.
+template <int ROWS, int OUTPUTS>
+__device__ __forceinline__ void matmul_f32(float* out, const float* in, const float* weight, const float* bias, const int* row_count,
+        int outputs, int inputs) {
+    constexpr int THREADS = 256;
+    constexpr int INPUTS = 32;
+    constexpr int COLUMNS = OUTPUTS < 32 ? OUTPUTS : 32; // threads beside each other
+    constexpr int DOWN = THREADS / COLUMNS;
+    constexpr int THREAD_ROWS = ROWS / DOWN;
+    constexpr int THREAD_OUTPUTS = OUTPUTS / COLUMNS;
+    __shared__ float in_tile[ROWS][INPUTS];
+    __shared__ float weight_tile[OUTPUTS][INPUTS + 1];
+    const int rows = *row_count;
+    const int first_row = blockIdx.x * ROWS;
+    const int first_output = blockIdx.y * OUTPUTS;
+    if (first_row >= rows) {
+        return;
+    }
+    const int column = threadIdx.x % COLUMNS;
+    const int line = threadIdx.x / COLUMNS;
+    float sums[THREAD_ROWS][THREAD_OUTPUTS] = {};
+#pragma unroll 1
+    for (int first = 0; first < inputs; first += INPUTS) {
+        __syncthreads();
+        for (int i = threadIdx.x; i < (ROWS + OUTPUTS) * INPUTS; i += THREADS) {
+            const int k = i % INPUTS;
+            const int row = i / INPUTS;
+            if (row < ROWS) {
+                const bool there = first_row + row < rows && first + k < inputs;
+                in_tile[row][k] = there ? in[static_cast<long long>(first_row + row) * inputs + first + k] : 0.0f;
+            } else {
+                const int output = first_output + row - ROWS;
+                const bool there = output < outputs && first + k < inputs;
+                weight_tile[row - ROWS][k] = there ? weight[static_cast<long long>(output) * inputs + first + k] : 0.0f;
+            }
+        }
+        __syncthreads();
+#pragma unroll 8
+        for (int k = 0; k < INPUTS; k++) {
+#pragma unroll
+            for (int j = 0; j < THREAD_OUTPUTS; j++) {
+                const float w = weight_tile[column + j * COLUMNS][k];
+#pragma unroll
+                for (int i = 0; i < THREAD_ROWS; i++) {
+                    sums[i][j] = fmaf(in_tile[line + i * DOWN][k], w, sums[i][j]);
+                }
+            }
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < THREAD_ROWS; i++) {
+        const int row = first_row + line + i * DOWN;
+#pragma unroll
+        for (int j = 0; j < THREAD_OUTPUTS; j++) {
+            const int output = first_output + column + j * COLUMNS;
+            if (row < rows && output < outputs) {
+                out[static_cast<long long>(row) * outputs + output] = sums[i][j] + (bias == nullptr ? 0.0f : bias[output]);
             }
         }
     }
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-matmul_bf16_128x128_f32(float* out, const bf16* in, const bf16* weight, const float* bias, int rows, int outputs, int inputs) {
-    matmul<128, 2, 4>(out, in, weight, bias, rows, outputs, inputs);
+matmul_f32_16x32(float* out, const float* in, const float* weight, const float* bias, const int* rows, int outputs, int inputs) {
+    matmul_f32<16, 32>(out, in, weight, bias, rows, outputs, inputs);
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-matmul_bf16_128x128_bf16(bf16* out, const bf16* in, const bf16* weight, const float* bias, int rows, int outputs, int inputs) {
-    matmul<128, 2, 4>(out, in, weight, bias, rows, outputs, inputs);
-}
-
-extern "C" __global__ void __launch_bounds__(128)
-matmul_bf16_16x128_f32(float* out, const bf16* in, const bf16* weight, const float* bias, int rows, int outputs, int inputs) {
-    matmul<16, 1, 4>(out, in, weight, bias, rows, outputs, inputs);
-}
-
-extern "C" __global__ void __launch_bounds__(128)
-matmul_bf16_16x128_bf16(bf16* out, const bf16* in, const bf16* weight, const float* bias, int rows, int outputs, int inputs) {
-    matmul<16, 1, 4>(out, in, weight, bias, rows, outputs, inputs);
+matmul_f32_64x64(float* out, const float* in, const float* weight, const float* bias, const int* rows, int outputs, int inputs) {
+    matmul_f32<64, 64>(out, in, weight, bias, rows, outputs, inputs);
 }

@@ -1,14 +1,14 @@
 // The largest logits of each row.
 //
 // Entry points:
-//     sampling_argmax_f32  (ids, values, state, logits, vocabulary)
-//     sampling_top_k_f32   (ids, values, state, lists, logits, vocabulary, k)
+//     sampling_argmax_f32  (ids, values, state, logits, rows, vocabulary)
+//     sampling_top_k_f32   (ids, values, state, lists, logits, rows, vocabulary, k)
 //
-// logits [rows, vocabulary]; ids int and values f32: [rows], or [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
+// logits [rows, vocabulary], rows [1] int; ids int and values f32: [rows], or [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
 // Among equals the lowest id comes first; -0 equals +0 and is given as +0; NaN counts as minus infinity and is given as such.
 // Scratch: state [rows] of 16 bytes, zero before the first launch and left zero by each; lists [rows, slices, 64] of 8 bytes.
 // Addresses are multiples of 16.
-// Launch: grid (slices, rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
+// Launch: grid (slices, most rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
 // result: keys are unique, so neither order nor grouping matters. 4096 logits a slice fill the device best.
 // Each block reduces its slice of the row; the last to arrive completes the row, so one launch does all.
 // Logits are read once; a warp looks at 32 keys at a time and inserts only if one of them is among its best so far.
@@ -81,8 +81,11 @@ __device__ __forceinline__ Key largest_of(const float* logits, Slice slice) {
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_argmax_f32(int* ids, float* values, RowState* state, const float* logits, int vocabulary) {
+sampling_argmax_f32(int* ids, float* values, RowState* state, const float* logits, const int* rows, int vocabulary) {
     __shared__ Key bests[WARPS];
+    if (blockIdx.y >= *rows) {
+        return;
+    }
     logits += static_cast<long long>(blockIdx.y) * vocabulary;
     state += blockIdx.y;
     const Slice slice = slice_of(vocabulary);
@@ -183,8 +186,12 @@ __device__ __forceinline__ TopList top_of(const float* logits, Slice slice, int 
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_top_k_f32(int* ids, float* values, RowState* state, Key* lists, const float* logits, int vocabulary, int k) {
+sampling_top_k_f32(int* ids, float* values, RowState* state, Key* lists, const float* logits, const int* rows, int vocabulary,
+        int k) {
     __shared__ Key shared[WARPS][LIST];
+    if (blockIdx.y >= *rows) {
+        return;
+    }
     logits += static_cast<long long>(blockIdx.y) * vocabulary;
     state += blockIdx.y;
     lists += static_cast<long long>(blockIdx.y) * gridDim.x * LIST;

@@ -1,0 +1,34 @@
+// What the rows of a tree pass see of each other.
+//
+// Entry points:
+//     tree_paths  (paths, lengths, ancestors, rows, words)
+//
+// ancestors [rows, words] u64: bit v of a row says that it sees row v of the pass; rows [1] int. paths [rows, 64 words] int gets the
+// numbers of the set bits of each row in rising order, lengths [rows] int how many there are.
+// Launch: grid (most rows / 4 rounded up), block 128, a warp a row, no dynamic shared memory, compute capability 8.0.
+
+constexpr int ROWS_A_BLOCK = 4;
+
+extern "C" __global__ void __launch_bounds__(32 * ROWS_A_BLOCK)
+tree_paths(int* paths, int* lengths, const unsigned long long* ancestors, const int* rows, int words) {
+    const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.x / 32;
+    const int lane = threadIdx.x % 32;
+    if (row >= *rows) {
+        return;
+    }
+    int length = 0;
+#pragma unroll 1
+    for (int word = 0; word < words; word++) {
+        const unsigned long long bits = ancestors[row * words + word];
+#pragma unroll
+        for (int bit = lane; bit < 64; bit += 32) {
+            if (bits >> bit & 1) {
+                paths[row * 64 * words + length + __popcll(bits & ((1ull << bit) - 1))] = 64 * word + bit;
+            }
+        }
+        length += __popcll(bits);
+    }
+    if (lane == 0) {
+        lengths[row] = length;
+    }
+}
