@@ -18,8 +18,8 @@
 // Products are exact and sums f32, 16 inputs at a time in rising order (f32: one at a time): every tile, and a row beside any others,
 // gives the same bits.
 //
-// Both operands stream through a ring of stages in shared memory by cp.async. A row of a stage is followed by 16 bytes of padding:
-// the eight rows that ldmatrix reads at a time then lie in all 32 banks.
+// Both operands stream through a ring of stages in shared memory by cp.async. The eight rows that ldmatrix reads at a time lie in all
+// 32 banks: long rows are followed by 16 bytes of padding, of rows of 64 bytes the 16-byte chunk c is kept at c ^ (row / 2 % 4).
 
 #include "tensor_core.cuh"
 
@@ -35,9 +35,15 @@ template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> s
     static constexpr int warps_across = ACROSS;
     static constexpr int warp_rows = ROWS / DOWN;
     static constexpr int warp_outputs = OUTPUTS / ACROSS;
-    static constexpr int stride = INPUTS + CHUNK; // elements from row to row of a stage
+    static constexpr bool padded = INPUTS > 32;
+    static constexpr int stride = INPUTS + (padded ? CHUNK : 0); // elements from row to row of a stage
     static constexpr int stage = (ROWS + OUTPUTS) * stride;
-    static_assert(warp_rows % 16 == 0 && warp_outputs % 16 == 0 && INPUTS % 16 == 0, "whole products");
+    static_assert(warp_rows % 16 == 0 && warp_outputs % 16 == 0 && INPUTS % 32 == 0, "whole products");
+
+    // Index of a chunk's first element.
+    static __device__ __forceinline__ int at(int row, int chunk) {
+        return row * stride + (padded ? chunk : chunk ^ row / 2 % 4) * CHUNK;
+    }
 };
 
 using Few = Tile<16, 32, 128, 6, 1, 2>;
@@ -56,7 +62,7 @@ __device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_r
         const int chunk = number % ROW_CHUNKS;
         const int input = first_input + chunk * CHUNK;
         const bool there = first_row + row < rows && input < inputs;
-        copy_async(stage + row * TILE::stride + chunk * CHUNK,
+        copy_async(stage + TILE::at(row, chunk),
                 there ? matrix + static_cast<long long>(first_row + row) * inputs + input : matrix, there);
     }
 }
@@ -104,14 +110,14 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
 #pragma unroll
             for (int i = 0; i < TILE::warp_rows / 16; i++) {
                 // rows 0-7 and 8-15 of the first eight inputs, then of the second eight
-                load_matrices(a[i], in_stage + (warp_row + i * 16 + lane % 16) * TILE::stride + input + lane / 16 * CHUNK);
+                load_matrices(a[i], in_stage + TILE::at(warp_row + i * 16 + lane % 16, input / CHUNK + lane / 16));
             }
 #pragma unroll
             for (int j = 0; j < TILE::warp_outputs / 8; j += 2) {
                 // both halves of the inputs of outputs 0-7, then of outputs 8-15
                 unsigned b[4];
-                load_matrices(b, weight_stage + (warp_output + j * 8 + lane / 16 * 8 + lane % 8) * TILE::stride + input
-                        + lane / 8 % 2 * CHUNK);
+                load_matrices(b, weight_stage
+                        + TILE::at(warp_output + j * 8 + lane / 16 * 8 + lane % 8, input / CHUNK + lane / 8 % 2));
 #pragma unroll
                 for (int i = 0; i < TILE::warp_rows / 16; i++) {
                     multiply<T>(sums[i][j], a[i], b[0], b[1]);

@@ -52,6 +52,18 @@ public final class DeviceBuffer extends CudaResource {
         return byteSize;
     }
 
+    /// All of it.
+    public DeviceSlice slice() {
+        return slice(0, byteSize);
+    }
+
+    /// A part of it.
+    ///
+    /// @throws IndexOutOfBoundsException if it is not inside
+    public DeviceSlice slice(long byteOffset, long bytes) {
+        return new DeviceSlice(this, byteOffset, bytes);
+    }
+
     /// Its address on the device.
     ///
     /// @throws IllegalStateException if it is closed

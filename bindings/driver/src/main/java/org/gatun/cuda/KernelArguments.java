@@ -72,6 +72,14 @@ public final class KernelArguments {
         return this;
     }
 
+    /// Passes the address of a part of a buffer.
+    ///
+    /// @throws IllegalStateException if the buffer is closed
+    /// @throws IllegalArgumentException if the parameter has not 64 bits or the buffer is another context's
+    public KernelArguments set(int index, DeviceSlice slice) {
+        return set(index, slice.buffer(), slice.byteOffset());
+    }
+
     /// Passes no address: a null pointer.
     public KernelArguments setNull(int index) {
         return set(index, 0L);

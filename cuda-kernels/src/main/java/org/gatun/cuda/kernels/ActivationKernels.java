@@ -1,28 +1,45 @@
 package org.gatun.cuda.kernels;
 
 import org.gatun.cuda.CudaFunction;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `activation.cu`: gated activations.
+/// The kernels of `activation.cu`: element by element.
 public final class ActivationKernels {
     private static final int THREADS = 256;
+    private static final int ELEMENTS_A_THREAD = 4;
 
     private ActivationKernels() {}
 
-    /// `out = gate · σ(gate) · up`, element by element.
+    /// `out = gate · σ(gate) · up`.
     ///
-    /// @param out `[count]`; may be `gate` or `up`
-    /// @param gate `[count]`
-    /// @param up `[count]`
-    /// @throws IllegalArgumentException if a buffer is too small
-    public static KernelLaunch swiglu(KernelLibrary library, ElementType type, DeviceBuffer out, DeviceBuffer gate, DeviceBuffer up,
-            int count) {
-        CudaFunction kernel = library.kernel("activation_swiglu_" + type);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), count);
-        KernelLaunch.check(kernel, "gate", gate, type.byteSize(), count);
-        KernelLaunch.check(kernel, "up", up, type.byteSize(), count);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(count, THREADS * type.pack()), THREADS),
-                kernel.arguments().set(0, out).set(1, gate).set(2, up).set(3, count));
+    /// @param type of `out`
+    /// @param out `[rows, width]`; may be `gate` or `up` if it is f32
+    /// @param gate `[rows, width] f32`
+    /// @param up `[rows, width] f32`
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch swiglu(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice gate, DeviceSlice up,
+            Rows rows, int width) {
+        return map(library.kernel("activation_swiglu_" + type), type, out, gate, up, rows, width);
+    }
+
+    /// `out = a + b`.
+    ///
+    /// @param out `[rows, width] f32`; may be `a` or `b`
+    /// @param a `[rows, width] f32`
+    /// @param b `[rows, width] f32`
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch add(KernelLibrary library, DeviceSlice out, DeviceSlice a, DeviceSlice b, Rows rows, int width) {
+        return map(library.kernel("activation_add_f32"), ElementType.F32, out, a, b, rows, width);
+    }
+
+    private static KernelLaunch map(CudaFunction kernel, ElementType type, DeviceSlice out, DeviceSlice a, DeviceSlice b, Rows rows,
+            int width) {
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.most(), width);
+        KernelLaunch.check(kernel, "the first operand", a, Float.BYTES, rows.most(), width);
+        KernelLaunch.check(kernel, "the second operand", b, Float.BYTES, rows.most(), width);
+        long blocks = Math.ceilDiv((long) rows.most() * width, (long) THREADS * ELEMENTS_A_THREAD);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(Math.toIntExact(blocks), THREADS),
+                kernel.arguments().set(0, out).set(1, a).set(2, b).set(3, rows.count()).set(4, width));
     }
 }

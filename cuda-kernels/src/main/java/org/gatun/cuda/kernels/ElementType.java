@@ -5,6 +5,7 @@ import java.util.Locale;
 /// How the elements of an operand are stored; kernels compute in f32.
 public enum ElementType {
     F32(4),
+    F16(2),
     BF16(2);
 
     private final int byteSize;
@@ -16,11 +17,6 @@ public enum ElementType {
     /// Bytes of an element.
     public int byteSize() {
         return byteSize;
-    }
-
-    /// Elements of 16 bytes, the widest access.
-    int pack() {
-        return 16 / byteSize;
     }
 
     /// As kernels' names have it.

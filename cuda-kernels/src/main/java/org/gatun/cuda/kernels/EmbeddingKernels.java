@@ -1,7 +1,7 @@
 package org.gatun.cuda.kernels;
 
 import org.gatun.cuda.CudaFunction;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `embedding.cu`: rows of a table.
@@ -12,20 +12,22 @@ public final class EmbeddingKernels {
 
     /// Row `r` of `out` is row `ids[r]` of the table. An id outside the table gives zeros and sets bit 0 of `error`.
     ///
-    /// @param out `[rows, width]`
+    /// @param type of the table
+    /// @param out `[rows, width] f32`
     /// @param error `[1] int`
     /// @param table `[vocabulary, width]`
     /// @param ids `[rows] int`
-    /// @throws IllegalArgumentException if a buffer is too small
-    public static KernelLaunch gather(KernelLibrary library, ElementType tableType, ElementType outType, DeviceBuffer out,
-            DeviceBuffer error, DeviceBuffer table, DeviceBuffer ids, int rows, int vocabulary, int width) {
-        CudaFunction kernel = library.kernel("embedding_gather_" + tableType + "_" + outType);
-        KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows, width);
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch gather(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice error, DeviceSlice table,
+            DeviceSlice ids, Rows rows, int vocabulary, int width) {
+        CudaFunction kernel = library.kernel("embedding_gather_" + type);
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), width);
         KernelLaunch.check(kernel, "error", error, Integer.BYTES, 1);
-        KernelLaunch.check(kernel, "table", table, tableType.byteSize(), vocabulary, width);
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows);
+        KernelLaunch.check(kernel, "table", table, type.byteSize(), vocabulary, width);
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(rows, KernelLaunch.threads(Math.ceilDiv(width, 8), MAX_THREADS)),
-                kernel.arguments().set(0, out).set(1, error).set(2, table).set(3, ids).set(4, vocabulary).set(5, width));
+                LaunchConfiguration.of(rows.most(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)),
+                kernel.arguments().set(0, out).set(1, error).set(2, table).set(3, ids).set(4, rows.count())
+                        .set(5, vocabulary).set(6, width));
     }
 }

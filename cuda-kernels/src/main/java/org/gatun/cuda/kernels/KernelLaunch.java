@@ -3,7 +3,7 @@ package org.gatun.cuda.kernels;
 import java.util.Arrays;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.CudaStream;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
@@ -18,8 +18,8 @@ public record KernelLaunch(CudaFunction function, LaunchConfiguration configurat
         stream.launch(function, configuration, arguments);
     }
 
-    /// Refuses a buffer that is smaller than what the kernel will read or write.
-    static void check(CudaFunction function, String operand, DeviceBuffer buffer, int elementBytes, long... shape) {
+    /// Refuses an operand that is smaller than what the kernel will read or write.
+    static void check(CudaFunction function, String operand, DeviceSlice slice, int elementBytes, long... shape) {
         long bytes = elementBytes;
         for (long length : shape) {
             if (length < 1) {
@@ -28,9 +28,9 @@ public record KernelLaunch(CudaFunction function, LaunchConfiguration configurat
             }
             bytes = Math.multiplyExact(bytes, length);
         }
-        if (buffer.byteSize() < bytes) {
-            throw new IllegalArgumentException("%s of %s: found a buffer of %d bytes, expected %d at least for %s of %d bytes each"
-                    .formatted(operand, function, buffer.byteSize(), bytes, Arrays.toString(shape), elementBytes));
+        if (slice.byteSize() < bytes) {
+            throw new IllegalArgumentException("%s of %s: found %d bytes, expected %d at least for %s of %d bytes each"
+                    .formatted(operand, function, slice.byteSize(), bytes, Arrays.toString(shape), elementBytes));
         }
     }
 

@@ -2,66 +2,108 @@ package org.gatun.cuda.kernels;
 
 import java.util.Optional;
 import org.gatun.cuda.CudaFunction;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`: products of bf16 matrices.
+/// The kernels of `matmul.cu`: products of matrices. A row has the same bits by every tile and beside any other rows.
 public final class MatmulKernels {
-    private static final int TILE_OUTPUTS = 128;
-    private static final int STAGES = 4;
-    private static final int STAGE_ROW_BYTES = 64;
+    /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
+    public static final int SWIGLU_ROWS = 8;
+
+    private static final int PADDING = 8;
+    private static final int F32_THREADS = 256;
 
     private MatmulKernels() {}
 
-    /// How many rows a block computes. The result has the same bits with either.
+    /// What a block computes: for how many rows it is meant.
     public enum Tile {
-        /// A few rows, as in decoding.
-        ROWS_16(16, 128),
-        /// Many rows, as in a prompt.
-        ROWS_128(128, 256);
+        /// Decoding.
+        FEW(16, 32, 128, 6, 64),
+        /// Trees.
+        SOME(64, 64, 64, 4, 128),
+        /// Prompts.
+        MANY(128, 128, 32, 4, 256);
 
         private final int rows;
+        private final int outputs;
+        private final int inputs;
+        private final int stages;
         private final int threads;
 
-        Tile(int rows, int threads) {
+        Tile(int rows, int outputs, int inputs, int stages, int threads) {
             this.rows = rows;
+            this.outputs = outputs;
+            this.inputs = inputs;
+            this.stages = stages;
             this.threads = threads;
         }
 
-        /// The one that is meant for a number of rows.
+        /// The one for passes of at most so many rows.
         public static Tile of(int rows) {
-            return rows <= 64 ? ROWS_16 : ROWS_128;
+            return rows <= FEW.rows ? FEW : rows <= SOME.rows ? SOME : MANY;
+        }
+
+        private int sharedBytes() {
+            return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
         }
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
     ///
-    /// @param outType of `out`
-    /// @param out `[rows, outputs]`
-    /// @param in `[rows, inputs] bf16`
-    /// @param weight `[outputs, inputs] bf16`
+    /// @param type of `in` and `weight`
+    /// @param out `[rows, outputs] f32`
+    /// @param in `[rows, inputs]`
+    /// @param weight `[outputs, inputs]`
     /// @param bias `[outputs] f32`
+    /// @param inputs a multiple of 8; any number for f32
+    /// @throws IllegalArgumentException if an operand is too small, or the inputs are not a multiple of 8
+    public static KernelLaunch matmul(KernelLibrary library, Tile tile, ElementType type, DeviceSlice out, DeviceSlice in,
+            DeviceSlice weight, Optional<DeviceSlice> bias, Rows rows, int outputs, int inputs) {
+        Tile chosen = type == ElementType.F32 && tile == Tile.MANY ? Tile.SOME : tile;
+        CudaFunction kernel = library.kernel("matmul_" + type + "_" + chosen.rows + "x" + chosen.outputs);
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
+        KernelLaunch.check(kernel, "in", in, type.byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "weight", weight, type.byteSize(), outputs, inputs);
+        bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
+        KernelArguments arguments = kernel.arguments().set(0, out).set(1, in).set(2, weight)
+                .set(4, rows.count()).set(5, outputs).set(6, inputs);
+        bias.ifPresentOrElse(operand -> arguments.set(3, operand), () -> arguments.setNull(3));
+        if (type == ElementType.F32) {
+            return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.most(), chosen.rows),
+                    Math.ceilDiv(outputs, chosen.outputs), F32_THREADS), arguments);
+        }
+        return new KernelLaunch(kernel, tensorCores(kernel, chosen, rows, outputs, inputs), arguments);
+    }
+
+    /// The gate and up projections and what follows: `out = g · σ(g) · u`, `g` and `u` the products with the gate's and up's rows.
+    ///
+    /// @param type of `in`, `weight` and `out`, not f32
+    /// @param out `[rows, outputs]`
+    /// @param in `[rows, inputs]`
+    /// @param weight `[2 outputs, inputs]`, by turns [#SWIGLU_ROWS] rows of the gate and the same of up
+    /// @param outputs a multiple of [#SWIGLU_ROWS]
     /// @param inputs a multiple of 8
-    /// @throws IllegalArgumentException if a buffer is too small, or the inputs are not a multiple of 8
-    public static KernelLaunch bf16(KernelLibrary library, Tile tile, ElementType outType, DeviceBuffer out, DeviceBuffer in,
-            DeviceBuffer weight, Optional<DeviceBuffer> bias, int rows, int outputs, int inputs) {
-        CudaFunction kernel = library.kernel("matmul_bf16_" + tile.rows + "x" + TILE_OUTPUTS + "_" + outType);
-        KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows, outputs);
-        KernelLaunch.check(kernel, "in", in, ElementType.BF16.byteSize(), rows, inputs);
-        KernelLaunch.check(kernel, "weight", weight, ElementType.BF16.byteSize(), outputs, inputs);
-        bias.ifPresent(buffer -> KernelLaunch.check(kernel, "bias", buffer, Float.BYTES, outputs));
+    /// @throws IllegalArgumentException if an operand is too small, or a number no multiple of 8
+    public static KernelLaunch swiglu(KernelLibrary library, Tile tile, ElementType type, DeviceSlice out, DeviceSlice in,
+            DeviceSlice weight, Rows rows, int outputs, int inputs) {
+        CudaFunction kernel = library.kernel("matmul_swiglu_" + type + "_" + tile.rows + "x" + tile.outputs);
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.most(), outputs);
+        KernelLaunch.check(kernel, "in", in, type.byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "weight", weight, type.byteSize(), 2L * outputs, inputs);
+        if (outputs % SWIGLU_ROWS != 0) {
+            throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
+        }
+        return new KernelLaunch(kernel, tensorCores(kernel, tile, rows, 2 * outputs, inputs), kernel.arguments()
+                .set(0, out).set(1, in).set(2, weight).set(3, rows.count()).set(4, outputs).set(5, inputs));
+    }
+
+    private static LaunchConfiguration tensorCores(CudaFunction kernel, Tile tile, Rows rows, int weightRows, int inputs) {
         if (inputs % 8 != 0) {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + inputs + ", expected a multiple of 8");
         }
-        int sharedBytes = STAGES * STAGE_ROW_BYTES * (tile.rows + TILE_OUTPUTS);
-        if (sharedBytes > 48 * 1024) {
-            kernel.allowDynamicSharedBytes(sharedBytes);
-        }
-        var arguments = kernel.arguments().set(0, out).set(1, in).set(2, weight)
-                .set(4, rows).set(5, outputs).set(6, inputs);
-        bias.ifPresentOrElse(buffer -> arguments.set(3, buffer), () -> arguments.set(3, 0L));
-        return new KernelLaunch(kernel,
-                LaunchConfiguration.of(Math.ceilDiv(rows, tile.rows), Math.ceilDiv(outputs, TILE_OUTPUTS), tile.threads)
-                        .withDynamicSharedBytes(sharedBytes), arguments);
+        kernel.allowDynamicSharedBytes(tile.sharedBytes());
+        return LaunchConfiguration.of(Math.ceilDiv(rows.most(), tile.rows), Math.ceilDiv(weightRows, tile.outputs), tile.threads)
+                .withDynamicSharedBytes(tile.sharedBytes());
     }
 }

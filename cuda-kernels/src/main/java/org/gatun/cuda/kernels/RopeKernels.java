@@ -1,7 +1,7 @@
 package org.gatun.cuda.kernels;
 
 import org.gatun.cuda.CudaFunction;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `rope.cu`: rotary position embedding.
@@ -11,37 +11,24 @@ public final class RopeKernels {
 
     private RopeKernels() {}
 
-    /// Which elements of a head form pair `i`.
-    public enum Pairing {
-        /// Elements `i` and `i + pairs`.
-        SPLIT,
-        /// Elements `2i` and `2i + 1`.
-        INTERLEAVED
-    }
-
-    /// Turns pair `i` of each head by the angle `position · inverseFrequencies[i]`.
+    /// Turns each head of each row by its position.
     ///
-    /// @param out `[rows, heads, headDim]`; may be `in`
-    /// @param in `[rows, heads, headDim]`
+    /// @param out `[rows, heads, headDim] f32`; may be `in`
+    /// @param in `[rows, heads, headDim] f32`
     /// @param positions `[rows] int`
-    /// @param inverseFrequencies `[pairs] f32`, radians a position
     /// @param headDim an even number
-    /// @param factor on sine and cosine
-    /// @throws IllegalArgumentException if a buffer is too small, or a head odd or without so many pairs
-    public static KernelLaunch rotate(KernelLibrary library, ElementType type, Pairing pairing, DeviceBuffer out, DeviceBuffer in,
-            DeviceBuffer positions, DeviceBuffer inverseFrequencies, int rows, int heads, int headDim, int pairs, float factor) {
-        CudaFunction kernel = library.kernel("rope_" + (pairing == Pairing.SPLIT ? "split_" : "interleaved_") + type);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows, heads, headDim);
-        KernelLaunch.check(kernel, "in", in, type.byteSize(), rows, heads, headDim);
-        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows);
-        KernelLaunch.check(kernel, "inverse frequencies", inverseFrequencies, Float.BYTES, pairs);
-        if (pairs > headDim / 2 || headDim % 2 != 0) {
-            throw new IllegalArgumentException("%d pairs of %s: expected %d at most in a head of %d elements, an even number".formatted(
-                    pairs, kernel, headDim / 2, headDim));
-        }
+    /// @throws IllegalArgumentException if an operand is too small, or a head odd or without so many pairs
+    public static KernelLaunch rotate(KernelLibrary library, Rotation rotation, DeviceSlice out, DeviceSlice in, DeviceSlice positions,
+            Rows rows, int heads, int headDim) {
+        CudaFunction kernel = library.kernel("rope_" + rotation.pairing());
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), heads, headDim);
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), heads, headDim);
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        rotation.check(kernel, headDim);
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(rows, Math.ceilDiv(heads, HEADS_A_BLOCK), KernelLaunch.threads(pairs, MAX_THREADS)),
-                kernel.arguments().set(0, out).set(1, in).set(2, positions).set(3, inverseFrequencies)
-                        .set(4, heads).set(5, headDim).set(6, pairs).set(7, factor));
+                LaunchConfiguration.of(rows.most(), Math.ceilDiv(heads, HEADS_A_BLOCK),
+                        KernelLaunch.threads(rotation.pairs(), MAX_THREADS)),
+                kernel.arguments().set(0, out).set(1, in).set(2, positions).set(3, rotation.inverseFrequencies())
+                        .set(4, rows.count()).set(5, heads).set(6, headDim).set(7, rotation.pairs()).set(8, rotation.factor()));
     }
 }

@@ -1,7 +1,7 @@
 package org.gatun.cuda.kernels;
 
 import org.gatun.cuda.CudaFunction;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `sampling.cu`: the largest logits. Equal ones come by rising id; NaN counts as minus infinity.
@@ -22,16 +22,16 @@ public final class SamplingKernels {
     /// @param values `[rows] f32`
     /// @param state `[rows]` of [#STATE_BYTES]; not shared with another launch that may run at the same time
     /// @param logits `[rows, vocabulary] f32`
-    /// @throws IllegalArgumentException if a buffer is too small
-    public static KernelLaunch argmax(KernelLibrary library, DeviceBuffer ids, DeviceBuffer values, DeviceBuffer state,
-            DeviceBuffer logits, int rows, int vocabulary) {
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch argmax(KernelLibrary library, DeviceSlice ids, DeviceSlice values, DeviceSlice state,
+            DeviceSlice logits, Rows rows, int vocabulary) {
         CudaFunction kernel = library.kernel("sampling_argmax_f32");
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows);
-        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows);
-        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows);
-        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows, vocabulary);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows, THREADS),
-                kernel.arguments().set(0, ids).set(1, values).set(2, state).set(3, logits).set(4, vocabulary));
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows.most());
+        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.most(), THREADS),
+                kernel.arguments().set(0, ids).set(1, values).set(2, state).set(3, logits).set(4, rows.count()).set(5, vocabulary));
     }
 
     /// The ids of each row's `k` largest logits, and these, the largest first.
@@ -42,22 +42,22 @@ public final class SamplingKernels {
     /// @param lists scratch of [#listBytes]; likewise
     /// @param logits `[rows, vocabulary] f32`
     /// @param k 1 to [#MAX_K], and not more than the vocabulary
-    /// @throws IllegalArgumentException if a buffer is too small or `k` out of range
-    public static KernelLaunch topK(KernelLibrary library, DeviceBuffer ids, DeviceBuffer values, DeviceBuffer state,
-            DeviceBuffer lists, DeviceBuffer logits, int rows, int vocabulary, int k) {
+    /// @throws IllegalArgumentException if an operand is too small or `k` out of range
+    public static KernelLaunch topK(KernelLibrary library, DeviceSlice ids, DeviceSlice values, DeviceSlice state,
+            DeviceSlice lists, DeviceSlice logits, Rows rows, int vocabulary, int k) {
         CudaFunction kernel = library.kernel("sampling_top_k_f32");
         if (k < 1 || k > Math.min(MAX_K, vocabulary)) {
             throw new IllegalArgumentException("k of %s: found %d, expected 1 to %d".formatted(kernel, k,
                     Math.min(MAX_K, vocabulary)));
         }
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows, k);
-        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows, k);
-        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows);
-        KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows, vocabulary));
-        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows, vocabulary);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows, THREADS),
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most(), k);
+        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.most(), k);
+        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows.most());
+        KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows.most(), vocabulary));
+        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.most(), THREADS),
                 kernel.arguments().set(0, ids).set(1, values).set(2, state).set(3, lists).set(4, logits)
-                        .set(5, vocabulary).set(6, k));
+                        .set(5, rows.count()).set(6, vocabulary).set(7, k));
     }
 
     /// Bytes of scratch that top-k needs for its lists.

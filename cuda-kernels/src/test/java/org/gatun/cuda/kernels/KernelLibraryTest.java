@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.junit.jupiter.api.Test;
@@ -51,7 +52,7 @@ class KernelLibraryTest {
     void kernel_unknownNameOrClosedLibrary_isRefused() {
         try (CudaContext context = context(80)) {
             KernelLibrary library = new KernelLibrary(context);
-            assertThrows(IllegalArgumentException.class, () -> library.kernel("norm_rms_f16"));
+            assertThrows(IllegalArgumentException.class, () -> library.kernel("norm_rms_f64"));
             library.kernel("norm_rms_f32");
             library.close();
             library.close();
@@ -64,22 +65,25 @@ class KernelLibraryTest {
     void launch_operandsThatDoNotFit_areRefusedByName() {
         try (CudaContext context = context(80);
                 KernelLibrary library = new KernelLibrary(context);
-                DeviceBuffer small = context.allocate(64);
-                DeviceBuffer large = context.allocate(128)) {
-            assertEquals("out of kernel norm_rms_f32: found a buffer of 64 bytes, expected 128 at least for [2, 16] of 4 bytes each",
+                DeviceBuffer buffer = context.allocate(128)) {
+            DeviceSlice small = buffer.slice(0, 64);
+            DeviceSlice large = buffer.slice();
+            Rows two = new Rows(large, 2);
+            assertEquals("out of kernel norm_rms_f32: found 64 bytes, expected 128 at least for [32] of 4 bytes each",
+                    assertThrows(IllegalArgumentException.class, () -> NormKernels.rms(library, ElementType.F32, small, large, large,
+                            two, NormKernels.Groups.dense(1, 16), 0)).getMessage());
+            assertEquals("out of kernel activation_swiglu_bf16: found a length of 0, expected 1 at least",
                     assertThrows(IllegalArgumentException.class,
-                            () -> NormKernels.rms(library, ElementType.F32, small, large, large, 2, 16, 0)).getMessage());
-            assertEquals("gate of kernel activation_swiglu_bf16: found a length of 0, expected 1 at least",
-                    assertThrows(IllegalArgumentException.class, () -> KernelLaunch.check(
-                            library.kernel("activation_swiglu_bf16"), "gate", large, 2, 0)).getMessage());
-            assertThrows(IllegalArgumentException.class, () -> RopeKernels.rotate(library, ElementType.F32,
-                    RopeKernels.Pairing.SPLIT, large, large, large, large, 1, 1, 6, 4, 1), "more pairs than a head has");
-            assertThrows(IllegalArgumentException.class, () -> SamplingKernels.topK(library, large, large, large, large, large, 1, 8, 9),
-                    "k beyond the vocabulary");
-            assertThrows(IllegalArgumentException.class, () -> MatmulKernels.bf16(library, MatmulKernels.Tile.ROWS_16,
-                    ElementType.F32, large, large, large, Optional.empty(), 1, 1, 12), "inputs no multiple of 8");
-            assertThrows(ArithmeticException.class, () -> NormKernels.rms(library, ElementType.F32, large, large, large,
-                    Integer.MAX_VALUE, Integer.MAX_VALUE, 0), "sizes beyond 64 bits");
+                            () -> ActivationKernels.swiglu(library, ElementType.BF16, large, large, large, two, 0)).getMessage());
+            assertThrows(IllegalArgumentException.class, () -> RopeKernels.rotate(library,
+                    new Rotation(Rotation.Pairing.SPLIT, large, 4, 1), large, large, large, two, 1, 6), "more pairs than a head has");
+            assertThrows(IllegalArgumentException.class, () -> SamplingKernels.topK(library, large, large, large, large, large, two, 8,
+                    9), "k beyond the vocabulary");
+            assertThrows(IllegalArgumentException.class, () -> MatmulKernels.matmul(library, MatmulKernels.Tile.FEW,
+                    ElementType.F16, large, large, large, Optional.empty(), two, 1, 12), "inputs no multiple of 8");
+            assertThrows(IllegalArgumentException.class, () -> KvLayer.storedDim(258), "heads too large");
+            assertThrows(ArithmeticException.class, () -> ActivationKernels.add(library, large, large, large,
+                    new Rows(large, Integer.MAX_VALUE), Integer.MAX_VALUE), "sizes beyond 64 bits");
         }
     }
 
@@ -89,7 +93,8 @@ class KernelLibraryTest {
                 KernelLibrary library = new KernelLibrary(context);
                 CudaStream stream = context.createStream()) {
             DeviceBuffer buffer = context.allocate(64);
-            KernelLaunch launch = ActivationKernels.swiglu(library, ElementType.F32, buffer, buffer, buffer, 16);
+            KernelLaunch launch = ActivationKernels.add(library, buffer.slice(), buffer.slice(), buffer.slice(),
+                    new Rows(buffer.slice(), 1), 16);
             buffer.close();
             assertThrows(IllegalStateException.class, () -> launch.on(stream));
         }

@@ -3,11 +3,13 @@ package org.gatun.cuda.kernels;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Function;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.simulator.LaunchCounters;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
@@ -26,34 +28,38 @@ class KernelTrafficTest {
         }
     }
 
-    private static DeviceBuffer zeros(KernelLibrary library, long bytes) {
+    private static DeviceSlice zeros(KernelLibrary library, long bytes) {
         DeviceBuffer buffer = library.context().allocate(bytes);
         try (CudaStream stream = library.context().createStream()) {
             stream.fill(buffer, (byte) 0);
             stream.synchronize();
         }
-        return buffer;
+        return buffer.slice();
+    }
+
+    private static Rows rows(KernelLibrary library, int count) {
+        return new Rows(library.context().allocateFrom(MemorySegment.ofArray(new int[] {count})).slice(), count);
     }
 
     @Test
     void rmsNorm_readsRowsTwiceAndWritesThemOnce() {
         LaunchCounters counters = count(library -> NormKernels.rms(library, ElementType.BF16, zeros(library, 8 * 4096 * 2),
-                zeros(library, 8 * 4096 * 2), zeros(library, 4096 * 4), 8, 4096, 1e-5f));
+                zeros(library, 8 * 4096 * 4), zeros(library, 4096 * 4), rows(library, 8), NormKernels.Groups.dense(1, 4096), 1e-5f));
 
-        assertEquals(8 * 4096 * (2 * 2 + 4), counters.global().loadedBytes(), "rows twice, the gain for each");
+        assertClose(8 * 4096 * (2 * 4 + 4), counters.global().loadedBytes());
         assertEquals(8 * 4096 * 2, counters.global().storedBytes());
-        assertEquals(10.0 / 14, counters.global().coalescing(), 1e-9, "a thread's eight gains are two loads that meet in L1");
+        assertTrue(counters.global().coalescing() > 0.97, "coalescing " + counters.global().coalescing());
         assertEquals(0, counters.shared().bankConflicts());
     }
 
     @Test
     void swiglu_readsAndWritesEachElementOnce() {
         LaunchCounters counters = count(library -> ActivationKernels.swiglu(library, ElementType.BF16, zeros(library, 10_000 * 2),
-                zeros(library, 10_000 * 2), zeros(library, 10_000 * 2), 10_000));
+                zeros(library, 10_000 * 4), zeros(library, 10_000 * 4), rows(library, 1), 10_000));
 
-        assertEquals(2 * 10_000 * 2, counters.global().loadedBytes());
+        assertClose(2 * 10_000 * 4, counters.global().loadedBytes());
         assertEquals(10_000 * 2, counters.global().storedBytes());
-        assertTrue(counters.global().coalescing() > 0.99, "coalescing " + counters.global().coalescing());
+        assertTrue(counters.global().coalescing() > 0.97, "coalescing " + counters.global().coalescing());
     }
 
     @Test
@@ -61,26 +67,37 @@ class KernelTrafficTest {
         int vocabulary = 128_256;
         long lists = SamplingKernels.listBytes(1, vocabulary);
         LaunchCounters counters = count(library -> SamplingKernels.topK(library, zeros(library, 256), zeros(library, 256),
-                zeros(library, SamplingKernels.STATE_BYTES), zeros(library, lists), zeros(library, 4L * vocabulary), 1, vocabulary, 64));
+                zeros(library, SamplingKernels.STATE_BYTES), zeros(library, lists), zeros(library, 4L * vocabulary), rows(library, 1),
+                vocabulary, 64));
 
-        assertTrue(counters.global().loadedBytes() <= 4L * vocabulary + lists, "loaded " + counters.global());
-        assertTrue(counters.global().coalescing() > 0.99, "coalescing " + counters.global().coalescing());
+        assertTrue(counters.global().loadedBytes() <= 1.01 * (4L * vocabulary + lists), "loaded " + counters.global());
+        assertTrue(counters.global().coalescing() > 0.97, "coalescing " + counters.global().coalescing());
     }
 
     @Test
-    void matmul_eitherTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
+    void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
-            int rows = tile == MatmulKernels.Tile.ROWS_16 ? 16 : 128;
+            int rows = switch (tile) {
+                case FEW -> 16;
+                case SOME -> 64;
+                case MANY -> 128;
+            };
+            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : rows;
             int outputs = 256;
             int inputs = 512;
-            LaunchCounters counters = count(library -> MatmulKernels.bf16(library, tile, ElementType.BF16,
-                    zeros(library, 2L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
-                    Optional.empty(), rows, outputs, inputs));
+            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, ElementType.BF16,
+                    zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
+                    Optional.empty(), rows(library, rows), outputs, inputs));
 
-            assertEquals(2L * inputs * (outputs + rows * outputs / 128), counters.global().loadedBytes(), tile.toString());
-            assertEquals(2L * rows * outputs, counters.global().storedBytes(), tile.toString());
+            assertClose(2L * inputs * (outputs + rows * outputs / tileOutputs), counters.global().loadedBytes());
+            assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
             assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
         }
+    }
+
+    /// Each warp also reads the number of rows.
+    private static void assertClose(long expected, long found) {
+        assertTrue(expected <= found && found <= 1.02 * expected, "found " + found + ", expected " + expected + " or 2 % more");
     }
 }

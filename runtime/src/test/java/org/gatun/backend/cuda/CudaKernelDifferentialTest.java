@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -22,7 +21,7 @@ import org.gatun.backend.cuda.KernelBench.Operand;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.CudaDriverProvider;
 import org.gatun.cuda.CudaDrivers;
-import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
@@ -30,10 +29,12 @@ import org.gatun.cuda.kernels.KernelVariant;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.RopeKernels;
+import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.DynamicNode;
@@ -94,27 +95,31 @@ class CudaKernelDifferentialTest {
     private static List<Case> cases() {
         List<Case> cases = new ArrayList<>();
         for (ElementType type : ElementType.values()) {
-            for (int[] shape : new int[][] {{1, 1}, {3, 15}, {2, 33}, {5, 96}, {1, 1000}, {2, 4096}, {1, 9001}}) {
-                cases.add(norm(type, shape[0], shape[1]));
-                cases.add(normAdd(type, shape[0], shape[1]));
+            for (int[] shape : new int[][] {{1, 1, 1}, {3, 1, 15}, {2, 3, 33}, {5, 2, 96}, {1, 1, 1000}, {2, 1, 4096}, {1, 1, 9001}}) {
+                cases.add(norm(type, shape[0], shape[1], shape[2]));
+                cases.add(normAdd(type, shape[0], shape[1], shape[2]));
             }
-            for (int count : new int[] {1, 7, 8, 255, 1024, 5003}) {
-                cases.add(swiglu(type, count));
-            }
-            for (RopeKernels.Pairing pairing : RopeKernels.Pairing.values()) {
-                for (int[] shape : new int[][] {{1, 1, 2, 1}, {3, 5, 64, 32}, {2, 7, 80, 20}, {17, 2, 256, 128}, {1, 3, 640, 320}}) {
-                    cases.add(rope(type, pairing, shape[0], shape[1], shape[2], shape[3]));
+            for (int[] shape : new int[][] {{1, 1}, {1, 7}, {3, 8}, {5, 51}, {1, 1024}, {2, 5003}}) {
+                cases.add(elementwise("activation_swiglu_", type, shape[0], shape[1]));
+                if (type == ElementType.F32) {
+                    cases.add(elementwise("activation_add_", type, shape[0], shape[1]));
                 }
             }
-            for (ElementType outType : ElementType.values()) {
-                for (int[] shape : new int[][] {{1, 1, 1}, {7, 29, 17}, {3, 11, 96}, {2, 5, 4100}}) {
-                    cases.add(gather(type, outType, shape[0], shape[1], shape[2]));
-                }
+            for (int[] shape : new int[][] {{1, 1, 1}, {7, 29, 17}, {3, 11, 96}, {2, 5, 4100}}) {
+                cases.add(gather(type, shape[0], shape[1], shape[2]));
             }
             for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
                 for (int[] shape : new int[][] {{1, 1, 8}, {3, 17, 40}, {16, 128, 32}, {17, 129, 72}, {130, 70, 264}, {5, 257, 520}}) {
                     cases.add(matmul(tile, type, shape[0], shape[1], shape[2]));
+                    if (type != ElementType.F32) {
+                        cases.add(matmulSwiglu(tile, type, shape[0], Math.ceilDiv(shape[1], 8) * 8, shape[2]));
+                    }
                 }
+            }
+        }
+        for (Rotation.Pairing pairing : Rotation.Pairing.values()) {
+            for (int[] shape : new int[][] {{1, 1, 2, 1}, {3, 5, 64, 32}, {2, 7, 80, 20}, {17, 2, 256, 128}, {1, 3, 640, 320}}) {
+                cases.add(rope(pairing, shape[0], shape[1], shape[2], shape[3]));
             }
         }
         for (int[] shape : new int[][] {{1, 1}, {3, 5}, {2, 64}, {4, 1001}, {2, 4096}, {2, 12_290}, {1, 50_000}}) {
@@ -128,149 +133,194 @@ class CudaKernelDifferentialTest {
         return cases;
     }
 
-    private static Case norm(ElementType type, int groups, int width) {
-        return new Case("rms norm " + type + " " + groups + "x" + width, List.of("norm_rms_" + type), (bench, random) -> {
-            Operand in = bench.random(random, type, groups, width);
+    private static Case norm(ElementType type, int rows, int groups, int width) {
+        return new Case("rms norm " + type + " " + rows + "x" + groups + "x" + width, List.of("norm_rms_" + type), (bench, random) -> {
+            Operand in = bench.random(random, ElementType.F32, rows, groups * width);
             Operand gain = bench.random(random, ElementType.F32, 1, width);
-            DeviceBuffer out = bench.empty((long) groups * width * type.byteSize());
-            bench.run(NormKernels.rms(bench.library, type, out, in.buffer(), gain.buffer(), groups, width, 1e-5f));
+            DeviceSlice out = bench.empty((long) rows * groups * width * type.byteSize());
+            bench.run(NormKernels.rms(bench.library, type, out, in.slice(), gain.slice(), bench.rows(rows),
+                    NormKernels.Groups.dense(groups, width), 1e-5f));
 
-            float[] expected = KernelBench.reference(groups, plan -> plan.rmsNorm(plan.embed(table(in, width)), gain.tensor(), 1e-5f));
-            assertClose(expected, bench.floats(out, type, groups * width), type);
+            float[] expected = KernelBench.reference(rows,
+                    plan -> plan.rmsNorm(plan.embed(table(in, groups * width)), gain.tensor(), 1e-5f));
+            assertClose(expected, bench.floats(out, type, rows * groups * width), type);
         });
     }
 
-    private static Case normAdd(ElementType type, int groups, int width) {
-        return new Case("sum and rms norm " + type + " " + groups + "x" + width, List.of("norm_rms_add_" + type), (bench, random) -> {
-            Operand in = bench.random(random, type, groups, width);
-            Operand residual = bench.random(random, type, groups, width);
-            Operand gain = bench.random(random, ElementType.F32, 1, width);
-            DeviceBuffer out = bench.empty((long) groups * width * type.byteSize());
-            bench.run(NormKernels.rmsAdd(bench.library, type, out, residual.buffer(), in.buffer(), residual.buffer(), gain.buffer(),
-                    groups, width, 1e-5f));
+    private static Case normAdd(ElementType type, int rows, int groups, int width) {
+        return new Case("sum and rms norm " + type + " " + rows + "x" + groups + "x" + width, List.of("norm_rms_add_" + type),
+                (bench, random) -> {
+                    int all = groups * width;
+                    Operand in = bench.random(random, ElementType.F32, rows, all);
+                    Operand residual = bench.random(random, ElementType.F32, rows, all);
+                    Operand gain = bench.random(random, ElementType.F32, 1, width);
+                    DeviceSlice out = bench.empty((long) rows * all * type.byteSize());
+                    bench.run(NormKernels.rmsAdd(bench.library, type, out, residual.slice(), in.slice(), residual.slice(), gain.slice(),
+                            bench.rows(rows), NormKernels.Groups.dense(groups, width), 1e-5f));
 
-            float[] sum = bench.floats(residual.buffer(), type, groups * width);
-            assertClose(KernelBench.reference(groups, plan -> plan.add(plan.embed(table(in, width)),
-                    plan.embed(table(residual, width)))), sum, type);
-            // The norm is that of the sum as it was stored.
-            Operand stored = bench.operand(type, sum, width);
-            assertClose(KernelBench.reference(groups, plan -> plan.rmsNorm(plan.embed(table(stored, width)), gain.tensor(), 1e-5f)),
-                    bench.floats(out, type, groups * width), type);
-        });
+                    assertClose(KernelBench.reference(rows, plan -> plan.add(plan.embed(table(in, all)),
+                            plan.embed(table(residual, all)))), bench.floats(residual.slice(), ElementType.F32, rows * all), ElementType.F32);
+                    assertClose(KernelBench.reference(rows, plan -> plan.rmsNorm(plan.add(plan.embed(table(in, all)),
+                            plan.embed(table(residual, all))), gain.tensor(), 1e-5f)), bench.floats(out, type, rows * all), type);
+                });
     }
 
-    private static Case swiglu(ElementType type, int count) {
-        return new Case("swiglu " + type + " " + count, List.of("activation_swiglu_" + type), (bench, random) -> {
-            float[] gates = bench.random(random, type, 1, count).values();
-            float[] extremes = {0f, -0f, 88f, -88f, 104f, -104f, 1e-30f, -1e30f, 1e30f};
-            for (int i = 0; i < Math.min(count, extremes.length); i++) {
-                gates[count - 1 - i] = extremes[i];
+    private static Case elementwise(String entry, ElementType type, int rows, int width) {
+        return new Case(entry + type + " " + rows + "x" + width, List.of(entry + type), (bench, random) -> {
+            boolean swiglu = entry.contains("swiglu");
+            float[] gates = bench.random(random, ElementType.F32, rows, width).values();
+            float[] extremes = {0f, -0f, 88f, -88f, 104f, -104f, 1e-30f, -1e4f, 1e4f};
+            for (int i = 0; i < Math.min(gates.length, extremes.length); i++) {
+                gates[gates.length - 1 - i] = extremes[i];
             }
-            Operand gate = bench.operand(type, gates, count);
-            Operand up = bench.random(random, type, 1, count);
-            DeviceBuffer out = bench.empty((long) count * type.byteSize());
-            bench.run(ActivationKernels.swiglu(bench.library, type, out, gate.buffer(), up.buffer(), count));
+            Operand a = bench.operand(ElementType.F32, gates, width);
+            Operand b = bench.random(random, ElementType.F32, rows, width);
+            DeviceSlice out = bench.empty((long) rows * width * type.byteSize());
+            bench.run(swiglu ? ActivationKernels.swiglu(bench.library, type, out, a.slice(), b.slice(), bench.rows(rows), width)
+                    : ActivationKernels.add(bench.library, out, a.slice(), b.slice(), bench.rows(rows), width));
 
-            float[] found = bench.floats(out, type, count);
-            float[] expected = KernelBench.reference(1, plan -> plan.swiGlu(plan.embed(table(gate, count)), plan.embed(table(up, count))));
+            float[] found = bench.floats(out, type, rows * width);
+            float[] expected = KernelBench.reference(rows, plan -> swiglu
+                    ? plan.swiGlu(plan.embed(table(a, width)), plan.embed(table(b, width)))
+                    : plan.add(plan.embed(table(a, width)), plan.embed(table(b, width))));
             // A huge element would hide the others in the norm.
-            for (int i = 0; i < count; i++) {
+            for (int i = 0; i < found.length; i++) {
                 assertClose(new float[] {expected[i]}, new float[] {found[i]}, type);
             }
         });
     }
 
-    private static Case rope(ElementType type, RopeKernels.Pairing pairing, int rows, int heads, int headDim, int pairs) {
-        String entry = "rope_" + pairing.name().toLowerCase(Locale.ROOT) + "_" + type;
+    private static Case rope(Rotation.Pairing pairing, int rows, int heads, int headDim, int pairs) {
+        String entry = "rope_" + pairing;
         return new Case("%s %d rows, %d heads of %d, %d pairs".formatted(entry, rows, heads, headDim, pairs), List.of(entry),
                 (bench, random) -> {
-                    float[] frequencies = new float[pairs];
-                    for (int i = 0; i < pairs; i++) {
-                        frequencies[i] = (float) Math.pow(500_000, -(double) i / pairs);
-                    }
+                    float[] frequencies = frequencies(pairs);
                     int[] positions = IntStream.range(0, rows).map(row -> row % 3 == 0 ? 131_071 - row : random.nextInt(5000)).toArray();
-                    RopeTable table = new RopeTable(pairing == RopeKernels.Pairing.SPLIT ? RopeTable.Pairing.SPLIT
-                            : RopeTable.Pairing.INTERLEAVED, frequencies, 1.1f);
                     int width = heads * headDim;
-                    Operand in = bench.random(random, type, rows, width);
-                    DeviceBuffer out = bench.empty((long) rows * width * type.byteSize());
-                    bench.run(RopeKernels.rotate(bench.library, type, pairing, out, in.buffer(), bench.ints(positions),
-                            bench.operand(ElementType.F32, frequencies, pairs).buffer(), rows, heads, headDim, pairs, 1.1f));
+                    Operand in = bench.random(random, ElementType.F32, rows, width);
+                    Rotation rotation = new Rotation(pairing, bench.operand(ElementType.F32, frequencies, pairs).slice(), pairs, 1.1f);
+                    DeviceSlice out = bench.empty((long) rows * width * Float.BYTES);
+                    bench.run(RopeKernels.rotate(bench.library, rotation, out, in.slice(), bench.ints(positions), bench.rows(rows), heads,
+                            headDim));
 
                     float[] expected = KernelBench.reference(rows, row -> positions[row],
-                            plan -> plan.rope(plan.embed(table(in, width)), headDim, table));
-                    assertClose(expected, bench.floats(out, type, rows * width), type);
+                            plan -> plan.rope(plan.embed(table(in, width)), headDim, ropeTable(pairing, pairs)));
+                    assertClose(expected, bench.floats(out, ElementType.F32, rows * width), ElementType.F32);
 
-                    bench.run(RopeKernels.rotate(bench.library, type, pairing, in.buffer(), in.buffer(), bench.ints(positions),
-                            bench.operand(ElementType.F32, frequencies, pairs).buffer(), rows, heads, headDim, pairs, 1.1f));
-                    assertArrayEquals(bench.floats(out, type, rows * width), bench.floats(in.buffer(), type, rows * width), "in place");
+                    bench.run(RopeKernels.rotate(bench.library, rotation, in.slice(), in.slice(), bench.ints(positions),
+                            bench.rows(rows), heads, headDim));
+                    assertArrayEquals(bench.floats(out, ElementType.F32, rows * width),
+                            bench.floats(in.slice(), ElementType.F32, rows * width), "in place");
                 });
     }
 
-    private static Case gather(ElementType tableType, ElementType outType, int rows, int vocabulary, int width) {
-        String entry = "embedding_gather_" + tableType + "_" + outType;
+    private static float[] frequencies(int pairs) {
+        float[] frequencies = new float[pairs];
+        for (int i = 0; i < pairs; i++) {
+            frequencies[i] = (float) Math.pow(500_000, -(double) i / pairs);
+        }
+        return frequencies;
+    }
+
+    private static RopeTable ropeTable(Rotation.Pairing pairing, int pairs) {
+        return new RopeTable(pairing == Rotation.Pairing.SPLIT ? RopeTable.Pairing.SPLIT : RopeTable.Pairing.INTERLEAVED,
+                frequencies(pairs), 1.1f);
+    }
+
+    private static Case gather(ElementType type, int rows, int vocabulary, int width) {
+        String entry = "embedding_gather_" + type;
         return new Case(entry + " " + rows + " of " + vocabulary + "x" + width, List.of(entry), (bench, random) -> {
-            Operand table = bench.random(random, tableType, vocabulary, width);
+            Operand table = bench.random(random, type, vocabulary, width);
             int[] ids = random.ints(rows, 0, vocabulary).toArray();
-            DeviceBuffer out = bench.empty((long) rows * width * outType.byteSize());
-            DeviceBuffer error = bench.zeros(Integer.BYTES);
-            bench.run(EmbeddingKernels.gather(bench.library, tableType, outType, out, error, table.buffer(), bench.ints(ids), rows,
+            DeviceSlice out = bench.empty((long) rows * width * Float.BYTES);
+            DeviceSlice error = bench.zeros(Integer.BYTES);
+            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), bench.ints(ids), bench.rows(rows),
                     vocabulary, width));
             float[] expected = new float[rows * width];
             for (int row = 0; row < rows; row++) {
                 System.arraycopy(table.values(), ids[row] * width, expected, row * width, width);
             }
-            Operand rounded = bench.operand(outType, expected, width);
-            assertArrayEquals(rounded.values(), bench.floats(out, outType, rows * width));
+            assertArrayEquals(expected, bench.floats(out, ElementType.F32, rows * width));
             assertEquals(0, bench.ints(error, 1)[0]);
 
             ids[rows - 1] = random.nextBoolean() ? -1 : vocabulary;
-            bench.run(EmbeddingKernels.gather(bench.library, tableType, outType, out, error, table.buffer(), bench.ints(ids), rows,
+            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), bench.ints(ids), bench.rows(rows),
                     vocabulary, width));
-            Arrays.fill(rounded.values(), (rows - 1) * width, rows * width, 0);
-            assertArrayEquals(rounded.values(), bench.floats(out, outType, rows * width), "an id that is not there");
+            Arrays.fill(expected, (rows - 1) * width, rows * width, 0);
+            assertArrayEquals(expected, bench.floats(out, ElementType.F32, rows * width), "an id that is not there");
             assertEquals(1, bench.ints(error, 1)[0]);
         });
     }
 
-    private static Case matmul(MatmulKernels.Tile tile, ElementType outType, int rows, int outputs, int inputs) {
-        String entry = "matmul_bf16_" + (tile == MatmulKernels.Tile.ROWS_16 ? 16 : 128) + "x128_" + outType;
-        return new Case(entry + " " + rows + "x" + outputs + "x" + inputs, List.of(entry), (bench, random) -> {
-            Operand in = bench.random(random, ElementType.BF16, rows, inputs);
-            Operand weight = bench.random(random, ElementType.BF16, outputs, inputs);
+    private static Case matmul(MatmulKernels.Tile tile, ElementType type, int rows, int outputs, int inputs) {
+        return new Case("matmul " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs, List.of(matmulEntry("matmul_", tile,
+                type)), (bench, random) -> {
+            Operand in = bench.random(random, type, rows, inputs);
+            Operand weight = bench.random(random, type, outputs, inputs);
             Operand bias = bench.random(random, ElementType.F32, 1, outputs);
-            DeviceBuffer out = bench.empty((long) rows * outputs * outType.byteSize());
+            DeviceSlice out = bench.empty((long) rows * outputs * Float.BYTES);
             for (boolean biased : new boolean[] {false, true}) {
                 Optional<Operand> added = Optional.of(bias).filter(_ -> biased);
-                bench.run(MatmulKernels.bf16(bench.library, tile, outType, out, in.buffer(), weight.buffer(),
-                        added.map(Operand::buffer), rows, outputs, inputs));
+                bench.run(MatmulKernels.matmul(bench.library, tile, type, out, in.slice(), weight.slice(),
+                        added.map(Operand::slice), bench.rows(rows), outputs, inputs));
                 float[] expected = KernelBench.reference(rows, plan -> plan.matMul(plan.embed(table(in, inputs)),
-                        table(weight, inputs), added.map(operand -> table(operand, outputs)).map(tensor -> new Tensor("bias",
-                                tensor.dtype(), Shape.of(outputs), tensor.data()))));
-                assertClose(expected, bench.floats(out, outType, rows * outputs), outType);
+                        table(weight, inputs), added.map(Operand::tensor)));
+                assertClose(expected, bench.floats(out, ElementType.F32, rows * outputs), ElementType.F32);
             }
-            // Rows alike in every pass: the last row alone, by the other tile, has the same bits.
-            MatmulKernels.Tile other = MatmulKernels.Tile.values()[1 - tile.ordinal()];
-            Operand last = bench.operand(ElementType.BF16,
-                    Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
-            DeviceBuffer alone = bench.empty((long) outputs * outType.byteSize());
-            bench.run(MatmulKernels.bf16(bench.library, other, outType, alone, last.buffer(), weight.buffer(),
-                    Optional.of(bias.buffer()), 1, outputs, inputs));
-            float[] all = bench.floats(out, outType, rows * outputs);
-            assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs), bench.floats(alone, outType, outputs));
+            // Rows alike in every pass: the last row alone, by another tile, has the same bits.
+            MatmulKernels.Tile other = MatmulKernels.Tile.values()[(tile.ordinal() + 1) % 3];
+            Operand alone = bench.operand(type, Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
+            DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
+            bench.run(MatmulKernels.matmul(bench.library, other, type, row, alone.slice(), weight.slice(),
+                    Optional.of(bias.slice()), bench.rows(1), outputs, inputs));
+            float[] all = bench.floats(out, ElementType.F32, rows * outputs);
+            assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
+                    bench.floats(row, ElementType.F32, outputs));
         });
+    }
+
+    private static Case matmulSwiglu(MatmulKernels.Tile tile, ElementType type, int rows, int outputs, int inputs) {
+        return new Case("matmul and swiglu " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
+                List.of(matmulEntry("matmul_swiglu_", tile, type)), (bench, random) -> {
+                    Operand in = bench.random(random, type, rows, inputs);
+                    Operand gate = bench.random(random, type, outputs, inputs);
+                    Operand up = bench.random(random, type, outputs, inputs);
+                    float[] both = new float[2 * outputs * inputs];
+                    int group = MatmulKernels.SWIGLU_ROWS * inputs;
+                    for (int i = 0; i < outputs / MatmulKernels.SWIGLU_ROWS; i++) {
+                        System.arraycopy(gate.values(), i * group, both, 2 * i * group, group);
+                        System.arraycopy(up.values(), i * group, both, (2 * i + 1) * group, group);
+                    }
+                    DeviceSlice out = bench.empty((long) rows * outputs * type.byteSize());
+                    bench.run(MatmulKernels.swiglu(bench.library, tile, type, out, in.slice(),
+                            bench.operand(type, both, inputs).slice(), bench.rows(rows), outputs, inputs));
+
+                    float[] expected = KernelBench.reference(rows, plan -> {
+                        Value x = plan.embed(table(in, inputs));
+                        return plan.swiGlu(plan.matMul(x, table(gate, inputs)), plan.matMul(x, table(up, inputs)));
+                    });
+                    assertClose(expected, bench.floats(out, type, rows * outputs), type);
+                });
+    }
+
+    private static String matmulEntry(String prefix, MatmulKernels.Tile tile, ElementType type) {
+        return prefix + type + switch (tile) {
+            case FEW -> "_16x32";
+            case SOME -> "_64x64";
+            case MANY -> type == ElementType.F32 ? "_64x64" : "_128x128";
+        };
     }
 
     private static Case argmax(int rows, int vocabulary) {
         return new Case("argmax " + rows + "x" + vocabulary, List.of("sampling_argmax_f32"), (bench, random) -> {
-            DeviceBuffer ids = bench.empty(4L * rows);
-            DeviceBuffer values = bench.empty(4L * rows);
-            DeviceBuffer state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
+            DeviceSlice ids = bench.empty(4L * rows);
+            DeviceSlice values = bench.empty(4L * rows);
+            DeviceSlice state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
             // Twice: the first launch must leave the state as it was.
             for (int launch = 0; launch < 2; launch++) {
                 float[] logits = logits(random, rows, vocabulary);
                 bench.run(SamplingKernels.argmax(bench.library, ids, values, state,
-                        bench.context.allocateFrom(MemorySegment.ofArray(logits)), rows, vocabulary));
+                        bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice(), bench.rows(rows), vocabulary));
                 int[] expected = largest(logits, rows, vocabulary, 1);
                 assertArrayEquals(expected, bench.ints(ids, rows));
                 assertArrayEquals(valuesAt(logits, expected, vocabulary, 1), bench.floats(values, ElementType.F32, rows));
@@ -280,14 +330,14 @@ class CudaKernelDifferentialTest {
 
     private static Case topK(int rows, int vocabulary, int k) {
         return new Case("top " + k + " of " + rows + "x" + vocabulary, List.of("sampling_top_k_f32"), (bench, random) -> {
-            DeviceBuffer ids = bench.empty(4L * rows * k);
-            DeviceBuffer values = bench.empty(4L * rows * k);
-            DeviceBuffer state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
-            DeviceBuffer lists = bench.empty(SamplingKernels.listBytes(rows, vocabulary));
+            DeviceSlice ids = bench.empty(4L * rows * k);
+            DeviceSlice values = bench.empty(4L * rows * k);
+            DeviceSlice state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
+            DeviceSlice lists = bench.empty(SamplingKernels.listBytes(rows, vocabulary));
             for (int launch = 0; launch < 2; launch++) {
                 float[] logits = logits(random, rows, vocabulary);
                 bench.run(SamplingKernels.topK(bench.library, ids, values, state, lists,
-                        bench.context.allocateFrom(MemorySegment.ofArray(logits)), rows, vocabulary, k));
+                        bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice(), bench.rows(rows), vocabulary, k));
                 int[] expected = largest(logits, rows, vocabulary, k);
                 assertArrayEquals(expected, bench.ints(ids, rows * k));
                 assertArrayEquals(valuesAt(logits, expected, vocabulary, k), bench.floats(values, ElementType.F32, rows * k));
@@ -332,13 +382,17 @@ class CudaKernelDifferentialTest {
         return new Tensor(tensor.name(), tensor.dtype(), Shape.of(operand.values().length / columns, columns), tensor.data());
     }
 
-    /// What rounding the result to bf16 may do is not counted.
+    /// What rounding the result to its type may do is not counted.
     private static void assertClose(float[] expected, float[] found, ElementType type) {
         assertEquals(expected.length, found.length);
         double difference = 0;
         double norm = 1e-30;
         for (int i = 0; i < expected.length; i++) {
-            double rounding = type == ElementType.F32 ? 0 : Math.ulp(expected[i]) * 0x1p15;
+            double rounding = switch (type) {
+                case F32 -> 0;
+                case F16 -> Math.max(Math.ulp(expected[i]) * 0x1p12, 0x1p-25);
+                case BF16 -> Math.ulp(expected[i]) * 0x1p15;
+            };
             difference += Math.pow(Math.max(0, Math.abs((double) expected[i] - found[i]) - rounding), 2);
             norm += Math.pow(expected[i], 2);
         }

@@ -16,9 +16,11 @@ import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.Rows;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.Value;
@@ -47,7 +49,7 @@ final class KernelBench implements AutoCloseable {
     /// Elements as both sides get them: rounded to the type, on the device, and as a table of the reference.
     ///
     /// @param values after rounding
-    record Operand(float[] values, DeviceBuffer buffer, Tensor tensor) {}
+    record Operand(float[] values, DeviceSlice slice, Tensor tensor) {}
 
     /// Random numbers of both signs, most of them near 1, some tiny or large.
     Operand random(SplittableRandom random, ElementType type, int rows, int columns) {
@@ -59,30 +61,39 @@ final class KernelBench implements AutoCloseable {
     }
 
     Operand operand(ElementType type, float[] values, int columns) {
-        DType dtype = type == ElementType.F32 ? DType.F32 : DType.BF16;
+        DType dtype = dtype(type);
         MemorySegment stored = arena.allocate(dtype.byteSize(values.length), 64);
         Codec.of(dtype).encode(values, 0, stored, 0, values.length);
         float[] rounded = new float[values.length];
         Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);
         Shape shape = columns == values.length ? Shape.of(columns) : Shape.of(values.length / columns, columns);
-        return new Operand(rounded, context.allocateFrom(stored), new Tensor("operand", dtype, shape, stored));
+        return new Operand(rounded, context.allocateFrom(stored).slice(), new Tensor("operand", dtype, shape, stored));
     }
 
-    DeviceBuffer ints(int... values) {
-        return context.allocateFrom(MemorySegment.ofArray(values));
+    private static DType dtype(ElementType type) {
+        return DType.valueOf(type.name());
+    }
+
+    /// All of a launch's rows.
+    Rows rows(int count) {
+        return new Rows(ints(count), count);
+    }
+
+    DeviceSlice ints(int... values) {
+        return context.allocateFrom(MemorySegment.ofArray(values)).slice();
     }
 
     /// Memory that a kernel must fill: all bits set, which is no number and no id.
-    DeviceBuffer empty(long bytes) {
+    DeviceSlice empty(long bytes) {
         DeviceBuffer buffer = context.allocate(bytes);
         stream.fill(buffer, (byte) -1);
-        return buffer;
+        return buffer.slice();
     }
 
-    DeviceBuffer zeros(long bytes) {
+    DeviceSlice zeros(long bytes) {
         DeviceBuffer buffer = context.allocate(bytes);
         stream.fill(buffer, (byte) 0);
-        return buffer;
+        return buffer.slice();
     }
 
     void run(KernelLaunch launch) {
@@ -90,17 +101,17 @@ final class KernelBench implements AutoCloseable {
         stream.synchronize();
     }
 
-    float[] floats(DeviceBuffer buffer, ElementType type, int count) {
+    float[] floats(DeviceSlice slice, ElementType type, int count) {
         byte[] bytes = new byte[count * type.byteSize()];
-        buffer.copyTo(MemorySegment.ofArray(bytes));
+        slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(bytes));
         float[] values = new float[count];
-        Codec.of(type == ElementType.F32 ? DType.F32 : DType.BF16).decode(MemorySegment.ofArray(bytes), 0, values, 0, count);
+        Codec.of(dtype(type)).decode(MemorySegment.ofArray(bytes), 0, values, 0, count);
         return values;
     }
 
-    int[] ints(DeviceBuffer buffer, int count) {
+    int[] ints(DeviceSlice slice, int count) {
         int[] values = new int[count];
-        buffer.copyTo(MemorySegment.ofArray(values));
+        slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
         return values;
     }
 

@@ -1,0 +1,115 @@
+package org.gatun.cuda.kernels;
+
+import java.util.Optional;
+import org.gatun.cuda.CudaFunction;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
+import org.gatun.cuda.LaunchConfiguration;
+
+/// The kernels of `attention.cu`: attention over a paged cache, of chains and trees. A row has the same bits whatever rows are
+/// beside it, and in whatever slots the keys lie that it sees.
+public final class AttentionKernels {
+    private static final int WARP_LINES = 16;
+    private static final int MIN_WARPS = 4;
+    private static final int CHUNK_KEYS = 256;
+    private static final int RING_LINES = 128;
+    private static final int PADDING = 8;
+    private static final double LOG2_E = 1.4426950408889634;
+
+    private AttentionKernels() {}
+
+    /// What each row of a tree pass sees of the pass.
+    ///
+    /// @param paths `[rows, stride] int`, see [TreeKernels#paths]
+    /// @param lengths `[rows] int`
+    /// @param stride most rows of a tree
+    public record Tree(DeviceSlice paths, DeviceSlice lengths, int stride) {}
+
+    /// Sizes of one attention.
+    ///
+    /// @param heads of the queries, a multiple of the cache's
+    /// @param scale on the scores
+    /// @param window a row sees only positions above its own minus this; 0 for all
+    public record Shape(int heads, float scale, int window) {}
+
+    /// How blocks are cut, and the scratch they need.
+    ///
+    /// @param warps a block
+    /// @param sharedBytes a block
+    /// @param lineBlocks blocks side by side for a key-value head
+    /// @param chunks of 256 keys
+    /// @param partialBytes of scratch for parts of results
+    /// @param arrivalBytes of scratch for counting them: zero before the first launch, left zero by each
+    public record Cut(int warps, int sharedBytes, int lineBlocks, int chunks, long partialBytes, long arrivalBytes) {}
+
+    /// How attention would be cut.
+    ///
+    /// @param treeRows most rows of a tree, 0 for chains only
+    /// @throws IllegalArgumentException if trees so large do not fit the device's shared memory
+    public static Cut cut(KernelLibrary library, KvLayer layer, int heads, int mostRows, int treeRows) {
+        int storedDim = layer.storedDim();
+        int lines = Math.multiplyExact(mostRows, heads / layer.kvHeads());
+        int pool = Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows);
+        int most = storedDim > 128 ? 8 : 16;
+        int warps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, most);
+        int available = library.context().device().maxSharedBytes() - 4096; // what the kernel declares itself
+        while (warps > 1 && sharedBytes(warps, pool, storedDim) > available) {
+            warps--;
+        }
+        if (sharedBytes(warps, pool, storedDim) > available) {
+            throw new IllegalArgumentException("trees of %d rows with heads of %d elements: they need %d bytes of shared memory, %s has %d"
+                    .formatted(treeRows, layer.headDim(), sharedBytes(warps, pool, storedDim), library.context().device().name(),
+                            available));
+        }
+        int lineBlocks = Math.ceilDiv(lines, warps * WARP_LINES);
+        int chunks = Math.ceilDiv(layer.slots(), CHUNK_KEYS);
+        long partials = (long) layer.kvHeads() * lineBlocks * warps * WARP_LINES * chunks * (storedDim + 2) * Float.BYTES;
+        return new Cut(warps, sharedBytes(warps, pool, storedDim), lineBlocks, chunks, partials,
+                (long) lineBlocks * layer.kvHeads() * Integer.BYTES);
+    }
+
+    private static int sharedBytes(int warps, int pool, int storedDim) {
+        return (WARP_LINES * warps + 2 * pool) * (storedDim + PADDING) * Short.BYTES;
+    }
+
+    /// Softmax attention of each row over the slots it may see: those below `committed`, and of the pass's own rows, which are
+    /// appended to the cache already, all up to itself, or those of its path in a tree.
+    ///
+    /// @param outType of `out`
+    /// @param out `[rows, heads, headDim]`
+    /// @param q `[rows, heads, headDim] f32`
+    /// @param positions `[rows] int`
+    /// @param committed `[1] int`
+    /// @param tree empty for a chain
+    /// @param partials scratch, see [Cut]
+    /// @param arrivals scratch, see [Cut]; not shared with another launch that may run at the same time
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch attend(KernelLibrary library, KvLayer layer, Shape shape, ElementType outType, DeviceSlice out,
+            DeviceSlice q, DeviceSlice positions, Rows rows, DeviceSlice committed, Optional<Tree> tree, DeviceSlice partials,
+            DeviceSlice arrivals) {
+        CudaFunction kernel = library.kernel("attention_f16_" + layer.storedDim());
+        int treeRows = tree.map(Tree::stride).orElse(0);
+        Cut cut = cut(library, layer, shape.heads, rows.most(), treeRows);
+        layer.check(kernel);
+        KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows.most(), shape.heads, layer.headDim());
+        KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.most(), shape.heads, layer.headDim());
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
+        KernelLaunch.check(kernel, "partials", partials, 1, cut.partialBytes);
+        KernelLaunch.check(kernel, "arrivals", arrivals, 1, cut.arrivalBytes);
+        KernelArguments arguments = kernel.arguments()
+                .set(0, out).set(1, q).set(2, layer.keys()).set(3, layer.values()).set(4, layer.pages()).set(5, positions)
+                .set(6, rows.count()).set(7, committed).set(10, partials).set(11, arrivals)
+                .set(12, shape.heads).set(13, layer.kvHeads()).set(14, layer.headDim()).set(15, outType.ordinal())
+                .set(16, treeRows).set(17, Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows)).set(18, shape.window)
+                .set(19, cut.chunks).set(20, (float) (shape.scale * LOG2_E));
+        tree.ifPresentOrElse(of -> {
+            KernelLaunch.check(kernel, "paths", of.paths, Integer.BYTES, rows.most(), of.stride);
+            KernelLaunch.check(kernel, "lengths", of.lengths, Integer.BYTES, rows.most());
+            arguments.set(8, of.paths).set(9, of.lengths);
+        }, () -> arguments.setNull(8).setNull(9));
+        kernel.allowDynamicSharedBytes(cut.sharedBytes);
+        return new KernelLaunch(kernel, new LaunchConfiguration(cut.lineBlocks, layer.kvHeads(), cut.chunks, 32 * cut.warps, 1, 1,
+                cut.sharedBytes, 1, false, false), arguments);
+    }
+}
