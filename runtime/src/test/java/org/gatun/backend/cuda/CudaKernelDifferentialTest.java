@@ -23,14 +23,19 @@ import org.gatun.cuda.CudaDriverProvider;
 import org.gatun.cuda.CudaDrivers;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
+import org.gatun.cuda.kernels.AttentionKernels;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.KernelVariant;
+import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
+import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
+import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.gatun.plan.RopeTable;
@@ -122,6 +127,21 @@ class CudaKernelDifferentialTest {
                 cases.add(rope(pairing, shape[0], shape[1], shape[2], shape[3]));
             }
         }
+        for (int headDim : new int[] {8, 16, 24, 48, 64, 80, 96, 128, 192}) {
+            cases.add(attention(headDim, 4, 2, 70, 5, true, 0));
+        }
+        for (int[] shape : new int[][] {{1, 1, 0, 1, 0}, {8, 1, 300, 7, 0}, {2, 2, 63, 64, 0}, {6, 2, 64, 33, 40}, {4, 4, 700, 2, 300},
+            {16, 1, 10, 17, 0}}) {
+            for (boolean tree : new boolean[] {false, true}) {
+                cases.add(attention(32, shape[0], shape[1], shape[2], shape[3], tree, shape[4]));
+            }
+        }
+        cases.add(attention(16, 4, 2, 3, 300, false, 0));
+        for (Rotation.Pairing pairing : Rotation.Pairing.values()) {
+            cases.add(ropeAppend(pairing, 3, 6, 2, 20, 8));
+            cases.add(ropeAppend(pairing, 9, 3, 3, 64, 32));
+        }
+        cases.add(move());
         for (int[] shape : new int[][] {{1, 1}, {3, 5}, {2, 64}, {4, 1001}, {2, 4096}, {2, 12_290}, {1, 50_000}}) {
             cases.add(argmax(shape[0], shape[1]));
             for (int k : new int[] {1, 5, 32, 33, 64}) {
@@ -311,6 +331,192 @@ class CudaKernelDifferentialTest {
         };
     }
 
+    /// Rows of a pass as a tree in which row `r` continues row `(r - 1) / 2`, or as a chain.
+    private static Case attention(int headDim, int heads, int kvHeads, int committed, int rows, boolean tree, int window) {
+        int storedDim = KvLayer.storedDim(headDim);
+        List<String> entries = new ArrayList<>(List.of("kv_append_f16", "attention_f16_" + storedDim));
+        if (tree) {
+            entries.add("tree_paths");
+        }
+        return new Case("attention, %d heads of %d over %d, %d rows after %d, tree %s, window %d".formatted(heads, headDim, kvHeads, rows,
+                committed, tree, window), entries, (bench, random) -> {
+                    int slots = committed + rows;
+                    int kvWidth = kvHeads * headDim;
+                    Operand k = bench.random(random, ElementType.F16, slots, kvWidth);
+                    Operand v = bench.random(random, ElementType.F16, slots, kvWidth);
+                    Operand q = bench.random(random, ElementType.F32, rows, heads * headDim);
+                    KvLayer layer = layer(bench, slots, kvHeads, headDim);
+                    append(bench, layer, k, v, 0, committed);
+                    append(bench, layer, k, v, committed, rows);
+
+                    boolean[][] sees = new boolean[rows][rows];
+                    int[] positions = new int[rows];
+                    int words = Math.ceilDiv(rows, 64);
+                    long[] ancestors = new long[rows * words];
+                    for (int row = 0; row < rows; row++) {
+                        int parent = tree ? (row - 1) / 2 : row - 1;
+                        if (row > 0) {
+                            System.arraycopy(sees[parent], 0, sees[row], 0, rows);
+                        }
+                        sees[row][row] = true;
+                        positions[row] = row == 0 ? committed : positions[parent] + 1;
+                        for (int other = 0; other < rows; other++) {
+                            ancestors[row * words + other / 64] |= sees[row][other] ? 1L << other : 0;
+                        }
+                    }
+                    Rows all = bench.rows(rows);
+                    Optional<AttentionKernels.Tree> paths = Optional.empty();
+                    if (tree) {
+                        DeviceSlice list = bench.empty(4L * rows * 64 * words);
+                        DeviceSlice lengths = bench.empty(4L * rows);
+                        bench.run(TreeKernels.paths(bench.library, list, lengths,
+                                bench.context.allocateFrom(MemorySegment.ofArray(ancestors)).slice(), all, words));
+                        paths = Optional.of(new AttentionKernels.Tree(list, lengths, 64 * words));
+                    }
+                    float scale = 1 / (float) Math.sqrt(headDim);
+                    AttentionKernels.Cut cut = AttentionKernels.cut(bench.library, layer, heads, rows, tree ? 64 * words : 0);
+                    DeviceSlice out = bench.empty(4L * rows * heads * headDim);
+                    bench.run(AttentionKernels.attend(bench.library, layer, new AttentionKernels.Shape(heads, scale, window),
+                            ElementType.F32, out, q.slice(), bench.ints(positions), all, bench.ints(committed), paths,
+                            bench.empty(cut.partialBytes()), bench.zeros(cut.arrivalBytes())));
+
+                    float[] expected = new float[rows * heads * headDim];
+                    for (int row = 0; row < rows; row++) {
+                        for (int head = 0; head < heads; head++) {
+                            attend(expected, q, k, v, row, head, heads, kvHeads, headDim, committed, sees[row], positions, scale, window);
+                        }
+                    }
+                    // Queries and probabilities are rounded to f16.
+                    assertClose(expected, bench.floats(out, ElementType.F32, expected.length), ElementType.F32, 1e-3);
+                });
+    }
+
+    private static void attend(float[] out, Operand q, Operand k, Operand v, int row, int head, int heads, int kvHeads, int headDim,
+            int committed, boolean[] sees, int[] positions, float scale, int window) {
+        int query = (row * heads + head) * headDim;
+        int slots = committed + sees.length;
+        double[] weights = new double[slots];
+        double sum = 0;
+        for (int slot = 0; slot < slots; slot++) {
+            int position = slot < committed ? slot : positions[slot - committed];
+            if ((slot < committed || sees[slot - committed]) && (window == 0 || position > positions[row] - window)) {
+                double score = 0;
+                for (int i = 0; i < headDim; i++) {
+                    score += (double) q.values()[query + i] * k.values()[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
+                }
+                weights[slot] = Math.exp(score * scale);
+                sum += weights[slot];
+            }
+        }
+        for (int i = 0; i < headDim; i++) {
+            double value = 0;
+            for (int slot = 0; slot < slots; slot++) {
+                value += weights[slot] / sum * v.values()[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
+            }
+            out[query + i] = (float) value;
+        }
+    }
+
+    /// A layer whose pages are in no order.
+    private static KvLayer layer(KernelBench bench, int slots, int kvHeads, int headDim) {
+        int pages = Math.ceilDiv(slots, KvLayer.PAGE_SLOTS);
+        long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
+        return new KvLayer(bench.zeros(bytes), bench.zeros(bytes),
+                bench.ints(IntStream.range(0, pages).map(page -> (page * 7 + 3) % pages).distinct().count() == pages
+                        ? IntStream.range(0, pages).map(page -> (page * 7 + 3) % pages).toArray()
+                        : IntStream.range(0, pages).map(page -> pages - 1 - page).toArray()), slots, kvHeads, headDim);
+    }
+
+    private static void append(KernelBench bench, KvLayer layer, Operand k, Operand v, int from, int rows) {
+        if (rows > 0) {
+            int width = layer.kvHeads() * layer.headDim();
+            bench.run(KvKernels.append(bench.library, layer, f32(bench, k, from * width, rows * width), f32(bench, v, from * width,
+                    rows * width), bench.rows(rows), bench.ints(from)));
+        }
+    }
+
+    private static DeviceSlice f32(KernelBench bench, Operand operand, int from, int count) {
+        return bench.operand(ElementType.F32, Arrays.copyOfRange(operand.values(), from, from + count), count).slice();
+    }
+
+    private static Case ropeAppend(Rotation.Pairing pairing, int rows, int heads, int kvHeads, int headDim, int pairs) {
+        String entry = "kv_rope_append_" + pairing + "_f16";
+        return new Case(entry + " %d rows, %d heads of %d over %d".formatted(rows, heads, headDim, kvHeads), List.of(entry),
+                (bench, random) -> {
+                    int committed = 62;
+                    int allHeads = heads + 2 * kvHeads;
+                    Operand qkv = bench.random(random, ElementType.F32, rows, allHeads * headDim);
+                    int[] positions = IntStream.range(0, rows).map(row -> 1000 * row + 7).toArray();
+                    Rotation rotation = new Rotation(pairing, bench.operand(ElementType.F32, frequencies(pairs), pairs).slice(), pairs,
+                            1.1f);
+                    KvLayer layer = layer(bench, committed + rows, kvHeads, headDim);
+                    DeviceSlice q = bench.empty(4L * rows * heads * headDim);
+                    bench.run(KvKernels.ropeAppend(bench.library, layer, rotation, q, qkv.slice(), bench.ints(positions),
+                            bench.rows(rows), bench.ints(committed), heads));
+
+                    // The same in steps: all heads rotated, then keys and values appended.
+                    DeviceSlice rotated = bench.empty(4L * rows * allHeads * headDim);
+                    bench.run(RopeKernels.rotate(bench.library, rotation, rotated, qkv.slice(), bench.ints(positions), bench.rows(rows),
+                            allHeads, headDim));
+                    float[] turned = bench.floats(rotated, ElementType.F32, rows * allHeads * headDim);
+                    KvLayer other = new KvLayer(bench.zeros(layer.keys().byteSize()), bench.zeros(layer.values().byteSize()),
+                            layer.pages(), layer.slots(), kvHeads, headDim);
+                    bench.run(KvKernels.append(bench.library, other, columns(bench, turned, rows, allHeads * headDim, heads * headDim,
+                            kvHeads * headDim), columns(bench, qkv.values(), rows, allHeads * headDim, (heads + kvHeads) * headDim,
+                            kvHeads * headDim), bench.rows(rows), bench.ints(committed)));
+                    int stored = (int) layer.keys().byteSize() / 2;
+                    assertArrayEquals(bench.floats(columns(bench, turned, rows, allHeads * headDim, 0, heads * headDim), ElementType.F32,
+                            rows * heads * headDim), bench.floats(q, ElementType.F32, rows * heads * headDim));
+                    assertArrayEquals(bench.floats(other.keys(), ElementType.F16, stored),
+                            bench.floats(layer.keys(), ElementType.F16, stored));
+                    assertArrayEquals(bench.floats(other.values(), ElementType.F16, stored),
+                            bench.floats(layer.values(), ElementType.F16, stored));
+                });
+    }
+
+    private static DeviceSlice columns(KernelBench bench, float[] values, int rows, int stride, int from, int width) {
+        float[] part = new float[rows * width];
+        for (int row = 0; row < rows; row++) {
+            System.arraycopy(values, row * stride + from, part, row * width, width);
+        }
+        return bench.operand(ElementType.F32, part, width).slice();
+    }
+
+    private static Case move() {
+        return new Case("moves of slots", List.of("kv_move_f16"), (bench, random) -> {
+            int slots = 130;
+            int layers = 3;
+            int kvHeads = 2;
+            int headDim = 24;
+            long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
+            int elements = (int) bytes / 2;
+            Operand keys = bench.random(random, ElementType.F16, layers, elements);
+            Operand values = bench.random(random, ElementType.F16, layers, elements);
+            KvLayer first = new KvLayer(keys.slice().slice(0, bytes), values.slice().slice(0, bytes), bench.ints(2, 0, 1), slots, kvHeads,
+                    headDim);
+            int[] from = {65, 66, 129};
+            int[] to = {63, 64, 65};
+            bench.run(KvKernels.move(bench.library, first, bench.ints(from), bench.ints(to), bench.ints(3), layers));
+
+            int[] pages = {2, 0, 1};
+            for (Operand operand : List.of(keys, values)) {
+                float[] expected = operand.values().clone();
+                for (int i = 0; i < from.length; i++) {
+                    for (int line = 0; line < layers * kvHeads; line++) {
+                        int layer = line / kvHeads * elements;
+                        System.arraycopy(expected, layer + line(pages, from[i], kvHeads, line % kvHeads, 32), expected,
+                                layer + line(pages, to[i], kvHeads, line % kvHeads, 32), 32);
+                    }
+                }
+                assertArrayEquals(expected, bench.floats(operand.slice(), ElementType.F16, expected.length));
+            }
+        });
+    }
+
+    private static int line(int[] pages, int slot, int kvHeads, int head, int storedDim) {
+        return ((pages[slot / 64] * kvHeads + head) * 64 + slot % 64) * storedDim;
+    }
+
     private static Case argmax(int rows, int vocabulary) {
         return new Case("argmax " + rows + "x" + vocabulary, List.of("sampling_argmax_f32"), (bench, random) -> {
             DeviceSlice ids = bench.empty(4L * rows);
@@ -384,6 +590,10 @@ class CudaKernelDifferentialTest {
 
     /// What rounding the result to its type may do is not counted.
     private static void assertClose(float[] expected, float[] found, ElementType type) {
+        assertClose(expected, found, type, BOUND);
+    }
+
+    private static void assertClose(float[] expected, float[] found, ElementType type, double bound) {
         assertEquals(expected.length, found.length);
         double difference = 0;
         double norm = 1e-30;
@@ -397,6 +607,6 @@ class CudaKernelDifferentialTest {
             norm += Math.pow(expected[i], 2);
         }
         double relative = Math.sqrt(difference / norm);
-        assertTrue(relative <= BOUND, "relative difference " + relative + ", expected " + BOUND + " at most");
+        assertTrue(relative <= bound, "relative difference " + relative + ", expected " + bound + " at most");
     }
 }
