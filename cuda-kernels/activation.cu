@@ -1,10 +1,12 @@
-// Gated activations and sums, element by element (Op.SwiGlu, Op.Add).
+// Gated activations, sums and roundings, element by element (Op.SwiGlu, Op.Add).
 //
 //     swiglu: out[i] = a[i] / (1 + exp(-a[i])) * b[i]        a is the gate, b is up
 //     add:    out[i] = a[i] + b[i]
+//     round:  out[i] = a[i]
 //
 // Entry points (the type is that of out; a and b are f32):
 //     activation_swiglu_{f32,f16,bf16}, activation_add_f32  (out, a, b, rows, width)
+//     activation_round_{f16,bf16}                           (out, a, rows, width)
 //
 // out, a, b [rows, width], rows [1] int; addresses are multiples of 16. out may be a or b where it is f32.
 // Launch: grid (most rows * width / 1024, rounded up), block 256, no dynamic shared memory, compute capability 8.0.
@@ -25,6 +27,12 @@ struct SwiGlu {
 struct Sum {
     static __device__ __forceinline__ float of(float a, float b) {
         return a + b;
+    }
+};
+
+struct First {
+    static __device__ __forceinline__ float of(float a, float) {
+        return a;
     }
 };
 
@@ -67,4 +75,12 @@ activation_swiglu_bf16(bf16* out, const float* a, const float* b, const int* row
 extern "C" __global__ void __launch_bounds__(THREADS)
 activation_add_f32(float* out, const float* a, const float* b, const int* rows, int width) {
     map<float, Sum>(out, a, b, rows, width);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) activation_round_f16(f16* out, const float* a, const int* rows, int width) {
+    map<f16, First>(out, a, a, rows, width);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) activation_round_bf16(bf16* out, const float* a, const int* rows, int width) {
+    map<bf16, First>(out, a, a, rows, width);
 }

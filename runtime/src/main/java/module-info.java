@@ -1,11 +1,13 @@
 /// Runs language models: plans, backends, file formats, tokenizers, models and decoding.
 module org.gatun {
     requires jinjava;
+    requires transitive org.gatun.cuda.kernels;
     requires org.slf4j;
     requires transitive tools.jackson.databind;
 
     exports org.gatun.backend;
     exports org.gatun.backend.cpu;
+    exports org.gatun.backend.cuda;
     exports org.gatun.backend.reference;
     exports org.gatun.decoding;
     exports org.gatun.format;

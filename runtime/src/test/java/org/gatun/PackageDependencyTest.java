@@ -28,7 +28,7 @@ class PackageDependencyTest {
             "format", Set.of("tensor"),
             "quantize", Set.of("tensor"),
             "tokenizer", Set.of("format"),
-            "backend", Set.of("plan", "quantize", "tensor"),
+            "backend", Set.of("cuda", "plan", "quantize", "tensor"),
             "decoding", Set.of(),
             "model", Set.of("backend", "format", "plan", "quantize", "tensor", "tokenizer"),
             "speculative", Set.of("backend", "decoding", "model"),

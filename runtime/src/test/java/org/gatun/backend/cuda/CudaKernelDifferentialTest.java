@@ -106,9 +106,8 @@ class CudaKernelDifferentialTest {
             }
             for (int[] shape : new int[][] {{1, 1}, {1, 7}, {3, 8}, {5, 51}, {1, 1024}, {2, 5003}}) {
                 cases.add(elementwise("activation_swiglu_", type, shape[0], shape[1]));
-                if (type == ElementType.F32) {
-                    cases.add(elementwise("activation_add_", type, shape[0], shape[1]));
-                }
+                cases.add(type == ElementType.F32 ? elementwise("activation_add_", type, shape[0], shape[1])
+                        : round(type, shape[0], shape[1]));
             }
             for (int[] shape : new int[][] {{1, 1, 1}, {7, 29, 17}, {3, 11, 96}, {2, 5, 4100}}) {
                 cases.add(gather(type, shape[0], shape[1], shape[2]));
@@ -207,6 +206,16 @@ class CudaKernelDifferentialTest {
             for (int i = 0; i < found.length; i++) {
                 assertClose(new float[] {expected[i]}, new float[] {found[i]}, type);
             }
+        });
+    }
+
+    private static Case round(ElementType type, int rows, int width) {
+        String entry = "activation_round_" + type;
+        return new Case(entry + " " + rows + "x" + width, List.of(entry), (bench, random) -> {
+            Operand in = bench.random(random, ElementType.F32, rows, width);
+            DeviceSlice out = bench.empty((long) rows * width * type.byteSize());
+            bench.run(ActivationKernels.round(bench.library, type, out, in.slice(), bench.rows(rows), width));
+            assertArrayEquals(bench.operand(type, in.values(), width).values(), bench.floats(out, type, rows * width));
         });
     }
 

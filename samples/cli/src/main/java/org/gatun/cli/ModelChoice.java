@@ -24,7 +24,7 @@ final class ModelChoice {
     Optional<Path> draft;
 
     @Option(names = "--backend", paramLabel = "NAME", defaultValue = "auto",
-            description = "auto (default), cpu or reference; see 'gatun devices'")
+            description = "auto (default), cpu, reference, cuda or simulator; see 'gatun devices'")
     String backend;
 
     @Option(names = "--threads", paramLabel = "N", description = "threads of the cpu backend; all processors by default")

@@ -1,0 +1,106 @@
+package org.gatun.backend.cuda;
+
+import java.util.List;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.PassLimits;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaDevice;
+import org.gatun.cuda.CudaDriver;
+import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.plan.Plan;
+
+/// A CUDA device, through any [CudaDriver]: the real one, or the simulator.
+///
+/// Weights are kept on the device, shared by all executables. A session's passes are queued in the stream of its KV cache; those of
+/// different sessions run beside each other.
+public final class CudaBackend implements Backend {
+    private final CudaContext context;
+    private final KernelLibrary library;
+    private final DeviceWeights weights;
+    private boolean closed;
+
+    private CudaBackend(CudaContext context) {
+        this.context = context;
+        library = new KernelLibrary(context);
+        weights = new DeviceWeights(context);
+    }
+
+    /// Opens a device; the caller closes the backend.
+    ///
+    /// @throws IllegalArgumentException if there is no such device, or there are no kernels for it
+    public static CudaBackend open(CudaDriver driver, int device) {
+        CudaContext context = CudaContext.open(driver, device);
+        try {
+            CudaBackend backend = new CudaBackend(context);
+            backend.library.kernel("norm_rms_f32"); // refuses a device without kernels
+            return backend;
+        } catch (RuntimeException e) {
+            context.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public String name() {
+        return context.driver().name();
+    }
+
+    @Override
+    public String description() {
+        CudaDevice device = context.device();
+        return device.name() + ", compute capability " + device.computeCapability() / 10 + "." + device.computeCapability() % 10;
+    }
+
+    CudaContext context() {
+        return context;
+    }
+
+    KernelLibrary library() {
+        return library;
+    }
+
+    DeviceWeights weights() {
+        return weights;
+    }
+
+    @Override
+    public synchronized Executable compile(Plan plan, PassLimits limits) {
+        requireOpen();
+        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.steps(plan)));
+    }
+
+    /// Compiles without fusing ops: to find out what fusion changes.
+    synchronized Executable compileUnfused(Plan plan, PassLimits limits) {
+        requireOpen();
+        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.unfused(plan)));
+    }
+
+    @Override
+    public synchronized KvStore allocateKv(KvShape shape) {
+        requireOpen();
+        return new CudaKvStore(context, library, shape);
+    }
+
+    synchronized void release(List<DeviceWeights.Key> keys) {
+        if (!closed) {
+            weights.release(keys);
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("backend " + name() + " is closed");
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            context.close();
+        }
+    }
+}

@@ -1,0 +1,403 @@
+package org.gatun.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaGraph;
+import org.gatun.cuda.CudaStream;
+import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.PinnedBuffer;
+import org.gatun.cuda.kernels.ActivationKernels;
+import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.KernelLaunch;
+import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.MatmulKernels;
+import org.gatun.cuda.kernels.NormKernels;
+import org.gatun.cuda.kernels.RopeKernels;
+import org.gatun.cuda.kernels.Rotation;
+import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TreeKernels;
+import org.gatun.plan.Op;
+import org.gatun.plan.Plan;
+import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
+import org.gatun.tensor.Tensor;
+
+/// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch.
+final class CudaExecutable implements Executable {
+    /// Which graph serves a pass.
+    ///
+    /// @param rows most rows
+    /// @param tree whether rows see by paths
+    /// @param selects whether logits are asked for
+    private record Bucket(int rows, boolean tree, boolean selects) {
+        private static Bucket of(Pass pass, PassLimits limits) {
+            int rows = pass.rows() <= 1 ? 1 : Integer.highestOneBit(pass.rows() - 1) << 1;
+            return new Bucket(Math.min(rows, pass.isTree() ? limits.treeRows() : limits.rows()), pass.isTree(),
+                    pass.selectedRows() > 0);
+        }
+    }
+
+    private final CudaBackend backend;
+    private final CudaContext context;
+    private final KernelLibrary library;
+    private final Plan plan;
+    private final PassLimits limits;
+    private final Program program;
+    private final List<DeviceWeights.Key> keys = new ArrayList<>();
+    private final Map<Object, DeviceSlice> weights = new HashMap<>(); // by key, gain, list of projections or rope table
+    private final List<AutoCloseable> owned = new ArrayList<>();
+    private final MemoryPlan memory;
+    private final StepBlock block;
+    private final DeviceBuffer activations;
+    private final DeviceBuffer error;
+    private final DeviceBuffer paths;
+    private final DeviceBuffer pathLengths;
+    private DeviceBuffer partials;
+    private DeviceBuffer arrivals;
+    private final Map<Bucket, CudaGraph> graphs = new HashMap<>();
+    private CudaKvStore captured; // whose addresses the graphs hold
+    private CudaStream running;
+    private int selectedRows;
+    private boolean logitsAreHere;
+    private PinnedBuffer logits;
+    private boolean closed;
+
+    CudaExecutable(CudaBackend backend, Plan plan, PassLimits limits, Program program) {
+        this.backend = backend;
+        this.plan = plan;
+        this.limits = limits;
+        this.program = program;
+        context = backend.context();
+        library = backend.library();
+        Set<Value> kept = new HashSet<>(plan.taps().values());
+        kept.add(plan.logits());
+        memory = MemoryPlan.of(program.steps(), kept, this::byteSize);
+        program.steps().forEach(step -> key(step).ifPresent(keys::add));
+        requireRoom();
+        List<DeviceWeights.Key> acquired = new ArrayList<>();
+        try {
+            for (DeviceWeights.Key key : keys) {
+                weights.put(key, backend.weights().acquire(key));
+                acquired.add(key);
+            }
+            program.steps().forEach(this::uploadVectors);
+            block = own(new StepBlock(context, limits));
+            activations = own(context.allocate(memory.byteSize()));
+            error = own(context.allocateFrom(MemorySegment.ofArray(new int[1])));
+            paths = own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES));
+            pathLengths = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
+            logits = own(context.allocatePinned((long) limits.treeRows() * plan.logits().width() * Float.BYTES));
+        } catch (Throwable e) {
+            backend.weights().release(acquired);
+            closeOwned();
+            throw e;
+        }
+    }
+
+    private <T extends AutoCloseable> T own(T resource) {
+        owned.add(resource);
+        return resource;
+    }
+
+    /// Refuses what does not fit before anything is uploaded.
+    private void requireRoom() {
+        long needed = backend.weights().missingBytes(keys) + memory.byteSize();
+        long free = context.memoryInfo().freeBytes();
+        if (needed > free) {
+            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; choose a smaller model"
+                    .formatted(needed, context.device().name(), backend.weights().missingBytes(keys), memory.byteSize(), free));
+        }
+    }
+
+    private static Optional<DeviceWeights.Key> key(Step step) {
+        return switch (step) {
+            case Step.Embed embed -> Optional.of(matrix(List.of(embed.table())));
+            case Step.Project project -> Optional.of(matrix(project.projections().stream().map(Step.Projection::weight).toList()));
+            case Step.ProjectSwiGlu project -> Optional.of(new DeviceWeights.Key(List.of(project.gate(), project.up()),
+                    DeviceWeights.Order.INTERLEAVED, Fusion.matrixType(project.gate())));
+            default -> Optional.empty();
+        };
+    }
+
+    private static DeviceWeights.Key matrix(List<Tensor> tensors) {
+        return new DeviceWeights.Key(tensors, DeviceWeights.Order.SIDE_BY_SIDE, Fusion.matrixType(tensors.getFirst()));
+    }
+
+    /// Gains, biases and frequencies: small, and each executable's own.
+    private void uploadVectors(Step step) {
+        switch (step) {
+            case Step.RmsNorm norm -> gain(norm.gain());
+            case Step.AddRmsNorm norm -> gain(norm.gain());
+            case Step.RmsNormPart norm -> gain(norm.gain());
+            case Step.Project project when project.projections().stream().anyMatch(projection -> projection.bias().isPresent()) ->
+                    weights.computeIfAbsent(project.projections(), _ -> own(DeviceWeights.vector(context,
+                            project.projections().stream().map(Step.Projection::bias).toList(),
+                            project.projections().stream().map(projection -> projection.weight().rows()).toList())).slice());
+            case Step.Rope rope -> frequencies(rope.table());
+            case Step.RopeAppendKv rope -> frequencies(rope.table());
+            default -> { }
+        }
+    }
+
+    private void gain(Tensor tensor) {
+        weights.computeIfAbsent(tensor, _ -> own(DeviceWeights.vector(context, List.of(Optional.of(tensor)),
+                List.of(tensor.columns()))).slice());
+    }
+
+    private void frequencies(RopeTable table) {
+        weights.computeIfAbsent(table, _ -> own(context.allocateFrom(MemorySegment.ofArray(table.inverseFrequencies()))).slice());
+    }
+
+    private long byteSize(Value value) {
+        int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
+        return (long) rows * value.width() * program.type(value).byteSize();
+    }
+
+    private DeviceSlice at(Value value) {
+        return activations.slice(memory.offsets().get(value), byteSize(value));
+    }
+
+    @Override
+    public PassLimits limits() {
+        return limits;
+    }
+
+    @Override
+    public void run(Pass pass, KvStore kv) {
+        requireOpen();
+        if (!(kv instanceof CudaKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
+                    + " allocated");
+        }
+        requireFits(store);
+        pass.requireWithin(limits, store.shape());
+        requireTokens(pass);
+        if (pass.rows() == 0) {
+            selectedRows = 0;
+            return;
+        }
+        CudaStream stream = store.stream();
+        if (captured != store) {
+            forgetGraphs();
+            captured = store;
+        }
+        Bucket bucket = Bucket.of(pass, limits);
+        CudaGraph graph = graphs.get(bucket);
+        if (graph == null) {
+            graph = capture(bucket, store);
+            graphs.put(bucket, graph);
+        }
+        if (running != null) {
+            running.synchronize(); // the step block is free again
+        }
+        block.write(pass);
+        stream.launch(graph);
+        running = stream;
+        selectedRows = pass.selectedRows();
+        logitsAreHere = false;
+    }
+
+    private void requireFits(CudaKvStore store) {
+        for (Op op : plan.ops()) {
+            if (op instanceof Op.Attention attention && (attention.layer() >= store.shape().layers()
+                    || attention.shape().kvHeads() != store.shape().kvHeads()
+                    || attention.shape().headDim() != store.shape().headDim())) {
+                throw new IllegalArgumentException("KV cache " + store.shape() + ": expected one for layer " + attention.layer()
+                        + " with " + attention.shape());
+            }
+        }
+    }
+
+    private void requireTokens(Pass pass) {
+        int vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
+                .orElse(Integer.MAX_VALUE);
+        for (int row = 0; row < pass.rows(); row++) {
+            if (pass.token(row) < 0 || pass.token(row) >= vocabulary) {
+                throw new IllegalArgumentException("token " + pass.token(row) + ": expected one below " + vocabulary);
+            }
+        }
+    }
+
+    private CudaGraph capture(Bucket bucket, CudaKvStore store) {
+        growScratch(bucket, store);
+        List<KernelLaunch> launches = launches(bucket, store);
+        return store.stream().capture(() -> {
+            block.upload(store.stream());
+            launches.forEach(launch -> launch.on(store.stream()));
+        });
+    }
+
+    /// The launches of a pass, in order.
+    private List<KernelLaunch> launches(Bucket bucket, CudaKvStore store) {
+        List<KernelLaunch> launches = new ArrayList<>();
+        if (bucket.tree && attends()) {
+            launches.add(TreeKernels.paths(library, paths.slice(), pathLengths.slice(), block.ancestors(), block.rows(bucket.rows),
+                    block.ancestorWords()));
+        }
+        for (Step step : program.steps()) {
+            boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
+            if (!selected || bucket.selects) {
+                launches.add(launch(step, selected ? block.selectedRows(Math.min(bucket.rows, limits.treeRows()))
+                        : block.rows(bucket.rows), bucket, store));
+            }
+        }
+        return launches;
+    }
+
+    private boolean attends() {
+        return program.steps().stream().anyMatch(Step.Attention.class::isInstance);
+    }
+
+    private KernelLaunch launch(Step step, Rows rows, Bucket bucket, CudaKvStore store) {
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows.most());
+        return switch (step) {
+            case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.matrixType(table), at(out), error.slice(),
+                    weights.get(matrix(List.of(table))), block.tokens(), rows, table.rows(), table.columns());
+            case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
+            case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
+                    weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
+            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
+                    program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
+                    NormKernels.Groups.dense(1, gain.columns()), epsilon);
+            case Step.RmsNormPart(var of, var first, var width, var gain, var epsilon) -> {
+                DeviceSlice part = at(of).slice(4L * first, at(of).byteSize() - 4L * first);
+                yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
+                        new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
+            }
+            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile, Program.wanted(step), at(out),
+                    at(in), weights.get(key(step).orElseThrow()), Optional.ofNullable(weights.get(projections)), rows, out.width(),
+                    in.width());
+            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile, Program.wanted(step), at(out), at(in),
+                    weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
+            case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
+                    block.positions(), rows, in.width() / headDim, headDim);
+            case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, store.layer(layer), at(k), at(v), rows,
+                    block.committed());
+            case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
+                    store.layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
+                    shape.heads());
+            case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, store.layer(layer),
+                    new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
+                    block.positions(), rows, block.committed(), bucket.tree
+                            ? Optional.of(new AttentionKernels.Tree(paths.slice(), pathLengths.slice(), limits.treeRows()))
+                            : Optional.empty(), partials.slice(), arrivals.slice());
+            case Step.SwiGlu(var gate, var up, var out) -> ActivationKernels.swiglu(library, program.type(out), at(out), at(gate),
+                    at(up), rows, out.width());
+            case Step.Add(var a, var b, var out) -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());
+            case Step.SelectRows(var in, var out) -> EmbeddingKernels.gather(library, ElementType.F32, at(out), error.slice(), at(in),
+                    block.selected(), rows, limits.rows(), in.width());
+        };
+    }
+
+    private Rotation rotation(RopeTable table) {
+        return new Rotation(table.pairing() == RopeTable.Pairing.SPLIT ? Rotation.Pairing.SPLIT : Rotation.Pairing.INTERLEAVED,
+                weights.get(table), table.pairs(), table.attentionFactor());
+    }
+
+    /// Makes room for the parts of attention that blocks leave each other; graphs that know the old place are forgotten.
+    private void growScratch(Bucket bucket, CudaKvStore store) {
+        long partialBytes = Long.BYTES;
+        long arrivalBytes = Long.BYTES;
+        for (Step step : program.steps()) {
+            if (step instanceof Step.Attention attention) {
+                AttentionKernels.Cut cut = AttentionKernels.cut(library, store.layer(attention.layer()), attention.shape().heads(),
+                        bucket.rows, bucket.tree ? limits.treeRows() : 0);
+                partialBytes = Math.max(partialBytes, cut.partialBytes());
+                arrivalBytes = Math.max(arrivalBytes, cut.arrivalBytes());
+            }
+        }
+        if (partials != null && partials.byteSize() >= partialBytes && arrivals.byteSize() >= arrivalBytes) {
+            return;
+        }
+        forgetGraphs();
+        captured = store;
+        if (partials != null) {
+            partials.close();
+            arrivals.close();
+        }
+        partials = context.allocate(partialBytes);
+        arrivals = context.allocate(arrivalBytes);
+        store.stream().fill(arrivals, (byte) 0);
+    }
+
+    private void forgetGraphs() {
+        if (running != null && running.isOpen()) {
+            running.synchronize();
+        }
+        running = null;
+        graphs.values().forEach(CudaGraph::close);
+        graphs.clear();
+    }
+
+    @Override
+    public MemorySegment logits() {
+        requireOpen();
+        if (!logitsAreHere && selectedRows > 0) {
+            running.copyToHost(logits.memory().asSlice(0, (long) selectedRows * plan.logits().width() * Float.BYTES), activations,
+                    memory.offsets().get(plan.logits()));
+            running.synchronize();
+            logitsAreHere = true;
+        }
+        return logits.memory();
+    }
+
+    @Override
+    public MemorySegment tap(String name) {
+        requireOpen();
+        Value value = plan.taps().get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+        }
+        PinnedBuffer copy = own(context.allocatePinned(byteSize(value)));
+        running.copyToHost(copy.memory(), activations, memory.offsets().get(value));
+        running.synchronize();
+        return copy.memory();
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("executable is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        forgetGraphs();
+        if (partials != null) {
+            partials.close();
+            arrivals.close();
+        }
+        closeOwned();
+        backend.release(keys);
+    }
+
+    private void closeOwned() {
+        for (AutoCloseable resource : owned.reversed()) {
+            try {
+                resource.close();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+        owned.clear();
+    }
+}

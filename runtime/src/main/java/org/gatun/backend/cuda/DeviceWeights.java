@@ -1,0 +1,149 @@
+package org.gatun.backend.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.MatmulKernels;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+
+/// Weights on the device, each once, for as long as somebody uses it. Guarded by its backend.
+final class DeviceWeights {
+    /// How rows of several matrices follow each other.
+    enum Order {
+        /// One matrix after the other.
+        SIDE_BY_SIDE,
+        /// By turns some rows of the first and of the second, see [MatmulKernels#swiglu].
+        INTERLEAVED
+    }
+
+    /// What is on the device: rows of matrices, in a type.
+    record Key(List<Tensor> tensors, Order order, ElementType type) {
+        long byteSize() {
+            return tensors.stream().mapToLong(tensor -> tensor.shape().elements()).sum() * type.byteSize();
+        }
+    }
+
+    private static final class Entry {
+        private final DeviceBuffer buffer;
+        private int users;
+
+        private Entry(DeviceBuffer buffer) {
+            this.buffer = buffer;
+        }
+    }
+
+    private final CudaContext context;
+    private final Map<Key, Entry> entries = new HashMap<>();
+
+    DeviceWeights(CudaContext context) {
+        this.context = context;
+    }
+
+    /// Bytes that these would take which are not there yet.
+    long missingBytes(List<Key> keys) {
+        return keys.stream().distinct().filter(key -> !entries.containsKey(key)).mapToLong(Key::byteSize).sum();
+    }
+
+    /// Uploads a weight unless it is there, and counts a user.
+    DeviceSlice acquire(Key key) {
+        Entry entry = entries.get(key);
+        if (entry == null) {
+            entry = new Entry(upload(key));
+            entries.put(key, entry);
+        }
+        entry.users++;
+        return entry.buffer.slice();
+    }
+
+    /// Frees what has no user left.
+    void release(List<Key> keys) {
+        for (Key key : keys) {
+            Entry entry = entries.get(key);
+            if (--entry.users == 0) {
+                entries.remove(key);
+                entry.buffer.close();
+            }
+        }
+    }
+
+    private DeviceBuffer upload(Key key) {
+        DeviceBuffer buffer = context.allocate(key.byteSize());
+        try {
+            long offset = 0;
+            for (Part part : parts(key)) {
+                offset += upload(buffer, offset, part, key.type);
+            }
+            return buffer;
+        } catch (Throwable e) {
+            buffer.close();
+            throw e;
+        }
+    }
+
+    private record Part(Tensor tensor, int firstRow, int rows) {}
+
+    private static List<Part> parts(Key key) {
+        List<Part> parts = new ArrayList<>();
+        switch (key.order) {
+            case SIDE_BY_SIDE -> key.tensors.forEach(tensor -> parts.add(new Part(tensor, 0, tensor.rows())));
+            case INTERLEAVED -> {
+                for (int row = 0; row < key.tensors.getFirst().rows(); row += MatmulKernels.SWIGLU_ROWS) {
+                    for (Tensor tensor : key.tensors) {
+                        parts.add(new Part(tensor, row, MatmulKernels.SWIGLU_ROWS));
+                    }
+                }
+            }
+        }
+        return parts;
+    }
+
+    private static long upload(DeviceBuffer buffer, long offset, Part part, ElementType type) {
+        Tensor tensor = part.tensor;
+        DType target = DType.valueOf(type.name());
+        long rowBytes = tensor.dtype().byteSize(tensor.columns());
+        MemorySegment rows = tensor.data().asSlice(part.firstRow * rowBytes, part.rows * rowBytes);
+        if (tensor.dtype() == target) {
+            buffer.copyFrom(offset, rows);
+            return rows.byteSize();
+        }
+        long targetRowBytes = target.byteSize(tensor.columns());
+        float[] elements = new float[tensor.columns()];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment converted = arena.allocate(part.rows * targetRowBytes, Long.BYTES);
+            for (int row = 0; row < part.rows; row++) {
+                Codec.of(tensor.dtype()).decode(rows, row * rowBytes, elements, 0, elements.length);
+                Codec.of(target).encode(elements, 0, converted, row * targetRowBytes, elements.length);
+            }
+            buffer.copyFrom(offset, converted);
+        }
+        return part.rows * targetRowBytes;
+    }
+
+    /// A vector on the device: that of a tensor, or several in a row, with zeros for those that are not there.
+    static DeviceBuffer vector(CudaContext context, List<Optional<Tensor>> tensors, List<Integer> lengths) {
+        int length = lengths.stream().mapToInt(Integer::intValue).sum();
+        float[] elements = new float[length];
+        int offset = 0;
+        for (int i = 0; i < tensors.size(); i++) {
+            if (tensors.get(i).isPresent()) {
+                Tensor tensor = tensors.get(i).get();
+                Codec.of(tensor.dtype()).decode(tensor.data(), 0, elements, offset, lengths.get(i));
+            }
+            offset += lengths.get(i);
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            return context.allocateFrom(arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements));
+        }
+    }
+}

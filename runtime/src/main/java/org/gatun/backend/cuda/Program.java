@@ -1,0 +1,88 @@
+package org.gatun.backend.cuda;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.gatun.cuda.kernels.ElementType;
+import org.gatun.plan.Plan;
+import org.gatun.plan.Value;
+
+/// The steps of a plan with the types of their values: what a matrix product reads is in the type of its weight, rounded where it is
+/// made, or by a step of its own if it is read by others too.
+///
+/// @param steps in order
+/// @param types of values that are not f32
+record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
+    static Program of(Plan plan, List<Step> steps) {
+        Set<Value> kept = new HashSet<>(plan.taps().values());
+        kept.add(plan.logits());
+        Map<Value, ElementType> types = new HashMap<>();
+        for (Step step : steps) {
+            if (step instanceof Step.ProjectSwiGlu fused) {
+                types.put(fused.out(), wanted(fused));
+            } else if (roundsItsResult(step)) {
+                Value out = step.outputs().getLast();
+                Set<ElementType> readAs = new HashSet<>();
+                steps.stream().filter(reader -> reader.inputs().contains(out)).forEach(reader -> readAs.add(wanted(reader)));
+                if (readAs.size() == 1 && !readAs.contains(ElementType.F32) && !kept.contains(out)) {
+                    types.put(out, readAs.iterator().next());
+                }
+            }
+        }
+        return new Program(plan, withRoundings(plan, steps, types), types);
+    }
+
+    ElementType type(Value value) {
+        return types.getOrDefault(value, ElementType.F32);
+    }
+
+    /// The type in which a step reads its inputs.
+    static ElementType wanted(Step step) {
+        return switch (step) {
+            case Step.Project project -> Fusion.matrixType(project.projections().getFirst().weight());
+            case Step.ProjectSwiGlu project -> Fusion.matrixType(project.gate());
+            default -> ElementType.F32;
+        };
+    }
+
+    private static boolean roundsItsResult(Step step) {
+        return step instanceof Step.RmsNorm || step instanceof Step.AddRmsNorm || step instanceof Step.Attention
+                || step instanceof Step.SwiGlu;
+    }
+
+    private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
+        int next = 0;
+        for (Step step : steps) {
+            next = Math.max(next, step.touched().stream().mapToInt(Value::id).max().orElse(0) + 1);
+        }
+        next = Math.max(next, plan.values().size());
+        Map<Value, Map<ElementType, Value>> rounded = new HashMap<>();
+        List<Step> result = new ArrayList<>();
+        for (Step step : steps) {
+            Value in = switch (step) {
+                case Step.Project project -> project.in();
+                case Step.ProjectSwiGlu project -> project.in();
+                default -> null;
+            };
+            if (in == null || wanted(step) == types.getOrDefault(in, ElementType.F32)) {
+                result.add(step);
+                continue;
+            }
+            ElementType type = wanted(step);
+            Value copy = rounded.computeIfAbsent(in, _ -> new HashMap<>()).get(type);
+            if (copy == null) {
+                copy = new Value(next++, in.width(), in.rows());
+                rounded.get(in).put(type, copy);
+                types.put(copy, type);
+                result.add(new Step.Round(in, copy));
+            }
+            result.add(step instanceof Step.Project project ? new Step.Project(copy, project.projections(), project.out())
+                    : new Step.ProjectSwiGlu(copy, ((Step.ProjectSwiGlu) step).gate(), ((Step.ProjectSwiGlu) step).up(),
+                            ((Step.ProjectSwiGlu) step).out()));
+        }
+        return List.copyOf(result);
+    }
+}

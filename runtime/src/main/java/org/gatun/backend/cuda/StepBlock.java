@@ -1,0 +1,95 @@
+package org.gatun.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaStream;
+import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.PinnedBuffer;
+import org.gatun.cuda.kernels.Rows;
+
+/// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there.
+final class StepBlock implements AutoCloseable {
+    private static final long ROWS = 0;
+    private static final long SELECTED_ROWS = 4;
+    private static final long COMMITTED = 8;
+    private static final long TOKENS = 16;
+
+    private final PassLimits limits;
+    private final long positions;
+    private final long selected;
+    private final long ancestors;
+    private final PinnedBuffer host;
+    private final DeviceBuffer device;
+
+    StepBlock(CudaContext context, PassLimits limits) {
+        this.limits = limits;
+        positions = TOKENS + 4L * limits.rows();
+        selected = positions + 4L * limits.rows();
+        ancestors = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
+        long size = ancestors + (long) limits.treeRows() * ancestorWords() * Long.BYTES;
+        host = context.allocatePinned(size);
+        host.memory().fill((byte) 0);
+        device = context.allocate(size);
+    }
+
+    int ancestorWords() {
+        return limits.treeRows() / Long.SIZE;
+    }
+
+    /// Takes a pass; the copy of the one before must be done.
+    void write(Pass pass) {
+        MemorySegment memory = host.memory();
+        memory.set(ValueLayout.JAVA_INT, ROWS, pass.rows());
+        memory.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
+        memory.set(ValueLayout.JAVA_INT, COMMITTED, pass.committed());
+        MemorySegment.copy(pass.tokens(), 0, memory, TOKENS, 4L * pass.rows());
+        MemorySegment.copy(pass.positions(), 0, memory, positions, 4L * pass.rows());
+        MemorySegment.copy(pass.selected(), 0, memory, selected, 4L * pass.selectedRows());
+        if (pass.isTree()) {
+            MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * ancestorWords());
+        }
+    }
+
+    /// Queues the copy to the device.
+    void upload(CudaStream stream) {
+        stream.copyToDevice(device, 0, host.memory());
+    }
+
+    Rows rows(int most) {
+        return new Rows(device.slice(ROWS, 4), most);
+    }
+
+    Rows selectedRows(int most) {
+        return new Rows(device.slice(SELECTED_ROWS, 4), most);
+    }
+
+    DeviceSlice committed() {
+        return device.slice(COMMITTED, 4);
+    }
+
+    DeviceSlice tokens() {
+        return device.slice(TOKENS, positions - TOKENS);
+    }
+
+    DeviceSlice positions() {
+        return device.slice(positions, selected - positions);
+    }
+
+    DeviceSlice selected() {
+        return device.slice(selected, 4L * limits.treeRows());
+    }
+
+    DeviceSlice ancestors() {
+        return device.slice(ancestors, device.byteSize() - ancestors);
+    }
+
+    @Override
+    public void close() {
+        device.close();
+        host.close();
+    }
+}
