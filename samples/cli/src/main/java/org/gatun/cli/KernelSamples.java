@@ -7,32 +7,50 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
+import org.gatun.cuda.kernels.AttentionKernels;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.RopeKernels;
+import org.gatun.cuda.kernels.Rotation;
+import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
+import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 
 /// Launches of each kernel on random operands, as a layer of a model would make them.
-///
-/// @param rows of activations
-/// @param width elements of a row; an eighth of the vocabulary
-record KernelSamples(KernelLibrary library, int rows, int width) {
+final class KernelSamples {
     private static final long SEED = 1;
     private static final int HEAD = 64;
+    private static final int GROUP = 4; // query heads of a key-value head
 
+    private final KernelLibrary library;
+    private final int rows;
+    private final int width;
+    private final int context;
+    private final SplittableRandom random = new SplittableRandom(SEED);
+
+    /// @param rows of activations
+    /// @param width elements of a row; an eighth of the vocabulary
+    /// @param context slots that are filled before the rows
     /// @throws IllegalArgumentException if a number is not positive, or the width no multiple of a head's 64 elements
-    KernelSamples {
-        if (rows < 1 || width < 1 || width % HEAD != 0) {
-            throw new IllegalArgumentException("--rows " + rows + " --width " + width
-                    + ": expected positive numbers, and a width that is a multiple of " + HEAD);
+    KernelSamples(KernelLibrary library, int rows, int width, int context) {
+        if (rows < 1 || width < 1 || width % HEAD != 0 || context < 0) {
+            throw new IllegalArgumentException("--rows %d --width %d --context %d: expected positive numbers, and a width that is a multiple of %d"
+                    .formatted(rows, width, context, HEAD));
         }
+        this.library = library;
+        this.rows = rows;
+        this.width = width;
+        this.context = context;
     }
 
     /// A launch of a kernel; its buffers are the context's.
@@ -40,71 +58,148 @@ record KernelSamples(KernelLibrary library, int rows, int width) {
     /// @throws IllegalArgumentException if there is no such kernel
     KernelLaunch launch(String kernel) {
         String[] words = library.kernel(kernel).name().split("_");
-        ElementType type = ElementType.valueOf(words[words.length - 1].toUpperCase(Locale.ROOT));
+        ElementType type = type(words[words.length - 1]);
         return switch (words[0]) {
             case "norm" -> words[2].equals("add")
-                    ? NormKernels.rmsAdd(library, type, activations(type), activations(type), activations(type), activations(type),
-                            floats(ElementType.F32, width), rows, width, 1e-5f)
-                    : NormKernels.rms(library, type, activations(type), activations(type), floats(ElementType.F32, width), rows,
-                            width, 1e-5f);
-            case "rope" -> RopeKernels.rotate(library, type, RopeKernels.Pairing.valueOf(words[1].toUpperCase(Locale.ROOT)),
-                    activations(type), activations(type), ints(rows, 4096), floats(ElementType.F32, HEAD / 2), rows, width / HEAD,
-                    HEAD, HEAD / 2, 1);
-            case "activation" -> ActivationKernels.swiglu(library, type, activations(type), activations(type), activations(type),
-                    Math.multiplyExact(rows, width));
-            case "embedding" -> {
-                ElementType tableType = ElementType.valueOf(words[2].toUpperCase(Locale.ROOT));
-                yield EmbeddingKernels.gather(library, tableType, type, activations(type), ints(1, 1),
-                        activations(tableType), ints(rows, rows), rows, rows, width);
-            }
-            case "matmul" -> MatmulKernels.bf16(library, MatmulKernels.Tile.valueOf("ROWS_" + words[2].split("x")[0]), type,
-                    activations(type), activations(ElementType.BF16), floats(ElementType.BF16, (long) width * width),
-                    Optional.empty(), rows, width, width);
+                    ? NormKernels.rmsAdd(library, type, activations(type), activations(), activations(), activations(),
+                            floats(ElementType.F32, width), rowCount(), NormKernels.Groups.dense(1, width), 1e-5f)
+                    : NormKernels.rms(library, type, activations(type), activations(), floats(ElementType.F32, width), rowCount(),
+                            NormKernels.Groups.dense(1, width), 1e-5f);
+            case "rope" -> RopeKernels.rotate(library, rotation(words[1]), activations(), activations(), ints(rows, 4096), rowCount(),
+                    width / HEAD, HEAD);
+            case "kv" -> cache(words);
+            case "attention" -> attention(Integer.parseInt(words[2]));
+            case "tree" -> TreeKernels.paths(library, ints(rows * words(), 1), ints(rows, 1), ints(2 * rows * words() / HEAD, 1 << 30),
+                    rowCount(), words() / HEAD);
+            case "activation" -> switch (words[1]) {
+                case "swiglu" -> ActivationKernels.swiglu(library, type, activations(type), activations(), activations(), rowCount(),
+                        width);
+                case "add" -> ActivationKernels.add(library, activations(), activations(), activations(), rowCount(), width);
+                default -> ActivationKernels.round(library, type, activations(type), activations(), rowCount(), width);
+            };
+            case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
+                    rowCount(), rows, width);
+            case "matmul" -> matmul(words);
             case "sampling" -> words[1].equals("argmax")
-                    ? SamplingKernels.argmax(library, ints(rows, 1), floats(type, rows), state(), logits(), rows, vocabulary())
+                    ? SamplingKernels.argmax(library, ints(rows, 1), floats(type, rows), state(), logits(), rowCount(), vocabulary())
                     : SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
                             floats(type, (long) rows * SamplingKernels.MAX_K), state(),
-                            library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())), logits(), rows, vocabulary(),
-                            SamplingKernels.MAX_K);
+                            library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
+                            vocabulary(), SamplingKernels.MAX_K);
             default -> throw new IllegalArgumentException("there is no sample for kernel " + kernel);
         };
+    }
+
+    private static ElementType type(String word) {
+        return switch (word) {
+            case "f16" -> ElementType.F16;
+            case "bf16" -> ElementType.BF16;
+            default -> ElementType.F32;
+        };
+    }
+
+    private KernelLaunch matmul(String[] words) {
+        boolean swiglu = words[1].equals("swiglu");
+        ElementType type = type(words[swiglu ? 2 : 1]);
+        MatmulKernels.Tile tile = switch (words[words.length - 1]) {
+            case "16x32" -> MatmulKernels.Tile.FEW;
+            case "64x64" -> MatmulKernels.Tile.SOME;
+            default -> MatmulKernels.Tile.MANY;
+        };
+        return swiglu
+                ? MatmulKernels.swiglu(library, tile, type, activations(type), activations(type), floats(type, 2L * width * width),
+                        rowCount(), width, width)
+                : MatmulKernels.matmul(library, tile, type, activations(), activations(type), floats(type, (long) width * width),
+                        Optional.empty(), rowCount(), width, width);
+    }
+
+    private KernelLaunch cache(String[] words) {
+        int kvHeads = Math.max(1, width / HEAD / GROUP);
+        KvLayer layer = layer(kvHeads, HEAD);
+        return switch (words[1]) {
+            case "append" -> KvKernels.append(library, layer, floats(ElementType.F32, (long) rows * kvHeads * HEAD),
+                    floats(ElementType.F32, (long) rows * kvHeads * HEAD), rowCount(), value(context));
+            case "move" -> KvKernels.move(library, layer, value(context + rows - 1), value(context), value(1), 1);
+            default -> KvKernels.ropeAppend(library, layer, rotation(words[3]), activations(),
+                    floats(ElementType.F32, (long) rows * (width + 2 * kvHeads * HEAD)), ints(rows, 4096), rowCount(), value(context),
+                    width / HEAD);
+        };
+    }
+
+    /// A chain of rows after the context.
+    private KernelLaunch attention(int headDim) {
+        int kvHeads = Math.max(1, width / headDim / GROUP);
+        int heads = kvHeads * GROUP;
+        KvLayer layer = layer(kvHeads, headDim);
+        AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, 0);
+        return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
+                floats(ElementType.F32, (long) rows * heads * headDim), floats(ElementType.F32, (long) rows * heads * headDim),
+                ints(rows, 1), rowCount(), value(context), Optional.empty(), library.context().allocate(cut.partialBytes()).slice(),
+                ints((int) cut.arrivalBytes() / Integer.BYTES, 1));
+    }
+
+    private KvLayer layer(int kvHeads, int headDim) {
+        int slots = context + rows;
+        long elements = KvLayer.byteSize(slots, kvHeads, headDim) / Short.BYTES;
+        return new KvLayer(floats(ElementType.F16, elements), floats(ElementType.F16, elements),
+                library.context().allocateFrom(MemorySegment.ofArray(IntStream.range(0,
+                        Math.ceilDiv(slots, KvLayer.PAGE_SLOTS)).toArray())).slice(), slots, kvHeads, headDim);
+    }
+
+    private Rotation rotation(String pairing) {
+        return new Rotation(Rotation.Pairing.valueOf(pairing.toUpperCase(Locale.ROOT)), floats(ElementType.F32, HEAD / 2), HEAD / 2, 1);
+    }
+
+    private Rows rowCount() {
+        return new Rows(value(rows), rows);
+    }
+
+    /// Bits of a row's ancestor words.
+    private int words() {
+        return Math.ceilDiv(rows, HEAD) * HEAD;
     }
 
     private int vocabulary() {
         return Math.multiplyExact(8, width);
     }
 
-    private DeviceBuffer logits() {
+    private DeviceSlice logits() {
         return floats(ElementType.F32, (long) rows * vocabulary());
     }
 
-    private DeviceBuffer activations(ElementType type) {
+    private DeviceSlice activations() {
+        return activations(ElementType.F32);
+    }
+
+    private DeviceSlice activations(ElementType type) {
         return floats(type, (long) rows * width);
     }
 
-    private DeviceBuffer state() {
+    private DeviceSlice state() {
         return ints(rows * SamplingKernels.STATE_BYTES / Integer.BYTES, 1);
     }
 
-    private DeviceBuffer floats(ElementType type, long count) {
+    private DeviceSlice floats(ElementType type, long count) {
         DeviceBuffer buffer = library.context().allocate(Math.multiplyExact(count, type.byteSize()));
-        SplittableRandom random = new SplittableRandom(SEED);
         float[] values = new float[Math.toIntExact(count)];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextDouble(-1, 1);
         }
         try (Arena arena = Arena.ofConfined()) {
-            DType dtype = type == ElementType.F32 ? DType.F32 : DType.BF16;
+            DType dtype = DType.valueOf(type.name());
             MemorySegment bytes = arena.allocate(buffer.byteSize());
             Codec.of(dtype).encode(values, 0, bytes, 0, values.length);
             buffer.copyFrom(bytes);
         }
-        return buffer;
+        return buffer.slice();
     }
 
-    private DeviceBuffer ints(int count, int bound) {
-        SplittableRandom random = new SplittableRandom(SEED);
+    private DeviceSlice value(int number) {
+        return library.context().allocateFrom(MemorySegment.ofArray(new int[] {number})).slice();
+    }
+
+    private DeviceSlice ints(int count, int bound) {
         return library.context().allocateFrom(MemorySegment.ofArray(
-                IntStream.generate(() -> random.nextInt(bound)).limit(count).toArray()));
+                IntStream.generate(() -> random.nextInt(bound)).limit(count).toArray())).slice();
     }
 }

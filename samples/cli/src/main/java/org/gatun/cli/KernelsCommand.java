@@ -51,6 +51,10 @@ final class KernelsCommand implements Callable<Integer> {
             description = "elements of a row; the vocabulary is eight times that (default: ${DEFAULT-VALUE})")
     private int width;
 
+    @Option(names = "--context", paramLabel = "N", defaultValue = "256",
+            description = "slots of the key-value cache that are filled (default: ${DEFAULT-VALUE})")
+    private int context;
+
     @Option(names = "--json", description = "print a JSON list")
     private boolean json;
 
@@ -87,11 +91,11 @@ final class KernelsCommand implements Callable<Integer> {
             console.println(list.toString());
             return;
         }
-        console.println("%-28s  %-18s  %12s  %s".formatted("kernel", "ptx", "shared bytes", "registers"));
+        console.println("%-32s  %-18s  %12s  %s".formatted("kernel", "ptx", "shared bytes", "registers"));
         for (KernelVariant variant : variants) {
             List<String> registers = new ArrayList<>();
             variant.registers().forEach((capability, count) -> registers.add("sm_" + capability + " " + count));
-            console.println("%-28s  %-18s  %12d  %s".formatted(variant.kernel(), variant.ptx(), variant.sharedBytes(),
+            console.println("%-32s  %-18s  %12d  %s".formatted(variant.kernel(), variant.ptx(), variant.sharedBytes(),
                     String.join(", ", registers)));
         }
     }
@@ -101,16 +105,16 @@ final class KernelsCommand implements Callable<Integer> {
         ArrayNode results = JsonNodeFactory.instance.arrayNode();
         if (!json) {
             console.println(opened instanceof SimulatorDriver
-                    ? "%-28s %12s %10s %10s %10s %10s %9s %8s %7s".formatted("kernel", "grid x block", "thread ins",
+                    ? "%-32s %12s %10s %10s %10s %10s %9s %8s %7s".formatted("kernel", "grid x block", "thread ins",
                             "bytes read", "written", "coalesced", "conflicts", "barriers", "matrix")
-                    : "%-28s %12s %14s".formatted("kernel", "grid x block", "microseconds"));
+                    : "%-32s %12s %14s".formatted("kernel", "grid x block", "microseconds"));
         }
         try (Progress progress = new Progress(console, "launching kernels", names.size())) {
             for (int i = 0; i < names.size(); i++) {
                 // A context of its own, so that the operands of the one before are gone.
-                try (CudaContext context = CudaContext.open(opened, 0)) {
-                    KernelLaunch launch = new KernelSamples(new KernelLibrary(context), rows, width).launch(names.get(i));
-                    CudaStream stream = context.createStream();
+                try (CudaContext device = CudaContext.open(opened, 0)) {
+                    KernelLaunch launch = new KernelSamples(new KernelLibrary(device), rows, width, context).launch(names.get(i));
+                    CudaStream stream = device.createStream();
                     ObjectNode result = results.addObject().put("kernel", names.get(i)).put("driver", opened.name())
                             .put("blocks", launch.configuration().blocks())
                             .put("block_threads", launch.configuration().blockThreads());
@@ -144,7 +148,7 @@ final class KernelsCommand implements Callable<Integer> {
         ObjectNode classes = result.putObject("thread_instructions_by_class");
         counters.byClass().forEach((kind, count) -> classes.put(kind.name().toLowerCase(Locale.ROOT), count));
         if (!json) {
-            console.println(String.format(Locale.ROOT, "%-28s %12s %10d %10d %10d %9.1f%% %9d %8d %7d", launch.function().name(),
+            console.println(String.format(Locale.ROOT, "%-32s %12s %10d %10d %10d %9.1f%% %9d %8d %7d", launch.function().name(),
                     size(launch), counters.threadInstructions(), global.loadedBytes(), global.storedBytes(),
                     100 * global.coalescing(), counters.shared().bankConflicts(), counters.barriers(),
                     counters.matrixInstructions()));
@@ -167,7 +171,7 @@ final class KernelsCommand implements Callable<Integer> {
         double median = microseconds[TIMED_LAUNCHES / 2];
         result.put("microseconds", median);
         if (!json) {
-            console.println(String.format(Locale.ROOT, "%-28s %12s %14.1f", launch.function().name(), size(launch), median));
+            console.println(String.format(Locale.ROOT, "%-32s %12s %14.1f", launch.function().name(), size(launch), median));
         }
     }
 
