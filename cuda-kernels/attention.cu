@@ -12,7 +12,7 @@
 // path_stride 0: a causal pass; row r sees slots 0 to *committed + r. Otherwise a tree pass of at most pool - 64 rows: row r sees
 // slots below *committed and the rows paths[r * path_stride + 0 .. lengths[r]), see tree.cu. window > 0: only of these whose position
 // is above positions[r] - window (a committed slot holds the position of its number).
-// Scratch: partials [kv_heads, most lines, chunks, stored_dim + 2] f32, where chunks = slots / 256 rounded up and most lines = most
+// Scratch: partials [kv_heads, most lines, chunks, stored_dim + 8] f32, where chunks = slots / 256 rounded up and most lines = most
 // rows * heads / kv_heads; arrivals [line blocks, kv_heads] int, zero before the first launch and left zero by each.
 // Launch: grid (line blocks, kv_heads, chunks), block 32 * warps, warps 1 to 16 (8 for 256), one block a (16 * warps) lines; dynamic
 // shared memory ((16 * warps) + 2 * max(pool, 128)) * (stored_dim + 8) * 2 bytes; compute capability 8.0.
@@ -60,7 +60,6 @@ struct Operands {
 template <int DIM> struct Accumulator {
     float out[DIM / 8][4] = {};
     float most[2] = {-INFINITY, -INFINITY};
-    float mass[2] = {};
 };
 
 // The lines of shared memory that a lane addresses for a step: for the keys of the scores, and of the sums over values.
@@ -99,7 +98,7 @@ __device__ __forceinline__ void add_scores(float (&scores)[4][4], const f16* que
 }
 
 // Probabilities from scores, which are scaled and masked; what was summed up before is rescaled to the new maximum.
-template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums, float (&scores)[4][4]) {
+template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums, float (&masses)[2][512], float (&scores)[4][4]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float most = sums.most[half];
@@ -119,7 +118,7 @@ template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums
             scores[j][2 * half + 1] = exp2f(scores[j][2 * half + 1] - base);
             mass += scores[j][2 * half] + scores[j][2 * half + 1];
         }
-        sums.mass[half] = sums.mass[half] * rescale + mass;
+        masses[half][threadIdx.x] = masses[half][threadIdx.x] * rescale + mass;
 #pragma unroll
         for (int d = 0; d < DIM / 8; d++) {
             sums.out[d][2 * half] *= rescale;
@@ -209,18 +208,47 @@ __device__ __forceinline__ bool is_near(const Operands& op, int row, int positio
     return op.window == 0 || position > op.positions[row] - op.window;
 }
 
-__device__ __forceinline__ void store(void* out, int type, long long index, float value) {
+// Stores two neighbours; index is even.
+__device__ __forceinline__ void store_pair(void* out, int type, long long index, float first, float second) {
     if (type == 0) {
-        static_cast<float*>(out)[index] = value;
+        *reinterpret_cast<float2*>(static_cast<float*>(out) + index) = {first, second};
     } else if (type == 1) {
-        static_cast<f16*>(out)[index] = narrow<f16>(value);
+        *reinterpret_cast<unsigned*>(static_cast<f16*>(out) + index) = pair_of<f16>(first, second);
     } else {
-        static_cast<bf16*>(out)[index] = narrow<bf16>(value);
+        *reinterpret_cast<unsigned*>(static_cast<bf16*>(out) + index) = pair_of<bf16>(first, second);
+    }
+}
+
+// Merges the chunks of a line, by a warp: partial is that of the first, after which the others follow.
+template <int DIM>
+__device__ __forceinline__ void merge(const Operands& op, const float* partial, int chunks, long long out) {
+    constexpr int PARTIAL = DIM + 8;
+    const int lane = threadIdx.x % 32;
+    float most = -INFINITY;
+#pragma unroll 1
+    for (int c = 0; c < chunks; c++) {
+        most = fmaxf(most, partial[c * PARTIAL + DIM]);
+    }
+#pragma unroll 1
+    for (int dim = 2 * lane; dim < op.head_dim; dim += 64) {
+        float2 sum = {0.0f, 0.0f};
+        float mass = 0.0f;
+#pragma unroll 1
+        for (int c = 0; c < chunks; c++) {
+            const float2 about = *reinterpret_cast<const float2*>(partial + c * PARTIAL + DIM);
+            const float2 part = *reinterpret_cast<const float2*>(partial + c * PARTIAL + dim);
+            const float weight = exp2f(about.x - most);
+            sum.x += part.x * weight;
+            sum.y += part.y * weight;
+            mass += about.y * weight;
+        }
+        store_pair(op.out, op.out_type, out + dim, sum.x / mass, sum.y / mass);
     }
 }
 
 template <int DIM> __device__ __forceinline__ void attention(const Operands& op) {
     constexpr int STRIDE = DIM + 8;
+    constexpr int PARTIAL = DIM + 8;
     extern __shared__ __align__(128) f16 shared[];
     const int warp = threadIdx.x / 32;
     const int lane = threadIdx.x % 32;
@@ -265,6 +293,9 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
     const int2* own = about + warp * 16 + lane / 4;
 
     Accumulator<DIM> sums;
+    __shared__ float masses[2][512]; // of each lane's keys and lines: kept here to spare registers
+    masses[0][threadIdx.x] = 0.0f;
+    masses[1][threadIdx.x] = 0.0f;
     const int first_page = max(chunk * CHUNK_PAGES, range.begin / PAGE_SLOTS);
     const int end_page = min((chunk + 1) * CHUNK_PAGES, (range.end + PAGE_SLOTS - 1) / PAGE_SLOTS);
     const int shared_end = tree ? min(end_page, committed / PAGE_SLOTS) : end_page;
@@ -303,7 +334,7 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
                     scores[j][i] = key < own[i / 2 * 8].y && is_near(op, own[i / 2 * 8].x, key) ? scores[j][i] * op.scale : -INFINITY;
                 }
             }
-            soften(sums, scores);
+            soften(sums, masses, scores);
             unsigned probabilities[2][4];
             pack(probabilities, scores);
             add_values(sums, probabilities, stage + PAGE_SLOTS * STRIDE, at, true, true);
@@ -354,7 +385,7 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
                     scores[j][i] = sees ? scores[j][i] * op.scale : -INFINITY;
                 }
             }
-            soften(sums, scores);
+            soften(sums, masses, scores);
             unsigned probabilities[2][4];
             pack(probabilities, scores);
 #pragma unroll 1
@@ -371,34 +402,37 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
 
     // This chunk's part of each line: the whole result, if there is no other.
     // The counts are read anew rather than kept in registers.
-    const KeyRange merged = range_of(op, *static_cast<const volatile int*>(op.rows), *static_cast<const volatile int*>(op.committed));
+    const int rows_again = *static_cast<const volatile int*>(op.rows);
+    const KeyRange merged = range_of(op, rows_again, *static_cast<const volatile int*>(op.committed));
     const int active_chunks = merged.end_chunk() - merged.first_chunk();
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float mass = sums.mass[half];
+        float mass = masses[half][threadIdx.x];
         mass += __shfl_xor_sync(0xffffffffu, mass, 1);
         mass += __shfl_xor_sync(0xffffffffu, mass, 2);
-        const int line = first_line + warp * 16 + lane / 4 + 8 * half;
-        if (line >= lines) {
+        const int row = own[8 * half].x;
+        if (row < 0) {
             continue;
         }
-        const long long out = (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim;
-        float* partial = op.partials + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + chunk) * (DIM + 2);
+        const int line = first_line + warp * 16 + lane / 4 + 8 * half;
+        if (active_chunks > 1) {
+            float* partial = op.partials
+                    + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + chunk) * PARTIAL + lane % 4 * 2;
 #pragma unroll
-        for (int d = 0; d < DIM / 8; d++) {
+            for (int d = 0; d < DIM / 8; d++) {
+                *reinterpret_cast<float2*>(partial + 8 * d) = {sums.out[d][2 * half], sums.out[d][2 * half + 1]};
+            }
+            if (lane % 4 == 0) {
+                *reinterpret_cast<float2*>(partial + DIM) = {sums.most[half], mass};
+            }
+        } else {
+            const long long out = (static_cast<long long>(row) * (op.heads - group) + head * group + line) * op.head_dim + lane % 4 * 2;
 #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                const int dim = d * 8 + lane % 4 * 2 + i;
-                if (active_chunks > 1) {
-                    partial[dim] = sums.out[d][2 * half + i];
-                } else if (dim < op.head_dim) {
-                    store(op.out, op.out_type, out + dim, sums.out[d][2 * half + i] / mass);
+            for (int d = 0; d < DIM / 8; d++) {
+                if (8 * d + lane % 4 * 2 < op.head_dim) {
+                    store_pair(op.out, op.out_type, out + 8 * d, sums.out[d][2 * half] / mass, sums.out[d][2 * half + 1] / mass);
                 }
             }
-        }
-        if (active_chunks > 1 && lane % 4 == 0) {
-            partial[DIM] = sums.most[half];
-            partial[DIM + 1] = mass;
         }
     }
     if (active_chunks == 1) {
@@ -422,29 +456,10 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
         return;
     }
 #pragma unroll 1
-    for (int i = threadIdx.x; i < 16 * warps * op.head_dim; i += blockDim.x) {
-        const int line = first_line + i / op.head_dim;
-        const int dim = i % op.head_dim;
-        if (line >= lines) {
-            break;
-        }
-        const float* partial = op.partials
-                + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + merged.first_chunk()) * (DIM + 2);
-        float most = -INFINITY;
-#pragma unroll 1
-        for (int c = 0; c < active_chunks; c++) {
-            most = fmaxf(most, partial[c * (DIM + 2) + DIM]);
-        }
-        float sum = 0.0f;
-        float mass = 0.0f;
-#pragma unroll 1
-        for (int c = 0; c < active_chunks; c++) {
-            const float weight = exp2f(partial[c * (DIM + 2) + DIM] - most);
-            sum += partial[c * (DIM + 2) + dim] * weight;
-            mass += partial[c * (DIM + 2) + DIM + 1] * weight;
-        }
-        const long long out = (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim;
-        store(op.out, op.out_type, out + dim, sum / mass);
+    for (int line = first_line + warp; line < min(first_line + 16 * warps, rows_again * group); line += warps) {
+        merge<DIM>(op, op.partials
+                + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + merged.first_chunk()) * PARTIAL,
+                active_chunks, (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim);
     }
 }
 

@@ -55,14 +55,16 @@ class ModelTest {
         Path file = RandomModel.tiny(SEED).withArchitecture(architecture).write(directory.resolve(architecture + ".gguf"));
         float[] expected = logitsOfText(file, "reference");
         for (String backend : backends().toList()) {
-            assertWithin(1e-3, expected, logitsOfText(file, backend), architecture + " on " + backend);
+            // CUDA kernels round queries and probabilities to f16.
+            double bound = backend.equals("cpu") || backend.equals("reference") ? 1e-3 : 1e-2;
+            assertWithin(bound, expected, logitsOfText(file, backend), architecture + " on " + backend);
         }
     }
 
     /// Logits after a short text, of which the first half is read in one pass and the rest token by token.
     private static float[] logitsOfText(Path file, String backendName) throws IOException {
         try (Backend backend = Backends.open(backendName);
-                Model model = Model.load(file, backend, new ModelOptions(0, DType.F32));
+                Model model = Model.load(file, backend, new ModelOptions(0, DType.F16));
                 Session session = model.openSession()) {
             int[] text = {1, 5, 9, 30, 4, 4, 17, 8, 22, 3};
             session.prefill(text, 0, 5);

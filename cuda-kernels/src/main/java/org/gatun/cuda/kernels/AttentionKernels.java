@@ -14,6 +14,8 @@ public final class AttentionKernels {
     private static final int CHUNK_KEYS = 256;
     private static final int RING_LINES = 128;
     private static final int PADDING = 8;
+    private static final int PARTIAL_EXTRA = 8; // maximum, mass, and what fills the sector
+    private static final int OWN_SHARED_BYTES = 8 * 1024; // at most, that the kernel declares itself
     private static final double LOG2_E = 1.4426950408889634;
 
     private AttentionKernels() {}
@@ -52,7 +54,7 @@ public final class AttentionKernels {
         int pool = Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows);
         int most = storedDim > 128 ? 8 : 16;
         int warps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, most);
-        int available = library.context().device().maxSharedBytes() - 4096; // what the kernel declares itself
+        int available = library.context().device().maxSharedBytes() - OWN_SHARED_BYTES;
         while (warps > 1 && sharedBytes(warps, pool, storedDim) > available) {
             warps--;
         }
@@ -63,7 +65,7 @@ public final class AttentionKernels {
         }
         int lineBlocks = Math.ceilDiv(lines, warps * WARP_LINES);
         int chunks = Math.ceilDiv(layer.slots(), CHUNK_KEYS);
-        long partials = (long) layer.kvHeads() * lineBlocks * warps * WARP_LINES * chunks * (storedDim + 2) * Float.BYTES;
+        long partials = (long) layer.kvHeads() * lineBlocks * warps * WARP_LINES * chunks * (storedDim + PARTIAL_EXTRA) * Float.BYTES;
         return new Cut(warps, sharedBytes(warps, pool, storedDim), lineBlocks, chunks, partials,
                 (long) lineBlocks * layer.kvHeads() * Integer.BYTES);
     }

@@ -83,7 +83,9 @@ final class CudaKvStore implements KvStore {
             return;
         }
         closed = true;
-        stream.synchronize();
+        if (stream.isOpen()) {
+            stream.synchronize();
+        }
         stream.close();
         moved.close();
         pages.close();
