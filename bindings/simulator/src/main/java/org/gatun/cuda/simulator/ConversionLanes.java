@@ -221,9 +221,11 @@ final class ConversionLanes {
         });
         for (String half : new String[] {"f16", "bf16"}) {
             for (String ftz : new String[] {"", ".ftz"}) {
+                boolean flush = !ftz.isEmpty();
                 forms.add("cvt" + ftz + ".f32." + half, "FH", (d, a, _, _, _) -> {
                     for (int i = 0; i < SIZE; i++) {
-                        ((float[]) d)[i] = (float) real(a, i, half);
+                        float value = (float) real(a, i, half);
+                        ((float[]) d)[i] = flush ? NarrowFloats.flush(value) : value;
                     }
                 });
             }

@@ -78,16 +78,25 @@ final class FloatLanes {
         binary(forms, name + ".rn.ftz.f32", function);
     }
 
+    /// A sum rounded in a direction; one that is zero exactly is negative towards minus infinity, unless both operands are +0.
+    private static float sum(double a, double b, Rounding rounding) {
+        double sum = a + b;
+        if (sum == 0 && rounding == Rounding.RM && (a != 0 || 1 / a < 0 || 1 / b < 0)) {
+            return -0f;
+        }
+        return NarrowFloats.toFloat(sum, NarrowFloats.sumError(a, b), rounding);
+    }
+
     private static void registerDirected(Arithmetic.Forms forms, Rounding rounding) {
         String mode = rounding.name().toLowerCase(Locale.ROOT);
         for (String ftz : new String[] {"", ".ftz"}) {
             String end = "." + mode + ftz + ".f32";
-            binary(forms, "add" + end, (a, b) -> NarrowFloats.toFloat((double) a + b, NarrowFloats.sumError(a, b), rounding));
-            binary(forms, "sub" + end, (a, b) -> NarrowFloats.toFloat((double) a - b, NarrowFloats.sumError(a, -b), rounding));
+            binary(forms, "add" + end, (a, b) -> sum(a, b, rounding));
+            binary(forms, "sub" + end, (a, b) -> sum(a, -b, rounding));
             binary(forms, "mul" + end, (a, b) -> NarrowFloats.toFloat((double) a * b, 0, rounding));
             ternary(forms, "fma" + end, (a, b, c) -> {
                 double product = (double) a * b;
-                return NarrowFloats.toFloat(product + c, NarrowFloats.sumError(product, c), rounding);
+                return sum(product, c, rounding);
             });
             binary(forms, "div" + end, (a, b) -> NarrowFloats.toFloat((double) a / b, quotientError(a, b), rounding));
             unary(forms, "rcp" + end, a -> NarrowFloats.toFloat(1.0 / a, quotientError(1, a), rounding));
