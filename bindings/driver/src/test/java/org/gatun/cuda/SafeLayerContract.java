@@ -461,6 +461,7 @@ public abstract class SafeLayerContract {
         stream.record(end);
         stream.waitFor(end);
         end.synchronize();
+        stream.synchronize();
         assertTrue(end.isDone() && stream.isDone());
         assertTrue(end.millisSince(start) >= 0);
     }

@@ -18,6 +18,8 @@ final class LaunchRun {
     final GlobalMemory memory;
     final int multiprocessors;
     private final long seed;
+    /// Set when the launch is given up: every worker leaves.
+    private volatile boolean stopped;
 
     LaunchRun(Kernel kernel, LaunchConfiguration configuration, byte[] parameters, GlobalMemory memory, int multiprocessors,
             long seed) {
@@ -63,7 +65,12 @@ final class LaunchRun {
         for (int i = 0; i < helpers; i++) {
             others.add(executor.submit(() -> work(next, blocks, fault)));
         }
-        total.add(work(next, blocks, fault));
+        try {
+            total.add(work(next, blocks, fault));
+        } catch (RuntimeException e) {
+            stopped = true;
+            throw e;
+        }
         for (Future<Tally> other : others) {
             total.add(get(other));
         }
@@ -77,10 +84,10 @@ final class LaunchRun {
 
     private Tally work(AtomicLong next, long blocks, AtomicReference<FaultAt> fault) {
         BlockRun run = new BlockRun(this);
-        for (long at = next.getAndIncrement(); at < blocks && fault.get() == null; at = next.getAndIncrement()) {
+        for (long at = next.getAndIncrement(); at < blocks && fault.get() == null && !stopped; at = next.getAndIncrement()) {
             run.start(blockAt(at, blocks));
             try {
-                while (run.step()) {
+                while (!stopped && run.step()) {
                     checkInterrupt();
                 }
             } catch (Warp.Fault e) {

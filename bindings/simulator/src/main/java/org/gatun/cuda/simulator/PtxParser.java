@@ -18,6 +18,7 @@ final class PtxParser {
     /// Registers of a kernel and bytes of a variable beyond which a text is not taken seriously.
     private static final int MOST_REGISTERS = 1 << 20;
     private static final long MOST_BYTES = 1 << 28;
+    private static final int DEEPEST = 64;
 
     private final List<Token> tokens;
     private final List<Ptx.Variable> variables = new ArrayList<>();
@@ -29,6 +30,8 @@ final class PtxParser {
     private final Deque<Map<String, Ptx.Register>> scopes = new ArrayDeque<>();
     private int registers;
     private String source = "";
+    /// Opcode of the instruction at hand, for messages.
+    private String instruction = "";
 
     private PtxParser(List<Token> tokens) {
         this.tokens = tokens;
@@ -36,7 +39,12 @@ final class PtxParser {
 
     /// @throws PtxException naming the line and what is wrong
     static Ptx parse(String text) {
-        return new PtxParser(PtxLexer.tokens(text)).module();
+        PtxParser parser = new PtxParser(PtxLexer.tokens(text));
+        try {
+            return parser.module();
+        } catch (ArithmeticException e) {
+            throw new PtxException(parser.peek().line(), "a number that is out of all bounds");
+        }
     }
 
     private Ptx module() {
@@ -155,6 +163,9 @@ final class PtxParser {
             switch (token.text()) {
                 case "{" -> {
                     next();
+                    if (scopes.size() == DEEPEST) {
+                        throw new PtxException(token.line(), "braces are nested more than " + DEEPEST + " deep");
+                    }
                     scopes.push(new HashMap<>());
                     body(locals, statements);
                     scopes.pop();
@@ -193,7 +204,7 @@ final class PtxParser {
         int line = next().line();
         long file = integer();
         long row = integer();
-        while (peek().line() == line) {
+        while (peek().line() == line && peek().kind() != Kind.END) {
             if (next().is("inlined_at")) {
                 file = integer();
                 row = integer();
@@ -336,6 +347,7 @@ final class PtxParser {
             guard = register(next());
         }
         Token opcode = word();
+        instruction = opcode.text();
         List<Ptx.Operand> operands = new ArrayList<>();
         while (!peek().is(";")) {
             if (!operands.isEmpty()) {
@@ -361,7 +373,7 @@ final class PtxParser {
                 next();
                 List<Ptx.Operand> elements = new ArrayList<>();
                 while (!peek().is("}")) {
-                    elements.add(operand());
+                    elements.add(simple());
                     if (!peek().is("}")) {
                         expect(",");
                     }
@@ -371,14 +383,14 @@ final class PtxParser {
             }
             case "[" -> {
                 next();
-                Ptx.Operand base = operand();
+                Ptx.Operand base = simple();
                 long offset = 0;
                 if (peek().is("+")) {
                     next();
                     offset = signed();
                 }
                 if (!peek().is("]")) {
-                    throw new PtxException(token.line(), "found '" + peek().text() + "' in an address: not supported");
+                    throw new PtxException(token.line(), "found '" + peek().text() + "' in an address of " + instruction + ": not supported");
                 }
                 next();
                 return new Ptx.Operand.Memory(base, offset);
