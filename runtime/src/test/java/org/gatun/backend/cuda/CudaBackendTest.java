@@ -1,0 +1,195 @@
+package org.gatun.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.cuda.simulator.LaunchReport;
+import org.gatun.cuda.simulator.SimulatorDriver;
+import org.gatun.cuda.simulator.SimulatorOptions;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
+import org.gatun.model.Session;
+import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
+import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// What the CUDA backend promises beyond right results: fusion, launches, memory.
+class CudaBackendTest {
+    private static final long SEED = 20261121;
+    private static final PassLimits LIMITS = new PassLimits(64, 64);
+    private static final int HIDDEN = 64;
+    private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 16, 0.25f, 0);
+
+    @TempDir
+    private Path directory;
+
+    /// Blocks of a transformer, as a model records them.
+    private static Plan blocks(Arena arena, DType dtype, int layers, boolean headNorms) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        PlanBuilder plan = new PlanBuilder();
+        Value hidden = plan.embed(tensor(arena, random, dtype, 40, HIDDEN));
+        RopeTable rope = new RopeTable(RopeTable.Pairing.SPLIT, new float[] {1, 0.5f, 0.25f, 0.1f, 0.05f, 0.02f, 0.01f, 0.001f}, 1);
+        for (int layer = 0; layer < layers; layer++) {
+            Value normed = plan.rmsNorm(hidden, vector(arena, random, HIDDEN), 1e-5f);
+            Value queries = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.queryWidth(), HIDDEN));
+            Value keys = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
+            Value values = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
+            if (headNorms) {
+                queries = plan.rmsNorm(queries, vector(arena, random, ATTENTION.headDim()), 1e-5f);
+                keys = plan.rmsNorm(keys, vector(arena, random, ATTENTION.headDim()), 1e-5f);
+            }
+            Value attended = plan.attention(layer, plan.rope(queries, 16, rope), plan.rope(keys, 16, rope), values, ATTENTION);
+            hidden = plan.add(hidden, plan.matMul(attended, tensor(arena, random, dtype, HIDDEN, ATTENTION.queryWidth())));
+            Value again = plan.rmsNorm(hidden, vector(arena, random, HIDDEN), 1e-5f);
+            Value gate = plan.matMul(again, tensor(arena, random, dtype, 96, HIDDEN));
+            Value up = plan.matMul(again, tensor(arena, random, dtype, 96, HIDDEN));
+            hidden = plan.add(hidden, plan.matMul(plan.swiGlu(gate, up), tensor(arena, random, dtype, HIDDEN, 96)));
+            plan.tap("layer " + layer, hidden);
+        }
+        return plan.build(plan.matMul(plan.rmsNorm(plan.selectRows(hidden), vector(arena, random, HIDDEN), 1e-5f),
+                tensor(arena, random, dtype, 40, HIDDEN)));
+    }
+
+    private static Tensor tensor(Arena arena, SplittableRandom random, DType dtype, int rows, int columns) {
+        float[] elements = new float[rows * columns];
+        for (int i = 0; i < elements.length; i++) {
+            elements[i] = (float) random.nextDouble(-0.3, 0.3);
+        }
+        var data = arena.allocate(dtype.byteSize(elements.length), 64);
+        Codec.of(dtype).encode(elements, 0, data, 0, elements.length);
+        return new Tensor("weight", dtype, Shape.of(rows, columns), data);
+    }
+
+    private static Tensor vector(Arena arena, SplittableRandom random, int length) {
+        float[] elements = new float[length];
+        for (int i = 0; i < length; i++) {
+            elements[i] = (float) random.nextDouble(0.5, 1.5);
+        }
+        return new Tensor("gain", DType.F32, Shape.of(length), arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements));
+    }
+
+    private static float[] run(Executable executable, KvStore kv, Arena arena, int rows) {
+        Pass pass = new Pass(arena, LIMITS);
+        pass.beginCausal(0);
+        for (int row = 0; row < rows; row++) {
+            pass.addRow((row * 7 + 3) % 40);
+            pass.select(row);
+        }
+        executable.run(pass, kv);
+        return executable.logits().asSlice(0, 4L * rows * 40).toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0"})
+    void fusion_everyWeightType_changesRoundingOnly(DType dtype) {
+        for (boolean headNorms : new boolean[] {false, true}) {
+            try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(
+                    SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+                Plan plan = blocks(arena, dtype, 2, headNorms);
+                try (Executable fused = backend.compile(plan, LIMITS);
+                        Executable unfused = backend.compileUnfused(plan, LIMITS);
+                        KvStore kv = backend.allocateKv(new KvShape(2, 2, 16, 100, DType.F16))) {
+                    float[] expected = run(unfused, kv, arena, 7);
+                    float[] found = run(fused, kv, arena, 7);
+                    double difference = 0;
+                    double norm = 0;
+                    for (int i = 0; i < expected.length; i++) {
+                        difference += Math.pow(expected[i] - found[i], 2);
+                        norm += Math.pow(expected[i], 2);
+                    }
+                    assertTrue(Math.sqrt(difference / norm) < 1e-3, dtype + ": " + Math.sqrt(difference / norm));
+                    // taps are f32, whatever is fused around them
+                    assertEquals(unfused.tap("layer 0").byteSize(), fused.tap("layer 0").byteSize());
+                }
+            }
+        }
+    }
+
+    private static List<String> launchesOfPass(int layers, DType dtype) {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
+        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            try (Executable executable = backend.compile(blocks(arena, dtype, layers, false), LIMITS);
+                    KvStore kv = backend.allocateKv(new KvShape(layers, 2, 16, 100, DType.F16))) {
+                run(executable, kv, arena, 1);
+                driver.takeReports();
+                run(executable, kv, arena, 1);
+                return driver.takeReports().stream().map(LaunchReport::kernel).toList();
+            }
+        }
+    }
+
+    @Test
+    void block_halfWeights_takesEightLaunches() {
+        List<String> one = launchesOfPass(1, DType.BF16);
+        List<String> three = launchesOfPass(3, DType.BF16);
+
+        assertEquals(8, (three.size() - one.size()) / 2, three.toString());
+    }
+
+    @Test
+    void compile_modelBeyondMemory_isRefusedWithSizesBeforeAnythingIsUploaded() {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(100 << 10));
+        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            int handles = driver.liveHandles();
+            String message = assertThrows(IllegalArgumentException.class,
+                    () -> backend.compile(blocks(arena, DType.BF16, 2, false), LIMITS)).getMessage();
+
+            assertTrue(message.contains("weights") && message.contains("found 102,4"), message);
+            assertEquals(handles, driver.liveHandles());
+        }
+    }
+
+    @Test
+    void close_executableAndStore_freesAllOfThem() {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
+        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            Plan plan = blocks(arena, DType.F16, 1, false);
+            int before = -1;
+            for (int i = 0; i < 3; i++) {
+                try (Executable executable = backend.compile(plan, LIMITS);
+                        KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.F16))) {
+                    run(executable, kv, arena, 5);
+                }
+                assertTrue(before < 0 || before == driver.liveHandles(), "modules stay loaded, nothing else");
+                before = driver.liveHandles();
+            }
+        }
+    }
+
+    @Test
+    void session_backendWithoutRoomForTheCache_staysUsable() throws IOException {
+        Path file = RandomModel.tiny(SEED).write(directory.resolve("tiny.gguf"));
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(4 << 20)), 0)) {
+            try (Model large = Model.load(file, backend, new ModelOptions(1_000_000, DType.F16))) {
+                assertThrows(RuntimeException.class, large::openSession);
+            }
+            try (Model small = Model.load(file, backend, ModelOptions.STANDARD); Session session = small.openSession()) {
+                session.decode(3);
+                assertTrue(Float.isFinite(session.logits().get(ValueLayout.JAVA_FLOAT, 0)));
+            }
+        }
+    }
+}
