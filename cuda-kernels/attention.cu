@@ -59,7 +59,12 @@ struct Operands {
 // What a warp keeps for its 16 lines; a lane has those of lines lane / 4 and lane / 4 + 8.
 template <int DIM> struct Accumulator {
     float out[DIM / 8][4] = {};
-    float most[2] = {-INFINITY, -INFINITY};
+};
+
+// Of each lane, for its two lines: the largest score, and the mass of its keys. In shared memory, to spare registers.
+struct Softmax {
+    float most[2][512];
+    float mass[2][512];
 };
 
 // The lines of shared memory that a lane addresses for a step: for the keys of the scores, and of the sums over values.
@@ -98,10 +103,11 @@ __device__ __forceinline__ void add_scores(float (&scores)[4][4], const f16* que
 }
 
 // Probabilities from scores, which are scaled and masked; what was summed up before is rescaled to the new maximum.
-template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums, float (&masses)[2][512], float (&scores)[4][4]) {
+template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums, Softmax& softmax, float (&scores)[4][4]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float most = sums.most[half];
+        const float before = softmax.most[half][threadIdx.x];
+        float most = before;
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             most = fmaxf(most, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
@@ -109,8 +115,8 @@ template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums
         most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 1));
         most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 2));
         const float base = most == -INFINITY ? 0.0f : most; // nothing is visible yet
-        const float rescale = exp2f(sums.most[half] - base);
-        sums.most[half] = most;
+        const float rescale = exp2f(before - base);
+        softmax.most[half][threadIdx.x] = most;
         float mass = 0.0f;
 #pragma unroll
         for (int j = 0; j < 4; j++) {
@@ -118,7 +124,7 @@ template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums
             scores[j][2 * half + 1] = exp2f(scores[j][2 * half + 1] - base);
             mass += scores[j][2 * half] + scores[j][2 * half + 1];
         }
-        masses[half][threadIdx.x] = masses[half][threadIdx.x] * rescale + mass;
+        softmax.mass[half][threadIdx.x] = softmax.mass[half][threadIdx.x] * rescale + mass;
 #pragma unroll
         for (int d = 0; d < DIM / 8; d++) {
             sums.out[d][2 * half] *= rescale;
@@ -195,12 +201,21 @@ struct KeyRange {
 };
 
 __device__ __forceinline__ KeyRange range_of(const Operands& op, int rows, int committed) {
-    const bool tree = op.path_stride > 0;
     const int group = op.heads / op.kv_heads;
     const int block_lines = blockDim.x / 2;
-    const int first_row = tree ? 0 : blockIdx.x * block_lines / group;
-    const int end_row = tree ? rows : min((blockIdx.x * block_lines + block_lines - 1) / group + 1, rows);
-    return {op.window == 0 ? 0 : max(0, committed + first_row - op.window + 1), committed + end_row};
+    int first_row = 0;
+    int end = 0;
+    if (op.path_stride > 0) {
+#pragma unroll 1
+        for (int row = threadIdx.x % 32; row < rows; row += 32) {
+            end = max(end, op.lengths[row]);
+        }
+        end = __reduce_max_sync(0xffffffffu, end);
+    } else {
+        first_row = blockIdx.x * block_lines / group;
+        end = min((blockIdx.x * block_lines + block_lines - 1) / group + 1, rows);
+    }
+    return {op.window == 0 ? 0 : max(0, committed + first_row - op.window + 1), committed + end};
 }
 
 // Whether a row's window reaches back to a position.
@@ -282,20 +297,33 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
         queries[i / DIM * STRIDE + dim] = narrow<f16>(there ? op.q[from] : 0.0f);
     }
 
-    // Row of each line, -1 if there is none, and the number of keys up to the last that it sees.
+    // What would take registers all the way.
+    __shared__ KeyRange kept;
+    __shared__ int kept_rows;
+    __shared__ int kept_committed;
+    if (threadIdx.x == 0) {
+        kept = range;
+        kept_rows = rows;
+        kept_committed = committed;
+    }
+    // Row of each line, the number of rows if there is none, and the number of keys up to the last that it sees.
     __shared__ int2 about[256];
     if (threadIdx.x < 16 * warps) {
         const int line = first_line + threadIdx.x;
         const int row = line / group;
         about[threadIdx.x] = line < lines ? make_int2(row, tree ? committed + op.lengths[row] : committed + row + 1)
-                                          : make_int2(-1, 0);
+                                          : make_int2(rows, 0);
     }
     const int2* own = about + warp * 16 + lane / 4;
+    __syncthreads();
 
     Accumulator<DIM> sums;
-    __shared__ float masses[2][512]; // of each lane's keys and lines: kept here to spare registers
-    masses[0][threadIdx.x] = 0.0f;
-    masses[1][threadIdx.x] = 0.0f;
+    __shared__ Softmax softmax;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        softmax.most[half][threadIdx.x] = -INFINITY;
+        softmax.mass[half][threadIdx.x] = 0.0f;
+    }
     const int first_page = max(chunk * CHUNK_PAGES, range.begin / PAGE_SLOTS);
     const int end_page = min((chunk + 1) * CHUNK_PAGES, (range.end + PAGE_SLOTS - 1) / PAGE_SLOTS);
     const int shared_end = tree ? min(end_page, committed / PAGE_SLOTS) : end_page;
@@ -304,8 +332,8 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
     const auto copy_page = [&](int page) {
         if (page < shared_end) {
             f16* stage = stages + page % 2 * 2 * PAGE_SLOTS * STRIDE;
-            copy_lines<DIM>(stage, op.keys, op, head, page * PAGE_SLOTS, PAGE_SLOTS, range.end);
-            copy_lines<DIM>(stage + PAGE_SLOTS * STRIDE, op.values, op, head, page * PAGE_SLOTS, PAGE_SLOTS, range.end);
+            copy_lines<DIM>(stage, op.keys, op, head, page * PAGE_SLOTS, PAGE_SLOTS, kept.end);
+            copy_lines<DIM>(stage + PAGE_SLOTS * STRIDE, op.values, op, head, page * PAGE_SLOTS, PAGE_SLOTS, kept.end);
         }
         commit_copies();
     };
@@ -334,7 +362,7 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
                     scores[j][i] = key < own[i / 2 * 8].y && is_near(op, own[i / 2 * 8].x, key) ? scores[j][i] * op.scale : -INFINITY;
                 }
             }
-            soften(sums, masses, scores);
+            soften(sums, softmax, scores);
             unsigned probabilities[2][4];
             pack(probabilities, scores);
             add_values(sums, probabilities, stage + PAGE_SLOTS * STRIDE, at, true, true);
@@ -343,27 +371,27 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
     }
 
     // The rest of a tree's keys: each row has its own.
-    const int tail = committed / PAGE_SLOTS * PAGE_SLOTS;
+    const int tail = kept_committed / PAGE_SLOTS * PAGE_SLOTS;
     if (tree && end_page * PAGE_SLOTS > tail) {
         f16* pool_values = stages + op.pool * STRIDE;
         wait_for_copies<0>();
         __syncthreads();
-        copy_lines<DIM>(stages, op.keys, op, head, tail, committed + rows - tail, committed + rows);
-        copy_lines<DIM>(pool_values, op.values, op, head, tail, committed + rows - tail, committed + rows);
+        copy_lines<DIM>(stages, op.keys, op, head, tail, kept_committed + kept_rows - tail, kept_committed + kept_rows);
+        copy_lines<DIM>(pool_values, op.values, op, head, tail, kept_committed + kept_rows - tail, kept_committed + kept_rows);
         commit_copies();
         wait_for_copies<0>();
         __syncthreads();
-        const int warp_end_row = min((first_line + warp * 16 + 15) / group + 1, rows);
+        const int warp_end_row = min(about[warp * 16 + 15].x + 1, kept_rows);
         // Line of the pool that holds a row's key of that number.
         const auto pool_line = [&](int row, int key) {
-            return key < committed ? key - tail
-                    : key - committed < op.lengths[row] ? committed - tail + op.paths[row * op.path_stride + key - committed] : 0;
+            return key < kept_committed ? key - tail
+                    : key - kept_committed < op.lengths[row] ? kept_committed - tail + op.paths[row * op.path_stride + key - kept_committed] : 0;
         };
 #pragma unroll 1
         for (int first = max(first_page * PAGE_SLOTS, tail); first < end_page * PAGE_SLOTS; first += STEP_KEYS) {
             float scores[4][4] = {};
 #pragma unroll 1
-            for (int row = (first_line + warp * 16) / group; row < warp_end_row; row++) {
+            for (int row = about[warp * 16].x; row < warp_end_row; row++) {
                 StepLines at;
 #pragma unroll
                 for (int half = 0; half < 2; half++) {
@@ -379,17 +407,17 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
                     bool sees = key < own[i / 2 * 8].y;
                     if (sees && op.window > 0) {
                         const int row = own[i / 2 * 8].x;
-                        sees = is_near(op, row, key < committed ? key
-                                : op.positions[op.paths[row * op.path_stride + key - committed]]);
+                        sees = is_near(op, row, key < kept_committed ? key
+                                : op.positions[op.paths[row * op.path_stride + key - kept_committed]]);
                     }
                     scores[j][i] = sees ? scores[j][i] * op.scale : -INFINITY;
                 }
             }
-            soften(sums, masses, scores);
+            soften(sums, softmax, scores);
             unsigned probabilities[2][4];
             pack(probabilities, scores);
 #pragma unroll 1
-            for (int row = (first_line + warp * 16) / group; row < warp_end_row; row++) {
+            for (int row = about[warp * 16].x; row < warp_end_row; row++) {
                 StepLines at;
 #pragma unroll
                 for (int half = 0; half < 2; half++) {
@@ -401,17 +429,15 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
     }
 
     // This chunk's part of each line: the whole result, if there is no other.
-    // The counts are read anew rather than kept in registers.
-    const int rows_again = *static_cast<const volatile int*>(op.rows);
-    const KeyRange merged = range_of(op, rows_again, *static_cast<const volatile int*>(op.committed));
+    const KeyRange merged = kept;
     const int active_chunks = merged.end_chunk() - merged.first_chunk();
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float mass = masses[half][threadIdx.x];
+        float mass = softmax.mass[half][threadIdx.x];
         mass += __shfl_xor_sync(0xffffffffu, mass, 1);
         mass += __shfl_xor_sync(0xffffffffu, mass, 2);
         const int row = own[8 * half].x;
-        if (row < 0) {
+        if (row >= kept_rows) {
             continue;
         }
         const int line = first_line + warp * 16 + lane / 4 + 8 * half;
@@ -423,7 +449,7 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
                 *reinterpret_cast<float2*>(partial + 8 * d) = {sums.out[d][2 * half], sums.out[d][2 * half + 1]};
             }
             if (lane % 4 == 0) {
-                *reinterpret_cast<float2*>(partial + DIM) = {sums.most[half], mass};
+                *reinterpret_cast<float2*>(partial + DIM) = {softmax.most[half][threadIdx.x], mass};
             }
         } else {
             const long long out = (static_cast<long long>(row) * (op.heads - group) + head * group + line) * op.head_dim + lane % 4 * 2;
@@ -456,7 +482,7 @@ template <int DIM> __device__ __forceinline__ void attention(const Operands& op)
         return;
     }
 #pragma unroll 1
-    for (int line = first_line + warp; line < min(first_line + 16 * warps, rows_again * group); line += warps) {
+    for (int line = first_line + warp; line < min(first_line + 16 * warps, kept_rows * group); line += warps) {
         merge<DIM>(op, op.partials
                 + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + merged.first_chunk()) * PARTIAL,
                 active_chunks, (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim);

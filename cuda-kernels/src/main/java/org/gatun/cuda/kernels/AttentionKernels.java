@@ -15,7 +15,7 @@ public final class AttentionKernels {
     private static final int RING_LINES = 128;
     private static final int PADDING = 8;
     private static final int PARTIAL_EXTRA = 8; // maximum, mass, and what fills the sector
-    private static final int OWN_SHARED_BYTES = 8 * 1024; // at most, that the kernel declares itself
+    private static final int OWN_SHARED_BYTES = 12 * 1024; // at most, that the kernel declares itself
     private static final double LOG2_E = 1.4426950408889634;
 
     private AttentionKernels() {}

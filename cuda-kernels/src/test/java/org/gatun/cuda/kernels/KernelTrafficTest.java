@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.simulator.InstructionClass;
 import org.gatun.cuda.simulator.LaunchCounters;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
@@ -94,6 +96,50 @@ class KernelTrafficTest {
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
             assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
         }
+    }
+
+    @Test
+    void attention_treeOf64Rows_readsTheCacheAboutAsOftenAsOneRow() {
+        for (int headDim : new int[] {64, 128}) {
+            LaunchCounters one = attention(headDim, 1, false);
+            LaunchCounters tree = attention(headDim, 64, true);
+            long keysOfOne = one.byClass().get(InstructionClass.ASYNC_COPY);
+            long keysOfTree = tree.byClass().get(InstructionClass.ASYNC_COPY);
+
+            assertTrue(keysOfTree <= 1.1 * keysOfOne, "heads of " + headDim + ": " + keysOfTree + " copies, one row " + keysOfOne);
+            assertEquals(0, one.shared().bankConflicts(), "heads of " + headDim);
+            assertTrue(one.global().coalescing() > 0.9, "coalescing " + one.global().coalescing());
+        }
+    }
+
+    /// Four query heads to a key-value head, after 1,000 tokens.
+    private static LaunchCounters attention(int headDim, int rows, boolean tree) {
+        int committed = 1000;
+        int slots = committed + 64;
+        int kvHeads = 2;
+        int heads = 4 * kvHeads;
+        return count(library -> {
+            long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
+            int[] pages = IntStream.range(0, Math.ceilDiv(slots, KvLayer.PAGE_SLOTS)).toArray();
+            KvLayer layer = new KvLayer(zeros(library, bytes), zeros(library, bytes), ints(library, pages), slots, kvHeads, headDim);
+            AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, tree ? 64 : 0);
+            // every row continues the first
+            int[] paths = new int[rows * 64];
+            int[] lengths = new int[rows];
+            for (int row = 0; row < rows; row++) {
+                paths[row * 64 + 1] = row;
+                lengths[row] = row == 0 ? 1 : 2;
+            }
+            return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
+                    zeros(library, 4L * rows * heads * headDim), zeros(library, 4L * rows * heads * headDim),
+                    ints(library, new int[rows]), rows(library, rows), ints(library, committed), tree
+                            ? Optional.of(new AttentionKernels.Tree(ints(library, paths), ints(library, lengths), 64)) : Optional.empty(),
+                    zeros(library, cut.partialBytes()), zeros(library, cut.arrivalBytes()));
+        });
+    }
+
+    private static DeviceSlice ints(KernelLibrary library, int... values) {
+        return library.context().allocateFrom(MemorySegment.ofArray(values)).slice();
     }
 
     /// Each warp also reads the number of rows.

@@ -32,7 +32,7 @@ public enum InstructionClass {
                     : instruction.has("local") || instruction.has("const") || instruction.has("param") ? OTHER_MEMORY
                     : GLOBAL_MEMORY;
             case "atom", "red" -> ATOMIC;
-            case "cp" -> ASYNC_COPY;
+            case "cp" -> opcode.contains("group") || opcode.contains("wait_all") || opcode.contains("mbarrier") ? BARRIER : ASYNC_COPY;
             case "shfl", "vote", "match", "redux", "activemask", "elect" -> WARP;
             case "bar", "barrier", "mbarrier", "membar", "fence" -> BARRIER;
             case "bra", "brx", "ret", "exit", "trap", "nanosleep", "griddepcontrol" -> CONTROL;
