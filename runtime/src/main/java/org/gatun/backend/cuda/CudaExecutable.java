@@ -46,9 +46,18 @@ final class CudaExecutable implements Executable {
     /// @param selects whether logits are asked for
     private record Bucket(int rows, boolean tree, boolean selects) {
         private static Bucket of(Pass pass, PassLimits limits) {
-            int rows = pass.rows() <= 1 ? 1 : Integer.highestOneBit(pass.rows() - 1) << 1;
+            int rows = 1 << logarithm(pass.rows());
             return new Bucket(Math.min(rows, pass.isTree() ? limits.treeRows() : limits.rows()), pass.isTree(),
                     pass.selectedRows() > 0);
+        }
+
+        /// Number of the graph for a pass.
+        private static int index(Pass pass) {
+            return 4 * logarithm(pass.rows()) + (pass.isTree() ? 2 : 0) + (pass.selectedRows() > 0 ? 1 : 0);
+        }
+
+        private static int logarithm(int rows) {
+            return Integer.SIZE - Integer.numberOfLeadingZeros(rows - 1);
         }
     }
 
@@ -69,7 +78,9 @@ final class CudaExecutable implements Executable {
     private final DeviceBuffer pathLengths;
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
-    private final Map<Bucket, CudaGraph> graphs = new HashMap<>();
+    private final CudaGraph[] graphs = new CudaGraph[4 * Integer.SIZE]; // by Bucket.index
+    private final int vocabulary;
+    private final Map<String, PinnedBuffer> taps = new HashMap<>();
     private CudaKvStore captured; // whose addresses the graphs hold
     private CudaStream running;
     private int selectedRows;
@@ -84,6 +95,8 @@ final class CudaExecutable implements Executable {
         this.program = program;
         context = backend.context();
         library = backend.library();
+        vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
+                .orElse(Integer.MAX_VALUE);
         Set<Value> kept = new HashSet<>(plan.taps().values());
         kept.add(plan.logits());
         memory = MemoryPlan.of(program.steps(), kept, this::byteSize);
@@ -184,7 +197,9 @@ final class CudaExecutable implements Executable {
             throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
                     + " allocated");
         }
-        requireFits(store);
+        if (captured != store) {
+            requireFits(store);
+        }
         pass.requireWithin(limits, store.shape());
         requireTokens(pass);
         if (pass.rows() == 0) {
@@ -196,17 +211,16 @@ final class CudaExecutable implements Executable {
             forgetGraphs();
             captured = store;
         }
-        Bucket bucket = Bucket.of(pass, limits);
-        CudaGraph graph = graphs.get(bucket);
-        if (graph == null) {
-            graph = capture(bucket, store);
-            graphs.put(bucket, graph);
+        int index = Bucket.index(pass);
+        if (graphs[index] == null) {
+            CudaGraph graph = capture(Bucket.of(pass, limits), store);
+            graphs[index] = graph;
         }
         if (running != null) {
             running.synchronize(); // the step block is free again
         }
         block.write(pass);
-        stream.launch(graph);
+        stream.launch(graphs[index]);
         running = stream;
         selectedRows = pass.selectedRows();
         logitsAreHere = false;
@@ -224,8 +238,6 @@ final class CudaExecutable implements Executable {
     }
 
     private void requireTokens(Pass pass) {
-        int vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
-                .orElse(Integer.MAX_VALUE);
         for (int row = 0; row < pass.rows(); row++) {
             if (pass.token(row) < 0 || pass.token(row) >= vocabulary) {
                 throw new IllegalArgumentException("token " + pass.token(row) + ": expected one below " + vocabulary);
@@ -340,8 +352,12 @@ final class CudaExecutable implements Executable {
             running.synchronize();
         }
         running = null;
-        graphs.values().forEach(CudaGraph::close);
-        graphs.clear();
+        for (int i = 0; i < graphs.length; i++) {
+            if (graphs[i] != null) {
+                graphs[i].close();
+                graphs[i] = null;
+            }
+        }
     }
 
     @Override
@@ -363,7 +379,7 @@ final class CudaExecutable implements Executable {
         if (value == null) {
             throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
         }
-        PinnedBuffer copy = own(context.allocatePinned(byteSize(value)));
+        PinnedBuffer copy = taps.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
         running.copyToHost(copy.memory(), activations, memory.offsets().get(value));
         running.synchronize();
         return copy.memory();
