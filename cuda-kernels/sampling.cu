@@ -1,12 +1,11 @@
 // The largest logits of each row.
 //
 // Entry points:
-//     sampling_argmax_f32  (ids, values, state, logits, rows, vocabulary)
-//     sampling_top_k_f32   (ids, values, state, lists, logits, rows, vocabulary, k)
+//     sampling_top_k_f32  (ids, values, arrived, lists, logits, rows, vocabulary, k)
 //
-// logits [rows, vocabulary], rows [1] int; ids int and values f32: [rows], or [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
+// logits [rows, vocabulary], rows [1] int; ids int and values f32 [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
 // Among equals the lowest id comes first; -0 equals +0 and is given as +0; NaN counts as minus infinity and is given as such.
-// Scratch: state [rows] of 16 bytes, zero before the first launch and left zero by each; lists [rows, slices, 64] of 8 bytes.
+// Scratch: arrived [rows] int, zero before the first launch and left zero by each; lists [rows, slices, 64] of 8 bytes.
 // Addresses are multiples of 16.
 // Launch: grid (slices, most rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
 // result: keys are unique, so neither order nor grouping matters. 4096 logits a slice fill the device best.
@@ -14,36 +13,12 @@
 // Logits are read once; a warp looks at 32 keys at a time and inserts only if one of them is among its best so far.
 
 #include "elements.cuh"
+#include "keys.cuh"
 #include "reduce.cuh"
-
-using Key = unsigned long long;
 
 constexpr int THREADS = 256;
 constexpr int WARPS = THREADS / 32;
 constexpr int LIST = 64; // keys a warp keeps
-
-struct alignas(16) RowState {
-    Key best;
-    unsigned arrived;
-    unsigned unused;
-};
-
-// Orders by value, then by falling id; larger than 0, which stands for no element.
-__device__ __forceinline__ Key key_of(float value, int id) {
-    const float ordered = isnan(value) ? -INFINITY : value + 0.0f;
-    const unsigned bits = __float_as_uint(ordered);
-    const unsigned rising = bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
-    return static_cast<Key>(rising) << 32 | ~static_cast<unsigned>(id);
-}
-
-__device__ __forceinline__ int id_of(Key key) {
-    return static_cast<int>(~static_cast<unsigned>(key));
-}
-
-__device__ __forceinline__ float value_of(Key key) {
-    const unsigned rising = static_cast<unsigned>(key >> 32);
-    return __uint_as_float(rising ^ (rising >> 31 ? 0x80000000u : 0xffffffffu));
-}
 
 struct Slice {
     int begin;
@@ -59,55 +34,11 @@ __device__ __forceinline__ Slice slice_of(int vocabulary) {
 }
 
 // Whether this is the last block of its row. What blocks wrote before is seen by the last one after. One thread a block calls it.
-__device__ __forceinline__ bool is_last(RowState* state) {
+__device__ __forceinline__ bool is_last(unsigned* arrived) {
     __threadfence();
-    const bool last = atomicAdd(&state->arrived, 1) == gridDim.x - 1;
+    const bool last = atomicAdd(arrived, 1) == gridDim.x - 1;
     __threadfence();
     return last;
-}
-
-template <int SIZE>
-__device__ __forceinline__ Key largest_of(const float* logits, Slice slice) {
-    Key best = 0;
-#pragma unroll 1
-    for (int i = slice.begin + threadIdx.x * SIZE; i < slice.end; i += THREADS * SIZE) {
-        const auto values = *reinterpret_cast<const Pack<float, SIZE>*>(logits + i);
-#pragma unroll
-        for (int j = 0; j < SIZE; j++) {
-            best = max(best, key_of(values.elements[j], i + j));
-        }
-    }
-    return best;
-}
-
-extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_argmax_f32(int* ids, float* values, RowState* state, const float* logits, const int* rows, int vocabulary) {
-    __shared__ Key bests[WARPS];
-    if (blockIdx.y >= *rows) {
-        return;
-    }
-    logits += static_cast<long long>(blockIdx.y) * vocabulary;
-    state += blockIdx.y;
-    const Slice slice = slice_of(vocabulary);
-    const Key best = warp_max(vocabulary % 4 == 0 ? largest_of<4>(logits, slice) : largest_of<1>(logits, slice));
-    if (threadIdx.x % 32 == 0) {
-        bests[threadIdx.x / 32] = best;
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        Key all = bests[0];
-#pragma unroll
-        for (int warp = 1; warp < WARPS; warp++) {
-            all = max(all, bests[warp]);
-        }
-        atomicMax(&state->best, all);
-        if (is_last(state)) {
-            const Key winner = atomicExch(&state->best, 0);
-            state->arrived = 0;
-            ids[blockIdx.y] = id_of(winner);
-            values[blockIdx.y] = value_of(winner);
-        }
-    }
 }
 
 // Falling order from a bitonic sequence over the lanes of a warp.
@@ -186,14 +117,14 @@ __device__ __forceinline__ TopList top_of(const float* logits, Slice slice, int 
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_top_k_f32(int* ids, float* values, RowState* state, Key* lists, const float* logits, const int* rows, int vocabulary,
+sampling_top_k_f32(int* ids, float* values, unsigned* arrived, Key* lists, const float* logits, const int* rows, int vocabulary,
         int k) {
     __shared__ Key shared[WARPS][LIST];
     if (blockIdx.y >= *rows) {
         return;
     }
     logits += static_cast<long long>(blockIdx.y) * vocabulary;
-    state += blockIdx.y;
+    arrived += blockIdx.y;
     lists += static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
     const int warp = threadIdx.x / 32;
     const int lane = threadIdx.x % 32;
@@ -210,7 +141,7 @@ sampling_top_k_f32(int* ids, float* values, RowState* state, Key* lists, const f
     }
     top.store(lists + static_cast<long long>(blockIdx.x) * LIST);
     __syncwarp();
-    const bool last = lane == 0 && is_last(state);
+    const bool last = lane == 0 && is_last(arrived);
     if (!__any_sync(FULL_WARP, last)) {
         return;
     }
@@ -230,6 +161,6 @@ sampling_top_k_f32(int* ids, float* values, RowState* state, Key* lists, const f
         values[out + 32] = value_of(top.low);
     }
     if (lane == 0) {
-        state->arrived = 0;
+        *arrived = 0;
     }
 }

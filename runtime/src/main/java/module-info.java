@@ -15,6 +15,7 @@ module org.gatun {
     exports org.gatun.model;
     exports org.gatun.plan;
     exports org.gatun.quantize;
+    exports org.gatun.sampling;
     exports org.gatun.speculative;
     exports org.gatun.tensor;
     exports org.gatun.tokenizer;

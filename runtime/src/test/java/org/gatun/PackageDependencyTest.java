@@ -22,17 +22,18 @@ class PackageDependencyTest {
     private static final Pattern IMPORT = Pattern.compile("import (?:static )?org\\.gatun\\.(\\w+)\\.");
 
     /// What each package may import.
-    private static final Map<String, Set<String>> ALLOWED = Map.of(
-            "tensor", Set.of(),
-            "plan", Set.of("tensor"),
-            "format", Set.of("tensor"),
-            "quantize", Set.of("tensor"),
-            "tokenizer", Set.of("format"),
-            "backend", Set.of("cuda", "plan", "quantize", "tensor"),
-            "decoding", Set.of(),
-            "model", Set.of("backend", "format", "plan", "quantize", "tensor", "tokenizer"),
-            "speculative", Set.of("backend", "decoding", "model"),
-            "generation", Set.of("decoding", "model", "speculative", "tokenizer"));
+    private static final Map<String, Set<String>> ALLOWED = Map.ofEntries(
+            Map.entry("tensor", Set.of()),
+            Map.entry("plan", Set.of("tensor")),
+            Map.entry("format", Set.of("tensor")),
+            Map.entry("quantize", Set.of("tensor")),
+            Map.entry("tokenizer", Set.of("format")),
+            Map.entry("sampling", Set.of()),
+            Map.entry("backend", Set.of("cuda", "plan", "quantize", "sampling", "tensor")),
+            Map.entry("decoding", Set.of()),
+            Map.entry("model", Set.of("backend", "format", "plan", "quantize", "sampling", "tensor", "tokenizer")),
+            Map.entry("speculative", Set.of("backend", "decoding", "model", "sampling")),
+            Map.entry("generation", Set.of("model", "sampling", "speculative", "tokenizer")));
 
     @Test
     void imports_everyPackage_pointDownOnly() throws IOException {

@@ -17,6 +17,16 @@ public interface Executable extends AutoCloseable {
     ///         holds a token outside the vocabulary
     void run(Pass pass, KvStore kv);
 
+    /// Runs one pass, draws a token after each row, and keeps one path of rows: from the first row on to the child that carries the
+    /// token drawn, as long as there is one. The keys and values of accepted rows are moved into the slots behind the first row's, in
+    /// order. Hot: allocates nothing. [HostVerifier] is the definition.
+    ///
+    /// @param pass one that draws, see [Pass#draw]
+    /// @param kv where keys and values are read, written and moved
+    /// @param verdict receives what was drawn and accepted
+    /// @throws IllegalArgumentException as by [#run]
+    void verify(Pass pass, KvStore kv, Verdict verdict);
+
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     MemorySegment logits();
 

@@ -3,6 +3,7 @@ package org.gatun.backend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.gatun.sampling.Sampling;
 
 /// What changes from pass to pass: the rows, written into off-heap buffers that a backend reads in place. Reused for
 /// every pass of a session; its methods allocate nothing.
@@ -18,10 +19,13 @@ public final class Pass {
     private final MemorySegment positions;    // [limits.rows] i32
     private final MemorySegment selected;     // [limits.treeRows] i32
     private final MemorySegment ancestors;    // [limits.treeRows, limits.treeRows / 64] i64
+    private final MemorySegment recent;       // [REPETITION_WINDOW] i32
     private int committed;
     private int rows;
     private int selectedRows;
+    private int recentTokens;
     private boolean tree;
+    private Sampling sampling;
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
@@ -31,6 +35,7 @@ public final class Pass {
         positions = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
         selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
         ancestors = arena.allocate(ValueLayout.JAVA_LONG, (long) limits.treeRows() * (limits.treeRows() / 64));
+        recent = arena.allocate(ValueLayout.JAVA_INT, Sampling.REPETITION_WINDOW);
     }
 
     /// Starts a causal pass: rows continue the committed text one after the other.
@@ -55,6 +60,7 @@ public final class Pass {
         this.tree = tree;
         rows = 0;
         selectedRows = 0;
+        sampling = null;
         return this;
     }
 
@@ -106,6 +112,48 @@ public final class Pass {
             throw new IndexOutOfBoundsException("row " + row + " of a pass of " + rows + " rows");
         }
         selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
+    }
+
+    /// Asks for the logits of every row, and for the tokens drawn from them, see [Executable#verify].
+    ///
+    /// @param text the tokens before the pass
+    /// @throws IllegalStateException if there are no rows, some are selected already, or more than `treeRows`
+    public void draw(Sampling sampling, int[] text) {
+        if (rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
+            throw new IllegalStateException("drawing after each of " + rows + " rows, " + selectedRows
+                    + " selected: expected 1 to " + limits.treeRows() + ", none selected");
+        }
+        this.sampling = sampling;
+        for (int row = 0; row < rows; row++) {
+            select(row);
+        }
+        recentTokens = Math.min(committed, Sampling.REPETITION_WINDOW);
+        MemorySegment.copy(text, committed - recentTokens, recent, ValueLayout.JAVA_INT, 0, recentTokens);
+    }
+
+    /// How tokens are drawn.
+    ///
+    /// @throws IllegalStateException if none are
+    public Sampling sampling() {
+        if (!draws()) {
+            throw new IllegalStateException("a pass that draws no tokens: expected Pass.draw() before it is verified");
+        }
+        return sampling;
+    }
+
+    /// Whether tokens are drawn.
+    public boolean draws() {
+        return sampling != null;
+    }
+
+    /// The latest tokens before the pass, `[recentTokens] i32`; only if tokens are drawn.
+    public MemorySegment recent() {
+        return recent;
+    }
+
+    /// How many there are, at most [Sampling#REPETITION_WINDOW].
+    public int recentTokens() {
+        return recentTokens;
     }
 
     /// Slots filled before the pass.
@@ -189,5 +237,24 @@ public final class Pass {
         }
         long word = ancestors.getAtIndex(ValueLayout.JAVA_LONG, (long) row * ancestorStride() + other / 64);
         return (word >>> other % 64 & 1) != 0;
+    }
+
+    /// The row that `row` continues: the last before it that it sees; -1 if there is none.
+    public int parent(int row) {
+        int other = row - 1;
+        while (other >= 0 && !sees(row, other)) {
+            other--;
+        }
+        return other;
+    }
+
+    /// The first row that continues `row` with `token`, or -1.
+    public int child(int row, int token) {
+        for (int other = row + 1; other < rows; other++) {
+            if (token(other) == token && parent(other) == row) {
+                return other;
+            }
+        }
+        return -1;
     }
 }

@@ -1,3 +1,2 @@
-/// Choosing tokens from logits: [org.gatun.decoding.Sampling] says how, [org.gatun.decoding.Sampler] does it. Knows
-/// nothing of backends or of where logits come from.
+/// What all ways of decoding share: the [org.gatun.decoding.TokenText] that they continue. Knows nothing of backends.
 package org.gatun.decoding;

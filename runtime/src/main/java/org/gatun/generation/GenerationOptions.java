@@ -1,7 +1,7 @@
 package org.gatun.generation;
 
 import java.util.List;
-import org.gatun.decoding.Sampling;
+import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Speculation;
 
 /// How a text is continued.

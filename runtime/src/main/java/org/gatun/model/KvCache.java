@@ -4,8 +4,9 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
+import org.gatun.backend.Verdict;
 
-/// The keys and values of a text: which slots of a [KvStore] are filled. The only place that moves rows.
+/// The keys and values of a text: which slots of a [KvStore] are filled, and by which tokens.
 ///
 /// Owned by a [Session]; owns its store.
 final class KvCache implements AutoCloseable {
@@ -27,6 +28,11 @@ final class KvCache implements AutoCloseable {
         return length;
     }
 
+    /// The backing array of the tokens, of which the first [#length] count.
+    int[] tokens() {
+        return tokens;
+    }
+
     int capacity() {
         return store.shape().slots();
     }
@@ -38,21 +44,11 @@ final class KvCache implements AutoCloseable {
         }
     }
 
-    /// Keeps, of the rows a pass wrote, the root's and those of an accepted path, moved together in order.
-    ///
-    /// A node's number is at least its place in the path, so that moving in ascending order overwrites no row that is still
-    /// needed.
-    ///
-    /// @param path node numbers, ascending
-    /// @param count how many of them count
-    void compact(Pass pass, int[] path, int count) {
-        int root = length;
+    /// Keeps, of the rows a pass wrote, the first and the accepted ones, which have been moved behind it.
+    void append(Pass pass, Verdict verdict) {
         keep(pass.token(0));
-        for (int i = 0; i < count; i++) {
-            if (path[i] != i + 1) {
-                store.move(root + path[i], length);
-            }
-            keep(pass.token(path[i]));
+        for (int i = 0; i < verdict.accepted(); i++) {
+            keep(verdict.token(i));
         }
     }
 

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.Pass;
+import org.gatun.backend.Verdict;
+import org.gatun.sampling.Sampling;
 
 /// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
 /// knows nothing of them.
@@ -16,6 +18,7 @@ public final class Session implements AutoCloseable {
     private final KvCache kv;
     private final Arena arena = Arena.ofShared();
     private final Pass pass;
+    private final Verdict verdict;
     private boolean closed;
 
     Session(Model model, Executable executable, KvCache kv) {
@@ -23,6 +26,7 @@ public final class Session implements AutoCloseable {
         this.executable = executable;
         this.kv = kv;
         pass = new Pass(arena, executable.limits());
+        verdict = new Verdict(executable.limits().treeRows());
     }
 
     /// The model it was opened on.
@@ -69,49 +73,51 @@ public final class Session implements AutoCloseable {
                 pass.addRow(tokens[i]);
             }
             run();
-            kv.append(pass);
             start = end;
         }
     }
 
-    /// Reads one token and computes the logits of what follows. Hot.
+    /// Reads one token and draws the next. Hot.
     ///
     /// @throws IllegalArgumentException if the context is full
-    public void decode(int token) {
+    public Verdict decode(int token, Sampling sampling) {
         requireOpen();
         pass.beginCausal(length()).addRow(token);
-        pass.select(0);
-        run();
-        kv.append(pass);
+        return verify(sampling);
     }
 
-    /// The pass to fill before [#run].
+    /// The pass to fill before [#run] or [#verify]; it begins after [#length] slots.
     public Pass pass() {
         requireOpen();
         return pass;
     }
 
-    /// Runs [#pass]; its rows are not kept until [#accept]. Hot.
+    /// Runs [#pass], a causal one, and keeps all its rows. Hot.
     ///
     /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
     public void run() {
         requireOpen();
         executable.run(pass, kv.store());
+        kv.append(pass);
+    }
+
+    /// Runs [#pass] and draws a token after each row; keeps the first row and of the others one path, whose tokens are those drawn.
+    /// Hot.
+    ///
+    /// @return what was drawn and accepted, overwritten by the next call
+    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    public Verdict verify(Sampling sampling) {
+        requireOpen();
+        pass.draw(sampling, kv.tokens());
+        executable.verify(pass, kv.store(), verdict);
+        kv.append(pass, verdict);
+        return verdict;
     }
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     public MemorySegment logits() {
         requireOpen();
         return executable.logits();
-    }
-
-    /// Keeps the first row of the last pass and those of a path below it.
-    ///
-    /// @param path row numbers, ascending
-    /// @param count how many of them count
-    public void accept(int[] path, int count) {
-        requireOpen();
-        kv.compact(pass, path, count);
     }
 
     /// How many of the first `count` tokens of a text it already holds.

@@ -1,10 +1,10 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.Sampler;
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Sampling;
 
 /// Proposes continuations of a text for the target to verify. It owns its own state, hears the outcome of every step, and
-/// never touches the target's KV cache. What it proposes can cost time but never changes the text: see [Verifier].
+/// never touches the target's KV cache. What it proposes can cost time but never changes the text.
 ///
 /// Owned by whoever opened it; closing twice is harmless. One thread at a time.
 public interface Drafter extends AutoCloseable {
@@ -12,8 +12,8 @@ public interface Drafter extends AutoCloseable {
     /// Starts on a text; called once before the first [#draft].
     ///
     /// @param prompt tokens so far; the last one is the first root
-    /// @param sampler the target's, so that a drafter may draw with the same noise
-    void begin(TokenText prompt, Sampler sampler);
+    /// @param sampling the target's, so that a drafter may draw with the same noise
+    void begin(TokenText prompt, Sampling sampling);
 
     /// Adds proposals to `tree`, whose root is the last token of `text`. Adding none is allowed.
     ///

@@ -1,7 +1,7 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.Sampler;
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Sampling;
 
 /// Proposes what followed the last few tokens when they occurred before in the text: free, and good wherever a text repeats
 /// itself or its prompt. (Prompt lookup decoding, Saxena 2023.)
@@ -22,7 +22,7 @@ final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampler sampler) {
+    public void begin(TokenText prompt, Sampling sampling) {
         // the text is all it needs
     }
 

@@ -1,8 +1,9 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.Sampler;
+import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
 
 /// A smaller model proposes a chain. It draws with the target's own noise, so that wherever the two models agree on the
 /// distribution they agree on the token, at any temperature. (Leviathan et al. 2023, arXiv 2211.17192, and Chen et al.
@@ -12,7 +13,7 @@ final class ModelDrafter implements Drafter {
     private final Session session;
     private final DraftLength length;
     private final float lead;
-    private Sampler sampler;
+    private Sampling sampling;
     private TokenText drafted = new TokenText(); // tokens with a KV row in the draft's session, then those proposed since
 
     /// @param session of the draft model, owned by this drafter from now on
@@ -26,8 +27,8 @@ final class ModelDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampler targetSampler) {
-        sampler = new Sampler(targetSampler.sampling(), session.vocabularySize());
+    public void begin(TokenText prompt, Sampling targetSampling) {
+        sampling = targetSampling;
         session.rewind(0);
         drafted = new TokenText();
     }
@@ -41,11 +42,11 @@ final class ModelDrafter implements Drafter {
         catchUp(text);
         int node = 0;
         for (int i = 0; i < count; i++) {
-            session.decode(drafted.last());
-            int token = sampler.choose(session.logits(), 0, drafted.array(), drafted.length());
+            Verdict verdict = session.decode(drafted.last(), sampling);
+            int token = verdict.token(0);
             drafted.append(token);
             node = tree.add(node, token);
-            if (sampler.lead() < lead) {
+            if (verdict.lead(0) < lead) {
                 return; // what follows an unsure token is seldom accepted
             }
         }

@@ -1,13 +1,13 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.Sampler;
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Sampling;
 
 /// Proposes nothing: each pass verifies the root alone, which is plain decoding.
 final class NoDrafter implements Drafter {
 
     @Override
-    public void begin(TokenText prompt, Sampler sampler) {
+    public void begin(TokenText prompt, Sampling sampling) {
         // no state
     }
 

@@ -1,13 +1,13 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.Sampler;
-import org.gatun.decoding.Sampling;
+import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
 
-/// The one loop behind every method: draft, run, verify, compact, observe. Each [#step] is one pass of the target and emits
-/// at least one token. Lossless: the text is that of plain decoding with the same seed and backend (see [Verifier]; that
-/// the backend computes a row alike in every pass is its contract).
+/// The one loop behind every method: draft, verify, observe. Each [#step] is one pass of the target and emits at least one
+/// token. Lossless: the text is that of plain decoding with the same seed and backend (see [org.gatun.backend.HostVerifier];
+/// that the backend computes a row alike in every pass is its contract).
 ///
 /// Borrows the session, owns the drafter. One thread at a time.
 public final class SpeculativeDecoder implements AutoCloseable {
@@ -15,7 +15,7 @@ public final class SpeculativeDecoder implements AutoCloseable {
     private final Drafter drafter;
     private final TokenText text;
     private final TokenTree tree;
-    private final Verifier verifier;
+    private final Sampling sampling;
     private long steps;
     private long emitted;
     private long drafted;
@@ -36,12 +36,11 @@ public final class SpeculativeDecoder implements AutoCloseable {
         }
         this.session = session;
         this.drafter = drafter;
+        this.sampling = sampling;
         text = new TokenText(prompt);
         tree = new TokenTree(session.maxTreeRows());
-        Sampler sampler = new Sampler(sampling, session.vocabularySize());
-        verifier = new Verifier(sampler, tree.capacity());
         session.prefill(prompt, session.length(), prompt.length - 1);
-        drafter.begin(text, sampler);
+        drafter.begin(text, sampling);
     }
 
     /// One pass of the target. Appends to [#text] what was accepted and one token more, and returns how many that is.
@@ -59,16 +58,17 @@ public final class SpeculativeDecoder implements AutoCloseable {
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        session.run();
-        verifier.verify(tree, session.logits(), text);
-        session.accept(verifier.path(), verifier.accepted());
+        Verdict verdict = session.verify(sampling);
+        for (int i = 0; i <= verdict.accepted(); i++) {
+            text.append(verdict.token(i));
+        }
         long verifyDone = System.nanoTime();
 
-        drafter.observe(text, tree, verifier.accepted());
+        drafter.observe(text, tree, verdict.accepted());
         steps++;
         emitted += text.length() - start;
         drafted += tree.size() - 1;
-        accepted += verifier.accepted();
+        accepted += verdict.accepted();
         draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
         verifyNanos += verifyDone - draftDone;
         return text.length() - start;

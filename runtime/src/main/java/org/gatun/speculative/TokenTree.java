@@ -76,8 +76,8 @@ public final class TokenTree {
         return -1;
     }
 
-    /// Writes every node as a row of a pass after `committed` slots, and asks for its logits. Where the tree is a chain the
-    /// pass is causal, otherwise rows see by ancestor words.
+    /// Writes every node as a row of a pass after `committed` slots. Where the tree is a chain the pass is causal, otherwise rows
+    /// see by ancestor words.
     public void writeTo(Pass pass, int committed) {
         if (isChain()) {
             pass.beginCausal(committed);
@@ -90,7 +90,6 @@ public final class TokenTree {
             } else {
                 pass.addRow(tokens[node]);
             }
-            pass.select(node);
         }
     }
 

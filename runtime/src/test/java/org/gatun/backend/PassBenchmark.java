@@ -9,6 +9,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 
 /// What a pass costs: decoding, small trees and prompts, on Llama shapes with random weights. Rounds of all kinds of pass are
@@ -34,7 +35,7 @@ final class PassBenchmark {
         try (Backend backend = Backends.open("cpu", threads);
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
-            session.decode(1);
+            session.decode(1, Sampling.GREEDY);
             System.out.printf("%s %s, %s: first token after %.2f s%n", args[0], dtype, backend.description(),
                     (System.nanoTime() - start) / 1e9);
             measure(session);

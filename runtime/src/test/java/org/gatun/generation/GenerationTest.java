@@ -17,6 +17,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
@@ -132,7 +133,7 @@ class GenerationTest {
         session.close();
         session.close();
 
-        assertThrows(IllegalStateException.class, () -> session.decode(3));
+        assertThrows(IllegalStateException.class, () -> session.decode(3, Sampling.GREEDY));
     }
 
     @Test
@@ -141,7 +142,7 @@ class GenerationTest {
             model.close();
             model.close();
 
-            assertThrows(IllegalStateException.class, () -> session.decode(3));
+            assertThrows(IllegalStateException.class, () -> session.decode(3, Sampling.GREEDY));
             assertThrows(IllegalStateException.class, model::openSession);
         }
     }

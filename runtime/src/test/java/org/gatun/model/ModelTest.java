@@ -18,6 +18,7 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -69,7 +70,7 @@ class ModelTest {
             int[] text = {1, 5, 9, 30, 4, 4, 17, 8, 22, 3};
             session.prefill(text, 0, 5);
             for (int i = 5; i < text.length; i++) {
-                session.decode(text[i]);
+                session.decode(text[i], Sampling.GREEDY);
             }
             return session.logits().asSlice(0, 4L * model.config().vocabulary()).toArray(ValueLayout.JAVA_FLOAT);
         }
@@ -139,7 +140,7 @@ class ModelTest {
     private static void openAndClose(Model model, int times) {
         for (int i = 0; i < times; i++) {
             try (Session session = model.openSession()) {
-                session.decode(3);
+                session.decode(3, Sampling.GREEDY);
             }
         }
         System.gc();

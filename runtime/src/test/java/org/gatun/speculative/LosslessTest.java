@@ -12,8 +12,6 @@ import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.Sampler;
-import org.gatun.decoding.Sampling;
 import org.gatun.decoding.TokenText;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
@@ -21,6 +19,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -149,7 +148,7 @@ class LosslessTest {
         }
 
         @Override
-        public void begin(TokenText prompt, Sampler sampler) {
+        public void begin(TokenText prompt, Sampling sampling) {
             // needs nothing
         }
 

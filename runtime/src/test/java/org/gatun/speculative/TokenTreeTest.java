@@ -60,9 +60,9 @@ class TokenTreeTest {
                 tree.writeTo(pass, 17);
 
                 assertEquals(size, pass.rows());
-                assertEquals(size, pass.selectedRows());
                 for (int row = 0; row < size; row++) {
                     assertEquals(17 + tree.depth(row), pass.position(row));
+                    assertEquals(tree.parent(row), pass.parent(row));
                     for (int other = 0; other < size; other++) {
                         boolean onPath = false;
                         for (int node = row; node >= 0; node = tree.parent(node)) {

@@ -20,13 +20,6 @@ public final class AttentionKernels {
 
     private AttentionKernels() {}
 
-    /// What each row of a tree pass sees of the pass.
-    ///
-    /// @param paths `[rows, stride] int`, see [TreeKernels#paths]
-    /// @param lengths `[rows] int`
-    /// @param stride most rows of a tree
-    public record Tree(DeviceSlice paths, DeviceSlice lengths, int stride) {}
-
     /// Sizes of one attention.
     ///
     /// @param heads of the queries, a multiple of the cache's
@@ -87,10 +80,10 @@ public final class AttentionKernels {
     /// @param arrivals scratch, see [Cut]; not shared with another launch that may run at the same time
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch attend(KernelLibrary library, KvLayer layer, Shape shape, ElementType outType, DeviceSlice out,
-            DeviceSlice q, DeviceSlice positions, Rows rows, DeviceSlice committed, Optional<Tree> tree, DeviceSlice partials,
+            DeviceSlice q, DeviceSlice positions, Rows rows, DeviceSlice committed, Optional<TreePaths> tree, DeviceSlice partials,
             DeviceSlice arrivals) {
         CudaFunction kernel = library.kernel("attention_f16_" + layer.storedDim());
-        int treeRows = tree.map(Tree::stride).orElse(0);
+        int treeRows = tree.map(TreePaths::stride).orElse(0);
         Cut cut = cut(library, layer, shape.heads, rows.most(), treeRows);
         layer.check(kernel);
         KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows.most(), shape.heads, layer.headDim());
@@ -99,17 +92,14 @@ public final class AttentionKernels {
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "partials", partials, 1, cut.partialBytes);
         KernelLaunch.check(kernel, "arrivals", arrivals, 1, cut.arrivalBytes);
+        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
         KernelArguments arguments = kernel.arguments()
                 .set(0, out).set(1, q).set(2, layer.keys()).set(3, layer.values()).set(4, layer.pages()).set(5, positions)
                 .set(6, rows.count()).set(7, committed).set(10, partials).set(11, arrivals)
                 .set(12, shape.heads).set(13, layer.kvHeads()).set(14, layer.headDim()).set(15, outType.ordinal())
                 .set(16, treeRows).set(17, Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows)).set(18, shape.window)
                 .set(19, cut.chunks).set(20, (float) (shape.scale * LOG2_E));
-        tree.ifPresentOrElse(of -> {
-            KernelLaunch.check(kernel, "paths", of.paths, Integer.BYTES, rows.most(), of.stride);
-            KernelLaunch.check(kernel, "lengths", of.lengths, Integer.BYTES, rows.most());
-            arguments.set(8, of.paths).set(9, of.lengths);
-        }, () -> arguments.setNull(8).setNull(9));
+        TreePaths.set(arguments, 8, tree);
         kernel.allowDynamicSharedBytes(cut.sharedBytes);
         return new KernelLaunch(kernel, new LaunchConfiguration(cut.lineBlocks, layer.kvHeads(), cut.chunks, 32 * cut.warps, 1, 1,
                 cut.sharedBytes, 1, false, false), arguments);

@@ -8,42 +8,23 @@ import org.gatun.cuda.LaunchConfiguration;
 public final class SamplingKernels {
     /// The most that top-k keeps of a row.
     public static final int MAX_K = 64;
-    /// Bytes of the state of a row: zero before the first launch, left zero by each.
-    public static final int STATE_BYTES = 16;
 
     private static final int THREADS = 256;
     private static final int SLICE = 4096;
 
     private SamplingKernels() {}
 
-    /// The id of each row's largest logit, and that logit.
-    ///
-    /// @param ids `[rows] int`
-    /// @param values `[rows] f32`
-    /// @param state `[rows]` of [#STATE_BYTES]; not shared with another launch that may run at the same time
-    /// @param logits `[rows, vocabulary] f32`
-    /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch argmax(KernelLibrary library, DeviceSlice ids, DeviceSlice values, DeviceSlice state,
-            DeviceSlice logits, Rows rows, int vocabulary) {
-        CudaFunction kernel = library.kernel("sampling_argmax_f32");
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.most());
-        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows.most());
-        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.most(), THREADS),
-                kernel.arguments().set(0, ids).set(1, values).set(2, state).set(3, logits).set(4, rows.count()).set(5, vocabulary));
-    }
-
     /// The ids of each row's `k` largest logits, and these, the largest first.
     ///
     /// @param ids `[rows, k] int`
     /// @param values `[rows, k] f32`
-    /// @param state `[rows]` of [#STATE_BYTES]; not shared with another launch that may run at the same time
+    /// @param arrived `[rows] int`, scratch, zero before the first launch and left zero by each; not shared with another launch that
+    ///        may run at the same time
     /// @param lists scratch of [#listBytes]; likewise
     /// @param logits `[rows, vocabulary] f32`
     /// @param k 1 to [#MAX_K], and not more than the vocabulary
     /// @throws IllegalArgumentException if an operand is too small or `k` out of range
-    public static KernelLaunch topK(KernelLibrary library, DeviceSlice ids, DeviceSlice values, DeviceSlice state,
+    public static KernelLaunch topK(KernelLibrary library, DeviceSlice ids, DeviceSlice values, DeviceSlice arrived,
             DeviceSlice lists, DeviceSlice logits, Rows rows, int vocabulary, int k) {
         CudaFunction kernel = library.kernel("sampling_top_k_f32");
         if (k < 1 || k > Math.min(MAX_K, vocabulary)) {
@@ -52,11 +33,11 @@ public final class SamplingKernels {
         }
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most(), k);
         KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.most(), k);
-        KernelLaunch.check(kernel, "state", state, STATE_BYTES, rows.most());
+        KernelLaunch.check(kernel, "arrived", arrived, Integer.BYTES, rows.most());
         KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows.most(), vocabulary));
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
         return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.most(), THREADS),
-                kernel.arguments().set(0, ids).set(1, values).set(2, state).set(3, lists).set(4, logits)
+                kernel.arguments().set(0, ids).set(1, values).set(2, arrived).set(3, lists).set(4, logits)
                         .set(5, rows.count()).set(6, vocabulary).set(7, k));
     }
 

@@ -69,7 +69,7 @@ class KernelTrafficTest {
         int vocabulary = 128_256;
         long lists = SamplingKernels.listBytes(1, vocabulary);
         LaunchCounters counters = count(library -> SamplingKernels.topK(library, zeros(library, 256), zeros(library, 256),
-                zeros(library, SamplingKernels.STATE_BYTES), zeros(library, lists), zeros(library, 4L * vocabulary), rows(library, 1),
+                zeros(library, Integer.BYTES), zeros(library, lists), zeros(library, 4L * vocabulary), rows(library, 1),
                 vocabulary, 64));
 
         assertTrue(counters.global().loadedBytes() <= 1.01 * (4L * vocabulary + lists), "loaded " + counters.global());
@@ -133,7 +133,7 @@ class KernelTrafficTest {
             return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
                     zeros(library, 4L * rows * heads * headDim), zeros(library, 4L * rows * heads * headDim),
                     ints(library, new int[rows]), rows(library, rows), ints(library, committed), tree
-                            ? Optional.of(new AttentionKernels.Tree(ints(library, paths), ints(library, lengths), 64)) : Optional.empty(),
+                            ? Optional.of(new TreePaths(ints(library, paths), ints(library, lengths), 64)) : Optional.empty(),
                     zeros(library, cut.partialBytes()), zeros(library, cut.arrivalBytes()));
         });
     }

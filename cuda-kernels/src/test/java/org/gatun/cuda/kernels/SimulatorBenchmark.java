@@ -34,7 +34,7 @@ public final class SimulatorBenchmark {
                         ElementType.BF16, zeros(library, 128 * 1024 * 4), zeros(library, 128 * 512 * 2), zeros(library, 1024 * 512 * 2),
                         Optional.empty(), rows(library, 128), 1024, 512)),
                 new Subject("sampling_top_k_f32, 8 rows of 32768", library -> SamplingKernels.topK(library, zeros(library, 8 * 64 * 4),
-                        zeros(library, 8 * 64 * 4), zeros(library, 8 * 16), zeros(library, SamplingKernels.listBytes(8, 32_768)),
+                        zeros(library, 8 * 64 * 4), zeros(library, 8 * 4), zeros(library, SamplingKernels.listBytes(8, 32_768)),
                         zeros(library, 8 * 32_768 * 4), rows(library, 8), 32_768, 64)));
         for (int threads : new int[] {1, Runtime.getRuntime().availableProcessors()}) {
             for (Subject subject : subjects) {

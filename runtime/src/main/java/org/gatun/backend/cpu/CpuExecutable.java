@@ -4,9 +4,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -29,6 +31,7 @@ final class CpuExecutable implements Executable {
     private final MemorySegment commands;
     private final MemorySegment struct;
     private final MemorySegment logits;
+    private final HostVerifier verifier;
 
     CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights) {
         this.backend = backend;
@@ -38,6 +41,7 @@ final class CpuExecutable implements Executable {
         commands = program.write();
         struct = arena.allocate(NativeLayout.PASS);
         logits = program.buffer(plan.logits());
+        verifier = new HostVerifier(plan.logits().width());
     }
 
     private CpuProgram compile(NativeLibrary library, Weights weights) {
@@ -80,6 +84,12 @@ final class CpuExecutable implements Executable {
         struct.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
         long work = pass.rows() * program.workOfRow() + pass.selectedRows() * program.workOfSelectedRow();
         backend.run(commands, program.size(), struct, store, work);
+    }
+
+    @Override
+    public void verify(Pass pass, KvStore kv, Verdict verdict) {
+        run(pass, kv);
+        verifier.verify(pass, logits, kv, verdict);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.gatun.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -12,6 +13,7 @@ import org.gatun.backend.Executable;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaGraph;
 import org.gatun.cuda.CudaStream;
@@ -31,6 +33,9 @@ import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreeKernels;
+import org.gatun.cuda.kernels.TreePaths;
+import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -43,17 +48,25 @@ final class CudaExecutable implements Executable {
     ///
     /// @param rows most rows
     /// @param tree whether rows see by paths
-    /// @param selects whether logits are asked for
-    private record Bucket(int rows, boolean tree, boolean selects) {
+    /// @param result what is asked for
+    private record Bucket(int rows, boolean tree, Result result) {
+        /// What a pass is asked for besides keys and values.
+        private enum Result { NOTHING, LOGITS, VERDICT }
+
+        private static final int KINDS = 2 * Result.values().length;
+
         private static Bucket of(Pass pass, PassLimits limits) {
             int rows = 1 << logarithm(pass.rows());
-            return new Bucket(Math.min(rows, pass.isTree() ? limits.treeRows() : limits.rows()), pass.isTree(),
-                    pass.selectedRows() > 0);
+            return new Bucket(Math.min(rows, pass.isTree() ? limits.treeRows() : limits.rows()), pass.isTree(), result(pass));
+        }
+
+        private static Result result(Pass pass) {
+            return pass.draws() ? Result.VERDICT : pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
 
         /// Number of the graph for a pass.
         private static int index(Pass pass) {
-            return 4 * logarithm(pass.rows()) + (pass.isTree() ? 2 : 0) + (pass.selectedRows() > 0 ? 1 : 0);
+            return (2 * logarithm(pass.rows()) + (pass.isTree() ? 1 : 0)) * (KINDS / 2) + result(pass).ordinal();
         }
 
         private static int logarithm(int rows) {
@@ -74,11 +87,14 @@ final class CudaExecutable implements Executable {
     private final StepBlock block;
     private final DeviceBuffer activations;
     private final DeviceBuffer error;
-    private final DeviceBuffer paths;
-    private final DeviceBuffer pathLengths;
+    private final TreePaths paths;
+    private final DeviceBuffer drawnIds;
+    private final DeviceBuffer drawnLeads;
+    private final VerdictSlots verdictSlots;
+    private final PinnedBuffer verdict;
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
-    private final CudaGraph[] graphs = new CudaGraph[4 * Integer.SIZE]; // by Bucket.index
+    private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
     private final int vocabulary;
     private final Map<String, PinnedBuffer> taps = new HashMap<>();
     private CudaKvStore captured; // whose addresses the graphs hold
@@ -112,8 +128,13 @@ final class CudaExecutable implements Executable {
             block = own(new StepBlock(context, limits));
             activations = own(context.allocate(memory.byteSize()));
             error = own(context.allocateFrom(MemorySegment.ofArray(new int[1])));
-            paths = own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES));
-            pathLengths = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
+            paths = new TreePaths(own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES)).slice(),
+                    own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
+            drawnIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
+            drawnLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
+            verdictSlots = new VerdictSlots(own(context.allocate(VerdictSlots.byteSize(limits.treeRows()))).slice(),
+                    limits.treeRows());
+            verdict = own(context.allocatePinned(verdictSlots.hostBytes()));
             logits = own(context.allocatePinned((long) limits.treeRows() * plan.logits().width() * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
@@ -226,6 +247,23 @@ final class CudaExecutable implements Executable {
         logitsAreHere = false;
     }
 
+    @Override
+    public void verify(Pass pass, KvStore kv, Verdict result) {
+        pass.sampling(); // refuses a pass without
+        run(pass, kv);
+        running.synchronize();
+        MemorySegment memory = verdict.memory();
+        int accepted = memory.get(ValueLayout.JAVA_INT, 0);
+        result.clear();
+        for (int i = 0; i <= accepted; i++) {
+            result.draw(memory.get(ValueLayout.JAVA_INT, verdictSlots.token(i)),
+                    memory.get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(i)));
+            if (i < accepted) {
+                result.accept(memory.get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
+            }
+        }
+    }
+
     private void requireFits(CudaKvStore store) {
         for (Op op : plan.ops()) {
             if (op instanceof Op.Attention attention && (attention.layer() >= store.shape().layers()
@@ -251,28 +289,43 @@ final class CudaExecutable implements Executable {
         return store.stream().capture(() -> {
             block.upload(store.stream());
             launches.forEach(launch -> launch.on(store.stream()));
+            if (bucket.result == Bucket.Result.VERDICT) {
+                store.stream().copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
+            }
         });
     }
 
     /// The launches of a pass, in order.
     private List<KernelLaunch> launches(Bucket bucket, CudaKvStore store) {
         List<KernelLaunch> launches = new ArrayList<>();
-        if (bucket.tree && attends()) {
-            launches.add(TreeKernels.paths(library, paths.slice(), pathLengths.slice(), block.ancestors(), block.rows(bucket.rows),
-                    block.ancestorWords()));
+        if (bucket.tree) {
+            launches.add(TreeKernels.paths(library, paths, block.ancestors(), block.rows(bucket.rows)));
         }
         for (Step step : program.steps()) {
             boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
-            if (!selected || bucket.selects) {
+            if (!selected || bucket.result != Bucket.Result.NOTHING) {
                 launches.add(launch(step, selected ? block.selectedRows(Math.min(bucket.rows, limits.treeRows()))
                         : block.rows(bucket.rows), bucket, store));
             }
         }
+        if (bucket.result == Bucket.Result.VERDICT) {
+            verification(launches, bucket, store);
+        }
         return launches;
     }
 
-    private boolean attends() {
-        return program.steps().stream().anyMatch(Step.Attention.class::isInstance);
+    private void verification(List<KernelLaunch> launches, Bucket bucket, CudaKvStore store) {
+        Rows rows = block.rows(Math.min(bucket.rows, limits.treeRows()));
+        Optional<TreePaths> tree = tree(bucket);
+        launches.add(VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), at(plan.logits()), block.settings(),
+                block.tokens(), block.positions(), tree, rows, plan.logits().width()));
+        launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree,
+                block.committed(), rows));
+        launches.add(store.moves(verdictSlots));
+    }
+
+    private Optional<TreePaths> tree(Bucket bucket) {
+        return bucket.tree ? Optional.of(paths) : Optional.empty();
     }
 
     private KernelLaunch launch(Step step, Rows rows, Bucket bucket, CudaKvStore store) {
@@ -305,9 +358,8 @@ final class CudaExecutable implements Executable {
                     shape.heads());
             case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, store.layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
-                    block.positions(), rows, block.committed(), bucket.tree
-                            ? Optional.of(new AttentionKernels.Tree(paths.slice(), pathLengths.slice(), limits.treeRows()))
-                            : Optional.empty(), partials.slice(), arrivals.slice());
+                    block.positions(), rows, block.committed(), tree(bucket),
+                    partials.slice(), arrivals.slice());
             case Step.SwiGlu(var gate, var up, var out) -> ActivationKernels.swiglu(library, program.type(out), at(out), at(gate),
                     at(up), rows, out.width());
             case Step.Add(var a, var b, var out) -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());

@@ -12,11 +12,13 @@ import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
+import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.tensor.DType;
 
 /// Keys and values on the device, in pages, with the stream of everything that is done to them.
 final class CudaKvStore implements KvStore {
     private final KvShape shape;
+    private final KernelLibrary library;
     private final CudaStream stream;
     private final DeviceBuffer keys;
     private final DeviceBuffer values;
@@ -31,6 +33,7 @@ final class CudaKvStore implements KvStore {
             throw new IllegalArgumentException("KV cache of " + shape.dtype() + ": on CUDA expected F16");
         }
         this.shape = shape;
+        this.library = library;
         layerBytes = KvLayer.byteSize(shape.slots(), shape.kvHeads(), shape.headDim());
         stream = context.createStream();
         keys = context.allocate(layerBytes * shape.layers());
@@ -69,6 +72,11 @@ final class CudaKvStore implements KvStore {
         stream.fillWords(moved, 0, 1, Objects.checkIndex(from, shape.slots()));
         stream.fillWords(moved, 4, 1, Objects.checkIndex(to, shape.slots()));
         move.on(stream);
+    }
+
+    /// The launch that moves what a walk wants moved.
+    KernelLaunch moves(VerdictSlots verdict) {
+        return KvKernels.move(library, layer(0), verdict.from(), verdict.to(), verdict.moves(), shape.layers());
     }
 
     private void requireOpen() {

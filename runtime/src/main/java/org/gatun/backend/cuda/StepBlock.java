@@ -10,13 +10,16 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.sampling.Sampling;
 
 /// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there.
 final class StepBlock implements AutoCloseable {
     private static final long ROWS = 0;
     private static final long SELECTED_ROWS = 4;
     private static final long COMMITTED = 8;
-    private static final long TOKENS = 16;
+    private static final long SETTINGS = 16;
+    private static final long TOKENS = SETTINGS + VerificationKernels.SETTINGS.byteSize();
 
     private final PassLimits limits;
     private final long positions;
@@ -52,6 +55,11 @@ final class StepBlock implements AutoCloseable {
         if (pass.isTree()) {
             MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * ancestorWords());
         }
+        if (pass.draws()) {
+            Sampling sampling = pass.sampling();
+            VerificationKernels.writeSettings(memory, SETTINGS, sampling.seed(), sampling.temperature(), sampling.topK(),
+                    sampling.topP(), sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
+        }
     }
 
     /// Queues the copy to the device.
@@ -69,6 +77,11 @@ final class StepBlock implements AutoCloseable {
 
     DeviceSlice committed() {
         return device.slice(COMMITTED, 4);
+    }
+
+    /// How tokens are drawn.
+    DeviceSlice settings() {
+        return device.slice(SETTINGS, TOKENS - SETTINGS);
     }
 
     DeviceSlice tokens() {

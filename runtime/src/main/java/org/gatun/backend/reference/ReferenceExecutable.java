@@ -5,9 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -23,12 +25,14 @@ final class ReferenceExecutable implements Executable {
     private final float[][] memory; // [value][rows · width]
     private final Arena arena = Arena.ofShared();
     private final MemorySegment logits;
+    private final HostVerifier verifier;
 
     ReferenceExecutable(Plan plan, PassLimits limits) {
         this.plan = plan;
         this.limits = limits;
         memory = new float[plan.values().size()][];
         logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
+        verifier = new HostVerifier(plan.logits().width());
     }
 
     @Override
@@ -237,6 +241,12 @@ final class ReferenceExecutable implements Executable {
     private static void weightRow(Tensor tensor, int row, float[] target, int targetOffset) {
         long rowBytes = tensor.dtype().byteSize(tensor.columns());
         Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, target, targetOffset, tensor.columns());
+    }
+
+    @Override
+    public void verify(Pass pass, KvStore kv, Verdict verdict) {
+        run(pass, kv);
+        verifier.verify(pass, logits, kv, verdict);
     }
 
     @Override

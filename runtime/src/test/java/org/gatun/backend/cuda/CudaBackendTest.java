@@ -28,6 +28,7 @@ import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
+import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -187,7 +188,7 @@ class CudaBackendTest {
                 assertThrows(RuntimeException.class, large::openSession);
             }
             try (Model small = Model.load(file, backend, ModelOptions.STANDARD); Session session = small.openSession()) {
-                session.decode(3);
+                session.decode(3, Sampling.GREEDY);
                 assertTrue(Float.isFinite(session.logits().get(ValueLayout.JAVA_FLOAT, 0)));
             }
         }

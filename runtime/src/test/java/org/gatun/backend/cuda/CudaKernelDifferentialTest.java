@@ -35,7 +35,7 @@ import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
-import org.gatun.cuda.kernels.TreeKernels;
+import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.gatun.plan.RopeTable;
@@ -142,12 +142,15 @@ class CudaKernelDifferentialTest {
         }
         cases.add(move());
         for (int[] shape : new int[][] {{1, 1}, {3, 5}, {2, 64}, {4, 1001}, {2, 4096}, {2, 12_290}, {1, 50_000}}) {
-            cases.add(argmax(shape[0], shape[1]));
             for (int k : new int[] {1, 5, 32, 33, 64}) {
                 if (k <= shape[1]) {
                     cases.add(topK(shape[0], shape[1], k));
                 }
             }
+        }
+        for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
+            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32", "verification_walk"),
+                    (bench, random) -> new VerificationCase(bench, random, shape).check()));
         }
         return cases;
     }
@@ -374,13 +377,9 @@ class CudaKernelDifferentialTest {
                         }
                     }
                     Rows all = bench.rows(rows);
-                    Optional<AttentionKernels.Tree> paths = Optional.empty();
+                    Optional<TreePaths> paths = Optional.empty();
                     if (tree) {
-                        DeviceSlice list = bench.empty(4L * rows * 64 * words);
-                        DeviceSlice lengths = bench.empty(4L * rows);
-                        bench.run(TreeKernels.paths(bench.library, list, lengths,
-                                bench.context.allocateFrom(MemorySegment.ofArray(ancestors)).slice(), all, words));
-                        paths = Optional.of(new AttentionKernels.Tree(list, lengths, 64 * words));
+                        paths = Optional.of(bench.paths(ancestors, rows));
                     }
                     float scale = 1 / (float) Math.sqrt(headDim);
                     AttentionKernels.Cut cut = AttentionKernels.cut(bench.library, layer, heads, rows, tree ? 64 * words : 0);
@@ -526,32 +525,15 @@ class CudaKernelDifferentialTest {
         return ((pages[slot / 64] * kvHeads + head) * 64 + slot % 64) * storedDim;
     }
 
-    private static Case argmax(int rows, int vocabulary) {
-        return new Case("argmax " + rows + "x" + vocabulary, List.of("sampling_argmax_f32"), (bench, random) -> {
-            DeviceSlice ids = bench.empty(4L * rows);
-            DeviceSlice values = bench.empty(4L * rows);
-            DeviceSlice state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
-            // Twice: the first launch must leave the state as it was.
-            for (int launch = 0; launch < 2; launch++) {
-                float[] logits = logits(random, rows, vocabulary);
-                bench.run(SamplingKernels.argmax(bench.library, ids, values, state,
-                        bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice(), bench.rows(rows), vocabulary));
-                int[] expected = largest(logits, rows, vocabulary, 1);
-                assertArrayEquals(expected, bench.ints(ids, rows));
-                assertArrayEquals(valuesAt(logits, expected, vocabulary, 1), bench.floats(values, ElementType.F32, rows));
-            }
-        });
-    }
-
     private static Case topK(int rows, int vocabulary, int k) {
         return new Case("top " + k + " of " + rows + "x" + vocabulary, List.of("sampling_top_k_f32"), (bench, random) -> {
             DeviceSlice ids = bench.empty(4L * rows * k);
             DeviceSlice values = bench.empty(4L * rows * k);
-            DeviceSlice state = bench.zeros((long) rows * SamplingKernels.STATE_BYTES);
+            DeviceSlice arrived = bench.zeros(4L * rows);
             DeviceSlice lists = bench.empty(SamplingKernels.listBytes(rows, vocabulary));
             for (int launch = 0; launch < 2; launch++) {
                 float[] logits = logits(random, rows, vocabulary);
-                bench.run(SamplingKernels.topK(bench.library, ids, values, state, lists,
+                bench.run(SamplingKernels.topK(bench.library, ids, values, arrived, lists,
                         bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice(), bench.rows(rows), vocabulary, k));
                 int[] expected = largest(logits, rows, vocabulary, k);
                 assertArrayEquals(expected, bench.ints(ids, rows * k));
@@ -561,7 +543,7 @@ class CudaKernelDifferentialTest {
     }
 
     /// With ties, zeros of both signs, infinities and NaN among them.
-    private static float[] logits(SplittableRandom random, int rows, int vocabulary) {
+    static float[] logits(SplittableRandom random, int rows, int vocabulary) {
         float[] special = {Float.NaN, Float.NEGATIVE_INFINITY, 0f, -0f, Float.MIN_VALUE, -Float.MIN_VALUE};
         float[] logits = new float[rows * vocabulary];
         for (int i = 0; i < logits.length; i++) {

@@ -21,6 +21,8 @@ import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TreeKernels;
+import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.Value;
@@ -94,6 +96,14 @@ final class KernelBench implements AutoCloseable {
         DeviceBuffer buffer = context.allocate(bytes);
         stream.fill(buffer, (byte) 0);
         return buffer.slice();
+    }
+
+    /// @param ancestors `[rows, words]`
+    TreePaths paths(long[] ancestors, int rows) {
+        int stride = ancestors.length / rows * Long.SIZE;
+        TreePaths paths = new TreePaths(empty(4L * rows * stride), empty(4L * rows), stride);
+        run(TreeKernels.paths(library, paths, context.allocateFrom(MemorySegment.ofArray(ancestors)).slice(), rows(rows)));
+        return paths;
     }
 
     void run(KernelLaunch launch) {

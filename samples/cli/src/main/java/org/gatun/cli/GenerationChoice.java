@@ -2,8 +2,8 @@ package org.gatun.cli;
 
 import java.util.List;
 import java.util.Optional;
-import org.gatun.decoding.Sampling;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Speculation;
 import picocli.CommandLine.Option;
 

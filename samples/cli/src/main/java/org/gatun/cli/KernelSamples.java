@@ -23,6 +23,9 @@ import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.cuda.kernels.TreeKernels;
+import org.gatun.cuda.kernels.TreePaths;
+import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 
@@ -69,8 +72,8 @@ final class KernelSamples {
                     width / HEAD, HEAD);
             case "kv" -> cache(words);
             case "attention" -> attention(Integer.parseInt(words[2]));
-            case "tree" -> TreeKernels.paths(library, ints(rows * words(), 1), ints(rows, 1), ints(2 * rows * words() / HEAD, 1 << 30),
-                    rowCount(), words() / HEAD);
+            case "tree" -> TreeKernels.paths(library, new TreePaths(ints(rows * words(), 1), ints(rows, 1), words()),
+                    ints(2 * rows * words() / HEAD, 1 << 30), rowCount());
             case "activation" -> switch (words[1]) {
                 case "swiglu" -> ActivationKernels.swiglu(library, type, activations(type), activations(), activations(), rowCount(),
                         width);
@@ -80,12 +83,14 @@ final class KernelSamples {
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
             case "matmul" -> matmul(words);
-            case "sampling" -> words[1].equals("argmax")
-                    ? SamplingKernels.argmax(library, ints(rows, 1), floats(type, rows), state(), logits(), rowCount(), vocabulary())
-                    : SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
-                            floats(type, (long) rows * SamplingKernels.MAX_K), state(),
-                            library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
-                            vocabulary(), SamplingKernels.MAX_K);
+            case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
+                    floats(type, (long) rows * SamplingKernels.MAX_K), ints(rows, 1),
+                    library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
+                    vocabulary(), SamplingKernels.MAX_K);
+            case "verification" -> words[1].equals("draw") ? draw()
+                    : VerificationKernels.walk(library, new VerdictSlots(library.context().allocate(VerdictSlots.byteSize(rows)).slice(),
+                            rows), ints(rows, 1), floats(ElementType.F32, rows), ints(rows, 1), Optional.empty(), value(context),
+                            rowCount());
             default -> throw new IllegalArgumentException("there is no sample for kernel " + kernel);
         };
     }
@@ -175,8 +180,15 @@ final class KernelSamples {
         return floats(type, (long) rows * width);
     }
 
-    private DeviceSlice state() {
-        return ints(rows * SamplingKernels.STATE_BYTES / Integer.BYTES, 1);
+    /// At temperature 1, from nine tenths of the probability.
+    private KernelLaunch draw() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
+            VerificationKernels.writeSettings(settings, 0, 0, 1, 0, 0.9, 0, 1, MemorySegment.NULL, 0);
+            return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), logits(),
+                    library.context().allocateFrom(settings).slice(), ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(),
+                    vocabulary());
+        }
     }
 
     private DeviceSlice floats(ElementType type, long count) {

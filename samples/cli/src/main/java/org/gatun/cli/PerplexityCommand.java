@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.gatun.model.Session;
 import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -79,7 +78,6 @@ final class PerplexityCommand implements Callable<Integer> {
         session.rewind(0);
         double sum = 0;
         int most = session.maxTreeRows();
-        int[] path = IntStream.range(1, most).toArray();
         for (int start = 0; start + 1 < window.length; start += most) {
             int rows = Math.min(most, window.length - 1 - start);
             session.pass().beginCausal(start);
@@ -91,7 +89,6 @@ final class PerplexityCommand implements Callable<Integer> {
             for (int row = 0; row < rows; row++) {
                 sum += logProbability(session.logits(), row, session.vocabularySize(), window[start + row + 1]);
             }
-            session.accept(path, rows - 1);
         }
         return sum;
     }

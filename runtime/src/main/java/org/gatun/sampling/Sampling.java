@@ -1,4 +1,4 @@
-package org.gatun.decoding;
+package org.gatun.sampling;
 
 /// How the next token is chosen from the logits of a row. The steps, in this order: repetition penalty, temperature,
 /// softmax, top-k, top-p, min-p, one draw among what is left.

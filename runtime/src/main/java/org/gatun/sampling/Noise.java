@@ -1,8 +1,8 @@
-package org.gatun.decoding;
+package org.gatun.sampling;
 
 /// Random numbers by counter, not by stream: a number depends on the seed, the position in the text and an index, never on
 /// how many were drawn before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
-/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `noise.cuh`.
 final class Noise {
     private static final int MULTIPLIER_0 = 0xD2511F53;
     private static final int MULTIPLIER_1 = 0xCD9E8D57;
@@ -19,15 +19,15 @@ final class Noise {
         this.seed = seed;
     }
 
-    /// A uniform number in (0, 1], of 24 bits, for a candidate token at a position. Hot.
-    float uniform(int position, int token) {
+    /// 32 random bits for a candidate token at a position. Hot.
+    int bits(int position, int token) {
         int index = token >>> 2;
         if (position != blockPosition || index != blockIndex) {
             philox(position, index);
             blockPosition = position;
             blockIndex = index;
         }
-        return ((block[token & 3] >>> 8) + 1) * 0x1p-24f;
+        return block[token & 3];
     }
 
     private void philox(int position, int index) {

@@ -1,0 +1,30 @@
+// Random numbers by counter: Philox4x32-10 (Salmon et al. 2011), as in Noise.java.
+#pragma once
+
+struct Noise4 {
+    unsigned bits[4];
+};
+
+// 32 random bits for each of the ids 4 group to 4 group + 3 at a position.
+__device__ __forceinline__ Noise4 noise_of(unsigned long long seed, int position, int group) {
+    unsigned c0 = position;
+    unsigned c1 = 0;
+    unsigned c2 = group;
+    unsigned c3 = 0;
+    unsigned k0 = static_cast<unsigned>(seed);
+    unsigned k1 = static_cast<unsigned>(seed >> 32);
+#pragma unroll
+    for (int round = 0; round < 10; round++) {
+        const unsigned high0 = __umulhi(0xD2511F53u, c0);
+        const unsigned high1 = __umulhi(0xCD9E8D57u, c2);
+        const unsigned low0 = 0xD2511F53u * c0;
+        const unsigned low1 = 0xCD9E8D57u * c2;
+        c0 = high1 ^ c1 ^ k0;
+        c1 = low1;
+        c2 = high0 ^ c3 ^ k1;
+        c3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return {{c0, c1, c2, c3}};
+}

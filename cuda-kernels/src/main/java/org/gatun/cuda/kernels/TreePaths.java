@@ -1,0 +1,24 @@
+package org.gatun.cuda.kernels;
+
+import java.util.Optional;
+import org.gatun.cuda.CudaFunction;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
+
+/// What each row of a tree pass sees of the pass, itself included; made by [TreeKernels#paths].
+///
+/// @param rows `[rows, stride] int`: numbers of the rows seen, rising
+/// @param lengths `[rows] int`: how many
+/// @param stride most rows of a tree
+public record TreePaths(DeviceSlice rows, DeviceSlice lengths, int stride) {
+    void check(CudaFunction kernel, int mostRows) {
+        KernelLaunch.check(kernel, "paths", rows, Integer.BYTES, mostRows, stride);
+        KernelLaunch.check(kernel, "lengths", lengths, Integer.BYTES, mostRows);
+    }
+
+    /// Sets paths and lengths, at `index` and behind it; nulls where there is no tree.
+    static void set(KernelArguments arguments, int index, Optional<TreePaths> tree) {
+        tree.ifPresentOrElse(paths -> arguments.set(index, paths.rows).set(index + 1, paths.lengths),
+                () -> arguments.setNull(index).setNull(index + 1));
+    }
+}

@@ -1,0 +1,157 @@
+package org.gatun.cuda.kernels;
+
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import org.gatun.cuda.CudaFunction;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
+import org.gatun.cuda.LaunchConfiguration;
+
+/// The kernels of `verification.cu`: the token drawn after each row of a pass, and the walk through the pass's tree by them.
+public final class VerificationKernels {
+    /// Tokens that the repetition penalty looks at.
+    public static final int WINDOW = 64;
+    /// How tokens are drawn, as the kernel reads it.
+    public static final StructLayout SETTINGS = MemoryLayout.structLayout(
+            ValueLayout.JAVA_LONG.withName("seed"), ValueLayout.JAVA_DOUBLE.withName("top_p"),
+            ValueLayout.JAVA_FLOAT.withName("temperature"), ValueLayout.JAVA_FLOAT.withName("min_p"),
+            ValueLayout.JAVA_FLOAT.withName("repetition_penalty"), ValueLayout.JAVA_INT.withName("top_k"),
+            ValueLayout.JAVA_INT.withName("recent_tokens"), MemoryLayout.paddingLayout(4),
+            MemoryLayout.sequenceLayout(WINDOW, ValueLayout.JAVA_INT).withName("recent"));
+
+    private static final long SEED = offset("seed");
+    private static final long TOP_P = offset("top_p");
+    private static final long TEMPERATURE = offset("temperature");
+    private static final long MIN_P = offset("min_p");
+    private static final long REPETITION_PENALTY = offset("repetition_penalty");
+    private static final long TOP_K = offset("top_k");
+    private static final long RECENT_TOKENS = offset("recent_tokens");
+    private static final long RECENT = offset("recent");
+
+    private static final int DRAW_THREADS = 1024;
+    private static final int WALK_THREADS = 256;
+    private static final int VERDICT_HEAD = 4;
+
+    private VerificationKernels() {}
+
+    private static long offset(String field) {
+        return SETTINGS.byteOffset(MemoryLayout.PathElement.groupElement(field));
+    }
+
+    /// Writes [#SETTINGS].
+    ///
+    /// @param offset of them in `target`
+    /// @param temperature 0 for the largest logit
+    /// @param topK 0 for all
+    /// @param recent `[recentTokens] int`, the latest tokens before the pass
+    /// @param recentTokens at most [#WINDOW]
+    public static void writeSettings(MemorySegment target, long offset, long seed, double temperature, int topK, double topP,
+            double minP, double repetitionPenalty, MemorySegment recent, int recentTokens) {
+        target.set(ValueLayout.JAVA_LONG, offset + SEED, seed);
+        target.set(ValueLayout.JAVA_DOUBLE, offset + TOP_P, topP);
+        target.set(ValueLayout.JAVA_FLOAT, offset + TEMPERATURE, (float) temperature);
+        target.set(ValueLayout.JAVA_FLOAT, offset + MIN_P, (float) minP);
+        target.set(ValueLayout.JAVA_FLOAT, offset + REPETITION_PENALTY, (float) repetitionPenalty);
+        target.set(ValueLayout.JAVA_INT, offset + TOP_K, topK);
+        target.set(ValueLayout.JAVA_INT, offset + RECENT_TOKENS, recentTokens);
+        MemorySegment.copy(recent, 0, target, offset + RECENT, (long) Integer.BYTES * recentTokens);
+    }
+
+    /// The token drawn after each row, to the bit what the host draws from the same logits.
+    ///
+    /// @param ids `[rows] int`, written
+    /// @param leads `[rows] f32`, written: by how much the largest logit leads the second
+    /// @param logits `[rows, vocabulary] f32`, changed meanwhile
+    /// @param settings [#SETTINGS]
+    /// @param tokens `[rows] int`
+    /// @param positions `[rows] int`
+    /// @param tree empty for a chain
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch draw(KernelLibrary library, DeviceSlice ids, DeviceSlice leads, DeviceSlice logits,
+            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
+        CudaFunction kernel = library.kernel("verification_draw_f32");
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "leads", leads, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
+        KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
+        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
+        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, leads).set(2, logits).set(3, settings).set(4, tokens)
+                .set(5, positions).set(8, rows.count()).set(9, vocabulary).set(10, tree.map(TreePaths::stride).orElse(0));
+        TreePaths.set(arguments, 6, tree);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), DRAW_THREADS), arguments);
+    }
+
+    /// Walks from the first row to the child that carries the token drawn, as long as there is one.
+    ///
+    /// @param verdict written
+    /// @param ids `[rows] int`, see [#draw]
+    /// @param leads `[rows] f32`
+    /// @param tokens `[rows] int`
+    /// @param committed `[1] int`, slots before the pass
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch walk(KernelLibrary library, VerdictSlots verdict, DeviceSlice ids, DeviceSlice leads,
+            DeviceSlice tokens, Optional<TreePaths> tree, DeviceSlice committed, Rows rows) {
+        CudaFunction kernel = library.kernel("verification_walk");
+        KernelLaunch.check(kernel, "verdict", verdict.slice, 1, VerdictSlots.byteSize(rows.most()));
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "leads", leads, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
+        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
+        KernelArguments arguments = kernel.arguments().set(0, verdict.slice).set(1, ids).set(2, leads).set(3, tokens)
+                .set(6, committed).set(7, rows.count()).set(8, verdict.capacity).set(9, tree.map(TreePaths::stride).orElse(0));
+        TreePaths.set(arguments, 4, tree);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(1, WALK_THREADS), arguments);
+    }
+
+    /// Where a walk leaves what it found.
+    ///
+    /// @param slice of [#byteSize]
+    /// @param capacity most rows
+    public record VerdictSlots(DeviceSlice slice, int capacity) {
+        /// Bytes it takes.
+        public static long byteSize(int capacity) {
+            return Integer.BYTES * (VERDICT_HEAD + 5L * capacity);
+        }
+
+        /// Bytes of what the host wants to know, which comes first: see the methods below for where it is.
+        public long hostBytes() {
+            return Integer.BYTES * (VERDICT_HEAD + 3L * capacity);
+        }
+
+        /// Offset of an accepted row's number.
+        public long row(int index) {
+            return Integer.BYTES * (VERDICT_HEAD + (long) index);
+        }
+
+        /// Offset of a token drawn.
+        public long token(int index) {
+            return row(capacity + index);
+        }
+
+        /// Offset of a lead, f32.
+        public long lead(int index) {
+            return row(2 * capacity + index);
+        }
+
+        /// `[moves] int`, slots that accepted rows are to be moved from.
+        public DeviceSlice from() {
+            return slice.slice(row(3 * capacity), (long) Integer.BYTES * capacity);
+        }
+
+        /// `[moves] int`, slots that they are to be moved to.
+        public DeviceSlice to() {
+            return slice.slice(row(4 * capacity), (long) Integer.BYTES * capacity);
+        }
+
+        /// `[1] int`, how many are to be moved.
+        public DeviceSlice moves() {
+            return slice.slice(Integer.BYTES, Integer.BYTES);
+        }
+    }
+}

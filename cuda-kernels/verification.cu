@@ -1,0 +1,371 @@
+// Drawing the token after each row of a pass, and walking the pass's tree by the tokens drawn.
+//
+// Entry points:
+//     verification_draw_f32  (ids, leads, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
+//     verification_walk      (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
+//
+// logits [rows, vocabulary], unchanged in the end; ids [rows] int, leads [rows] f32, by how much the largest logit leads the second;
+// settings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths [rows, stride] and lengths
+// [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before.
+// verdict ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens drawn along the path, one more; their leads, f32;
+// slots that the accepted rows are to be moved from, and to.
+// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; no dynamic shared memory, compute capability 8.0.
+// Addresses are multiples of 16.
+//
+// Draw is Sampler.java to the bit: an exponential race among what top-k, top-p and min-p leave of the weights e^((logit - largest) /
+// temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block has a row and
+// sweeps its logits, which stay in L2, once for the largest, once for the race, and for top-k and top-p up to 6 times each, by
+// 10 bits of the keys at a time, mostly 2 or 3. All sweeps but the first recompute the weights.
+
+#include "elements.cuh"
+#include "keys.cuh"
+#include "noise.cuh"
+#include "portable_math.cuh"
+#include "reduce.cuh"
+
+constexpr int THREADS = 1024;
+constexpr int WARPS = THREADS / 32;
+constexpr int WINDOW = 64; // tokens that the repetition penalty looks at
+constexpr int WALKERS = 256;
+
+struct Settings {
+    unsigned long long seed;
+    double top_p;
+    float temperature;
+    float min_p;
+    float repetition_penalty;
+    int top_k;
+    int recent_tokens;
+    int unused;
+    int recent[WINDOW]; // the latest tokens before the pass, the last one last
+};
+
+// What a row follows within the pass.
+struct Path {
+    const int* rows; // null in a chain
+    int length;      // the row itself included
+
+    __device__ __forceinline__ Path(const int* paths, const int* lengths, int stride, int row)
+        : rows(paths == nullptr ? nullptr : paths + static_cast<long long>(row) * stride),
+          length(paths == nullptr ? row + 1 : lengths[row]) {}
+
+    __device__ __forceinline__ int operator[](int index) const {
+        return rows == nullptr ? index : rows[index];
+    }
+
+    __device__ __forceinline__ int parent() const {
+        return length < 2 ? -1 : (*this)[length - 2];
+    }
+};
+
+// The weights of a row, four neighbours at a time.
+struct Weights {
+    const float* logits;
+    int vocabulary;
+    float largest;
+    float temperature;
+
+    // Minus infinity where there is no id.
+    __device__ __forceinline__ Pack<float, 4> logits_of(int group) const {
+        if (vocabulary % 4 == 0) {
+            return *reinterpret_cast<const Pack<float, 4>*>(logits + 4 * group);
+        }
+        Pack<float, 4> values;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            values.elements[i] = 4 * group + i < vocabulary ? logits[4 * group + i] : -INFINITY;
+        }
+        return values;
+    }
+
+    __device__ __forceinline__ int groups() const {
+        return (vocabulary + 3) / 4;
+    }
+
+    // Calls use(weight, id) for each id of this thread.
+    template <typename F> __device__ __forceinline__ void each(F use) const {
+#pragma unroll 1
+        for (int group = threadIdx.x; group < groups(); group += THREADS) {
+            const Pack<float, 4> values = logits_of(group);
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                if (4 * group + i < vocabulary) {
+                    use(weight(values.elements[i]), 4 * group + i);
+                }
+            }
+        }
+    }
+
+    __device__ __forceinline__ float weight(float logit) const {
+        return portable_exp(__fdiv_rn(__fadd_rn(logit, -largest), temperature));
+    }
+};
+
+__device__ __forceinline__ unsigned long long units_of(float weight) {
+    return static_cast<unsigned long long>(__fmul_rn(weight, 0x1p40f));
+}
+
+// The rank of a weight: the larger the better; 60 bits.
+__device__ __forceinline__ Key rank_of(float weight, int id) {
+    return static_cast<Key>(__float_as_uint(weight)) << 30 | (0x3fffffffu - id);
+}
+
+// What the threads of the block share.
+struct Shared {
+    Key bins[1024];
+    Key warps[WARPS];
+    Key seconds[WARPS];
+    Key bin;
+    Key above;
+    Key total;
+    int window[WINDOW];
+};
+
+template <typename F> __device__ __forceinline__ Key block_reduce(Shared& shared, Key value, F combine) {
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2) {
+        value = combine(value, __shfl_xor_sync(FULL_WARP, value, distance));
+    }
+    __syncthreads();
+    if (threadIdx.x % 32 == 0) {
+        shared.warps[threadIdx.x / 32] = value;
+    }
+    __syncthreads();
+    value = shared.warps[threadIdx.x % 32];
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2) {
+        value = combine(value, __shfl_xor_sync(FULL_WARP, value, distance));
+    }
+    return value;
+}
+
+// The two largest keys of the block.
+__device__ __forceinline__ void block_largest(Shared& shared, Key& best, Key& second) {
+    const auto merge = [&] {
+#pragma unroll
+        for (int distance = 16; distance > 0; distance /= 2) {
+            const Key other = __shfl_xor_sync(FULL_WARP, best, distance);
+            const Key other_second = __shfl_xor_sync(FULL_WARP, second, distance);
+            second = max(min(best, other), max(second, other_second));
+            best = max(best, other);
+        }
+    };
+    merge();
+    if (threadIdx.x % 32 == 0) {
+        shared.warps[threadIdx.x / 32] = best;
+        shared.seconds[threadIdx.x / 32] = second;
+    }
+    __syncthreads();
+    best = shared.warps[threadIdx.x % 32];
+    second = shared.seconds[threadIdx.x % 32];
+    merge();
+}
+
+// Sums up to this thread's value, itself included, over the block.
+__device__ __forceinline__ Key block_sums(Shared& shared, Key value) {
+    const int lane = threadIdx.x % 32;
+    const auto scan = [lane](Key sum) {
+#pragma unroll
+        for (int distance = 1; distance < 32; distance *= 2) {
+            const Key other = __shfl_up_sync(FULL_WARP, sum, distance);
+            sum += lane >= distance ? other : 0;
+        }
+        return sum;
+    };
+    value = scan(value);
+    __syncthreads();
+    if (lane == 31) {
+        shared.warps[threadIdx.x / 32] = value;
+    }
+    __syncthreads();
+    const Key warps = scan(shared.warps[lane]);
+    const Key before = __shfl_sync(FULL_WARP, warps, max(static_cast<int>(threadIdx.x) / 32 - 1, 0));
+    return value + (threadIdx.x < 32 ? 0 : before);
+}
+
+// The largest rank such that the amounts of the weights from it up make `wanted`, or one below it that no weight lies between.
+// Only weights of rank `from` and up count. amount(weight) does not fall with the weight.
+template <typename F>
+__device__ __forceinline__ Key cutoff(Shared& shared, const Weights& weights, Key from, Key wanted, F amount) {
+    Key prefix = 0;
+    int shift = 60;
+#pragma unroll 1
+    while (shift > 0) {
+        shift -= 10;
+        shared.bins[threadIdx.x] = 0;
+        __syncthreads();
+        weights.each([&](float weight, int id) {
+            const Key rank = rank_of(weight, id);
+            if (rank >= from && rank >> shift >> 10 == prefix) {
+                atomicAdd(&shared.bins[rank >> shift & 1023], amount(weight));
+            }
+        });
+        __syncthreads();
+        const Key own = shared.bins[1023 - threadIdx.x];
+        const Key sum = block_sums(shared, own);
+        if (sum >= wanted && sum - own < wanted) {
+            shared.bin = 1023 - threadIdx.x;
+            shared.above = sum - own;
+            shared.total = own;
+        }
+        __syncthreads();
+        prefix = prefix << 10 | shared.bin;
+        wanted -= shared.above;
+        // The whole bin is wanted if what would be left over is less than its smallest.
+        if (shared.total - wanted < amount(__uint_as_float(static_cast<unsigned>(prefix << shift >> 30)))) {
+            break;
+        }
+    }
+    return prefix << shift;
+}
+
+// Lowest rank that top-k and top-p leave.
+__device__ __forceinline__ Key lowest_rank(Shared& shared, const Weights& weights, int top_k, double top_p) {
+    Key lowest = 0;
+    if (top_k > 0 && top_k < weights.vocabulary) {
+        lowest = cutoff(shared, weights, 0, top_k, [](float) { return Key{1}; });
+    }
+    if (top_p < 1) {
+        Key mass = 0;
+        weights.each([&](float weight, int id) { mass += rank_of(weight, id) >= lowest ? units_of(weight) : 0; });
+        mass = block_reduce(shared, mass, [](Key a, Key b) { return a + b; });
+        const double wanted = ceil(__dmul_rn(top_p, __ll2double_rn(static_cast<long long>(mass))));
+        lowest = cutoff(shared, weights, lowest, static_cast<Key>(wanted), [](float weight) { return units_of(weight); });
+    }
+    return lowest;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+verification_draw_f32(int* ids, float* leads, float* logits, const Settings* settings, const int* tokens, const int* positions,
+        const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
+    __shared__ Shared shared;
+    const int row = blockIdx.x;
+    if (row >= *rows) {
+        return;
+    }
+    logits += static_cast<long long>(row) * vocabulary;
+
+    // Recent tokens are penalised in place; what was there is put back in the end.
+    bool penalised = false;
+    float kept = 0;
+    if (settings->repetition_penalty != 1) {
+        const Path path(paths, lengths, stride, row);
+        const int before = settings->recent_tokens;
+        const int index = max(0, before + path.length - WINDOW) + threadIdx.x;
+        if (threadIdx.x < WINDOW) {
+            shared.window[threadIdx.x] = index < before ? settings->recent[index]
+                    : index < before + path.length ? tokens[path[index - before]] : -1;
+        }
+        __syncthreads();
+        if (threadIdx.x < WINDOW) {
+            const int token = shared.window[threadIdx.x];
+            penalised = token >= 0 && token < vocabulary;
+            for (int i = 0; i < threadIdx.x; i++) {
+                penalised = penalised && shared.window[i] != token;
+            }
+            if (penalised) {
+                kept = logits[token];
+                logits[token] = kept > 0 ? __fdiv_rn(kept, settings->repetition_penalty)
+                        : __fmul_rn(kept, settings->repetition_penalty);
+            }
+        }
+        __syncthreads();
+    }
+
+    Weights weights{logits, vocabulary, 0, settings->temperature};
+    Key best = 0;
+    Key second = 0;
+#pragma unroll 1
+    for (int group = threadIdx.x; group < weights.groups(); group += THREADS) {
+        const Pack<float, 4> values = weights.logits_of(group);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const Key key = key_of(values.elements[i], 4 * group + i);
+            second = max(second, min(best, key));
+            best = max(best, key);
+        }
+    }
+    block_largest(shared, best, second);
+    weights.largest = value_of(best);
+    int id = id_of(best);
+    if (weights.temperature > 0 && isfinite(weights.largest)) {
+        const Key lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
+        const float min_p = settings->min_p;
+        Key winner = ~Key{0};
+#pragma unroll 1
+        for (int group = threadIdx.x; group < weights.groups(); group += THREADS) {
+            const Pack<float, 4> values = weights.logits_of(group);
+            const Noise4 noise = noise_of(settings->seed, positions[row] + 1, group);
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const float weight = weights.weight(values.elements[i]);
+                if (weight > 0 && weight >= min_p && rank_of(weight, 4 * group + i) >= lowest) {
+                    const float time = __fdiv_rn(portable_exponential(noise.bits[i]), weight);
+                    winner = min(winner, static_cast<Key>(__float_as_uint(time)) << 32 | (4 * group + i));
+                }
+            }
+        }
+        winner = block_reduce(shared, winner, [](Key a, Key b) { return min(a, b); });
+        id = static_cast<int>(winner);
+    }
+    if (threadIdx.x == 0) {
+        ids[row] = id;
+        leads[row] = weights.largest - (second == 0 ? -INFINITY : value_of(second));
+    }
+    __syncthreads();
+    if (penalised) {
+        logits[shared.window[threadIdx.x]] = kept;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(WALKERS)
+verification_walk(int* verdict, const int* ids, const float* leads, const int* tokens, const int* paths, const int* lengths,
+        const int* committed, const int* rows, int capacity, int stride) {
+    __shared__ int next;
+    const int none = *rows;
+    int* accepted_rows = verdict + 4;
+    int* drawn = accepted_rows + capacity;
+    float* drawn_leads = reinterpret_cast<float*>(drawn + capacity);
+    int* from = drawn + 2 * capacity;
+    int* to = from + capacity;
+    int accepted = 0;
+    int moves = 0;
+    int row = 0;
+#pragma unroll 1
+    while (true) {
+        const int token = ids[row];
+        if (threadIdx.x == 0) {
+            drawn[accepted] = token;
+            drawn_leads[accepted] = leads[row];
+            next = none;
+        }
+        __syncthreads();
+#pragma unroll 1
+        for (int other = row + 1 + threadIdx.x; other < none; other += WALKERS) {
+            if (tokens[other] == token && Path(paths, lengths, stride, other).parent() == row) {
+                atomicMin(&next, other);
+            }
+        }
+        __syncthreads();
+        row = next;
+        if (row == none) {
+            break;
+        }
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            accepted_rows[accepted] = row;
+            if (row != accepted + 1) {
+                from[moves] = *committed + row;
+                to[moves] = *committed + accepted + 1;
+            }
+        }
+        moves += row != accepted + 1;
+        accepted++;
+    }
+    if (threadIdx.x == 0) {
+        verdict[0] = accepted;
+        verdict[1] = moves;
+        verdict[2] = 0;
+        verdict[3] = 0;
+    }
+}

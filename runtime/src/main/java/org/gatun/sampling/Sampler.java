@@ -1,0 +1,212 @@
+package org.gatun.sampling;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// Draws tokens as a [Sampling] says; what it draws is the definition of what a backend draws, to the bit. Keeps scratch memory:
+/// one thread at a time; drawing allocates nothing.
+///
+/// The draw is an exponential race: token `x` arrives at time `e(seed, position, x) / p(x)`, with `e` exponentially distributed, and
+/// the first wins, which has law `p`. The noise belongs to the position, so whatever else a decoder does, the token it emits at a
+/// position is a function of seed and text alone.
+///
+/// A race needs no sum, hence probabilities stay unnormalised, weights of which the largest is 1. Sums are of weights in units of
+/// 2⁻⁴⁰, whole numbers, and so do not depend on their order. Among equal weights the lowest id comes first.
+public final class Sampler {
+    private static final float UNITS = 0x1p40f;
+    /// Candidates of top-k that are gathered, at least, before the worse ones are dropped.
+    private static final int GATHERED = 1024;
+
+    private final Sampling sampling;
+    private final Noise noise;
+    private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
+    private final long[] candidates;    // [vocabulary] sort keys: weight bits above, complement of the id below
+    private float lead;
+
+    /// @param vocabulary width of a row of logits
+    public Sampler(Sampling sampling, int vocabulary) {
+        this.sampling = sampling;
+        noise = new Noise(sampling.seed());
+        weights = new float[vocabulary];
+        candidates = new long[vocabulary];
+    }
+
+    /// The settings it was made with.
+    public Sampling sampling() {
+        return sampling;
+    }
+
+    /// Draws a token. Hot.
+    ///
+    /// @param logits `[rows, vocabulary] f32`; NaN counts as minus infinity
+    /// @param row which row
+    /// @param position of the token drawn
+    /// @param recent the tokens before that position, the latest last
+    /// @param count how many of them there are; those before the last [Sampling#REPETITION_WINDOW] do not matter
+    public int draw(MemorySegment logits, int row, int position, int[] recent, int count) {
+        MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * weights.length * Float.BYTES, weights, 0, weights.length);
+        if (sampling.repetitionPenalty() != 1) {
+            penalizeRepetition(recent, count);
+        }
+        int best = indexOfLargest();
+        float largest = weights[best];
+        if (sampling.temperature() == 0 || !(Math.abs(largest) < Float.POSITIVE_INFINITY)) {
+            return best;
+        }
+        float temperature = (float) sampling.temperature();
+        for (int id = 0; id < weights.length; id++) {
+            weights[id] = PortableMath.exp((weights[id] - largest) / temperature);
+        }
+        return race(keepCandidates(), position);
+    }
+
+    private void penalizeRepetition(int[] recent, int count) {
+        float penalty = (float) sampling.repetitionPenalty();
+        int start = Math.max(0, count - Sampling.REPETITION_WINDOW);
+        for (int i = start; i < count; i++) {
+            if (recent[i] < weights.length && !contains(recent, start, i, recent[i])) {
+                float logit = weights[recent[i]];
+                weights[recent[i]] = logit > 0 ? logit / penalty : logit * penalty;
+            }
+        }
+    }
+
+    private static boolean contains(int[] text, int from, int to, int token) {
+        for (int i = from; i < to; i++) {
+            if (text[i] == token) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private int indexOfLargest() {
+        int best = 0;
+        float largest = Float.NEGATIVE_INFINITY;
+        float second = Float.NEGATIVE_INFINITY;
+        for (int id = 0; id < weights.length; id++) {
+            float weight = weights[id];
+            if (weight > second) {
+                if (weight > largest) {
+                    second = largest;
+                    largest = weight;
+                    best = id;
+                } else {
+                    second = weight;
+                }
+            }
+        }
+        lead = largest - second;
+        return best;
+    }
+
+    /// By how much the largest logit of the last row led the second, penalties included: how sure the model was.
+    public float lead() {
+        return lead;
+    }
+
+    /// Writes the candidates that top-k, top-p and min-p leave, and returns how many. Only what may be kept is sorted.
+    private int keepCandidates() {
+        boolean limited = sampling.topK() > 0 && sampling.topK() < weights.length;
+        float minP = (float) sampling.minP();
+        if (!limited && sampling.topP() == 1) {
+            return gather(minP);
+        }
+        long mass = 0;
+        int count;
+        if (limited) {
+            count = gatherLargest(sampling.topK());
+            for (int i = 0; i < count; i++) {
+                mass += units(weight(candidates[i]));
+            }
+        } else {
+            for (float weight : weights) {
+                mass += units(weight);
+            }
+            // those below this have less than (1 - topP) of the mass together
+            double least = ((1 - sampling.topP()) * mass * (1 - 1e-6) - 1) / weights.length / UNITS;
+            count = gather(Math.max(minP, (float) least * (1 - 1e-6f)));
+            sortFalling(count);
+        }
+        long wanted = sampling.topP() == 1 ? Long.MAX_VALUE : (long) Math.ceil(sampling.topP() * mass);
+        long kept = 0;
+        for (int i = 0; i < count; i++) {
+            if (kept >= wanted || weight(candidates[i]) < minP) {
+                return i;
+            }
+            kept += units(weight(candidates[i]));
+        }
+        return count;
+    }
+
+    private int gather(float least) {
+        int count = 0;
+        for (int id = 0; id < weights.length; id++) {
+            if (weights[id] >= least && weights[id] > 0) {
+                candidates[count++] = candidate(id);
+            }
+        }
+        return count;
+    }
+
+    /// The k largest in falling order.
+    private int gatherLargest(int k) {
+        int room = Math.min(weights.length, Math.max(GATHERED, 2 * k));
+        int count = 0;
+        long least = -1;
+        for (int id = 0; id < weights.length; id++) {
+            long candidate = candidate(id);
+            if (candidate > least) {
+                candidates[count++] = candidate;
+                if (count == room && id + 1 < weights.length) {
+                    sortFalling(count);
+                    count = k;
+                    least = candidates[k - 1];
+                }
+            }
+        }
+        sortFalling(count);
+        return k;
+    }
+
+    private long candidate(int id) {
+        return (long) Float.floatToRawIntBits(weights[id]) << 32 | ~id & 0xFFFFFFFFL;
+    }
+
+    private void sortFalling(int count) {
+        Arrays.sort(candidates, 0, count);
+        for (int i = 0, j = count - 1; i < j; i++, j--) {
+            long swapped = candidates[i];
+            candidates[i] = candidates[j];
+            candidates[j] = swapped;
+        }
+    }
+
+    private static float weight(long candidate) {
+        return Float.intBitsToFloat((int) (candidate >>> 32));
+    }
+
+    private static long units(float weight) {
+        return (long) (weight * UNITS);
+    }
+
+    private int race(int count, int position) {
+        int winner = Integer.MAX_VALUE;
+        float bestTime = Float.POSITIVE_INFINITY;
+        for (int i = 0; i < count; i++) {
+            int id = ~(int) candidates[i];
+            float weight = weight(candidates[i]);
+            int bits = noise.bits(position, id);
+            // a variate is not below its own uniform number, which spares nearly all logarithms
+            if ((bits >>> 1) * (0x1p-31f * (1 - 1e-5f)) <= bestTime * weight) {
+                float time = PortableMath.exponential(bits) / weight;
+                if (time < bestTime || time == bestTime && id < winner) {
+                    bestTime = time;
+                    winner = id;
+                }
+            }
+        }
+        return winner;
+    }
+}

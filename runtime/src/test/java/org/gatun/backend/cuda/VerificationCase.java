@@ -1,0 +1,178 @@
+package org.gatun.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.gatun.backend.HostVerifier;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
+import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TreePaths;
+import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
+
+/// A tree whose children often carry the token that is drawn after their parent, drawn and walked on the device and by the host: both
+/// must agree to the bit.
+final class VerificationCase {
+    private static final Sampling HOT = Sampling.GREEDY.withTemperature(7).withSeed(-77);
+
+    static final List<Shape> SHAPES = shapes();
+
+    /// Of a case.
+    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling) {}
+
+    private final KernelBench bench;
+    private final SplittableRandom random;
+    private final Shape shape;
+    private final float[] logits;
+    private final int[] before;
+    private final int[] tokens;
+    private final int[] parents;
+    private final int[] drawn;
+
+    VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
+        this.bench = bench;
+        this.random = random;
+        this.shape = shape;
+        logits = CudaKernelDifferentialTest.logits(random, shape.rows, shape.vocabulary);
+        before = random.ints(random.nextInt(100), 0, shape.vocabulary).toArray();
+        tokens = new int[shape.rows];
+        parents = new int[shape.rows];
+        drawn = new int[shape.rows];
+    }
+
+    private static List<Shape> shapes() {
+        List<Shape> shapes = new ArrayList<>();
+        for (Sampling sampling : List.of(Sampling.GREEDY, Sampling.GREEDY.withRepetitionPenalty(1.7), HOT, HOT.withTemperature(0.01),
+                HOT.withTopP(0.5), HOT.withTopP(0.999), HOT.withTopK(1), HOT.withTopK(40), HOT.withTopK(2000).withTopP(0.9),
+                HOT.withMinP(0.2), HOT.withTemperature(1000).withTopK(100), HOT.withTemperature(1000).withTopP(0.3),
+                HOT.withTopK(300).withTopP(0.7).withMinP(0.01).withRepetitionPenalty(1.3))) {
+            shapes.add(new Shape(9, 1001, true, sampling));
+            shapes.add(new Shape(3, 4096, false, sampling));
+        }
+        shapes.add(new Shape(64, 29, true, HOT.withTopP(0.9)));
+        shapes.add(new Shape(130, 3, true, HOT));
+        shapes.add(new Shape(2, 1, false, HOT.withTopK(1).withTopP(0.5)));
+        shapes.add(new Shape(1, 20_003, false, HOT.withTopP(0.8)));
+        return List.copyOf(shapes);
+    }
+
+    void check() {
+        PassLimits limits = new PassLimits(256, 256);
+        try (Arena arena = Arena.ofConfined()) {
+            Pass pass = pass(arena, limits);
+            List<Integer> moves = new ArrayList<>();
+            Verdict expected = new Verdict(limits.treeRows());
+            new HostVerifier(shape.vocabulary).verify(pass, MemorySegment.ofArray(logits), recording(moves), expected);
+
+            Rows rows = bench.rows(shape.rows);
+            DeviceSlice ids = bench.empty(4L * shape.rows);
+            DeviceSlice leads = bench.empty(4L * shape.rows);
+            DeviceSlice onDevice = bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice();
+            MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
+            Sampling sampling = shape.sampling;
+            VerificationKernels.writeSettings(settings, 0, sampling.seed(), sampling.temperature(), sampling.topK(), sampling.topP(),
+                    sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
+            Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
+                    pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
+                    : Optional.empty();
+            DeviceSlice deviceTokens = bench.ints(tokens);
+            bench.run(VerificationKernels.draw(bench.library, ids, leads, onDevice, bench.context.allocateFrom(settings).slice(),
+                    deviceTokens, bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray()), paths, rows,
+                    shape.vocabulary));
+            VerdictSlots slots = new VerdictSlots(bench.empty(VerdictSlots.byteSize(shape.rows)), shape.rows);
+            bench.run(VerificationKernels.walk(bench.library, slots, ids, leads, deviceTokens, paths, bench.ints(before.length), rows));
+
+            assertArrayEquals(drawn, bench.ints(ids, shape.rows));
+            assertArrayEquals(logits, bench.floats(onDevice, ElementType.F32, logits.length), "logits are as they were");
+            int[] verdict = bench.ints(slots.slice(), (int) (VerdictSlots.byteSize(shape.rows) / 4));
+            assertEquals(expected.accepted(), verdict[0]);
+            for (int i = 0; i <= expected.accepted(); i++) {
+                assertEquals(expected.token(i), verdict[(int) slots.token(i) / 4]);
+                assertEquals(expected.lead(i), Float.intBitsToFloat(verdict[(int) slots.lead(i) / 4]));
+                if (i < expected.accepted()) {
+                    assertEquals(expected.row(i), verdict[(int) slots.row(i) / 4]);
+                }
+            }
+            int[] from = bench.ints(slots.from(), moves.size() / 2);
+            int[] to = bench.ints(slots.to(), moves.size() / 2);
+            assertEquals(moves.size() / 2, verdict[1]);
+            assertEquals(moves, IntStream.range(0, from.length).boxed().flatMap(i -> List.of(from[i], to[i]).stream()).toList());
+        }
+    }
+
+    /// Also draws after every row, by definition.
+    private Pass pass(Arena arena, PassLimits limits) {
+        Pass pass = new Pass(arena, limits);
+        Sampler sampler = new Sampler(shape.sampling, shape.vocabulary);
+        long[] ancestors = new long[shape.rows * 4];
+        int[] depths = new int[shape.rows];
+        if (shape.tree) {
+            pass.beginTree(before.length);
+        } else {
+            pass.beginCausal(before.length);
+        }
+        for (int row = 0; row < shape.rows; row++) {
+            int parent = row == 0 ? -1 : shape.tree ? random.nextInt(Math.max(0, row - 4), row) : row - 1;
+            parents[row] = parent;
+            tokens[row] = parent >= 0 && random.nextInt(4) > 0 ? drawn[parent] : random.nextInt(shape.vocabulary);
+            if (parent >= 0) {
+                System.arraycopy(ancestors, 4 * parent, ancestors, 4 * row, 4);
+                depths[row] = depths[parent] + 1;
+            }
+            ancestors[4 * row + row / 64] |= 1L << row;
+            if (shape.tree) {
+                pass.addRow(tokens[row], before.length + depths[row], ancestors, 4 * row, 4);
+            } else {
+                pass.addRow(tokens[row]);
+            }
+            int[] text = text(row, depths[row]);
+            drawn[row] = sampler.draw(MemorySegment.ofArray(logits), row, text.length, text, text.length);
+        }
+        pass.draw(shape.sampling, before);
+        return pass;
+    }
+
+    private int[] text(int row, int depth) {
+        int[] text = Arrays.copyOf(before, before.length + depth + 1);
+        for (int node = row, at = text.length - 1; node >= 0; node = parents[node], at--) {
+            text[at] = tokens[node];
+        }
+        return text;
+    }
+
+    private static KvStore recording(List<Integer> moves) {
+        return new KvStore() {
+            @Override
+            public KvShape shape() {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public void move(int from, int to) {
+                moves.addAll(List.of(from, to));
+            }
+
+            @Override
+            public void close() {
+                // holds nothing
+            }
+        };
+    }
+}
