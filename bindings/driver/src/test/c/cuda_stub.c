@@ -6,8 +6,8 @@
  *   cc -shared -fPIC -O2 -pthread -Wl,-soname,libcuda.so.1 -o libcuda.so.1 cuda_stub.c
  *
  * Tests steer it by the functions stub_* at the end, and, before it is initialised, by the environment:
- * CUDA_STUB_INIT (what cuInit answers), CUDA_STUB_DEVICES (how many there are), CUDA_STUB_VERSION. With -DOLD_DRIVER it lacks
- * the calls that came with CUDA 12.4.
+ * CUDA_STUB_INIT (what cuInit answers), CUDA_STUB_DEVICES (how many there are), CUDA_STUB_VERSION, CUDA_STUB_FAIL (a call and what it
+ * always answers, such as cuGraphLaunch:719). With -DOLD_DRIVER it lacks the calls that came with CUDA 12.4.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -43,6 +43,8 @@ static size_t calls_length;
 static int recording = 1;
 static const char *fault_call;
 static int fault_code;
+static char always_call[64];
+static int always_code;
 static int64_t live, live_bytes, launches;
 static unsigned char arguments[8192];
 static size_t argument_offset[64], argument_size[64];
@@ -68,6 +70,9 @@ static void record(const char *call, const char *format, ...)
 static result fault(const char *call)
 {
     result code = SUCCESS;
+    if (always_code && strcmp(call, always_call) == 0) {
+        return always_code;
+    }
     pthread_mutex_lock(&lock);
     if (fault_code && strcmp(call, fault_call) == 0) {
         code = fault_code;
@@ -80,7 +85,7 @@ static result fault(const char *call)
 /* How every call begins: it is noted, and fails if a test wants so. */
 #define CALL(...) do { \
         if (recording) record(__func__, __VA_ARGS__); \
-        if (fault_code) { result code = fault(__func__); if (code) return code; } \
+        if (fault_code | always_code) { result code = fault(__func__); if (code) return code; } \
     } while (0)
 
 #define NEED(condition, code) do { if (!(condition)) return code; } while (0)
@@ -197,6 +202,10 @@ result cuGetErrorString(int code, const char **description)
 result cuInit(unsigned flags)
 {
     CALL("%u", flags);
+    const char *failing = getenv("CUDA_STUB_FAIL");
+    if (failing != NULL) {
+        sscanf(failing, "%63[^:]:%d", always_call, &always_code);
+    }
     return setting("CUDA_STUB_INIT", SUCCESS);
 }
 

@@ -48,6 +48,11 @@ public final class CudaStub {
         return Loaded.STUB;
     }
 
+    /// Loads one that is built: the driver that `gatun.cuda.library` names, to be steered.
+    public static CudaStub load(Path library) {
+        return new CudaStub(library);
+    }
+
     private static void requireCompiler() {
         assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator)).map(folder -> Path.of(folder, "cc"))
                 .anyMatch(Files::isExecutable), "the stub of the driver needs a C compiler: there is no cc on the PATH");

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.gatun.backend.Executable;
@@ -99,6 +100,7 @@ final class CudaExecutable implements Executable {
     private final Map<String, PinnedBuffer> taps = new HashMap<>();
     private CudaKvStore captured; // whose addresses the graphs hold
     private CudaStream running;
+    private boolean busy; // whether the last pass may still run
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
@@ -135,6 +137,7 @@ final class CudaExecutable implements Executable {
             verdictSlots = new VerdictSlots(own(context.allocate(VerdictSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
             verdict = own(context.allocatePinned(verdictSlots.hostBytes()));
+            verdict.memory().fill((byte) 0);
             logits = own(context.allocatePinned((long) limits.treeRows() * plan.logits().width() * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
@@ -237,12 +240,11 @@ final class CudaExecutable implements Executable {
             CudaGraph graph = capture(Bucket.of(pass, limits), store);
             graphs[index] = graph;
         }
-        if (running != null) {
-            running.synchronize(); // the step block is free again
-        }
+        awaitPass(); // the step block is free again
         block.write(pass);
         stream.launch(graphs[index]);
         running = stream;
+        busy = true;
         selectedRows = pass.selectedRows();
         logitsAreHere = false;
     }
@@ -251,9 +253,9 @@ final class CudaExecutable implements Executable {
     public void verify(Pass pass, KvStore kv, Verdict result) {
         pass.sampling(); // refuses a pass without
         run(pass, kv);
-        running.synchronize();
+        awaitPass();
         MemorySegment memory = verdict.memory();
-        int accepted = memory.get(ValueLayout.JAVA_INT, 0);
+        int accepted = Objects.checkIndex(memory.get(ValueLayout.JAVA_INT, 0), pass.rows());
         result.clear();
         for (int i = 0; i <= accepted; i++) {
             result.draw(memory.get(ValueLayout.JAVA_INT, verdictSlots.token(i)),
@@ -261,6 +263,13 @@ final class CudaExecutable implements Executable {
             if (i < accepted) {
                 result.accept(memory.get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
             }
+        }
+    }
+
+    private void awaitPass() {
+        if (busy) {
+            running.synchronize();
+            busy = false;
         }
     }
 
@@ -400,10 +409,10 @@ final class CudaExecutable implements Executable {
     }
 
     private void forgetGraphs() {
-        if (running != null && running.isOpen()) {
+        if (busy && running.isOpen()) {
             running.synchronize();
         }
-        running = null;
+        busy = false;
         for (int i = 0; i < graphs.length; i++) {
             if (graphs[i] != null) {
                 graphs[i].close();

@@ -5,14 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.File;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.gatun.cuda.CudaDriver;
+import org.gatun.cuda.ChildProcess;
 import org.gatun.cuda.CudaDriverProvider;
 import org.gatun.cuda.CudaDrivers;
 import org.gatun.cuda.CudaStub;
@@ -25,27 +22,7 @@ class PanamaDriverProviderTest {
 
     /// Runs [ProbeProcess], which may call native code, and gives what it printed.
     private static List<String> probe(Map<String, String> environment, String... options) throws Exception {
-        List<String> all = new ArrayList<>(List.of("--enable-native-access=ALL-UNNAMED"));
-        all.addAll(List.of(options));
-        return run(environment, all);
-    }
-
-    private static List<String> run(Map<String, String> environment, List<String> options) throws Exception {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-        command.addAll(options);
-        command.addAll(List.of("-cp", location(CudaDriver.class) + File.pathSeparator + location(ProbeProcess.class),
-                ProbeProcess.class.getName()));
-        ProcessBuilder process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        process.environment().remove("LD_LIBRARY_PATH");
-        process.environment().putAll(environment);
-        Process started = process.start();
-        List<String> lines = new String(started.getInputStream().readAllBytes()).lines().toList();
-        assertEquals(0, started.waitFor(), lines::toString);
-        return lines;
-    }
-
-    private static String location(Class<?> type) throws URISyntaxException {
-        return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+        return ChildProcess.run(ProbeProcess.class, environment, List.of(options)).lines();
     }
 
     private static String property(Path library) {
@@ -120,7 +97,8 @@ class PanamaDriverProviderTest {
     void probe_nativeAccessDenied_namesTheOption() throws Exception {
         assertEquals(List.of("absent: calling native code is not allowed: run with --enable-native-access=org.gatun.cuda,"
                 + " or =ALL-UNNAMED on the class path"),
-                run(Map.of(), List.of("--illegal-native-access=deny", property(CudaStub.build(folder)))));
+                ChildProcess.run(ProbeProcess.class, Map.of(), _ -> true,
+                        List.of("--illegal-native-access=deny", property(CudaStub.build(folder)))).lines());
     }
 
     @Test

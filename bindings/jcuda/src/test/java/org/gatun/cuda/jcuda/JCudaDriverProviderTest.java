@@ -30,7 +30,7 @@ class JCudaDriverProviderTest {
     private List<String> probeStub(Map<String, String> settings) throws Exception {
         Map<String, String> environment = new HashMap<>(settings);
         environment.put("LD_LIBRARY_PATH", CudaStub.build(folder).getParent().toString());
-        return ChildProcess.run(ProbeProcess.class, folder, environment);
+        return JCudaProcess.run(ProbeProcess.class, folder, environment);
     }
 
     @Test
@@ -45,7 +45,7 @@ class JCudaDriverProviderTest {
 
     @Test
     void probe_noLibrary_saysWhatToInstall() throws Exception {
-        List<String> lines = ChildProcess.run(ProbeProcess.class, folder, Map.of());
+        List<String> lines = JCudaProcess.run(ProbeProcess.class, folder, Map.of());
         assumeFalse(lines.getFirst().startsWith("found: ") || lines.getFirst().startsWith("absent: cuInit"),
                 "there is a driver here");
         assertProbed("absent: libcuda.so.1 was not found: install NVIDIA's driver, 525 or newer", lines);
@@ -56,7 +56,7 @@ class JCudaDriverProviderTest {
         assertProbed("absent: JCuda's native library for %s on %s was not found: put org.jcuda:jcuda-natives:%s for it on the"
                 .formatted(System.getProperty("os.name"), System.getProperty("os.arch"), JCudaVersion.get())
                 + " class path, or into JCuda's module with --patch-module jcuda=FILE",
-                ChildProcess.run(ProbeProcess.class, folder, Map.of(), entry -> !entry.contains("jcuda-natives"),
+                JCudaProcess.run(ProbeProcess.class, folder, Map.of(), entry -> !entry.contains("jcuda-natives"),
                         "--enable-native-access=ALL-UNNAMED"));
     }
 
@@ -66,7 +66,7 @@ class JCudaDriverProviderTest {
                 LibUtils.createPlatformLibraryName("JCudaDriver-" + JCudaVersion.get())));
         Files.createDirectory(library);
         // The JVM warns of such a file, in vain.
-        for (String line : ChildProcess.run(ProbeProcess.class, folder, Map.of(), _ -> true,
+        for (String line : JCudaProcess.run(ProbeProcess.class, folder, Map.of(), _ -> true,
                 "--enable-native-access=ALL-UNNAMED", "-XX:-PrintWarnings")) {
             assertTrue(line.startsWith("absent: JCuda's native library cannot be loaded: ")
                     && line.contains(library.toString()), line);
@@ -77,7 +77,7 @@ class JCudaDriverProviderTest {
     void probe_nativeAccessDenied_namesTheOption() throws Exception {
         assertProbed("absent: calling native code is not allowed: run with --enable-native-access=jcuda,"
                 + " or =ALL-UNNAMED on the class path",
-                ChildProcess.run(ProbeProcess.class, folder, Map.of(), _ -> true, "--illegal-native-access=deny"));
+                JCudaProcess.run(ProbeProcess.class, folder, Map.of(), _ -> true, "--illegal-native-access=deny"));
     }
 
     @Test

@@ -21,12 +21,12 @@ class SharingTest {
     @Test
     void memory_ofEither_isSeenByBoth() throws Exception {
         String stub = CudaStub.build(folder).getParent().toString();
-        assertEquals(SHARED, ChildProcess.run(SharingProcess.class, folder, Map.of("LD_LIBRARY_PATH", stub)));
+        assertEquals(SHARED, JCudaProcess.run(SharingProcess.class, folder, Map.of("LD_LIBRARY_PATH", stub)));
     }
 
     @Test
     void memory_onThisMachinesDevice_isSeenByBoth() throws Exception {
-        List<String> lines = ChildProcess.run(SharingProcess.class, folder, Map.of());
+        List<String> lines = JCudaProcess.run(SharingProcess.class, folder, Map.of());
         assumeFalse(lines.equals(List.of("absent")), "there is no CUDA device here");
         assertEquals(SHARED, lines);
     }

@@ -1,0 +1,91 @@
+package org.gatun.backend.cuda;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.cuda.CudaStub;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
+import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.TokenTree;
+import org.gatun.tensor.DType;
+
+/// What the host does for a step of a model of 32 layers, when the driver does nothing: its time, its allocations and its calls. To be
+/// run with the stub of the driver, `-Dgatun.cuda.library`; see `docs/benchmarks/cuda.md`.
+public final class HostWork {
+    private static final long SEED = 20261121;
+    private static final int STEPS = 20_000;
+    private static final int ROUNDS = 30;
+    private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(0.8).withTopP(0.9).withRepetitionPenalty(1.1);
+
+    private HostWork() {}
+
+    /// A step, and what it does.
+    private record Kind(String name, int nodes) {}
+
+    /// @param arguments a directory to write the model to
+    public static void main(String[] arguments) throws IOException {
+        CudaStub stub = CudaStub.load(Path.of(System.getProperty("gatun.cuda.library")));
+        Path file = new RandomModel("llama", DType.F16, 256, 64, 32, 4, 2, 128, 512, SEED, 1)
+                .write(Path.of(arguments[0]).resolve("model.gguf"));
+        try (Backend backend = Backends.open("cuda");
+                Model model = Model.load(file, backend, ModelOptions.STANDARD);
+                Session session = model.openSession()) {
+            for (Kind kind : List.of(new Kind("row", 1), new Kind("tree", 64))) {
+                TokenTree tree = tree(kind.nodes, session);
+                step(session, tree);
+                stub.reset();
+                step(session, tree);
+                System.out.println(kind.name + " calls: " + String.join(" ", stub.calls().stream()
+                        .map(call -> call.substring(0, call.indexOf('('))).toList()));
+                stub.record(false);
+                measure(kind, session, tree);
+                stub.record(true);
+            }
+        }
+    }
+
+    private static TokenTree tree(int nodes, Session session) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+        while (tree.size() < nodes) {
+            tree.add(random.nextInt(tree.size()), random.nextInt(200));
+        }
+        return tree;
+    }
+
+    /// At a text of 400 tokens, as every step.
+    private static void step(Session session, TokenTree tree) {
+        if (session.length() < 400) {
+            session.prefill(new int[400], session.length(), 400);
+        }
+        session.rewind(400);
+        tree.writeTo(session.pass(), 400);
+        session.verify(SAMPLING);
+    }
+
+    private static void measure(Kind kind, Session session, TokenTree tree) {
+        var thread = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        double[] nanos = new double[ROUNDS];
+        long allocated = -1;
+        for (int round = 0; round < ROUNDS; round++) {
+            long before = thread.getCurrentThreadAllocatedBytes();
+            long start = System.nanoTime();
+            for (int i = 0; i < STEPS; i++) {
+                step(session, tree);
+            }
+            nanos[round] = (double) (System.nanoTime() - start) / STEPS;
+            allocated = thread.getCurrentThreadAllocatedBytes() - before;
+        }
+        double median = Arrays.stream(nanos).sorted().skip(ROUNDS / 2).findFirst().orElseThrow();
+        System.out.println(kind.name + " bytes of the last " + STEPS + " steps: " + allocated);
+        System.out.printf("%s median of a step: %.0f ns%n", kind.name, median);
+    }
+}
