@@ -1,9 +1,11 @@
 package org.gatun.backend;
 
+import java.util.function.DoubleConsumer;
 import org.gatun.plan.Plan;
 
 /// Something that can execute plans. A backend compiles a plan once and replays it; it owns the memory in which it
-/// does so. Backends know nothing of models or decoding.
+/// does so. Backends know nothing of models or of
+/// who proposes tokens.
 ///
 /// Ownership: whoever opened a backend closes it, after everything it made (executables, KV stores) is closed.
 /// Closing twice is harmless. A backend may be shared by threads; what it makes is used by one thread at a time.
@@ -22,8 +24,14 @@ public interface Backend extends AutoCloseable {
     /// Makes `plan` executable for passes within `limits`. Weights are prepared once for all executables of this backend
     /// that share them.
     ///
-    /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support
-    Executable compile(Plan plan, PassLimits limits);
+    /// @param progress is told the part of the weights that is ready, from 0 to 1
+    /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support, or is too large for it
+    Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress);
+
+    /// Makes `plan` executable and tells nobody how far it is.
+    default Executable compile(Plan plan, PassLimits limits) {
+        return compile(plan, limits, _ -> { });
+    }
 
     /// Allocates the memory of a KV cache, its contents undefined.
     KvStore allocateKv(KvShape shape);

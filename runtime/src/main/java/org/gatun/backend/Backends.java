@@ -20,6 +20,9 @@ import org.slf4j.LoggerFactory;
 /// What this machine can run on.
 public final class Backends {
     private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+    /// The name that leaves the choice to Gatun.
+    public static final String AUTO = "auto";
+
     private static final String SIMULATOR = "simulator";
 
     private Backends() {}
@@ -67,7 +70,7 @@ public final class Backends {
     /// @throws IllegalArgumentException if there is no such backend, or it is not available here
     public static Backend open(String name, int threads) {
         return switch (name) {
-            case "auto" -> openBest(threads);
+            case AUTO -> openBest(threads);
             case "cpu" -> {
                 CpuBackend.unavailableReason().ifPresent(reason -> {
                     throw new IllegalArgumentException("backend cpu is not available: " + reason);
@@ -78,7 +81,7 @@ public final class Backends {
             default -> {
                 List<String> drivers = CudaDrivers.providers().stream().map(CudaDriverProvider::name).toList();
                 if (!drivers.contains(name)) {
-                    throw new IllegalArgumentException("unknown backend '" + name + "': expected auto, cpu, reference"
+                    throw new IllegalArgumentException("unknown backend '" + name + "': expected " + AUTO + ", cpu, reference"
                             + drivers.stream().map(driver -> ", " + driver).collect(Collectors.joining()));
                 }
                 yield CudaBackend.open(CudaDrivers.open(name), 0);
@@ -97,6 +100,11 @@ public final class Backends {
                 }
             }
         }
+        return openHost(threads);
+    }
+
+    /// Opens the best backend that needs no device.
+    public static Backend openHost(int threads) {
         Optional<String> unavailable = CpuBackend.unavailableReason();
         if (unavailable.isEmpty()) {
             return open("cpu", threads);

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.Executable;
@@ -131,7 +132,16 @@ public final class Model implements AutoCloseable {
     ///
     /// @throws IllegalStateException if the model is closed
     public Session openSession() {
-        Executable executable = takeExecutable();
+        return openSession(_ -> { });
+    }
+
+    /// Opens a session with an empty context.
+    ///
+    /// @param progress is told the part of the weights that is ready, from 0 to 1, if they are yet to be prepared
+    /// @throws IllegalArgumentException if the backend has no room for the weights
+    /// @throws IllegalStateException if the model is closed
+    public Session openSession(DoubleConsumer progress) {
+        Executable executable = takeExecutable(progress);
         try {
             return new Session(this, executable,
                     new KvCache(backend.allocateKv(config().kvShape(contextLength(), options.kvType()))));
@@ -141,11 +151,11 @@ public final class Model implements AutoCloseable {
         }
     }
 
-    private synchronized Executable takeExecutable() {
+    private synchronized Executable takeExecutable(DoubleConsumer progress) {
         if (closed) {
             throw new IllegalStateException("model " + name + " is closed");
         }
-        return idle.isEmpty() ? backend.compile(plan, LIMITS) : idle.pop();
+        return idle.isEmpty() ? backend.compile(plan, LIMITS, progress) : idle.pop();
     }
 
     /// Takes back what a session no longer needs.

@@ -4,6 +4,15 @@ package org.gatun.cuda;
 public class CudaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    private static final int UNSUPPORTED_PTX_VERSION = 222;
+    private static final int ILLEGAL_ADDRESS = 700;
+    private static final int LAUNCH_TIMEOUT = 702;
+    private static final int ASSERT = 710;
+    private static final int HARDWARE_STACK_ERROR = 714;
+    private static final int ILLEGAL_INSTRUCTION = 715;
+    private static final int MISALIGNED_ADDRESS = 716;
+    private static final int LAUNCH_FAILED = 719;
+
     private final String call;
     private final int code;
     private final String errorName;
@@ -25,9 +34,19 @@ public class CudaException extends RuntimeException {
     ///
     /// @param attempt what was attempted, with sizes; empty if the call says it all
     public static CudaException of(CudaDriver driver, String call, int code, String attempt) {
-        String details = (attempt.isEmpty() ? "" : attempt + ": ") + driver.errorDescription(code);
+        String details = (attempt.isEmpty() ? "" : attempt + ": ") + driver.errorDescription(code) + advice(code);
         return code == OutOfDeviceMemoryException.CODE ? new OutOfDeviceMemoryException(call, details)
                 : new CudaException(call, code, driver.errorName(code), details);
+    }
+
+    /// What the driver's sentence does not say.
+    private static String advice(int code) {
+        return switch (code) {
+            case UNSUPPORTED_PTX_VERSION -> " The driver is older than the kernels: install a newer one of NVIDIA's.";
+            case ILLEGAL_ADDRESS, LAUNCH_TIMEOUT, ASSERT, HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, LAUNCH_FAILED ->
+                    " The context is lost, with all it holds: open it anew.";
+            default -> "";
+        };
     }
 
     /// The driver's call that failed.

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
@@ -91,11 +92,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits) {
+    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         lock.lock();
         try {
             requireOpen();
-            return new CpuExecutable(this, library, plan, limits, weights);
+            return new CpuExecutable(this, library, plan, limits, weights, progress);
         } finally {
             lock.unlock();
         }

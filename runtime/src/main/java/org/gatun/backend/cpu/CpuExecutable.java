@@ -3,6 +3,7 @@ package org.gatun.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvStore;
@@ -33,21 +34,22 @@ final class CpuExecutable implements Executable {
     private final MemorySegment logits;
     private final HostVerifier verifier;
 
-    CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights) {
+    CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights,
+            DoubleConsumer progress) {
         this.backend = backend;
         this.plan = plan;
         this.limits = limits;
-        program = compile(library, weights);
+        program = compile(library, weights, progress);
         commands = program.write();
         struct = arena.allocate(NativeLayout.PASS);
         logits = program.buffer(plan.logits());
         verifier = new HostVerifier(plan.logits().width());
     }
 
-    private CpuProgram compile(NativeLibrary library, Weights weights) {
+    private CpuProgram compile(NativeLibrary library, Weights weights, DoubleConsumer progress) {
         CpuProgram started = new CpuProgram(library, plan, limits, weights, arena);
         try {
-            started.compile();
+            started.compile(progress);
             return started;
         } catch (RuntimeException | OutOfMemoryError e) {
             started.used().forEach(weights::release);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.cpu.NativeLayout.Operation;
@@ -69,11 +70,13 @@ final class CpuProgram {
 
     /// Compiles the plan. If that fails, [#used] are the weights acquired so far.
     ///
+    /// @param progress is told the part of the ops that is compiled
     /// @throws IllegalArgumentException if the kernels do not support a type of the plan
-    void compile() {
+    void compile(DoubleConsumer progress) {
         for (int index = 0; index < plan.ops().size(); index++) {
             compile(plan.ops().get(index));
             freeUnused(index);
+            progress.accept((index + 1.0) / plan.ops().size());
         }
     }
 

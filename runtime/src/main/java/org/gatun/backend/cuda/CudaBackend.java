@@ -1,6 +1,7 @@
 package org.gatun.backend.cuda;
 
 import java.util.List;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
@@ -67,15 +68,15 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public synchronized Executable compile(Plan plan, PassLimits limits) {
+    public synchronized Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         requireOpen();
-        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.steps(plan)));
+        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
     }
 
     /// Compiles without fusing ops: to find out what fusion changes.
     synchronized Executable compileUnfused(Plan plan, PassLimits limits) {
         requireOpen();
-        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.unfused(plan)));
+        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.unfused(plan)), _ -> { });
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
@@ -106,7 +107,7 @@ final class CudaExecutable implements Executable {
     private PinnedBuffer logits;
     private boolean closed;
 
-    CudaExecutable(CudaBackend backend, Plan plan, PassLimits limits, Program program) {
+    CudaExecutable(CudaBackend backend, Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
         this.backend = backend;
         this.plan = plan;
         this.limits = limits;
@@ -122,9 +123,11 @@ final class CudaExecutable implements Executable {
         requireRoom();
         List<DeviceWeights.Key> acquired = new ArrayList<>();
         try {
-            for (DeviceWeights.Key key : keys) {
-                weights.put(key, backend.weights().acquire(key));
-                acquired.add(key);
+            try (WeightUpload upload = new WeightUpload(context, backend.weights().missingBytes(keys), progress)) {
+                for (DeviceWeights.Key key : keys) {
+                    weights.put(key, backend.weights().acquire(key, upload));
+                    acquired.add(key);
+                }
             }
             program.steps().forEach(this::uploadVectors);
             block = own(new StepBlock(context, limits));
@@ -156,7 +159,7 @@ final class CudaExecutable implements Executable {
         long needed = backend.weights().missingBytes(keys) + memory.byteSize();
         long free = context.memoryInfo().freeBytes();
         if (needed > free) {
-            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; choose a smaller model"
+            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; choose a smaller model or another backend"
                     .formatted(needed, context.device().name(), backend.weights().missingBytes(keys), memory.byteSize(), free));
         }
     }

@@ -55,11 +55,11 @@ final class DeviceWeights {
         return keys.stream().distinct().filter(key -> !entries.containsKey(key)).mapToLong(Key::byteSize).sum();
     }
 
-    /// Uploads a weight unless it is there, and counts a user.
-    DeviceSlice acquire(Key key) {
+    /// Uploads a weight unless it is there, and counts a user. It is there once `upload` is closed.
+    DeviceSlice acquire(Key key, WeightUpload upload) {
         Entry entry = entries.get(key);
         if (entry == null) {
-            entry = new Entry(upload(key));
+            entry = new Entry(upload(key, upload));
             entries.put(key, entry);
         }
         entry.users++;
@@ -77,12 +77,15 @@ final class DeviceWeights {
         }
     }
 
-    private DeviceBuffer upload(Key key) {
+    private DeviceBuffer upload(Key key, WeightUpload upload) {
         DeviceBuffer buffer = context.allocate(key.byteSize());
         try {
+            DType type = DType.valueOf(key.type.name());
             long offset = 0;
             for (Part part : parts(key)) {
-                offset += upload(buffer, offset, part, key.type);
+                long rowBytes = type.byteSize(part.tensor.columns());
+                upload.rows(buffer, offset, part.rows, rowBytes, (row, rows, target) -> write(part, row, rows, type, target));
+                offset += part.rows * rowBytes;
             }
             return buffer;
         } catch (Throwable e) {
@@ -108,26 +111,20 @@ final class DeviceWeights {
         return parts;
     }
 
-    private static long upload(DeviceBuffer buffer, long offset, Part part, ElementType type) {
+    /// Writes rows of a part, in a type.
+    private static void write(Part part, int row, int rows, DType type, MemorySegment target) {
         Tensor tensor = part.tensor;
-        DType target = DType.valueOf(type.name());
         long rowBytes = tensor.dtype().byteSize(tensor.columns());
-        MemorySegment rows = tensor.data().asSlice(part.firstRow * rowBytes, part.rows * rowBytes);
-        if (tensor.dtype() == target) {
-            buffer.copyFrom(offset, rows);
-            return rows.byteSize();
+        MemorySegment stored = tensor.data().asSlice((part.firstRow + row) * rowBytes, rows * rowBytes);
+        if (tensor.dtype() == type) {
+            target.copyFrom(stored);
+            return;
         }
-        long targetRowBytes = target.byteSize(tensor.columns());
         float[] elements = new float[tensor.columns()];
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment converted = arena.allocate(part.rows * targetRowBytes, Long.BYTES);
-            for (int row = 0; row < part.rows; row++) {
-                Codec.of(tensor.dtype()).decode(rows, row * rowBytes, elements, 0, elements.length);
-                Codec.of(target).encode(elements, 0, converted, row * targetRowBytes, elements.length);
-            }
-            buffer.copyFrom(offset, converted);
+        for (int i = 0; i < rows; i++) {
+            Codec.of(tensor.dtype()).decode(stored, i * rowBytes, elements, 0, elements.length);
+            Codec.of(type).encode(elements, 0, target, i * type.byteSize(elements.length), elements.length);
         }
-        return part.rows * targetRowBytes;
     }
 
     /// A vector on the device: that of a tensor, or several in a row, with zeros for those that are not there.

@@ -1,5 +1,6 @@
 package org.gatun.backend.reference;
 
+import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
@@ -22,7 +23,7 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits) {
+    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         return new ReferenceExecutable(plan, limits);
     }
 

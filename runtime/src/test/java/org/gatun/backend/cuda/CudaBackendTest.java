@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.gatun.backend.Executable;
@@ -161,6 +162,36 @@ class CudaBackendTest {
             assertTrue(message.contains("weights") && message.contains("found 102,4"), message);
             assertEquals(handles, driver.liveHandles());
         }
+    }
+
+    @Test
+    void compile_weightsOfSeveralStages_areAsStoredAndTold() {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
+        List<Double> told = new ArrayList<>();
+        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            int columns = 4096;
+            Tensor table = new Tensor("table", DType.F32, Shape.of(1600, columns), arena.allocate(1600L * columns * 4, 64));
+            for (int row = 0; row < 1600; row++) {
+                table.data().setAtIndex(ValueLayout.JAVA_FLOAT, (long) row * columns + row, row);
+            }
+            PlanBuilder plan = new PlanBuilder();
+            try (Executable executable = backend.compile(plan.build(plan.selectRows(plan.embed(table))), LIMITS, told::add);
+                    KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.F16))) {
+                Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+                for (int row : new int[] {511, 512, 1023, 1024, 1599}) {
+                    pass.addRow(row);
+                    pass.select(pass.rows() - 1);
+                }
+                executable.run(pass, kv);
+                for (int i = 0; i < pass.rows(); i++) {
+                    assertEquals(pass.token(i), executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT,
+                            (long) i * columns + pass.token(i)));
+                }
+            }
+        }
+        assertEquals(1, told.getLast());
+        assertEquals(told.stream().sorted().distinct().toList(), told);
+        assertTrue(told.size() > 2, told::toString);
     }
 
     @Test

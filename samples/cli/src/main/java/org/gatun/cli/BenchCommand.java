@@ -72,7 +72,7 @@ final class BenchCommand implements Callable<Integer> {
         GenerationOptions options = choice.options(0, Speculation.NONE);
         List<String> texts = prompts.isPresent()
                 ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
-        try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
+        try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
             measure(rows, encode(texts, session), options, opened, session);
             Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
             boolean greedy = options.sampling().temperature() == 0;

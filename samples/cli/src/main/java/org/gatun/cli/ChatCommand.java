@@ -51,7 +51,7 @@ final class ChatCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Speculation speculation = models.speculation(speculate);
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
-        try (OpenModels opened = models.open(); Session session = opened.openSession(console);
+        try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
                 ChatInput input = ChatInput.open(console)) {
             Conversation conversation = new Conversation(opened.target());
             system.ifPresent(conversation::system);

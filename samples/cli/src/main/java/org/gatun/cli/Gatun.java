@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.function.Function;
-import org.gatun.cuda.OutOfDeviceMemoryException;
+import org.gatun.cuda.CudaException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -94,7 +94,7 @@ public final class Gatun {
 
     /// Reports what a command threw.
     private int fail(Exception e, CommandLine command) {
-        if (e instanceof IllegalArgumentException || e instanceof IOException || e instanceof OutOfDeviceMemoryException) {
+        if (e instanceof IllegalArgumentException || e instanceof IOException || e instanceof CudaException) {
             report(e, command, oneLine(describe(e)));
             return BAD_INPUT;
         }
@@ -113,6 +113,7 @@ public final class Gatun {
         return switch (e) {
             case NoSuchFileException missing -> missing.getFile() + ": found no such file or directory";
             case AccessDeniedException denied -> denied.getFile() + ": found no permission";
+            case CudaException cuda -> cuda.getMessage() + "; --backend cpu does without CUDA";
             default -> e.getMessage() == null ? e.toString() : e.getMessage();
         };
     }

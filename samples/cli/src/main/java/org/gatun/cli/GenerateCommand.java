@@ -69,7 +69,7 @@ final class GenerateCommand implements Callable<Integer> {
         GenerationOptions options =
                 choice.options(0, speculation).withStopStrings(stop).withIgnoreEndOfText(ignoreEndOfText);
         String text = prompt.file == null ? prompt.text : console.read(prompt.file);
-        try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
+        try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
             int[] tokens = session.model().tokenizer().encode(text, Tokenizer.Special.ADD);
             try (Generation generation = opened.begin(session, tokens, options, console);
                     Interruption _ = new Interruption(generation::cancel)) {

@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.backend.cuda.CudaBackend;
+import org.gatun.cuda.CudaException;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.speculative.Speculation;
@@ -23,7 +25,7 @@ final class ModelChoice {
     @Option(names = "--draft", paramLabel = "FILE", description = "smaller model with the same vocabulary, to draft")
     Optional<Path> draft;
 
-    @Option(names = "--backend", paramLabel = "NAME", defaultValue = "auto",
+    @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.AUTO,
             description = "auto (default), cpu, reference, cuda or simulator; see 'gatun devices'")
     String backend;
 
@@ -58,13 +60,27 @@ final class ModelChoice {
         }
     }
 
-    /// Opens the models; the caller closes them.
-    OpenModels open() throws IOException {
+    /// Opens the models; the caller closes them. Where the backend is left to Gatun and a device cannot take the models, the processor
+    /// does.
+    OpenModels open(Console console) throws IOException {
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
+        OpenModels opened = open(openBackend());
+        if (backend.equals(Backends.AUTO) && opened.backend() instanceof CudaBackend) {
+            try {
+                opened.prepare(console);
+            } catch (CudaException | IllegalArgumentException e) {
+                console.note("gatun: backend " + opened.backend().name() + " cannot be used: " + e.getMessage());
+                opened.close();
+                return open(Backends.openHost(threadCount()));
+            }
+        }
+        return opened;
+    }
+
+    private OpenModels open(Backend opened) throws IOException {
         ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType());
-        Backend opened = openBackend();
         try {
             if (model.isEmpty()) {
                 StoryModels pair = StoryModels.open(opened, options);
@@ -86,13 +102,17 @@ final class ModelChoice {
     }
 
     private Backend openBackend() {
-        int count = atLeastOne("--threads", threads, Runtime.getRuntime().availableProcessors());
+        int count = threadCount();
         try {
             return Backends.open(backend, count);
         } catch (IllegalArgumentException e) {
             String options = "--backend " + backend + threads.map(given -> " --threads " + given).orElse("");
             throw new IllegalArgumentException(options + ": " + e.getMessage(), e);
         }
+    }
+
+    private int threadCount() {
+        return atLeastOne("--threads", threads, Runtime.getRuntime().availableProcessors());
     }
 
     private static int atLeastOne(String option, Optional<Integer> value, int standard) {

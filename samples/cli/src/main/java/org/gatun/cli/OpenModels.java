@@ -15,11 +15,23 @@ import org.gatun.stories.StoryModels;
 /// @param draft the model that may draft for it
 /// @param pair the embedded models, if these are they
 record OpenModels(Backend backend, Model target, Optional<Model> draft, Optional<StoryModels> pair) implements AutoCloseable {
+    private static final int PERMILLE = 1000;
 
     /// Opens a session on the target; the caller closes it.
     Session openSession(Console console) {
-        try (Progress _ = new Progress(console, "preparing " + target.name())) {
-            return target.openSession();
+        return openSession(target, console);
+    }
+
+    /// Brings the weights of all models to the backend, and finds out whether there is room for a session of each.
+    void prepare(Console console) {
+        try (Session _ = openSession(target, console)) {
+            draft.ifPresent(model -> openSession(model, console).close());
+        }
+    }
+
+    private static Session openSession(Model model, Console console) {
+        try (Progress progress = new Progress(console, "preparing " + model.name(), PERMILLE)) {
+            return model.openSession(part -> progress.at((long) (part * PERMILLE)));
         }
     }
 

@@ -40,7 +40,7 @@ final class PerplexityCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         String content = console.read(text);
-        try (OpenModels opened = models.open(); Session session = opened.openSession(console)) {
+        try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
             Tokenizer tokenizer = opened.target().tokenizer();
             int[] tokens = tokenizer.encode(content, Tokenizer.Special.NONE);
             int[] first = tokenizer.beginOfText().stream().toArray();

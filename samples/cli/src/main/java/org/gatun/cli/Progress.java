@@ -45,7 +45,7 @@ final class Progress implements AutoCloseable {
         try {
             Thread.sleep(FIRST);
             while (true) {
-                String line = "gatun: " + what + (total > 0 ? " %d %%".formatted(100 * done / total) : " ...");
+                String line = "gatun: " + what + (total > 0 && done > 0 ? " %d %%".formatted(100 * done / total) : " ...");
                 if (console.interactive()) {
                     console.err().print(ERASE_LINE + line);
                     console.err().flush();
