@@ -42,9 +42,9 @@ public class CudaException extends RuntimeException {
     /// What the driver's sentence does not say.
     private static String advice(int code) {
         return switch (code) {
-            case UNSUPPORTED_PTX_VERSION -> " The driver is older than the kernels: install a newer one of NVIDIA's.";
+            case UNSUPPORTED_PTX_VERSION -> " (the driver is older than the kernels: install a newer one)";
             case ILLEGAL_ADDRESS, LAUNCH_TIMEOUT, ASSERT, HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, LAUNCH_FAILED ->
-                    " The context is lost, with all it holds: open it anew.";
+                    " (the context is lost, with all it holds: open it anew)";
             default -> "";
         };
     }

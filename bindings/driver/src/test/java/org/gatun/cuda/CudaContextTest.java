@@ -74,7 +74,8 @@ class CudaContextTest {
         context.createStream();
         stub.fail("cuEventDestroy_v2", 700);
         CudaException e = assertThrows(CudaException.class, context::close);
-        assertEquals("cuEventDestroy: CUDA_ERROR_ILLEGAL_ADDRESS (700): an illegal memory access was encountered",
+        assertEquals("cuEventDestroy: CUDA_ERROR_ILLEGAL_ADDRESS (700): an illegal memory access was encountered"
+                + " (the context is lost, with all it holds: open it anew)",
                 e.getMessage());
         assertFalse(event.isOpen());
         assertEquals(1, stub.live());
@@ -120,7 +121,8 @@ class CudaContextTest {
     void allocateFrom_copyFails_givesTheMemoryBack() {
         stub.fail("cuMemcpyHtoD_v2", 700);
         CudaException e = assertThrows(CudaException.class, () -> context.allocateFrom(Arena.ofAuto().allocate(48)));
-        assertEquals("cuMemcpyHtoD: CUDA_ERROR_ILLEGAL_ADDRESS (700): 48 bytes: an illegal memory access was encountered",
+        assertEquals("cuMemcpyHtoD: CUDA_ERROR_ILLEGAL_ADDRESS (700): 48 bytes: an illegal memory access was encountered"
+                + " (the context is lost, with all it holds: open it anew)",
                 e.getMessage());
         assertEquals(0, stub.liveBytes());
         assertEquals(0, context.openResources());

@@ -33,9 +33,9 @@ class CudaFailureTest {
 
     @ParameterizedTest
     @CsvSource({
-        "cuModuleLoadDataEx:222, CUDA_ERROR_UNSUPPORTED_PTX_VERSION (222), The driver is older than the kernels",
-        "cuStreamSynchronize:719, CUDA_ERROR_LAUNCH_FAILED (719), The context is lost",
-        "cuGraphLaunch:700, CUDA_ERROR_ILLEGAL_ADDRESS (700), The context is lost",
+        "cuModuleLoadDataEx:222, CUDA_ERROR_UNSUPPORTED_PTX_VERSION (222), the driver is older than the kernels",
+        "cuStreamSynchronize:719, CUDA_ERROR_LAUNCH_FAILED (719), the context is lost",
+        "cuGraphLaunch:700, CUDA_ERROR_ILLEGAL_ADDRESS (700), the context is lost",
         "cuMemAlloc_v2:2, CUDA_ERROR_OUT_OF_MEMORY (2), bytes",
         "cuDevicePrimaryCtxRetain:999, CUDA_ERROR_UNKNOWN (999), unknown"
     })
