@@ -3,13 +3,16 @@
 // Entry points:
 //     verification_draw_f32  (ids, leads, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
 //     verification_walk      (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
+//     verification_advance   (verdict, settings, tokens, positions, committed, ids, leads, capacity)
 //
 // logits [rows, vocabulary], unchanged in the end; ids [rows] int, leads [rows] f32, by how much the largest logit leads the second;
 // settings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths [rows, stride] and lengths
 // [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before.
 // verdict ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens drawn along the path, one more; their leads, f32;
 // slots that the accepted rows are to be moved from, and to.
-// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; no dynamic shared memory, compute capability 8.0.
+// Advance makes of a pass of one row the one that reads the token drawn: token, position, committed and recent tokens. It writes token
+// and lead behind those in the verdict, whose first number counts them.
+// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; advance grid 1, block 64; no dynamic shared memory, compute capability 8.0.
 // Addresses are multiples of 16.
 //
 // Draw is Sampler.java to the bit: an exponential race among what top-k, top-p and min-p leave of the weights e^((logit - largest) /
@@ -367,5 +370,27 @@ verification_walk(int* verdict, const int* ids, const float* leads, const int* t
         verdict[1] = moves;
         verdict[2] = 0;
         verdict[3] = 0;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(WINDOW)
+verification_advance(int* verdict, Settings* settings, int* tokens, int* positions, int* committed, const int* ids, const float* leads,
+        int capacity) {
+    const int recent = settings->recent_tokens;
+    const int from = threadIdx.x + (recent == WINDOW);
+    const int kept = from < recent ? settings->recent[from] : tokens[0];
+    __syncthreads();
+    if (threadIdx.x < min(recent + 1, WINDOW)) {
+        settings->recent[threadIdx.x] = kept;
+    }
+    if (threadIdx.x == 0) {
+        const int drawn = verdict[0];
+        verdict[4 + capacity + drawn] = ids[0];
+        verdict[4 + 2 * capacity + drawn] = __float_as_int(leads[0]);
+        verdict[0] = drawn + 1;
+        settings->recent_tokens = min(recent + 1, WINDOW);
+        tokens[0] = ids[0];
+        positions[0]++;
+        (*committed)++;
     }
 }

@@ -27,6 +27,17 @@ public interface Executable extends AutoCloseable {
     /// @throws IllegalArgumentException as by [#run]
     void verify(Pass pass, KvStore kv, Verdict verdict);
 
+    /// Runs a pass of one row, draws a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
+    /// lead. The last one drawn is not read. Hot: allocates nothing.
+    ///
+    /// @param pass of one row, which draws; changed
+    /// @param kv where keys and values are read and written
+    /// @param count most tokens to draw, from 1 to `treeRows`
+    /// @param lead after a token whose logit leads by less, no more are drawn
+    /// @param verdict receives the tokens; all but the last count as accepted
+    /// @throws IllegalArgumentException as by [#run], or if the count is out of range or more than there are slots
+    void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict);
+
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     MemorySegment logits();
 

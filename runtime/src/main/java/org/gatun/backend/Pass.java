@@ -131,6 +131,23 @@ public final class Pass {
         MemorySegment.copy(text, committed - recentTokens, recent, ValueLayout.JAVA_INT, 0, recentTokens);
     }
 
+    /// Makes of this pass of one row, which draws, the one that follows it: it reads `token`, a position further on.
+    ///
+    /// @throws IllegalStateException if there is not one row, or no token is drawn
+    public void advance(int token) {
+        if (rows != 1 || !draws()) {
+            throw new IllegalStateException("advancing a pass of " + rows + " rows: expected one, with a token drawn after it");
+        }
+        if (recentTokens == Sampling.REPETITION_WINDOW) {
+            MemorySegment.copy(recent, Integer.BYTES, recent, 0, recent.byteSize() - Integer.BYTES);
+            recentTokens--;
+        }
+        recent.setAtIndex(ValueLayout.JAVA_INT, recentTokens++, token(0));
+        tokens.setAtIndex(ValueLayout.JAVA_INT, 0, token);
+        positions.setAtIndex(ValueLayout.JAVA_INT, 0, position(0) + 1);
+        committed++;
+    }
+
     /// How tokens are drawn.
     ///
     /// @throws IllegalStateException if none are
@@ -227,6 +244,16 @@ public final class Pass {
         if ((long) committed + rows > kv.slots()) {
             throw new IllegalArgumentException("pass of " + rows + " rows after " + committed
                     + " slots: the KV cache has " + kv.slots());
+        }
+    }
+
+    /// Checks that so many tokens can be drawn one after the other from this pass.
+    ///
+    /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
+    public void requireRoll(PassLimits most, KvShape kv, int count) {
+        if (count < 1 || count > most.treeRows() || (long) committed + count > kv.slots()) {
+            throw new IllegalArgumentException("drawing " + count + " tokens after " + committed + " slots: expected 1 to "
+                    + most.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
         }
     }
 

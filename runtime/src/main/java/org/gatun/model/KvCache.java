@@ -44,9 +44,11 @@ final class KvCache implements AutoCloseable {
         }
     }
 
-    /// Keeps, of the rows a pass wrote, the first and the accepted ones, which have been moved behind it.
-    void append(Pass pass, Verdict verdict) {
-        keep(pass.token(0));
+    /// Keeps the first row of a pass and the accepted ones, which follow it.
+    ///
+    /// @param root token of the first row
+    void append(int root, Verdict verdict) {
+        keep(root);
         for (int i = 0; i < verdict.accepted(); i++) {
             keep(verdict.token(i));
         }

@@ -79,11 +79,25 @@ public final class Session implements AutoCloseable {
 
     /// Reads one token and draws the next. Hot.
     ///
+    /// @return what was drawn, overwritten by the next call
     /// @throws IllegalArgumentException if the context is full
     public Verdict decode(int token, Sampling sampling) {
+        return roll(token, 1, 0, sampling);
+    }
+
+    /// Reads one token and draws a chain of them, each read in turn but the last. Hot.
+    ///
+    /// @param count most tokens to draw, from 1 to [#maxTreeRows]
+    /// @param lead after a token whose logit leads by less, no more are drawn
+    /// @return what was drawn, overwritten by the next call
+    /// @throws IllegalArgumentException if the context has no room for so many
+    public Verdict roll(int token, int count, float lead, Sampling sampling) {
         requireOpen();
         pass.beginCausal(length()).addRow(token);
-        return verify(sampling);
+        pass.draw(sampling, kv.tokens());
+        executable.roll(pass, kv.store(), count, lead, verdict);
+        kv.append(token, verdict);
+        return verdict;
     }
 
     /// The pass to fill before [#run] or [#verify]; it begins after [#length] slots.
@@ -110,7 +124,7 @@ public final class Session implements AutoCloseable {
         requireOpen();
         pass.draw(sampling, kv.tokens());
         executable.verify(pass, kv.store(), verdict);
-        kv.append(pass, verdict);
+        kv.append(pass.token(0), verdict);
         return verdict;
     }
 

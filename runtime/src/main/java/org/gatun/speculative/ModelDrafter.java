@@ -40,15 +40,11 @@ final class ModelDrafter implements Drafter {
             return;
         }
         catchUp(text);
+        Verdict verdict = session.roll(drafted.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
         int node = 0;
-        for (int i = 0; i < count; i++) {
-            Verdict verdict = session.decode(drafted.last(), sampling);
-            int token = verdict.token(0);
-            drafted.append(token);
-            node = tree.add(node, token);
-            if (verdict.lead(0) < lead) {
-                return; // what follows an unsure token is seldom accepted
-            }
+        for (int i = 0; i <= verdict.accepted(); i++) {
+            drafted.append(verdict.token(i));
+            node = tree.add(node, verdict.token(i));
         }
     }
 

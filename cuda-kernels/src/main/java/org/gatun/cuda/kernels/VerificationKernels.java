@@ -4,6 +4,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
@@ -107,6 +108,27 @@ public final class VerificationKernels {
                 .set(6, committed).set(7, rows.count()).set(8, verdict.capacity).set(9, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 4, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(1, WALK_THREADS), arguments);
+    }
+
+    /// Makes of a pass of one row the one that reads the token drawn, and notes it in the verdict, behind those that its first number
+    /// counts; at most as many as it has room for.
+    ///
+    /// @param ids `[1] int`, see [#draw]
+    /// @param leads `[1] f32`
+    /// @param settings of the pass, [#SETTINGS]; here and below what the next pass reads
+    /// @param tokens `[1] int`
+    /// @param positions `[1] int`
+    /// @param committed `[1] int`
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch advance(KernelLibrary library, VerdictSlots verdict, DeviceSlice ids, DeviceSlice leads,
+            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, DeviceSlice committed) {
+        CudaFunction kernel = library.kernel("verification_advance");
+        KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
+        for (DeviceSlice operand : List.of(ids, leads, tokens, positions, committed)) {
+            KernelLaunch.check(kernel, "operand", operand, Integer.BYTES, 1);
+        }
+        return new KernelLaunch(kernel, LaunchConfiguration.of(1, WINDOW), kernel.arguments().set(0, verdict.slice).set(1, settings)
+                .set(2, tokens).set(3, positions).set(4, committed).set(5, ids).set(6, leads).set(7, verdict.capacity));
     }
 
     /// Where a walk leaves what it found.

@@ -95,6 +95,11 @@ final class CpuExecutable implements Executable {
     }
 
     @Override
+    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
+        verifier.roll(this, pass, kv, count, lead, verdict);
+    }
+
+    @Override
     public MemorySegment logits() {
         requireOpen();
         return logits;

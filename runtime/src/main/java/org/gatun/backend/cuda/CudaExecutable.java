@@ -53,7 +53,11 @@ final class CudaExecutable implements Executable {
     /// @param result what is asked for
     private record Bucket(int rows, boolean tree, Result result) {
         /// What a pass is asked for besides keys and values.
-        private enum Result { NOTHING, LOGITS, VERDICT }
+        private enum Result {
+            NOTHING, LOGITS, VERDICT,
+            /// Of a row whose data are on the device already, and then those of the next.
+            ROLL
+        }
 
         private static final int KINDS = 2 * Result.values().length;
 
@@ -66,9 +70,13 @@ final class CudaExecutable implements Executable {
             return pass.draws() ? Result.VERDICT : pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
 
-        /// Number of the graph for a pass.
-        private static int index(Pass pass) {
-            return (2 * logarithm(pass.rows()) + (pass.isTree() ? 1 : 0)) * (KINDS / 2) + result(pass).ordinal();
+        /// Number of the graph.
+        private int index() {
+            return index(rows, tree, result);
+        }
+
+        private static int index(int rows, boolean tree, Result result) {
+            return (2 * logarithm(rows) + (tree ? 1 : 0)) * (KINDS / 2) + result.ordinal();
         }
 
         private static int logarithm(int rows) {
@@ -219,37 +227,17 @@ final class CudaExecutable implements Executable {
 
     @Override
     public void run(Pass pass, KvStore kv) {
-        requireOpen();
-        if (!(kv instanceof CudaKvStore store)) {
-            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
-                    + " allocated");
-        }
-        if (captured != store) {
-            requireFits(store);
-        }
-        pass.requireWithin(limits, store.shape());
-        requireTokens(pass);
+        CudaKvStore store = prepare(pass, kv);
+        selectedRows = pass.selectedRows();
         if (pass.rows() == 0) {
-            selectedRows = 0;
             return;
         }
-        CudaStream stream = store.stream();
-        if (captured != store) {
-            forgetGraphs();
-            captured = store;
-        }
-        int index = Bucket.index(pass);
-        if (graphs[index] == null) {
-            CudaGraph graph = capture(Bucket.of(pass, limits), store);
-            graphs[index] = graph;
-        }
+        int index = Bucket.index(pass.rows(), pass.isTree(), Bucket.result(pass));
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
         awaitPass(); // the step block is free again
         block.write(pass);
-        stream.launch(graphs[index]);
-        running = stream;
-        busy = true;
-        selectedRows = pass.selectedRows();
-        logitsAreHere = false;
+        store.stream().launch(graph);
+        queued(store);
     }
 
     @Override
@@ -257,16 +245,72 @@ final class CudaExecutable implements Executable {
         pass.sampling(); // refuses a pass without
         run(pass, kv);
         awaitPass();
-        MemorySegment memory = verdict.memory();
-        int accepted = Objects.checkIndex(memory.get(ValueLayout.JAVA_INT, 0), pass.rows());
+        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), pass.rows());
         result.clear();
         for (int i = 0; i <= accepted; i++) {
-            result.draw(memory.get(ValueLayout.JAVA_INT, verdictSlots.token(i)),
-                    memory.get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(i)));
+            readDrawn(i, result);
             if (i < accepted) {
-                result.accept(memory.get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
+                result.accept(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
             }
         }
+    }
+
+    /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
+    @Override
+    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict result) {
+        pass.requireRoll(limits, kv.shape(), count);
+        if (count == 1) {
+            verify(pass, kv, result);
+            return;
+        }
+        CudaKvStore store = prepare(pass, kv);
+        Bucket bucket = new Bucket(1, false, Bucket.Result.ROLL);
+        CudaGraph graph = graphs[bucket.index()] != null ? graphs[bucket.index()] : capture(bucket, store);
+        awaitPass();
+        block.write(pass);
+        CudaStream stream = store.stream();
+        block.upload(stream);
+        stream.fillWords(verdictSlots.slice().buffer(), 0, 1, 0);
+        for (int i = 0; i < count; i++) {
+            stream.launch(graph);
+        }
+        stream.copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
+        queued(store);
+        awaitPass();
+        result.clear();
+        readDrawn(0, result);
+        while (result.accepted() + 1 < count && result.lead(result.accepted()) >= lead) {
+            result.accept(result.accepted() + 1);
+            readDrawn(result.accepted(), result);
+        }
+    }
+
+    private void readDrawn(int index, Verdict result) {
+        result.draw(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.token(index)),
+                verdict.memory().get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(index)));
+    }
+
+    /// Checks a pass and its KV cache, to whose addresses the graphs are bound from now on.
+    private CudaKvStore prepare(Pass pass, KvStore kv) {
+        requireOpen();
+        if (!(kv instanceof CudaKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
+                    + " allocated");
+        }
+        pass.requireWithin(limits, store.shape());
+        requireTokens(pass);
+        if (captured != store) {
+            requireFits(store);
+            forgetGraphs();
+            captured = store;
+        }
+        return store;
+    }
+
+    private void queued(CudaKvStore store) {
+        running = store.stream();
+        busy = true;
+        logitsAreHere = false;
     }
 
     private void awaitPass() {
@@ -298,13 +342,17 @@ final class CudaExecutable implements Executable {
     private CudaGraph capture(Bucket bucket, CudaKvStore store) {
         growScratch(bucket, store);
         List<KernelLaunch> launches = launches(bucket, store);
-        return store.stream().capture(() -> {
-            block.upload(store.stream());
+        CudaGraph graph = store.stream().capture(() -> {
+            if (bucket.result != Bucket.Result.ROLL) {
+                block.upload(store.stream());
+            }
             launches.forEach(launch -> launch.on(store.stream()));
             if (bucket.result == Bucket.Result.VERDICT) {
                 store.stream().copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
             }
         });
+        graphs[bucket.index()] = graph;
+        return graph;
     }
 
     /// The launches of a pass, in order.
@@ -320,20 +368,32 @@ final class CudaExecutable implements Executable {
                         : block.rows(bucket.rows), bucket, store));
             }
         }
-        if (bucket.result == Bucket.Result.VERDICT) {
-            verification(launches, bucket, store);
+        switch (bucket.result) {
+            case VERDICT -> verification(launches, bucket, store);
+            case ROLL -> {
+                launches.add(draw(bucket));
+                launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
+                        block.tokens(), block.positions(), block.committed()));
+            }
+            default -> { }
         }
         return launches;
     }
 
     private void verification(List<KernelLaunch> launches, Bucket bucket, CudaKvStore store) {
-        Rows rows = block.rows(Math.min(bucket.rows, limits.treeRows()));
-        Optional<TreePaths> tree = tree(bucket);
-        launches.add(VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), at(plan.logits()), block.settings(),
-                block.tokens(), block.positions(), tree, rows, plan.logits().width()));
-        launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree,
-                block.committed(), rows));
+        launches.add(draw(bucket));
+        launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
+                block.committed(), drawnRows(bucket)));
         launches.add(store.moves(verdictSlots));
+    }
+
+    private KernelLaunch draw(Bucket bucket) {
+        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), at(plan.logits()), block.settings(),
+                block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
+    }
+
+    private Rows drawnRows(Bucket bucket) {
+        return block.rows(Math.min(bucket.rows, limits.treeRows()));
     }
 
     private Optional<TreePaths> tree(Bucket bucket) {

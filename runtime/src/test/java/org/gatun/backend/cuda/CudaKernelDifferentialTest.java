@@ -152,6 +152,7 @@ class CudaKernelDifferentialTest {
             cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32", "verification_walk"),
                     (bench, random) -> new VerificationCase(bench, random, shape).check()));
         }
+        cases.add(new Case("advance", List.of("verification_advance"), VerificationCase::checkAdvance));
         return cases;
     }
 

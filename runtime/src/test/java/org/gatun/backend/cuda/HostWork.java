@@ -21,14 +21,14 @@ import org.gatun.tensor.DType;
 /// run with the stub of the driver, `-Dgatun.cuda.library`; see `docs/benchmarks/cuda.md`.
 public final class HostWork {
     private static final long SEED = 20261121;
+    private static final int TEXT = 400;
     private static final int STEPS = 20_000;
     private static final int ROUNDS = 30;
     private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(0.8).withTopP(0.9).withRepetitionPenalty(1.1);
 
     private HostWork() {}
 
-    /// A step, and what it does.
-    private record Kind(String name, int nodes) {}
+    private record Kind(String name, Runnable step) {}
 
     /// @param arguments a directory to write the model to
     public static void main(String[] arguments) throws IOException {
@@ -38,15 +38,20 @@ public final class HostWork {
         try (Backend backend = Backends.open("cuda");
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
-            for (Kind kind : List.of(new Kind("row", 1), new Kind("tree", 64))) {
-                TokenTree tree = tree(kind.nodes, session);
-                step(session, tree);
+            session.prefill(new int[TEXT], 0, TEXT);
+            for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
+                    new Kind("tree of 64", verifying(tree(64, session), session)),
+                    new Kind("draft of 8", () -> {
+                        session.rewind(TEXT);
+                        session.roll(1, 8, 0, SAMPLING);
+                    }))) {
+                kind.step.run();
                 stub.reset();
-                step(session, tree);
+                kind.step.run();
                 System.out.println(kind.name + " calls: " + String.join(" ", stub.calls().stream()
                         .map(call -> call.substring(0, call.indexOf('('))).toList()));
                 stub.record(false);
-                measure(kind, session, tree);
+                measure(kind);
                 stub.record(true);
             }
         }
@@ -61,17 +66,15 @@ public final class HostWork {
         return tree;
     }
 
-    /// At a text of 400 tokens, as every step.
-    private static void step(Session session, TokenTree tree) {
-        if (session.length() < 400) {
-            session.prefill(new int[400], session.length(), 400);
-        }
-        session.rewind(400);
-        tree.writeTo(session.pass(), 400);
-        session.verify(SAMPLING);
+    private static Runnable verifying(TokenTree tree, Session session) {
+        return () -> {
+            session.rewind(TEXT);
+            tree.writeTo(session.pass(), TEXT);
+            session.verify(SAMPLING);
+        };
     }
 
-    private static void measure(Kind kind, Session session, TokenTree tree) {
+    private static void measure(Kind kind) {
         var thread = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         double[] nanos = new double[ROUNDS];
         long allocated = -1;
@@ -79,7 +82,7 @@ public final class HostWork {
             long before = thread.getCurrentThreadAllocatedBytes();
             long start = System.nanoTime();
             for (int i = 0; i < STEPS; i++) {
-                step(session, tree);
+                kind.step.run();
             }
             nanos[round] = (double) (System.nanoTime() - start) / STEPS;
             allocated = thread.getCurrentThreadAllocatedBytes() - before;

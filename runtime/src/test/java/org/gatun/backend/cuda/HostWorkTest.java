@@ -15,12 +15,15 @@ class HostWorkTest {
     Path folder;
 
     @Test
-    void step_driverThatDoesNothing_isOneGraphLaunchAndAllocatesNothing() throws Exception {
+    void steps_driverThatDoesNothing_areFewCallsAndAllocateNothing() throws Exception {
         List<String> lines = ChildProcess.run(HostWork.class, Map.of(),
                 List.of("-Dgatun.cuda.library=" + CudaStub.build(folder)), folder.toString()).lines();
 
-        for (String kind : List.of("row", "tree")) {
-            assertTrue(lines.contains(kind + " calls: cuGraphLaunch cuStreamSynchronize"), lines::toString);
+        assertTrue(lines.contains("row calls: cuGraphLaunch cuStreamSynchronize"), lines::toString);
+        assertTrue(lines.contains("tree of 64 calls: cuGraphLaunch cuStreamSynchronize"), lines::toString);
+        assertTrue(lines.contains("draft of 8 calls: cuMemcpyHtoDAsync_v2 cuMemsetD32Async " + "cuGraphLaunch ".repeat(8)
+                + "cuMemcpyDtoHAsync_v2 cuStreamSynchronize"), lines::toString);
+        for (String kind : List.of("row", "tree of 64", "draft of 8")) {
             assertTrue(lines.contains(kind + " bytes of the last 20000 steps: 0"), lines::toString);
         }
     }

@@ -85,15 +85,11 @@ final class VerificationCase {
             DeviceSlice ids = bench.empty(4L * shape.rows);
             DeviceSlice leads = bench.empty(4L * shape.rows);
             DeviceSlice onDevice = bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice();
-            MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
-            Sampling sampling = shape.sampling;
-            VerificationKernels.writeSettings(settings, 0, sampling.seed(), sampling.temperature(), sampling.topK(), sampling.topP(),
-                    sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
             Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
                     pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
-            bench.run(VerificationKernels.draw(bench.library, ids, leads, onDevice, bench.context.allocateFrom(settings).slice(),
+            bench.run(VerificationKernels.draw(bench.library, ids, leads, onDevice, bench.context.allocateFrom(settings(arena, pass)).slice(),
                     deviceTokens, bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray()), paths, rows,
                     shape.vocabulary));
             VerdictSlots slots = new VerdictSlots(bench.empty(VerdictSlots.byteSize(shape.rows)), shape.rows);
@@ -115,6 +111,47 @@ final class VerificationCase {
             assertEquals(moves.size() / 2, verdict[1]);
             assertEquals(moves, IntStream.range(0, from.length).boxed().flatMap(i -> List.of(from[i], to[i]).stream()).toList());
         }
+    }
+
+    /// Advances a pass of one row as often as the window is long, and some: the device's pass must stay the host's.
+    static void checkAdvance(KernelBench bench, SplittableRandom random) {
+        int count = Sampling.REPETITION_WINDOW + 20;
+        try (Arena arena = Arena.ofConfined()) {
+            Pass pass = new Pass(arena, new PassLimits(64, 64)).beginCausal(30);
+            pass.addRow(7);
+            pass.draw(HOT, random.ints(30, 0, 99).toArray());
+            MemorySegment settings = settings(arena, pass);
+            DeviceSlice onDevice = bench.context.allocateFrom(settings).slice();
+            DeviceSlice tokens = bench.ints(7);
+            DeviceSlice positions = bench.ints(30);
+            DeviceSlice committed = bench.ints(30);
+            VerdictSlots slots = new VerdictSlots(bench.zeros(VerdictSlots.byteSize(count)), count);
+            for (int i = 0; i < count; i++) {
+                int token = random.nextInt(99);
+                float lead = random.nextInt(99);
+                bench.run(VerificationKernels.advance(bench.library, slots, bench.ints(token), bench.ints(Float.floatToIntBits(lead)),
+                        onDevice, tokens, positions, committed));
+                pass.advance(token);
+
+                assertArrayEquals(settings(arena, pass).toArray(ValueLayout.JAVA_INT),
+                        bench.ints(onDevice, (int) settings.byteSize() / 4));
+                assertEquals(pass.token(0), bench.ints(tokens, 1)[0]);
+                assertEquals(pass.position(0), bench.ints(positions, 1)[0]);
+                assertEquals(pass.committed(), bench.ints(committed, 1)[0]);
+                int[] verdict = bench.ints(slots.slice(), (int) (VerdictSlots.byteSize(count) / 4));
+                assertEquals(i + 1, verdict[0]);
+                assertEquals(token, verdict[(int) slots.token(i) / 4]);
+                assertEquals(lead, Float.intBitsToFloat(verdict[(int) slots.lead(i) / 4]));
+            }
+        }
+    }
+
+    private static MemorySegment settings(Arena arena, Pass pass) {
+        MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
+        Sampling sampling = pass.sampling();
+        VerificationKernels.writeSettings(settings, 0, sampling.seed(), sampling.temperature(), sampling.topK(), sampling.topP(),
+                sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
+        return settings;
     }
 
     /// Also draws after every row, by definition.

@@ -87,10 +87,14 @@ final class KernelSamples {
                     floats(type, (long) rows * SamplingKernels.MAX_K), ints(rows, 1),
                     library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
-            case "verification" -> words[1].equals("draw") ? draw()
-                    : VerificationKernels.walk(library, new VerdictSlots(library.context().allocate(VerdictSlots.byteSize(rows)).slice(),
-                            rows), ints(rows, 1), floats(ElementType.F32, rows), ints(rows, 1), Optional.empty(), value(context),
-                            rowCount());
+            case "verification" -> switch (words[1]) {
+                case "draw" -> draw();
+                case "walk" -> VerificationKernels.walk(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows),
+                        ints(rows, 1), Optional.empty(), value(context), rowCount());
+                default -> VerificationKernels.advance(library, verdict(), value(1), floats(ElementType.F32, 1),
+                        ints((int) VerificationKernels.SETTINGS.byteSize() / Integer.BYTES, 1), value(1), value(context),
+                        value(context));
+            };
             default -> throw new IllegalArgumentException("there is no sample for kernel " + kernel);
         };
     }
@@ -178,6 +182,10 @@ final class KernelSamples {
 
     private DeviceSlice activations(ElementType type) {
         return floats(type, (long) rows * width);
+    }
+
+    private VerdictSlots verdict() {
+        return new VerdictSlots(ints((int) VerdictSlots.byteSize(rows) / Integer.BYTES, 1), rows);
     }
 
     /// At temperature 1, from nine tenths of the probability.
