@@ -166,15 +166,16 @@ __device__ __forceinline__ void pack(unsigned (&a)[2][4], const float (&scores)[
     }
 }
 
-// Copies lines of a head to shared memory; those at or beyond end become zeros.
+// Copies lines of a head to shared memory; those at or beyond end become zeros. Eight neighbouring threads write to all banks: 64
+// elements of a line, or where lines are no multiple of that, the same place in eight lines, for which the count is rounded up.
 template <int DIM>
 __device__ __forceinline__ void copy_lines(f16* to, const f16* cache, const Operands& op, int head, int first_slot, int count, int end) {
     constexpr int STRIDE = DIM + 8;
     constexpr int CHUNKS = DIM / 8;
 #pragma unroll 1
-    for (int i = threadIdx.x; i < count * CHUNKS; i += blockDim.x) {
-        const int line = i / CHUNKS;
-        const int chunk = i % CHUNKS;
+    for (int i = threadIdx.x; i < (CHUNKS % 8 == 0 ? count : (count + 7) / 8 * 8) * CHUNKS; i += blockDim.x) {
+        const int line = CHUNKS % 8 == 0 ? i / CHUNKS : i / (8 * CHUNKS) * 8 + i % 8;
+        const int chunk = CHUNKS % 8 == 0 ? i % CHUNKS : i / 8 % CHUNKS;
         const int slot = first_slot + line;
         const bool there = slot < end;
         const f16* from = cache;
