@@ -106,7 +106,8 @@ class KernelTrafficTest {
             long keysOfOne = one.byClass().get(InstructionClass.ASYNC_COPY);
             long keysOfTree = tree.byClass().get(InstructionClass.ASYNC_COPY);
 
-            assertTrue(keysOfTree <= 1.1 * keysOfOne, "heads of " + headDim + ": " + keysOfTree + " copies, one row " + keysOfOne);
+            // heads of 256 leave room for half as many lines a block
+            assertTrue(keysOfTree <= (headDim > 128 ? 2.1 : 1.1) * keysOfOne, "heads of " + headDim + ": " + keysOfTree + " copies, one row " + keysOfOne);
             assertEquals(0, one.shared().bankConflicts(), "heads of " + headDim);
             // the keys of a path lie anywhere in the pool
             assertTrue(tree.shared().bankConflicts() <= 0.1 * tree.shared().requests(), "heads of " + headDim + ": " + tree.shared());
