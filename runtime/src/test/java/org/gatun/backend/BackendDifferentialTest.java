@@ -35,6 +35,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// One table of ops and ragged shapes. Each row runs on the reference, on the kernels of every instruction set of this processor,
@@ -210,6 +211,56 @@ class BackendDifferentialTest {
         }
     }
 
+    /// Which rows of a pass a row sees, itself among them.
+    private enum Sight {
+        /// All of them, later ones too, as in a block that is denoised.
+        ALL,
+        /// Any, at random.
+        RANDOM,
+        /// Those of its path in a tree that branches everywhere.
+        TREE
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ALL, 5", "ALL, 64", "ALL, 200", "RANDOM, 33", "RANDOM, 256", "TREE, 100", "TREE, 256"})
+    void attention_everySight_agreesWithReference(Sight sight, int rows) {
+        PassLimits limits = new PassLimits(256, 256);
+        long[] words = new long[4 * rows];
+        int[] depths = new int[rows];
+        SplittableRandom random = new SplittableRandom(SEED);
+        for (int row = 0; row < rows; row++) {
+            int parent = random.nextInt(Math.max(1, row));
+            for (int other = 0; other < rows; other++) {
+                boolean sees = other == row || switch (sight) {
+                    case ALL -> true;
+                    case RANDOM -> random.nextBoolean();
+                    case TREE -> row > 0 && (words[4 * parent + other / 64] >>> other & 1) != 0;
+                };
+                words[4 * row + other / 64] |= sees ? 1L << other : 0;
+            }
+            depths[row] = sight != Sight.TREE ? row : row == 0 ? 0 : depths[parent] + 1;
+        }
+        for (Case row : cases().filter(one -> one.name.startsWith("attention")).toList()) {
+            Filling filling = (executable, pass, kv) -> {
+                context(executable, pass, kv, row);
+                pass.beginTree(committed(row));
+                for (int i = 0; i < rows; i++) {
+                    pass.addRow(token(i), committed(row) + depths[i], words, 4 * i, 4);
+                    pass.select(i);
+                }
+                executable.run(pass, kv);
+            };
+            float[] expected = withExecutable(reference, row, DType.F16, limits, filling);
+            for (Twins twins : backends) {
+                if (row.runsOn(twins) && !(twins.isCuda() && row.name.contains("headDim=256"))) { // no room for trees so large
+                    double difference = relativeDifference(expected, withExecutable(twins.first, row, DType.F16, limits, filling));
+                    assertTrue(difference <= row.bound(twins), "seed " + SEED + ", " + row + ", " + twins.first.description()
+                            + ": relative difference " + difference + ", bound " + row.bound(twins));
+                }
+            }
+        }
+    }
+
     /// Tables and weights of a case, the same at every call.
     private final class Tables {
         private final SplittableRandom random = new SplittableRandom(SEED);
@@ -363,11 +414,15 @@ class BackendDifferentialTest {
     }
 
     private float[] withExecutable(Backend backend, Case row, DType kvType, Filling filling) {
+        return withExecutable(backend, row, kvType, LIMITS, filling);
+    }
+
+    private float[] withExecutable(Backend backend, Case row, DType kvType, PassLimits limits, Filling filling) {
         Plan plan = plan(row);
         try (Arena own = Arena.ofConfined();
-                Executable executable = backend.compile(plan, LIMITS);
+                Executable executable = backend.compile(plan, limits);
                 KvStore kv = backend.allocateKv(new KvShape(1, kvHeads(plan), headDim(plan), SLOTS, kvType))) {
-            Pass pass = new Pass(own, LIMITS);
+            Pass pass = new Pass(own, limits);
             filling.fill(executable, pass, kv);
             return executable.logits().asSlice(0, 4L * pass.selectedRows() * plan.logits().width())
                     .toArray(ValueLayout.JAVA_FLOAT);
