@@ -15,6 +15,7 @@ import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Plan;
+import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A language model: its weights, memory-mapped, its tokenizer, and the backend that runs it. Shared by threads; each opens
@@ -80,6 +81,19 @@ public final class Model implements AutoCloseable {
     /// @throws FormatException if the bytes are damaged or of an unsupported kind
     public static Model ofGguf(String name, MemorySegment bytes, Backend backend, ModelOptions options) throws IOException {
         return create(name, GgufCheckpoint.of(GgufFile.of(bytes, Path.of(name))), backend, false, options);
+    }
+
+    /// A Llama with random weights, for measuring: it has no tokenizer, and takes of the host's memory what its largest matrix takes.
+    ///
+    /// @param name for messages
+    /// @param dtype of the matrices
+    /// @param seed of the weights
+    public static Model ofRandomWeights(String name, ModelConfig config, DType dtype, long seed, Backend backend, ModelOptions options) {
+        try {
+            return create(name, new RandomCheckpoint(name, config, dtype, seed), backend, false, options);
+        } catch (FormatException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
     }
 
     private static Model load(Path path, Backend backend, boolean ownsBackend, ModelOptions options) throws IOException {

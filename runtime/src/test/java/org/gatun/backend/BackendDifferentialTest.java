@@ -19,6 +19,7 @@ import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.gatun.plan.AttentionShape;
@@ -33,6 +34,7 @@ import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -43,6 +45,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// adding a row.
 ///
 /// An op's inputs are rows of embedding tables, so that a pass of random tokens feeds it random values.
+@Tag("gpu")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BackendDifferentialTest {
     private static final long SEED = 20261120;
@@ -73,12 +76,12 @@ class BackendDifferentialTest {
 
     @BeforeAll
     void open() {
-        for (String instructionSet : CpuBackend.instructionSets()) {
+        for (String instructionSet : TestDriver.asked().isPresent() ? List.<String>of() : CpuBackend.instructionSets()) {
             backends.add(new Twins(CpuBackend.open(new CpuOptions(1, Optional.of(instructionSet))),
                     CpuBackend.open(new CpuOptions(3, Optional.of(instructionSet)))));
         }
-        backends.add(new Twins(CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0),
-                CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults().withOrderSeed(SEED)), 0)));
+        backends.add(new Twins(CudaBackend.open(TestDriver.open(), 0), CudaBackend.open(TestDriver.isSimulator()
+                ? SimulatorDriver.open(SimulatorOptions.defaults().withOrderSeed(SEED)) : TestDriver.open(), 0)));
     }
 
     @AfterAll
@@ -455,7 +458,7 @@ class BackendDifferentialTest {
 
     static Stream<Backend> everyBackend() {
         Stream<Backend> reference = Stream.of(new ReferenceBackend(),
-                CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0));
+                CudaBackend.open(TestDriver.open(), 0));
         return CpuBackend.unavailableReason().isPresent() ? reference
                 : Stream.concat(reference, Stream.of(CpuBackend.open(CpuOptions.threads(2))));
     }

@@ -13,14 +13,17 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.cuda.TestDriver;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,9 +37,11 @@ class ModelTest {
     Path directory;
 
     static Stream<String> backends() {
-        return Backends.list().stream().filter(backend -> backend.unavailable().isEmpty()).map(Backends.Availability::name);
+        return TestDriver.asked().map(Stream::of).orElseGet(() -> Backends.list().stream()
+                .filter(backend -> backend.unavailable().isEmpty()).map(Backends.Availability::name));
     }
 
+    @Tag("gpu")
     @ParameterizedTest
     @MethodSource("backends")
     void generate_stories260KGreedily_givesThePublishedText(String backendName) throws IOException {
@@ -50,6 +55,7 @@ class ModelTest {
         }
     }
 
+    @Tag("gpu")
     @ParameterizedTest
     @ValueSource(strings = {"llama", "qwen2", "qwen3"})
     void decode_everyArchitecture_backendsAgree(String architecture) throws IOException {
@@ -109,6 +115,18 @@ class ModelTest {
         assumeTrue(Files.isDirectory(folder), "no ggml-vocab under -Dgatun.data: " + folder);
 
         assertThrows(FormatException.class, () -> Model.load(folder.resolve("ggml-vocab-llama-spm.gguf")));
+    }
+
+    @Test
+    void ofRandomWeights_aFewTokens_runsAndHasNoTokenizer() throws IOException {
+        RopeTable rope = new RopeTable(RopeTable.Pairing.INTERLEAVED, new float[] {1, 0.5f, 0.25f, 0.125f}, 1);
+        ModelConfig config = new ModelConfig("llama", 100, 2, 64, 96, 8, 2, 8, 1e-5f, rope, 0, 0, 64);
+        try (Backend backend = Backends.open("reference");
+                Model model = Model.ofRandomWeights("random", config, DType.Q8_0, SEED, backend, ModelOptions.STANDARD);
+                Session session = model.openSession()) {
+            assertTrue(session.decode(99, Sampling.GREEDY).token(0) < 100);
+            assertThrows(IllegalStateException.class, model::tokenizer);
+        }
     }
 
     @Test

@@ -41,14 +41,17 @@ public record ChildProcess(int exitCode, List<String> out, List<String> err) {
         command.addAll(List.of("-cp", Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(classPath)
                 .collect(Collectors.joining(File.pathSeparator)), main.getName()));
         command.addAll(List.of(arguments));
-        Path err = Path.of("target", "child-process-" + ProcessHandle.current().pid() + ".err");
+        Path err = Files.createTempFile("child-process", ".err");
         ProcessBuilder process = new ProcessBuilder(command).redirectError(err.toFile());
         process.environment().remove("LD_LIBRARY_PATH");
         process.environment().putAll(environment);
         Process started = process.start();
         started.getOutputStream().close();
         List<String> out = new String(started.getInputStream().readAllBytes()).lines().toList();
-        return new ChildProcess(started.waitFor(), out, Files.readAllLines(err));
+        int exitCode = started.waitFor();
+        List<String> lines = Files.readAllLines(err);
+        Files.delete(err);
+        return new ChildProcess(exitCode, out, lines);
     }
 
     /// What it printed, once it has ended well.

@@ -22,6 +22,7 @@ import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.CudaDriverProvider;
 import org.gatun.cuda.CudaDrivers;
 import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
 import org.gatun.cuda.kernels.ElementType;
@@ -31,6 +32,7 @@ import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
+import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
@@ -43,12 +45,14 @@ import org.gatun.plan.Value;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.DynamicNode;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /// One table of kernels and ragged shapes. Each row runs the shipped PTX on the simulator, whose blocks and warps take turns in
 /// two different orders, and on the device if there is one, and must agree with the reference within the bound. Adding a kernel is
 /// adding a row; a kernel without one fails the test.
+@Tag("gpu")
 class CudaKernelDifferentialTest {
     private static final long SEED = 20261121;
     /// Before the result is rounded to its type.
@@ -66,10 +70,12 @@ class CudaKernelDifferentialTest {
     @TestFactory
     Stream<DynamicNode> kernel_raggedShapes_agreesWithReference() {
         Map<String, CudaDriverProvider.Probe> drivers = new LinkedHashMap<>();
-        drivers.put("simulator", found(SimulatorOptions.defaults()));
-        drivers.put("simulator, another order", found(SimulatorOptions.defaults().withOrderSeed(SEED)));
+        if (TestDriver.isSimulator()) {
+            drivers.put("simulator", found(SimulatorOptions.defaults()));
+            drivers.put("simulator, another order", found(SimulatorOptions.defaults().withOrderSeed(SEED)));
+        }
         for (CudaDriverProvider provider : CudaDrivers.providers()) {
-            if (!provider.name().equals("simulator")) {
+            if (!provider.name().equals("simulator") && TestDriver.asked().map(provider.name()::equals).orElse(true)) {
                 drivers.put(provider.name(), provider.probe());
             }
         }
@@ -152,8 +158,35 @@ class CudaKernelDifferentialTest {
             cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32", "verification_walk"),
                     (bench, random) -> new VerificationCase(bench, random, shape).check()));
         }
+        for (int packs : new int[] {1, 1000, 70_001}) {
+            cases.add(probe(packs));
+        }
         cases.add(new Case("advance", List.of("verification_advance"), VerificationCase::checkAdvance));
+        if (!TestDriver.isSimulator()) {
+            addLarge(cases);
+        }
         return cases;
+    }
+
+    /// Shapes of models as they are used, for which the simulator would take long.
+    private static void addLarge(List<Case> cases) {
+        for (ElementType type : ElementType.values()) {
+            for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
+                cases.add(matmul(tile, type, 16, 4096, 4096));
+                cases.add(matmul(tile, type, 333, 1023, 4096));
+                if (type != ElementType.F32) {
+                    cases.add(matmulSwiglu(tile, type, 64, 14_336, 1024));
+                }
+            }
+            cases.add(normAdd(type, 513, 1, 8192));
+            cases.add(gather(type, 77, 32_000, 4096));
+        }
+        for (int headDim : new int[] {64, 128, 256}) {
+            cases.add(attention(headDim, 32, 8, 5000, 1, false, 0));
+            cases.add(attention(headDim, 32, 8, 3001, 64, true, 0));
+            cases.add(attention(headDim, 8, 2, 1000, 300, false, 512));
+        }
+        cases.add(topK(64, 128_256, 64));
     }
 
     private static Case norm(ElementType type, int rows, int groups, int width) {
@@ -524,6 +557,20 @@ class CudaKernelDifferentialTest {
 
     private static int line(int[] pages, int slot, int kvHeads, int head, int storedDim) {
         return ((pages[slot / 64] * kvHeads + head) * 64 + slot % 64) * storedDim;
+    }
+
+    private static Case probe(int packs) {
+        return new Case("read " + packs, List.of("probe_read"), (bench, random) -> {
+            int[] words = random.ints(4L * packs).toArray();
+            DeviceSlice out = bench.zeros(16);
+            bench.run(ProbeKernels.read(bench.library, out, bench.ints(words)));
+
+            int[] expected = new int[4];
+            for (int i = 0; i < words.length; i++) {
+                expected[i % 4] ^= words[i];
+            }
+            assertArrayEquals(expected, bench.ints(out, 4));
+        });
     }
 
     private static Case topK(int rows, int vocabulary, int k) {

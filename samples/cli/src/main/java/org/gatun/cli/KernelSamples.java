@@ -18,6 +18,7 @@ import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
+import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
@@ -83,6 +84,7 @@ final class KernelSamples {
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
             case "matmul" -> matmul(words);
+            case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
                     floats(type, (long) rows * SamplingKernels.MAX_K), ints(rows, 1),
                     library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),

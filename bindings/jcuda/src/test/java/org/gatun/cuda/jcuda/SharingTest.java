@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.gatun.cuda.CudaStub;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,6 +25,7 @@ class SharingTest {
         assertEquals(SHARED, JCudaProcess.run(SharingProcess.class, folder, Map.of("LD_LIBRARY_PATH", stub)));
     }
 
+    @Tag("gpu")
     @Test
     void memory_onThisMachinesDevice_isSeenByBoth() throws Exception {
         List<String> lines = JCudaProcess.run(SharingProcess.class, folder, Map.of());

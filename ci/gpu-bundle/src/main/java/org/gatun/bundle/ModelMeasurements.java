@@ -1,0 +1,127 @@
+package org.gatun.bundle;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.model.Model;
+import org.gatun.model.ModelConfig;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.Session;
+import org.gatun.plan.RopeTable;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.TokenTree;
+import org.gatun.tensor.DType;
+
+/// A model with random weights from end to end: prompts, decoding, and passes that verify trees.
+final class ModelMeasurements {
+    private static final int REPEATS = 11;
+    private static final int CONTEXT = 1000;
+    private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(0.8).withTopP(0.95);
+
+    private final RunRecord record;
+    private final String name;
+    private final DType dtype;
+    private final long weightBytes;
+    private final Session session;
+    private final SplittableRandom random = new SplittableRandom(1);
+    private final int vocabulary;
+
+    private ModelMeasurements(RunRecord record, String name, DType dtype, long weightBytes, Session session) {
+        this.record = record;
+        this.name = name;
+        this.dtype = dtype;
+        this.weightBytes = weightBytes;
+        this.session = session;
+        vocabulary = session.vocabularySize();
+    }
+
+    static void run(String driver, RunRecord record, Deadline deadline, boolean real) {
+        ModelConfig config = real ? llama(128_256, 32, 4096, 14_336, 32, 8) : llama(64, 1, 32, 64, 4, 2);
+        String name = real ? "llama-3-8b" : "tiny";
+        if (deadline.isOver()) {
+            return;
+        }
+        DType dtype = DType.BF16;
+        long perLayer = (long) config.hidden() * (2L * config.heads() * config.headDim() + 2L * config.kvHeads() * config.headDim()
+                + 3L * config.intermediate());
+        long weights = dtype.byteSize(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
+        System.out.println("bench: uploading " + name + " in " + dtype);
+        try (Backend backend = Backends.open(driver);
+                Model model = Model.ofRandomWeights(name, config, dtype, 1, backend, new ModelOptions(real ? 8192 : 128, DType.F16));
+                Session session = model.openSession()) {
+            new ModelMeasurements(record, name, dtype, weights, session).all(deadline, real);
+        }
+    }
+
+    private static ModelConfig llama(int vocabulary, int layers, int hidden, int intermediate, int heads, int kvHeads) {
+        float[] frequencies = new float[hidden / heads / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = (float) Math.pow(500_000, -(double) i / frequencies.length);
+        }
+        return new ModelConfig("llama", vocabulary, layers, hidden, intermediate, heads, kvHeads, hidden / heads, 1e-5f,
+                new RopeTable(RopeTable.Pairing.INTERLEAVED, frequencies, 1), 0, 0, 8192);
+    }
+
+    private void all(Deadline deadline, boolean real) {
+        int context = real ? CONTEXT : 20;
+        for (int tokens : real ? new int[] {512, 2048, 8000} : new int[] {16}) {
+            if (!deadline.isOver()) {
+                int[] prompt = random.ints(tokens, 0, vocabulary).toArray();
+                measure("prompt", tokens, tokens, 3, _ -> {
+                    session.rewind(0);
+                    session.prefill(prompt, 0, tokens - 1);
+                    session.decode(prompt[tokens - 1], SAMPLING);
+                });
+            }
+        }
+        session.rewind(0);
+        session.prefill(random.ints(context, 0, vocabulary).toArray(), 0, context);
+        measure("decode", 1, 32, REPEATS, _ -> {
+            session.rewind(context);
+            int token = 1;
+            for (int i = 0; i < 32; i++) {
+                token = session.decode(token, SAMPLING).token(0);
+            }
+        });
+        measure("roll", 1, 32, REPEATS, _ -> {
+            session.rewind(context);
+            session.roll(1, 32, 0, SAMPLING);
+        });
+        for (int rows : new int[] {1, 2, 4, 8, 16, 32, 64}) {
+            if (!deadline.isOver()) {
+                TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+                while (tree.size() < rows) {
+                    tree.add((tree.size() - 1) / 2, tree.size() % vocabulary);
+                }
+                measure("verify", rows, 1, REPEATS, _ -> {
+                    session.rewind(context);
+                    tree.writeTo(session.pass(), context);
+                    session.verify(SAMPLING);
+                });
+            }
+        }
+    }
+
+    /// @param tokens that a repeat reads or draws
+    private void measure(String what, int rows, int tokens, int repeats, IntConsumer repeat) {
+        double[] millis = new double[repeats];
+        repeat.accept(-1);
+        for (int i = 0; i < repeats; i++) {
+            long start = System.nanoTime();
+            repeat.accept(i);
+            millis[i] = (System.nanoTime() - start) / 1e6;
+        }
+        Arrays.sort(millis);
+        double median = millis[repeats / 2];
+        boolean prompt = what.equals("prompt");
+        record.line("models").put("model", name).put("dtype", dtype.toString()).put("what", what).put("rows", rows)
+                .put("median_ms", median).put("min_ms", millis[0]).put("max_ms", millis[repeats - 1])
+                .put("tokens_per_second", 1e3 * tokens / median)
+                .put("weight_bytes_per_second", prompt ? 0 : 1e3 * weightBytes * tokens / median);
+        record.save();
+        System.out.printf("bench: %s %s %s, %d rows: %.3f ms, %.1f tokens/s%s%n", name, dtype, what, rows, median, 1e3 * tokens / median,
+                prompt ? "" : String.format(", weights at %.0f GB/s", weightBytes * tokens / median / 1e6));
+    }
+}
