@@ -12,6 +12,7 @@ import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.launcher.TagFilter;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
+import org.junit.platform.launcher.core.LauncherConfig;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherExecutionRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
@@ -61,7 +62,8 @@ final class GpuTests {
     static Outcome run(String driver, List<String> classes, Duration limit, PrintStream out) {
         System.setProperty(DRIVER, driver);
         Listener listener = new Listener(driver, Instant.now().plus(limit), out);
-        LauncherFactory.create().execute(LauncherExecutionRequestBuilder.request(LauncherDiscoveryRequestBuilder.request()
+        LauncherConfig quiet = LauncherConfig.builder().enableTestExecutionListenerAutoRegistration(false).build();
+        LauncherFactory.create(quiet).execute(LauncherExecutionRequestBuilder.request(LauncherDiscoveryRequestBuilder.request()
                 .selectors(classes.stream().map(DiscoverySelectors::selectClass).toList())
                 .filters(TagFilter.includeTags("gpu"))
                 .build()).cancellationToken(listener.cancellation).listeners(listener).build());
