@@ -21,58 +21,16 @@
 // Both operands stream through a ring of stages in shared memory by cp.async. The eight rows that ldmatrix reads at a time lie in all
 // 32 banks: long rows are followed by 16 bytes of padding, of rows of 64 bytes the 16-byte chunk c is kept at c ^ (row / 2 % 4).
 
-#include "tensor_core.cuh"
-
-constexpr int CHUNK = 8; // elements of 16 bytes
-
-// ROWS x OUTPUTS by DOWN x ACROSS warps, INPUTS a stage.
-template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> struct Tile {
-    static constexpr int rows = ROWS;
-    static constexpr int outputs = OUTPUTS;
-    static constexpr int inputs = INPUTS;
-    static constexpr int stages = STAGES;
-    static constexpr int threads = DOWN * ACROSS * 32;
-    static constexpr int warps_across = ACROSS;
-    static constexpr int warp_rows = ROWS / DOWN;
-    static constexpr int warp_outputs = OUTPUTS / ACROSS;
-    static constexpr bool padded = INPUTS > 32;
-    static constexpr int stride = INPUTS + (padded ? CHUNK : 0); // elements from row to row of a stage
-    static constexpr int stage = (ROWS + OUTPUTS) * stride;
-    static_assert(warp_rows % 16 == 0 && warp_outputs % 16 == 0 && INPUTS % 32 == 0, "whole products");
-
-    // Index of a chunk's first element.
-    static __device__ __forceinline__ int at(int row, int chunk) {
-        return row * stride + (padded ? chunk : chunk ^ row / 2 % 4) * CHUNK;
-    }
-};
+#include "matmul.cuh"
 
 using Few = Tile<16, 32, 128, 6, 1, 2>;
 using Some = Tile<64, 64, 64, 4, 2, 2>;
 using Many = Tile<128, 128, 32, 4, 2, 4>;
 
-// Starts the copies of COUNT rows; rows and inputs that are not there become zeros.
-template <typename TILE, int COUNT, typename T>
-__device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_row, int rows, int first_input, int inputs) {
-    constexpr int ROW_CHUNKS = TILE::inputs / CHUNK;
-    static_assert(COUNT * ROW_CHUNKS % TILE::threads == 0, "every thread copies as much");
-#pragma unroll
-    for (int i = 0; i < COUNT * ROW_CHUNKS / TILE::threads; i++) {
-        const int number = i * TILE::threads + threadIdx.x;
-        const int row = number / ROW_CHUNKS;
-        const int chunk = number % ROW_CHUNKS;
-        const int input = first_input + chunk * CHUNK;
-        const bool there = first_row + row < rows && input < inputs;
-        copy_async(stage + TILE::at(row, chunk),
-                there ? matrix + static_cast<long long>(first_row + row) * inputs + input : matrix, there);
-    }
-}
-
-// The sums of this warp: [16 rows][8 outputs][of a lane].
-template <typename TILE> using Sums = float[TILE::warp_rows / 16][TILE::warp_outputs / 8][4];
-
 template <typename TILE, typename T>
 __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const T* weight, int rows, int weight_rows, int inputs) {
     extern __shared__ __align__(128) unsigned char shared[];
+    constexpr int STAGE = (TILE::rows + TILE::outputs) * TILE::stride;
     T* stages = reinterpret_cast<T*>(shared);
     const int first_row = blockIdx.x * TILE::rows;
     const int first_output = blockIdx.y * TILE::outputs;
@@ -84,7 +42,7 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
 
     const auto copy_step = [&](int step) {
         if (step < steps) {
-            T* stage = stages + step % TILE::stages * TILE::stage;
+            T* stage = stages + step % TILE::stages * STAGE;
             copy_rows<TILE, TILE::rows>(stage, in, first_row, rows, step * TILE::inputs, inputs);
             copy_rows<TILE, TILE::outputs>(stage + TILE::rows * TILE::stride, weight, first_output, weight_rows, step * TILE::inputs,
                     inputs);
@@ -102,7 +60,7 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
         wait_for_copies<TILE::stages - 2>();
         __syncthreads();                    // this step's stage is there for all, and all have read the one before
         copy_step(step + TILE::stages - 1); // into the stage before
-        const T* in_stage = stages + step % TILE::stages * TILE::stage;
+        const T* in_stage = stages + step % TILE::stages * STAGE;
         const T* weight_stage = in_stage + TILE::rows * TILE::stride;
 #pragma unroll
         for (int input = 0; input < TILE::inputs; input += 16) {
@@ -128,83 +86,24 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
     }
 }
 
-// Calls store(row, i, half) for each row of the tile that is there: i and half say which sums are its.
-template <typename TILE, typename STORE> __device__ __forceinline__ void for_rows(int rows, STORE store) {
-    const int warp_row = threadIdx.x / 32 / TILE::warps_across * TILE::warp_rows;
-#pragma unroll
-    for (int i = 0; i < TILE::warp_rows / 16; i++) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            const int row = blockIdx.x * TILE::rows + warp_row + i * 16 + half * 8 + threadIdx.x % 32 / 4;
-            if (row < rows) {
-                store(row, i, half);
-            }
-        }
-    }
-}
-
-// First weight row of this warp's outputs.
-template <typename TILE> __device__ __forceinline__ int first_weight_row() {
-    return blockIdx.y * TILE::outputs + threadIdx.x / 32 % TILE::warps_across * TILE::warp_outputs;
-}
-
 template <typename TILE, typename T>
 __device__ __forceinline__ void matmul(float* out, const T* in, const T* weight, const float* bias, const int* row_count, int outputs,
         int inputs) {
     const int rows = *row_count;
-    if (blockIdx.x * TILE::rows >= rows) {
-        return;
+    if (blockIdx.x * TILE::rows < rows) {
+        Sums<TILE> sums = {};
+        accumulate<TILE>(sums, in, weight, rows, outputs, inputs);
+        store_sums<TILE>(sums, out, bias, rows, outputs);
     }
-    Sums<TILE> sums = {};
-    accumulate<TILE>(sums, in, weight, rows, outputs, inputs);
-    const bool pairs = outputs % 2 == 0;
-#pragma unroll
-    for (int j = 0; j < TILE::warp_outputs / 8; j++) {
-        const int output = first_weight_row<TILE>() + j * 8 + threadIdx.x % 4 * 2;
-        if (output >= outputs) {
-            continue;
-        }
-        const bool has_second = output + 1 < outputs;
-        const float bias0 = bias == nullptr ? 0.0f : bias[output];
-        const float bias1 = bias == nullptr || !has_second ? 0.0f : bias[output + 1];
-        for_rows<TILE>(rows, [&](int row, int i, int half) {
-            float* to = out + static_cast<long long>(row) * outputs + output;
-            const float2 result = {sums[i][j][half * 2] + bias0, sums[i][j][half * 2 + 1] + bias1};
-            if (pairs) {
-                *reinterpret_cast<float2*>(to) = result;
-            } else {
-                to[0] = result.x;
-                if (has_second) {
-                    to[1] = result.y;
-                }
-            }
-        });
-    }
-}
-
-__device__ __forceinline__ float swiglu(float gate, float up) {
-    return gate / (1.0f + expf(-gate)) * up;
 }
 
 template <typename TILE, typename T>
 __device__ __forceinline__ void matmul_swiglu(T* out, const T* in, const T* weight, const int* row_count, int outputs, int inputs) {
     const int rows = *row_count;
-    if (blockIdx.x * TILE::rows >= rows) {
-        return;
-    }
-    Sums<TILE> sums = {};
-    accumulate<TILE>(sums, in, weight, rows, 2 * outputs, inputs);
-#pragma unroll
-    for (int j = 0; j < TILE::warp_outputs / 8; j += 2) {
-        const int output = first_weight_row<TILE>() / 2 + j * 4 + threadIdx.x % 4 * 2;
-        if (output >= outputs) {
-            continue;
-        }
-        for_rows<TILE>(rows, [&](int row, int i, int half) {
-            *reinterpret_cast<unsigned*>(out + static_cast<long long>(row) * outputs + output) =
-                    pair_of<T>(swiglu(sums[i][j][half * 2], sums[i][j + 1][half * 2]),
-                            swiglu(sums[i][j][half * 2 + 1], sums[i][j + 1][half * 2 + 1]));
-        });
+    if (blockIdx.x * TILE::rows < rows) {
+        Sums<TILE> sums = {};
+        accumulate<TILE>(sums, in, weight, rows, 2 * outputs, inputs);
+        store_swiglu<TILE>(sums, out, rows, outputs);
     }
 }
 

@@ -24,6 +24,7 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.cuda.kernels.WeightType;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Kernels at the shapes of Llama 3, against what the device can at best: bytes that must be moved over measured bandwidth.
@@ -92,15 +93,17 @@ final class KernelMeasurements {
 
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
-        for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
-            for (int rows : real ? FEW_ROWS : new int[] {2}) {
-                if (!deadline.isOver()) {
-                    product(product, rows);
+        for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0)) {
+            for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
+                for (int rows : real ? FEW_ROWS : new int[] {2}) {
+                    if (!deadline.isOver()) {
+                        product(type, product, rows);
+                    }
                 }
-            }
-            for (int rows : real && product.name.startsWith("8B") && product.outputs != VOCABULARY ? PROMPT_ROWS : new int[0]) {
-                if (!deadline.isOver()) {
-                    product(product, rows);
+                for (int rows : real && product.name.startsWith("8B") && product.outputs != VOCABULARY ? PROMPT_ROWS : new int[0]) {
+                    if (!deadline.isOver()) {
+                        product(type, product, rows);
+                    }
                 }
             }
         }
@@ -131,19 +134,19 @@ final class KernelMeasurements {
         pattern.close();
     }
 
-    private void product(Product product, int rows) {
+    private void product(WeightType type, Product product, int rows) {
         MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows);
         int matrices = product.swiglu ? 2 : 1;
-        long weightBytes = 2L * matrices * product.outputs * product.inputs;
+        long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;
-        measure("matmul_" + (product.swiglu ? "swiglu_" : "") + "bf16, " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
+        measure("matmul_" + (product.swiglu ? "swiglu_" : "") + type + ", " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
             DeviceSlice weights = filled(weightBytes);
             DeviceSlice in = filled(2L * rows * product.inputs);
             DeviceSlice out = filled(4L * rows * product.outputs);
             return product.swiglu
-                    ? MatmulKernels.swiglu(library, tile, ElementType.BF16, out, in, weights, rows(rows), product.outputs, product.inputs)
-                    : MatmulKernels.matmul(library, tile, ElementType.BF16, out, in, weights, Optional.empty(), rows(rows),
+                    ? MatmulKernels.swiglu(library, tile, type, out, in, weights, rows(rows), product.outputs, product.inputs)
+                    : MatmulKernels.matmul(library, tile, type, out, in, weights, Optional.empty(), rows(rows),
                             product.outputs, product.inputs);
         });
     }

@@ -1,6 +1,7 @@
 package org.gatun.bundle;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 import org.gatun.backend.Backend;
@@ -40,18 +41,19 @@ final class ModelMeasurements {
     static void run(String driver, RunRecord record, Deadline deadline, boolean real) {
         ModelConfig config = real ? llama(128_256, 32, 4096, 14_336, 32, 8) : llama(64, 1, 32, 64, 4, 2);
         String name = real ? "llama-3-8b" : "tiny";
-        if (deadline.isOver()) {
-            return;
-        }
-        DType dtype = DType.BF16;
         long perLayer = (long) config.hidden() * (2L * config.heads() * config.headDim() + 2L * config.kvHeads() * config.headDim()
                 + 3L * config.intermediate());
-        long weights = dtype.byteSize(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
-        System.out.println("bench: uploading " + name + " in " + dtype);
-        try (Backend backend = Backends.open(driver);
-                Model model = Model.ofRandomWeights(name, config, dtype, 1, backend, new ModelOptions(real ? 8192 : 128, DType.F16));
-                Session session = model.openSession()) {
-            new ModelMeasurements(record, name, dtype, weights, session).all(deadline, real);
+        for (DType dtype : List.of(DType.BF16, DType.Q8_0, DType.Q4_0)) {
+            if (!deadline.isOver()) {
+                long weights = dtype.byteSize(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
+                System.out.println("bench: uploading " + name + " in " + dtype);
+                try (Backend backend = Backends.open(driver);
+                        Model model = Model.ofRandomWeights(name, config, dtype, 1, backend,
+                                new ModelOptions(real ? 8192 : 128, DType.F16));
+                        Session session = model.openSession()) {
+                    new ModelMeasurements(record, name, dtype, weights, session).all(deadline, real);
+                }
+            }
         }
     }
 

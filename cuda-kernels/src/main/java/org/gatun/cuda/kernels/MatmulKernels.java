@@ -6,7 +6,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`: products of matrices. A row has the same bits by every tile and beside any other rows.
+/// The kernels of `matmul.cu` and `matmul_quantized.cu`: products of matrices. A row has the same bits by every tile and beside any
+/// other rows.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;
@@ -19,24 +20,28 @@ public final class MatmulKernels {
     /// What a block computes: for how many rows it is meant.
     public enum Tile {
         /// Decoding.
-        FEW(16, 32, 128, 6, 64),
+        FEW(16, 32, 128, 6, 64, 128, 6),
         /// Trees.
-        SOME(64, 64, 64, 4, 128),
+        SOME(64, 64, 64, 4, 128, 64, 4),
         /// Prompts.
-        MANY(128, 128, 32, 4, 256);
+        MANY(128, 128, 32, 4, 256, 64, 3);
 
         private final int rows;
         private final int outputs;
         private final int inputs;
         private final int stages;
         private final int threads;
+        private final int quantizedInputs;
+        private final int quantizedStages;
 
-        Tile(int rows, int outputs, int inputs, int stages, int threads) {
+        Tile(int rows, int outputs, int inputs, int stages, int threads, int quantizedInputs, int quantizedStages) {
             this.rows = rows;
             this.outputs = outputs;
             this.inputs = inputs;
             this.stages = stages;
             this.threads = threads;
+            this.quantizedInputs = quantizedInputs;
+            this.quantizedStages = quantizedStages;
         }
 
         /// The one for passes of at most so many rows.
@@ -44,66 +49,70 @@ public final class MatmulKernels {
             return rows <= FEW.rows ? FEW : rows <= SOME.rows ? SOME : MANY;
         }
 
-        private int sharedBytes() {
+        private int sharedBytes(WeightType type) {
+            if (type.hasUnits()) {
+                return quantizedStages * (rows * (quantizedInputs + PADDING) * Short.BYTES
+                        + outputs / WeightType.UNIT_OUTPUTS * (quantizedInputs / WeightType.UNIT_INPUTS) * type.unitBytes());
+            }
             return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
         }
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
     ///
-    /// @param type of `in` and `weight`
+    /// @param type of `weight`
     /// @param out `[rows, outputs] f32`
-    /// @param in `[rows, inputs]`
+    /// @param in `[rows, inputs]`, in the type's [WeightType#activations]
     /// @param weight `[outputs, inputs]`
     /// @param bias `[outputs] f32`
     /// @param inputs a multiple of 8; any number for f32
     /// @throws IllegalArgumentException if an operand is too small, or the inputs are not a multiple of 8
-    public static KernelLaunch matmul(KernelLibrary library, Tile tile, ElementType type, DeviceSlice out, DeviceSlice in,
+    public static KernelLaunch matmul(KernelLibrary library, Tile tile, WeightType type, DeviceSlice out, DeviceSlice in,
             DeviceSlice weight, Optional<DeviceSlice> bias, Rows rows, int outputs, int inputs) {
-        Tile chosen = type == ElementType.F32 && tile == Tile.MANY ? Tile.SOME : tile;
+        Tile chosen = type == WeightType.F32 && tile == Tile.MANY ? Tile.SOME : tile;
         CudaFunction kernel = library.kernel("matmul_" + type + "_" + chosen.rows + "x" + chosen.outputs);
         KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
-        KernelLaunch.check(kernel, "in", in, type.byteSize(), rows.most(), inputs);
-        KernelLaunch.check(kernel, "weight", weight, type.byteSize(), outputs, inputs);
+        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(outputs, inputs));
         bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
         KernelArguments arguments = kernel.arguments().set(0, out).set(1, in).set(2, weight)
                 .set(4, rows.count()).set(5, outputs).set(6, inputs);
         bias.ifPresentOrElse(operand -> arguments.set(3, operand), () -> arguments.setNull(3));
-        if (type == ElementType.F32) {
+        if (type == WeightType.F32) {
             return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.most(), chosen.rows),
                     Math.ceilDiv(outputs, chosen.outputs), F32_THREADS), arguments);
         }
-        return new KernelLaunch(kernel, tensorCores(kernel, chosen, rows, outputs, inputs), arguments);
+        return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, outputs, inputs), arguments);
     }
 
     /// The gate and up projections and what follows: `out = g · σ(g) · u`, `g` and `u` the products with the gate's and up's rows.
     ///
-    /// @param type of `in`, `weight` and `out`, not f32
-    /// @param out `[rows, outputs]`
-    /// @param in `[rows, inputs]`
+    /// @param type of `weight`, not f32
+    /// @param out `[rows, outputs]`, in the type's [WeightType#activations]
+    /// @param in `[rows, inputs]`, likewise
     /// @param weight `[2 outputs, inputs]`, by turns [#SWIGLU_ROWS] rows of the gate and the same of up
     /// @param outputs a multiple of [#SWIGLU_ROWS]
     /// @param inputs a multiple of 8
     /// @throws IllegalArgumentException if an operand is too small, or a number no multiple of 8
-    public static KernelLaunch swiglu(KernelLibrary library, Tile tile, ElementType type, DeviceSlice out, DeviceSlice in,
+    public static KernelLaunch swiglu(KernelLibrary library, Tile tile, WeightType type, DeviceSlice out, DeviceSlice in,
             DeviceSlice weight, Rows rows, int outputs, int inputs) {
         CudaFunction kernel = library.kernel("matmul_swiglu_" + type + "_" + tile.rows + "x" + tile.outputs);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.most(), outputs);
-        KernelLaunch.check(kernel, "in", in, type.byteSize(), rows.most(), inputs);
-        KernelLaunch.check(kernel, "weight", weight, type.byteSize(), 2L * outputs, inputs);
+        KernelLaunch.check(kernel, "out", out, type.activations().byteSize(), rows.most(), outputs);
+        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(2L * outputs, inputs));
         if (outputs % SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
         }
-        return new KernelLaunch(kernel, tensorCores(kernel, tile, rows, 2 * outputs, inputs), kernel.arguments()
+        return new KernelLaunch(kernel, tensorCores(kernel, tile, type, rows, 2 * outputs, inputs), kernel.arguments()
                 .set(0, out).set(1, in).set(2, weight).set(3, rows.count()).set(4, outputs).set(5, inputs));
     }
 
-    private static LaunchConfiguration tensorCores(CudaFunction kernel, Tile tile, Rows rows, int weightRows, int inputs) {
+    private static LaunchConfiguration tensorCores(CudaFunction kernel, Tile tile, WeightType type, Rows rows, int weightRows, int inputs) {
         if (inputs % 8 != 0) {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + inputs + ", expected a multiple of 8");
         }
-        kernel.allowDynamicSharedBytes(tile.sharedBytes());
+        kernel.allowDynamicSharedBytes(tile.sharedBytes(type));
         return LaunchConfiguration.of(Math.ceilDiv(rows.most(), tile.rows), Math.ceilDiv(weightRows, tile.outputs), tile.threads)
-                .withDynamicSharedBytes(tile.sharedBytes());
+                .withDynamicSharedBytes(tile.sharedBytes(type));
     }
 }

@@ -80,7 +80,7 @@ class KernelLibraryTest {
             assertThrows(IllegalArgumentException.class, () -> SamplingKernels.topK(library, large, large, large, large, large, two, 8,
                     9), "k beyond the vocabulary");
             assertThrows(IllegalArgumentException.class, () -> MatmulKernels.matmul(library, MatmulKernels.Tile.FEW,
-                    ElementType.F16, large, large, large, Optional.empty(), two, 1, 12), "inputs no multiple of 8");
+                    WeightType.F16, large, large, large, Optional.empty(), two, 1, 12), "inputs no multiple of 8");
             assertThrows(IllegalArgumentException.class, () -> KvLayer.storedDim(258), "heads too large");
             assertThrows(ArithmeticException.class, () -> ActivationKernels.add(library, large, large, large,
                     new Rows(large, Integer.MAX_VALUE), Integer.MAX_VALUE), "sizes beyond 64 bits");

@@ -87,7 +87,7 @@ class KernelTrafficTest {
             int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : rows;
             int outputs = 256;
             int inputs = 512;
-            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, ElementType.BF16,
+            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
                     zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
                     Optional.empty(), rows(library, rows), outputs, inputs));
 

@@ -31,7 +31,7 @@ public final class SimulatorBenchmark {
                         zeros(library, 64 * 4096 * 4), zeros(library, 64 * 4096 * 4), zeros(library, 4096 * 4), rows(library, 64),
                         NormKernels.Groups.dense(1, 4096), 1e-5f)),
                 new Subject("matmul_bf16_128x128, 128 x 1024 x 512", library -> MatmulKernels.matmul(library, MatmulKernels.Tile.MANY,
-                        ElementType.BF16, zeros(library, 128 * 1024 * 4), zeros(library, 128 * 512 * 2), zeros(library, 1024 * 512 * 2),
+                        WeightType.BF16, zeros(library, 128 * 1024 * 4), zeros(library, 128 * 512 * 2), zeros(library, 1024 * 512 * 2),
                         Optional.empty(), rows(library, 128), 1024, 512)),
                 new Subject("sampling_top_k_f32, 8 rows of 32768", library -> SamplingKernels.topK(library, zeros(library, 8 * 64 * 4),
                         zeros(library, 8 * 64 * 4), zeros(library, 8 * 4), zeros(library, SamplingKernels.listBytes(8, 32_768)),

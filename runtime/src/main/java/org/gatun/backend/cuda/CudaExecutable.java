@@ -38,6 +38,7 @@ import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -174,16 +175,21 @@ final class CudaExecutable implements Executable {
 
     private static Optional<DeviceWeights.Key> key(Step step) {
         return switch (step) {
-            case Step.Embed embed -> Optional.of(matrix(List.of(embed.table())));
+            case Step.Embed embed -> Optional.of(table(embed.table()));
             case Step.Project project -> Optional.of(matrix(project.projections().stream().map(Step.Projection::weight).toList()));
             case Step.ProjectSwiGlu project -> Optional.of(new DeviceWeights.Key(List.of(project.gate(), project.up()),
-                    DeviceWeights.Order.INTERLEAVED, Fusion.matrixType(project.gate())));
+                    DeviceWeights.Order.INTERLEAVED, Fusion.weightType(project.gate())));
             default -> Optional.empty();
         };
     }
 
     private static DeviceWeights.Key matrix(List<Tensor> tensors) {
-        return new DeviceWeights.Key(tensors, DeviceWeights.Order.SIDE_BY_SIDE, Fusion.matrixType(tensors.getFirst()));
+        return new DeviceWeights.Key(tensors, DeviceWeights.Order.SIDE_BY_SIDE, Fusion.weightType(tensors.getFirst()));
+    }
+
+    private static DeviceWeights.Key table(Tensor tensor) {
+        return new DeviceWeights.Key(List.of(tensor), DeviceWeights.Order.SIDE_BY_SIDE,
+                WeightType.valueOf(Fusion.tableType(tensor).name()));
     }
 
     /// Gains, biases and frequencies: small, and each executable's own.
@@ -403,8 +409,8 @@ final class CudaExecutable implements Executable {
     private KernelLaunch launch(Step step, Rows rows, Bucket bucket, CudaKvStore store) {
         MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows.most());
         return switch (step) {
-            case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.matrixType(table), at(out), error.slice(),
-                    weights.get(matrix(List.of(table))), block.tokens(), rows, table.rows(), table.columns());
+            case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
+                    weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
@@ -416,10 +422,10 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile, Program.wanted(step), at(out),
+            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile, key(step).orElseThrow().type(), at(out),
                     at(in), weights.get(key(step).orElseThrow()), Optional.ofNullable(weights.get(projections)), rows, out.width(),
                     in.width());
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile, Program.wanted(step), at(out), at(in),
+            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile, key(step).orElseThrow().type(), at(out), at(in),
                     weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);

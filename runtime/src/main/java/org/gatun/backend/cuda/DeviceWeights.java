@@ -8,11 +8,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
-import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.MatmulKernels;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -28,9 +29,9 @@ final class DeviceWeights {
     }
 
     /// What is on the device: rows of matrices, in a type.
-    record Key(List<Tensor> tensors, Order order, ElementType type) {
+    record Key(List<Tensor> tensors, Order order, WeightType type) {
         long byteSize() {
-            return tensors.stream().mapToLong(tensor -> tensor.shape().elements()).sum() * type.byteSize();
+            return tensors.stream().mapToLong(tensor -> type.byteSize(tensor.rows(), tensor.columns())).sum();
         }
     }
 
@@ -80,18 +81,31 @@ final class DeviceWeights {
     private DeviceBuffer upload(Key key, WeightUpload upload) {
         DeviceBuffer buffer = context.allocate(key.byteSize());
         try {
-            DType type = DType.valueOf(key.type.name());
             long offset = 0;
             for (Part part : parts(key)) {
-                long rowBytes = type.byteSize(part.tensor.columns());
-                upload.rows(buffer, offset, part.rows, rowBytes, (row, rows, target) -> write(part, row, rows, type, target));
-                offset += part.rows * rowBytes;
+                offset += upload(part, key.type, buffer, offset, upload);
             }
             return buffer;
         } catch (Throwable e) {
             buffer.close();
             throw e;
         }
+    }
+
+    /// Returns how many bytes it takes.
+    private static long upload(Part part, WeightType type, DeviceBuffer buffer, long offset, WeightUpload upload) {
+        if (type.hasUnits()) {
+            long groupBytes = WeightUnits.groupBytes(type, part.tensor.columns());
+            int groups = part.rows / WeightType.UNIT_OUTPUTS;
+            upload.rows(buffer, offset, groups, groupBytes, (first, count, target) -> IntStream.range(0, count).parallel()
+                    .forEach(group -> WeightUnits.write(part.tensor, type, part.firstRow + WeightType.UNIT_OUTPUTS * (first + group),
+                            target, group * groupBytes)));
+            return groups * groupBytes;
+        }
+        DType dtype = DType.valueOf(type.name());
+        long rowBytes = dtype.byteSize(part.tensor.columns());
+        upload.rows(buffer, offset, part.rows, rowBytes, (row, rows, target) -> write(part, row, rows, dtype, target));
+        return part.rows * rowBytes;
     }
 
     private record Part(Tensor tensor, int firstRow, int rows) {}

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.MatmulKernels;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
@@ -59,8 +60,18 @@ final class Fusion {
         return new Fusion(plan).emit();
     }
 
-    /// How a matrix is kept on the device: quantized ones are decoded and rounded to bf16. What tensor cores cannot read is f32.
-    static ElementType matrixType(Tensor weight) {
+    /// How the weight of a product is kept on the device: in the type of the file where there is a kernel for it, other quantized ones
+    /// decoded and rounded to bf16. What tensor cores cannot read is f32.
+    static WeightType weightType(Tensor weight) {
+        boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0;
+        return WeightType.valueOf(switch (weight.dtype()) {
+            case Q8_0, Q4_0 -> inFull ? weight.dtype().name() : tableType(weight).name();
+            default -> tableType(weight).name();
+        });
+    }
+
+    /// How a table that rows are taken from is kept on the device.
+    static ElementType tableType(Tensor weight) {
         return weight.columns() % 8 != 0 || weight.dtype() == DType.F32 || weight.dtype() == DType.F64 ? ElementType.F32
                 : weight.dtype() == DType.F16 ? ElementType.F16 : ElementType.BF16;
     }
@@ -117,11 +128,12 @@ final class Fusion {
         if (gate.isEmpty() || up.isEmpty() || gate.equals(up) || !gate.get().in().equals(up.get().in())) {
             return;
         }
-        ElementType type = matrixType(gate.get().weight());
+        WeightType type = weightType(gate.get().weight());
         boolean readInType = !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
                 && consumers.getOrDefault(op.out().id(), List.of()).stream()
-                        .allMatch(user -> user instanceof Op.MatMul matMul && matrixType(matMul.weight()) == type);
-        if (type != ElementType.F32 && type == matrixType(up.get().weight()) && readInType
+                        .allMatch(user -> user instanceof Op.MatMul matMul
+                                && weightType(matMul.weight()).activations() == type.activations());
+        if (type != WeightType.F32 && type == weightType(up.get().weight()) && readInType
                 && op.out().width() % MatmulKernels.SWIGLU_ROWS == 0) {
             absorbed.add(gate.get());
             absorbed.add(up.get());
@@ -153,8 +165,8 @@ final class Fusion {
         Op.MatMul q = queries.get().projection;
         Op.MatMul k = keys.get().projection;
         Op.MatMul v = values.get();
-        boolean alike = q.in().equals(k.in()) && k.in().equals(v.in()) && matrixType(q.weight()) == matrixType(k.weight())
-                && matrixType(k.weight()) == matrixType(v.weight()) && queries.get().rope.table().equals(keys.get().rope.table())
+        boolean alike = q.in().equals(k.in()) && k.in().equals(v.in()) && weightType(q.weight()) == weightType(k.weight())
+                && weightType(k.weight()) == weightType(v.weight()) && queries.get().rope.table().equals(keys.get().rope.table())
                 && queries.get().rope.headDim() == attention.get().shape().headDim()
                 && keys.get().rope.headDim() == attention.get().shape().headDim();
         if (!alike) {

@@ -42,8 +42,8 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
     /// The type in which a step reads its inputs.
     static ElementType wanted(Step step) {
         return switch (step) {
-            case Step.Project project -> Fusion.matrixType(project.projections().getFirst().weight());
-            case Step.ProjectSwiGlu project -> Fusion.matrixType(project.gate());
+            case Step.Project project -> Fusion.weightType(project.projections().getFirst().weight()).activations();
+            case Step.ProjectSwiGlu project -> Fusion.weightType(project.gate()).activations();
             default -> ElementType.F32;
         };
     }

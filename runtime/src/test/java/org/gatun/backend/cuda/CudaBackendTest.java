@@ -108,7 +108,7 @@ class CudaBackendTest {
     @EnumSource(names = {"F32", "F16", "BF16", "Q8_0"})
     void fusion_everyWeightType_changesRoundingOnly(DType dtype) {
         for (boolean headNorms : new boolean[] {false, true}) {
-            try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(
+            try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(
                     SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
                 Plan plan = blocks(arena, dtype, 2, headNorms);
                 try (Executable fused = backend.compile(plan, LIMITS);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.DynamicContainer.dynamicContainer;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -38,10 +39,13 @@ import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.cuda.kernels.TreePaths;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.DynamicNode;
@@ -124,6 +128,14 @@ class CudaKernelDifferentialTest {
                     if (type != ElementType.F32) {
                         cases.add(matmulSwiglu(tile, type, shape[0], Math.ceilDiv(shape[1], 8) * 8, shape[2]));
                     }
+                }
+            }
+        }
+        for (WeightType type : List.of(WeightType.Q8_0, WeightType.Q4_0)) {
+            for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
+                for (int[] shape : new int[][] {{1, 8, 32}, {3, 24, 64}, {17, 136, 96}, {130, 72, 288}, {5, 264, 1056}}) {
+                    cases.add(matmulQuantized(tile, type, false, shape[0], shape[1], shape[2]));
+                    cases.add(matmulQuantized(tile, type, true, shape[0], shape[1], shape[2]));
                 }
             }
         }
@@ -327,7 +339,7 @@ class CudaKernelDifferentialTest {
             DeviceSlice out = bench.empty((long) rows * outputs * Float.BYTES);
             for (boolean biased : new boolean[] {false, true}) {
                 Optional<Operand> added = Optional.of(bias).filter(_ -> biased);
-                bench.run(MatmulKernels.matmul(bench.library, tile, type, out, in.slice(), weight.slice(),
+                bench.run(MatmulKernels.matmul(bench.library, tile, weights(type), out, in.slice(), weight.slice(),
                         added.map(Operand::slice), bench.rows(rows), outputs, inputs));
                 float[] expected = KernelBench.reference(rows, plan -> plan.matMul(plan.embed(table(in, inputs)),
                         table(weight, inputs), added.map(Operand::tensor)));
@@ -337,7 +349,7 @@ class CudaKernelDifferentialTest {
             MatmulKernels.Tile other = MatmulKernels.Tile.values()[(tile.ordinal() + 1) % 3];
             Operand alone = bench.operand(type, Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
             DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
-            bench.run(MatmulKernels.matmul(bench.library, other, type, row, alone.slice(), weight.slice(),
+            bench.run(MatmulKernels.matmul(bench.library, other, weights(type), row, alone.slice(), weight.slice(),
                     Optional.of(bias.slice()), bench.rows(1), outputs, inputs));
             float[] all = bench.floats(out, ElementType.F32, rows * outputs);
             assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
@@ -358,7 +370,7 @@ class CudaKernelDifferentialTest {
                         System.arraycopy(up.values(), i * group, both, (2 * i + 1) * group, group);
                     }
                     DeviceSlice out = bench.empty((long) rows * outputs * type.byteSize());
-                    bench.run(MatmulKernels.swiglu(bench.library, tile, type, out, in.slice(),
+                    bench.run(MatmulKernels.swiglu(bench.library, tile, weights(type), out, in.slice(),
                             bench.operand(type, both, inputs).slice(), bench.rows(rows), outputs, inputs));
 
                     float[] expected = KernelBench.reference(rows, plan -> {
@@ -369,11 +381,65 @@ class CudaKernelDifferentialTest {
                 });
     }
 
+    private static WeightType weights(ElementType type) {
+        return WeightType.valueOf(type.name());
+    }
+
+    /// Weights in units against the same weights, decoded and rounded to bf16: the same bits.
+    private static Case matmulQuantized(MatmulKernels.Tile tile, WeightType type, boolean swiglu, int rows, int outputs, int inputs) {
+        String prefix = swiglu ? "matmul_swiglu_" : "matmul_";
+        return new Case(prefix + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
+                List.of(matmulEntry(prefix, tile, type)), (bench, random) -> {
+                    int weightRows = swiglu ? 2 * outputs : outputs;
+                    Operand in = bench.random(random, ElementType.BF16, rows, inputs);
+                    Tensor stored = quantized(DType.valueOf(type.name()), random, weightRows, inputs);
+                    float[] decoded = new float[weightRows * inputs];
+                    Codec.of(stored.dtype()).decode(stored.data(), 0, decoded, 0, decoded.length);
+                    MemorySegment units = MemorySegment.ofArray(new byte[(int) type.byteSize(weightRows, inputs)]);
+                    for (int row = 0; row < weightRows; row += WeightType.UNIT_OUTPUTS) {
+                        WeightUnits.write(stored, type, row, units,
+                                row / WeightType.UNIT_OUTPUTS * WeightUnits.groupBytes(type, inputs));
+                    }
+                    int outBytes = swiglu ? Short.BYTES : Float.BYTES;
+                    DeviceSlice found = bench.empty((long) rows * outputs * outBytes);
+                    DeviceSlice expected = bench.empty((long) rows * outputs * outBytes);
+                    run(bench, tile, type, swiglu, found, in, bench.context.allocateFrom(units).slice(), rows, outputs, inputs);
+                    run(bench, tile, WeightType.BF16, swiglu, expected, in,
+                            bench.operand(ElementType.BF16, decoded, inputs).slice(), rows, outputs, inputs);
+
+                    ElementType outType = swiglu ? ElementType.BF16 : ElementType.F32;
+                    assertArrayEquals(bench.floats(expected, outType, rows * outputs), bench.floats(found, outType, rows * outputs));
+                });
+    }
+
+    private static void run(KernelBench bench, MatmulKernels.Tile tile, WeightType type, boolean swiglu, DeviceSlice out, Operand in,
+            DeviceSlice weight, int rows, int outputs, int inputs) {
+        bench.run(swiglu ? MatmulKernels.swiglu(bench.library, tile, type, out, in.slice(), weight, bench.rows(rows), outputs, inputs)
+                : MatmulKernels.matmul(bench.library, tile, type, out, in.slice(), weight, Optional.empty(), bench.rows(rows), outputs,
+                        inputs));
+    }
+
+    /// Every code and scales of all sizes, subnormal ones and zero among them.
+    private static Tensor quantized(DType dtype, SplittableRandom random, int rows, int columns) {
+        byte[] bytes = new byte[(int) dtype.byteSize((long) rows * columns)];
+        random.nextBytes(bytes);
+        MemorySegment data = MemorySegment.ofArray(bytes);
+        for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
+            float scale = random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
+            data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block, Float.floatToFloat16(scale));
+        }
+        return new Tensor("weight", dtype, Shape.of(rows, columns), data);
+    }
+
     private static String matmulEntry(String prefix, MatmulKernels.Tile tile, ElementType type) {
+        return matmulEntry(prefix, tile, weights(type));
+    }
+
+    private static String matmulEntry(String prefix, MatmulKernels.Tile tile, WeightType type) {
         return prefix + type + switch (tile) {
             case FEW -> "_16x32";
             case SOME -> "_64x64";
-            case MANY -> type == ElementType.F32 ? "_64x64" : "_128x128";
+            case MANY -> type == WeightType.F32 ? "_64x64" : "_128x128";
         };
     }
 

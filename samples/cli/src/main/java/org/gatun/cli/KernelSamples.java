@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -27,6 +28,7 @@ import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 
@@ -111,17 +113,22 @@ final class KernelSamples {
 
     private KernelLaunch matmul(String[] words) {
         boolean swiglu = words[1].equals("swiglu");
-        ElementType type = type(words[swiglu ? 2 : 1]);
-        MatmulKernels.Tile tile = switch (words[words.length - 1]) {
+        String tileName = words[words.length - 1];
+        WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, words.length - 1))
+                .toUpperCase(Locale.ROOT));
+        MatmulKernels.Tile tile = switch (tileName) {
             case "16x32" -> MatmulKernels.Tile.FEW;
             case "64x64" -> MatmulKernels.Tile.SOME;
             default -> MatmulKernels.Tile.MANY;
         };
+        long bytes = type.byteSize(swiglu ? 2L * width : width, width);
+        DeviceSlice weight = type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
+                : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
-                ? MatmulKernels.swiglu(library, tile, type, activations(type), activations(type), floats(type, 2L * width * width),
+                ? MatmulKernels.swiglu(library, tile, type, activations(type.activations()), activations(type.activations()), weight,
                         rowCount(), width, width)
-                : MatmulKernels.matmul(library, tile, type, activations(), activations(type), floats(type, (long) width * width),
-                        Optional.empty(), rowCount(), width, width);
+                : MatmulKernels.matmul(library, tile, type, activations(), activations(type.activations()), weight, Optional.empty(),
+                        rowCount(), width, width);
     }
 
     private KernelLaunch cache(String[] words) {

@@ -1,0 +1,211 @@
+// Matrix products with weights in blocks of 32 codes and a scale (Op.MatMul, alone or with Op.SwiGlu), read as they are stored.
+//
+//     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
+//
+// Entry points:
+//     matmul_{q8_0,q4_0}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{q8_0,q4_0}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//
+// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is d * q, rounded to
+// bf16: q8_0 has q a signed byte, q4_0 a code of 4 bits less 8; d is f16, one for 32 inputs. Everything else is as in matmul.cu, whose
+// bits for the same rounded weights come out.
+//
+// The weight is kept in units of 8 outputs x 64 inputs, [outputs / 8][inputs / 64] of them, both rounded up, what is not there having
+// scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
+// needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn the inputs 2 t, 2 t + 1,
+// 2 t + 8, 2 t + 9; then the scales, [8 outputs][2 blocks]. It is as large as the same blocks in a file.
+// Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
+//
+// Activations and units stream through a ring of stages in shared memory by cp.async; a lane reads its own codes there, neighbours
+// beside each other, and makes fragments of them in registers: an exact float from the bits of the code, the product with the scale,
+// and a rounding of two at a time.
+
+#include "matmul.cuh"
+
+constexpr int UNIT_INPUTS = 64;
+
+// A whole number below 2^8 as the low bits of a float of 2^23.
+constexpr unsigned FLOAT_BITS = 0x4b000000u;
+constexpr float FLOAT_BASE = 8388608.0f;
+
+// Two weights as a pair of bf16.
+__device__ __forceinline__ unsigned weights_of(float scale, float q0, float q1) {
+    return pair_of<bf16>(__fmul_rn(scale, q0), __fmul_rn(scale, q1));
+}
+
+struct Q8_0 {
+    static constexpr int code_bytes = 512;
+    static constexpr int bytes = code_bytes + 32;
+
+    uint4 codes;
+    __half2 scales;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
+        scales = reinterpret_cast<const __half2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
+    }
+
+    __device__ __forceinline__ static float q(unsigned biased, int number) {
+        return __fadd_rn(__uint_as_float(__byte_perm(biased, FLOAT_BITS, 0x7440 + number)), -(FLOAT_BASE + 128.0f));
+    }
+
+    // The weights of 16 inputs, the first or the second, third or fourth of the unit.
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        const unsigned biased = (step == 0 ? codes.x : step == 1 ? codes.y : step == 2 ? codes.z : codes.w) ^ 0x80808080u;
+        const float scale = step < 2 ? __low2float(scales) : __high2float(scales);
+        first = weights_of(scale, q(biased, 0), q(biased, 1));
+        second = weights_of(scale, q(biased, 2), q(biased, 3));
+    }
+};
+
+struct Q4_0 {
+    static constexpr int code_bytes = 256;
+    static constexpr int bytes = code_bytes + 32;
+
+    uint2 codes;
+    __half2 scales;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        scales = reinterpret_cast<const __half2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
+    }
+
+    __device__ __forceinline__ static float q(unsigned word, int number) {
+        return __fadd_rn(__uint_as_float((word >> 4 * number & 15) | FLOAT_BITS), -(FLOAT_BASE + 8.0f));
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        const unsigned word = step < 2 ? codes.x : codes.y;
+        const float scale = step < 2 ? __low2float(scales) : __high2float(scales);
+        first = weights_of(scale, q(word, step % 2 * 4), q(word, step % 2 * 4 + 1));
+        second = weights_of(scale, q(word, step % 2 * 4 + 2), q(word, step % 2 * 4 + 3));
+    }
+};
+
+using Few = Tile<16, 32, 128, 6, 1, 2>;
+using Some = Tile<64, 64, 64, 4, 2, 2>;
+using Many = Tile<128, 128, 64, 3, 2, 4>;
+
+// Starts the copies of a tile's units; those that are not there become zeros.
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void copy_units(unsigned char* stage, const unsigned char* weight, int weight_rows, int first_unit, int units) {
+    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    constexpr int RUN = STAGE_UNITS * FORMAT::bytes / 16; // 16-byte pieces of eight outputs
+    constexpr int COUNT = TILE::outputs / 8 * RUN;
+    const int first_group = blockIdx.y * (TILE::outputs / 8);
+#pragma unroll
+    for (int i = 0; i < (COUNT + TILE::threads - 1) / TILE::threads; i++) {
+        const int number = i * TILE::threads + threadIdx.x;
+        if (number < COUNT) {
+            const int group = first_group + number / RUN;
+            const int piece = number % RUN;
+            const bool there = group * 8 < weight_rows && first_unit * FORMAT::bytes + piece * 16 < units * FORMAT::bytes;
+            copy_async(stage + number * 16, there
+                    ? weight + (static_cast<long long>(group) * units + first_unit) * FORMAT::bytes + piece * 16 : weight, there);
+        }
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void accumulate(Sums<TILE>& sums, const bf16* in, const unsigned char* weight, int rows, int weight_rows,
+        int inputs) {
+    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(bf16);
+    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * FORMAT::bytes;
+    extern __shared__ __align__(128) unsigned char shared[];
+    const int first_row = blockIdx.x * TILE::rows;
+    const int lane = threadIdx.x % 32;
+    const int warp = threadIdx.x / 32;
+    const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
+    const int warp_output = warp % TILE::warps_across * TILE::warp_outputs;
+    const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
+    const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
+
+    const auto copy_step = [&](int step) {
+        if (step < steps) {
+            unsigned char* stage = shared + step % TILE::stages * STAGE_BYTES;
+            copy_rows<TILE, TILE::rows>(reinterpret_cast<bf16*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
+            copy_units<TILE, FORMAT>(stage + IN_BYTES, weight, weight_rows, step * STAGE_UNITS, units);
+        }
+        commit_copies(); // an empty group too, so that the count of those pending is always the same
+    };
+
+#pragma unroll
+    for (int step = 0; step < TILE::stages - 1; step++) {
+        copy_step(step);
+    }
+
+#pragma unroll 1
+    for (int step = 0; step < steps; step++) {
+        wait_for_copies<TILE::stages - 2>();
+        __syncthreads();                    // this step's stage is there for all, and all have read the one before
+        copy_step(step + TILE::stages - 1); // into the stage before
+        const unsigned char* stage = shared + step % TILE::stages * STAGE_BYTES;
+        const bf16* in_stage = reinterpret_cast<const bf16*>(stage);
+#pragma unroll
+        for (int unit = 0; unit < STAGE_UNITS; unit++) {
+            FORMAT weights[TILE::warp_outputs / 8];
+#pragma unroll
+            for (int j = 0; j < TILE::warp_outputs / 8; j++) {
+                weights[j].load(stage + IN_BYTES + ((warp_output / 8 + j) * STAGE_UNITS + unit) * FORMAT::bytes);
+            }
+#pragma unroll
+            for (int part = 0; part < UNIT_INPUTS / 16; part++) {
+                unsigned a[TILE::warp_rows / 16][4];
+#pragma unroll
+                for (int i = 0; i < TILE::warp_rows / 16; i++) {
+                    load_matrices(a[i], in_stage + TILE::at(warp_row + i * 16 + lane % 16,
+                            (unit * UNIT_INPUTS + part * 16) / CHUNK + lane / 16));
+                }
+#pragma unroll
+                for (int j = 0; j < TILE::warp_outputs / 8; j++) {
+                    unsigned b[2];
+                    weights[j].fragments(part, b[0], b[1]);
+#pragma unroll
+                    for (int i = 0; i < TILE::warp_rows / 16; i++) {
+                        multiply<bf16>(sums[i][j], a[i], b[0], b[1]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void matmul(float* out, const bf16* in, const unsigned char* weight, const float* bias, const int* row_count,
+        int outputs, int inputs) {
+    const int rows = *row_count;
+    if (blockIdx.x * TILE::rows < rows) {
+        Sums<TILE> sums = {};
+        accumulate<TILE, FORMAT>(sums, in, weight, rows, outputs, inputs);
+        store_sums<TILE>(sums, out, bias, rows, outputs);
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void matmul_swiglu(bf16* out, const bf16* in, const unsigned char* weight, const int* row_count, int outputs,
+        int inputs) {
+    const int rows = *row_count;
+    if (blockIdx.x * TILE::rows < rows) {
+        Sums<TILE> sums = {};
+        accumulate<TILE, FORMAT>(sums, in, weight, rows, 2 * outputs, inputs);
+        store_swiglu<TILE>(sums, out, rows, outputs);
+    }
+}
+
+#define MATMUL_KERNELS(FORMAT, TYPE, NAME, TILE)                                                                                   \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##TYPE##_##NAME(float* out, const bf16* in,                 \
+            const unsigned char* weight, const float* bias, const int* rows, int outputs, int inputs) {                            \
+        matmul<TILE, FORMAT>(out, in, weight, bias, rows, outputs, inputs);                                                        \
+    }                                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##TYPE##_##NAME(bf16* out, const bf16* in,           \
+            const unsigned char* weight, const int* rows, int outputs, int inputs) {                                               \
+        matmul_swiglu<TILE, FORMAT>(out, in, weight, rows, outputs, inputs);                                                       \
+    }
+
+MATMUL_KERNELS(Q8_0, q8_0, 16x32, Few)
+MATMUL_KERNELS(Q8_0, q8_0, 64x64, Some)
+MATMUL_KERNELS(Q8_0, q8_0, 128x128, Many)
+MATMUL_KERNELS(Q4_0, q4_0, 16x32, Few)
+MATMUL_KERNELS(Q4_0, q4_0, 64x64, Some)
+MATMUL_KERNELS(Q4_0, q4_0, 128x128, Many)
