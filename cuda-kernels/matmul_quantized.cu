@@ -1,19 +1,22 @@
-// Matrix products with weights in blocks of 32 codes and a scale (Op.MatMul, alone or with Op.SwiGlu), read as they are stored.
+// Matrix products with weights in blocks of codes and scales (Op.MatMul, alone or with Op.SwiGlu), read as they are stored.
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
 // Entry points:
-//     matmul_{q8_0,q4_0}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{q8_0,q4_0}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_{q8_0,q4_0,q4_k,q6_k}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{q8_0,q4_0,q4_k,q6_k}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
 //
-// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is d * q, rounded to
-// bf16: q8_0 has q a signed byte, q4_0 a code of 4 bits less 8; d is f16, one for 32 inputs. Everything else is as in matmul.cu, whose
-// bits for the same rounded weights come out.
+// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight, rounded to bf16, is
+//     q8_0  d * q, q a signed byte           q4_0  d * (q - 8), q of 4 bits; d is f16, one for 32 inputs
+//     q4_k  (d * s) * q - (m * t), q of 4 bits, s and t whole numbers of 6 bits for 32 inputs, d and m f16
+//     q6_k  (d * s) * (q - 32), q of 6 bits, s a signed byte for 16 inputs, d f16
+// Everything else is as in matmul.cu, whose bits for the same rounded weights come out.
 //
 // The weight is kept in units of 8 outputs x 64 inputs, [outputs / 8][inputs / 64] of them, both rounded up, what is not there having
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn the inputs 2 t, 2 t + 1,
-// 2 t + 8, 2 t + 9; then the scales, [8 outputs][2 blocks]. It is as large as the same blocks in a file.
+// 2 t + 8, 2 t + 9, of q6_k the low 4 bits of all and then the high 2 bits; then the scales of each output: d for each 32 inputs; or
+// d, m, s, t, s, t; or four s, d and two bytes of nothing.
 // Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
 //
 // Activations and units stream through a ring of stages in shared memory by cp.async; a lane reads its own codes there, neighbours
@@ -31,6 +34,11 @@ constexpr float FLOAT_BASE = 8388608.0f;
 // Two weights as a pair of bf16.
 __device__ __forceinline__ unsigned weights_of(float scale, float q0, float q1) {
     return pair_of<bf16>(__fmul_rn(scale, q0), __fmul_rn(scale, q1));
+}
+
+// Number `number` of the codes of 4 bits in a word, as the low bits of a float.
+__device__ __forceinline__ unsigned code_of(unsigned word, int number) {
+    return (word >> 4 * number & 15) | FLOAT_BITS;
 }
 
 struct Q8_0 {
@@ -71,7 +79,7 @@ struct Q4_0 {
     }
 
     __device__ __forceinline__ static float q(unsigned word, int number) {
-        return __fadd_rn(__uint_as_float((word >> 4 * number & 15) | FLOAT_BITS), -(FLOAT_BASE + 8.0f));
+        return __fadd_rn(__uint_as_float(code_of(word, number)), -(FLOAT_BASE + 8.0f));
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
@@ -79,6 +87,63 @@ struct Q4_0 {
         const float scale = step < 2 ? __low2float(scales) : __high2float(scales);
         first = weights_of(scale, q(word, step % 2 * 4), q(word, step % 2 * 4 + 1));
         second = weights_of(scale, q(word, step % 2 * 4 + 2), q(word, step % 2 * 4 + 3));
+    }
+};
+
+struct Q4_K {
+    static constexpr int code_bytes = 256;
+    static constexpr int bytes = code_bytes + 64;
+
+    uint2 codes;
+    uint2 scales;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        scales = reinterpret_cast<const uint2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        const unsigned word = step < 2 ? codes.x : codes.y;
+        const __half2 d = *reinterpret_cast<const __half2*>(&scales.x);
+        const float scale = __fmul_rn(__low2float(d), static_cast<float>(scales.y >> step / 2 * 16 & 0xff));
+        const float minimum = __fmul_rn(__high2float(d), static_cast<float>(scales.y >> (step / 2 * 16 + 8) & 0xff));
+        float weights[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const float q = __fadd_rn(__uint_as_float(code_of(word, step % 2 * 4 + i)), -FLOAT_BASE);
+            weights[i] = __fadd_rn(__fmul_rn(scale, q), -minimum);
+        }
+        first = pair_of<bf16>(weights[0], weights[1]);
+        second = pair_of<bf16>(weights[2], weights[3]);
+    }
+};
+
+struct Q6_K {
+    static constexpr int code_bytes = 384;
+    static constexpr int bytes = code_bytes + 64;
+
+    uint2 codes;
+    unsigned high;
+    uint2 scales;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        high = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32];
+        scales = reinterpret_cast<const uint2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        const unsigned word = step < 2 ? codes.x : codes.y;
+        const float d = __low2float(*reinterpret_cast<const __half2*>(&scales.y));
+        const float scale = __fmul_rn(d, static_cast<float>(static_cast<signed char>(scales.x >> step * 8)));
+        float q[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const unsigned bits = code_of(word, step % 2 * 4 + i) | (high >> (step * 8 + i * 2) & 3) << 4;
+            q[i] = __fadd_rn(__uint_as_float(bits), -(FLOAT_BASE + 32.0f));
+        }
+        first = weights_of(scale, q[0], q[1]);
+        second = weights_of(scale, q[2], q[3]);
     }
 };
 
@@ -209,3 +274,9 @@ MATMUL_KERNELS(Q8_0, q8_0, 128x128, Many)
 MATMUL_KERNELS(Q4_0, q4_0, 16x32, Few)
 MATMUL_KERNELS(Q4_0, q4_0, 64x64, Some)
 MATMUL_KERNELS(Q4_0, q4_0, 128x128, Many)
+MATMUL_KERNELS(Q4_K, q4_k, 16x32, Few)
+MATMUL_KERNELS(Q4_K, q4_k, 64x64, Some)
+MATMUL_KERNELS(Q4_K, q4_k, 128x128, Many)
+MATMUL_KERNELS(Q6_K, q6_k, 16x32, Few)
+MATMUL_KERNELS(Q6_K, q6_k, 64x64, Some)
+MATMUL_KERNELS(Q6_K, q6_k, 128x128, Many)

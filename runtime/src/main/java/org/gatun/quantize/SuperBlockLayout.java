@@ -9,9 +9,7 @@ import java.lang.foreign.ValueLayout;
 /// Types of 256 elements in sub-blocks with small integer scales over f16 super-scales. Decoding only.
 ///
 /// `Q4_K` and `Q5_K` have eight sub-blocks of 32 with scale and minimum of 6 bits: the value is
-/// `d · scale · q − dmin · minimum`. Their twelve bytes of scales are three groups of four: in the first, low six bits
-/// are scales 0–3; in the second, minimums 0–3; the third holds the low four bits of scales (low nibble) and minimums
-/// (high nibble) 4–7, whose upper two bits are the upper two of the first and second group.
+/// `d · scale · q − dmin · minimum`, see [SixBitScales].
 enum SuperBlockLayout implements Layout {
     /// d, dmin, 12 bytes of scales, 128 bytes of codes: of each 32 bytes, the low nibbles are one sub-block, the high
     /// nibbles the next.
@@ -19,8 +17,8 @@ enum SuperBlockLayout implements Layout {
         @Override
         public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
             for (int sub = 0; sub < 8; sub++) {
-                float scale = half(source, offset) * scale(source, offset + 4, sub);
-                float minimum = half(source, offset + 2) * minimum(source, offset + 4, sub);
+                float scale = half(source, offset) * SixBitScales.scale(source, offset + 4, sub);
+                float minimum = half(source, offset + 2) * SixBitScales.minimum(source, offset + 4, sub);
                 for (int j = 0; j < 32; j++) {
                     target[targetOffset + 32 * sub + j] = scale * nibble(source, offset + 16, sub, j) - minimum;
                 }
@@ -33,8 +31,8 @@ enum SuperBlockLayout implements Layout {
         @Override
         public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
             for (int sub = 0; sub < 8; sub++) {
-                float scale = half(source, offset) * scale(source, offset + 4, sub);
-                float minimum = half(source, offset + 2) * minimum(source, offset + 4, sub);
+                float scale = half(source, offset) * SixBitScales.scale(source, offset + 4, sub);
+                float minimum = half(source, offset + 2) * SixBitScales.minimum(source, offset + 4, sub);
                 for (int j = 0; j < 32; j++) {
                     int fifth = unsignedByte(source, offset + 16 + j) >> sub & 1;
                     int code = nibble(source, offset + 48, sub, j) | fifth << 4;
@@ -65,18 +63,6 @@ enum SuperBlockLayout implements Layout {
     @Override
     public void encode(float[] source, int sourceOffset, MemorySegment target, long offset) {
         throw new UnsupportedOperationException("encoding " + this + " is not supported");
-    }
-
-    private static int scale(MemorySegment source, long scales, int sub) {
-        return sub < 4
-                ? unsignedByte(source, scales + sub) & 63
-                : unsignedByte(source, scales + 4 + sub) & 15 | unsignedByte(source, scales + sub - 4) >> 6 << 4;
-    }
-
-    private static int minimum(MemorySegment source, long scales, int sub) {
-        return sub < 4
-                ? unsignedByte(source, scales + 4 + sub) & 63
-                : unsignedByte(source, scales + 4 + sub) >> 4 | unsignedByte(source, scales + sub) >> 6 << 4;
     }
 
     private static int nibble(MemorySegment source, long codes, int sub, int j) {

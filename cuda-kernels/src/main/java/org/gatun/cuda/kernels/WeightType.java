@@ -4,13 +4,17 @@ import java.util.Locale;
 
 /// How the weight of a product is kept on the device.
 public enum WeightType {
-    F32(ElementType.F32, 0),
-    F16(ElementType.F16, 0),
-    BF16(ElementType.BF16, 0),
+    F32(ElementType.F32, 0, 0),
+    F16(ElementType.F16, 0, 0),
+    BF16(ElementType.BF16, 0, 0),
     /// Blocks of 32 signed bytes and an f16 scale, in units.
-    Q8_0(ElementType.BF16, 544),
+    Q8_0(ElementType.BF16, 8, 4),
     /// Blocks of 32 codes of 4 bits, less 8, and an f16 scale, in units.
-    Q4_0(ElementType.BF16, 288);
+    Q4_0(ElementType.BF16, 4, 4),
+    /// Blocks of 32 codes of 4 bits with scale and minimum, products of a small whole number and an f16, in units.
+    Q4_K(ElementType.BF16, 4, 8),
+    /// Blocks of 16 codes of 6 bits, less 32, with a scale that is the product of a signed byte and an f16, in units.
+    Q6_K(ElementType.BF16, 6, 8);
 
     /// Outputs of a unit.
     public static final int UNIT_OUTPUTS = 8;
@@ -18,11 +22,13 @@ public enum WeightType {
     public static final int UNIT_INPUTS = 64;
 
     private final ElementType activations;
-    private final int unitBytes;
+    private final int codeBits;
+    private final int scaleBytes; // of an output in a unit
 
-    WeightType(ElementType activations, int unitBytes) {
+    WeightType(ElementType activations, int codeBits, int scaleBytes) {
         this.activations = activations;
-        this.unitBytes = unitBytes;
+        this.codeBits = codeBits;
+        this.scaleBytes = scaleBytes;
     }
 
     /// The type that the other operand is read in.
@@ -32,17 +38,27 @@ public enum WeightType {
 
     /// Whether it is kept in units of [#UNIT_OUTPUTS] x [#UNIT_INPUTS], see `matmul_quantized.cu`.
     public boolean hasUnits() {
-        return unitBytes > 0;
+        return codeBits > 0;
+    }
+
+    /// Bits of a code in a unit.
+    public int codeBits() {
+        return codeBits;
+    }
+
+    /// Bytes of scales for each output of a unit; they follow the codes.
+    public int scaleBytes() {
+        return scaleBytes;
     }
 
     /// Bytes of a unit.
     public int unitBytes() {
-        return unitBytes;
+        return UNIT_OUTPUTS * (UNIT_INPUTS * codeBits / Byte.SIZE + scaleBytes);
     }
 
     /// Bytes of a weight.
     public long byteSize(long outputs, int inputs) {
-        return hasUnits() ? Math.ceilDiv(outputs, UNIT_OUTPUTS) * Math.ceilDiv(inputs, UNIT_INPUTS) * unitBytes
+        return hasUnits() ? Math.ceilDiv(outputs, UNIT_OUTPUTS) * Math.ceilDiv(inputs, UNIT_INPUTS) * unitBytes()
                 : Math.multiplyExact(outputs, (long) inputs * activations.byteSize());
     }
 

@@ -99,6 +99,24 @@ class KernelTrafficTest {
     }
 
     @Test
+    void matmul_weightsInUnits_readsThemOnceBesideARowATile() {
+        int outputs = 256;
+        int inputs = 1024;
+        for (WeightType type : WeightType.values()) {
+            if (type.hasUnits()) {
+                long weightBytes = type.byteSize(outputs, inputs);
+                LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.FEW, type,
+                        zeros(library, 4L * outputs), zeros(library, 2L * inputs), zeros(library, weightBytes), Optional.empty(),
+                        rows(library, 1), outputs, inputs));
+
+                assertClose(weightBytes + outputs / 32 * 2L * inputs, counters.global().loadedBytes());
+                assertTrue(counters.global().coalescing() > 0.95, type + ": coalescing " + counters.global().coalescing());
+                assertEquals(0, counters.shared().bankConflicts(), type.toString());
+            }
+        }
+    }
+
+    @Test
     void attention_treeOf64Rows_readsTheCacheAboutAsOftenAsOneRow() {
         for (int headDim : new int[] {16, 32, 48, 64, 80, 96, 128, 256}) {
             LaunchCounters one = attention(headDim, 1, false);

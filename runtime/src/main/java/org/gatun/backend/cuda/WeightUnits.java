@@ -5,23 +5,42 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.quantize.SixBitScales;
 import org.gatun.tensor.Tensor;
 
-/// Arranges blocks of a file as the units of `matmul_quantized.cu`: the same bits in the order in which lanes of a warp read them.
+/// Arranges blocks of a file as the units of `matmul_quantized.cu`: the same codes and scales in the order in which lanes of a warp
+/// read them.
 final class WeightUnits {
-    private static final int BLOCK_INPUTS = 32;
-    private static final int SCALE_BYTES = 2;
+    private static final int OUTPUTS = WeightType.UNIT_OUTPUTS;
+    private static final int INPUTS = WeightType.UNIT_INPUTS;
+    private static final int SUPER_BLOCK_UNITS = 256 / INPUTS;
     private static final int LANES = 32;
+    private static final int LANE_CODES = OUTPUTS * INPUTS / LANES;
     private static final int STEP_INPUTS = 16;
-    private static final int STEPS = WeightType.UNIT_INPUTS / STEP_INPUTS;
     private static final int[] LANE_INPUTS = {0, 1, 8, 9}; // of 16, from twice the lane's number modulo 4 on
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
-    private WeightUnits() {}
+    private final Tensor tensor;
+    private final WeightType type;
+    private final MemorySegment data;
+    private final int rowBytes;
+    private final int blockBytes;
+    private final int blockUnits; // of a super-block
+    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an element
+
+    private WeightUnits(Tensor tensor, WeightType type) {
+        this.tensor = tensor;
+        this.type = type;
+        data = tensor.data();
+        rowBytes = Math.toIntExact(tensor.dtype().byteSize(tensor.columns()));
+        blockBytes = tensor.dtype().blockBytes();
+        blockUnits = tensor.dtype().blockElements() / INPUTS;
+    }
 
     /// Bytes of the units of 8 outputs.
     static long groupBytes(WeightType type, int inputs) {
-        return type.byteSize(WeightType.UNIT_OUTPUTS, inputs);
+        return type.byteSize(OUTPUTS, inputs);
     }
 
     /// Writes the units of eight rows of a tensor.
@@ -29,56 +48,95 @@ final class WeightUnits {
     /// @param tensor of the type in a file that is kept as `type`
     /// @param firstRow a multiple of 8; the seven behind it are there
     static void write(Tensor tensor, WeightType type, int firstRow, MemorySegment target, long offset) {
-        int units = Math.ceilDiv(tensor.columns(), WeightType.UNIT_INPUTS);
-        int blocks = tensor.columns() / BLOCK_INPUTS;
-        int blockBytes = tensor.dtype().blockBytes();
-        int codeBytes = type.unitBytes() - WeightType.UNIT_OUTPUTS * WeightType.UNIT_INPUTS / BLOCK_INPUTS * SCALE_BYTES;
-        byte[] codes = new byte[WeightType.UNIT_OUTPUTS * WeightType.UNIT_INPUTS]; // of a unit, one an element
-        for (int unit = 0; unit < units; unit++) {
+        WeightUnits units = new WeightUnits(tensor, type);
+        for (int unit = 0; unit < Math.ceilDiv(tensor.columns(), INPUTS); unit++) {
             long at = offset + (long) unit * type.unitBytes();
             target.asSlice(at, type.unitBytes()).fill((byte) 0);
-            for (int row = 0; row < WeightType.UNIT_OUTPUTS; row++) {
+            Arrays.fill(units.codes, (byte) 0);
+            for (int row = 0; row < OUTPUTS; row++) {
+                long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
+                units.read((long) (firstRow + row) * units.rowBytes, unit, row * INPUTS, target, scales);
+            }
+            units.writeCodes(target, at);
+        }
+    }
+
+    /// Reads the codes of 64 inputs of a row, and copies their scales.
+    private void read(long row, int unit, int start, MemorySegment target, long scales) {
+        switch (type) {
+            case Q8_0, Q4_0 -> {
+                for (int half = 0; half < 2 && (2 * unit + half) * tensor.dtype().blockElements() < tensor.columns(); half++) {
+                    long block = row + (long) (2 * unit + half) * blockBytes;
+                    target.set(SHORT, scales + 2L * half, data.get(SHORT, block));
+                    readBlock(block + 2, start + half * INPUTS / 2);
+                }
+            }
+            case Q4_K -> {
+                long block = row + (long) (unit / blockUnits) * blockBytes;
+                int sub = unit % SUPER_BLOCK_UNITS * 2;
+                target.set(SHORT, scales, data.get(SHORT, block));
+                target.set(SHORT, scales + 2, data.get(SHORT, block + 2));
                 for (int half = 0; half < 2; half++) {
-                    int block = 2 * unit + half;
-                    int start = row * WeightType.UNIT_INPUTS + half * BLOCK_INPUTS;
-                    if (block < blocks) {
-                        long source = ((long) (firstRow + row) * blocks + block) * blockBytes;
-                        target.set(SHORT, at + codeBytes + SCALE_BYTES * (2L * row + half), tensor.data().get(SHORT, source));
-                        readCodes(tensor.data(), source + SCALE_BYTES, type, codes, start);
-                    } else {
-                        Arrays.fill(codes, start, start + BLOCK_INPUTS, (byte) 0);
+                    target.set(BYTE, scales + 4 + 2L * half, (byte) SixBitScales.scale(data, block + 4, sub + half));
+                    target.set(BYTE, scales + 5 + 2L * half, (byte) SixBitScales.minimum(data, block + 4, sub + half));
+                }
+                readNibbles(block + 16 + 16L * sub, start, INPUTS / 2);
+            }
+            case Q6_K -> {
+                long block = row + (long) (unit / blockUnits) * blockBytes;
+                int first = unit % SUPER_BLOCK_UNITS * INPUTS;
+                for (int i = 0; i < INPUTS; i++) {
+                    int half = (first + i) / 128;
+                    int run = (first + i) / 32 % 4;
+                    int low = data.get(BYTE, block + 64 * half + 32 * (run % 2) + i % 32) >> 4 * (run / 2) & 15;
+                    int high = data.get(BYTE, block + 128 + 32 * half + i % 32) >> 2 * run & 3;
+                    codes[start + i] = (byte) (low | high << 4);
+                }
+                MemorySegment.copy(data, block + 192 + first / 16, target, scales, INPUTS / 16);
+                target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
+            }
+            default -> throw new IllegalArgumentException(type + " has no units");
+        }
+    }
+
+    private void readBlock(long source, int start) {
+        if (type == WeightType.Q8_0) {
+            MemorySegment.copy(data, BYTE, source, codes, start, INPUTS / 2);
+        } else {
+            readNibbles(source, start, INPUTS / 4);
+        }
+    }
+
+    /// Low nibbles first, then the high ones.
+    private void readNibbles(long source, int start, int bytes) {
+        for (int i = 0; i < bytes; i++) {
+            byte pair = data.get(BYTE, source + i);
+            codes[start + i] = (byte) (pair & 15);
+            codes[start + bytes + i] = (byte) (pair >> 4 & 15);
+        }
+    }
+
+    /// Bytes; or nibbles and, behind them, the bits above these.
+    private void writeCodes(MemorySegment target, long at) {
+        int highBits = type.codeBits() - 4;
+        for (int lane = 0; lane < LANES; lane++) {
+            for (int i = 0; i < LANE_CODES; i++) {
+                byte code = codes[lane / 4 * INPUTS + i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4]];
+                int number = lane * LANE_CODES + i;
+                if (type.codeBits() == Byte.SIZE) {
+                    target.set(BYTE, at + number, code);
+                } else {
+                    or(target, at + number / 2, (code & 15) << number % 2 * 4);
+                    if (highBits > 0) {
+                        int bit = number * highBits;
+                        or(target, at + OUTPUTS * INPUTS / 2 + bit / Byte.SIZE, code >> 4 << bit % Byte.SIZE);
                     }
                 }
             }
-            writeCodes(codes, type, target, at);
         }
     }
 
-    private static void readCodes(MemorySegment data, long source, WeightType type, byte[] codes, int start) {
-        if (type == WeightType.Q8_0) {
-            MemorySegment.copy(data, ValueLayout.JAVA_BYTE, source, codes, start, BLOCK_INPUTS);
-            return;
-        }
-        for (int i = 0; i < BLOCK_INPUTS / 2; i++) {
-            byte pair = data.get(ValueLayout.JAVA_BYTE, source + i);
-            codes[start + i] = (byte) (pair & 15);
-            codes[start + BLOCK_INPUTS / 2 + i] = (byte) (pair >> 4 & 15);
-        }
-    }
-
-    private static void writeCodes(byte[] codes, WeightType type, MemorySegment target, long at) {
-        int laneCodes = STEPS * LANE_INPUTS.length;
-        for (int lane = 0; lane < LANES; lane++) {
-            for (int i = 0; i < laneCodes; i++) {
-                byte code = codes[lane / 4 * WeightType.UNIT_INPUTS + i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4]];
-                if (type == WeightType.Q8_0) {
-                    target.set(ValueLayout.JAVA_BYTE, at + (long) lane * laneCodes + i, code);
-                } else {
-                    long to = at + ((long) lane * laneCodes + i) / 2;
-                    byte before = target.get(ValueLayout.JAVA_BYTE, to);
-                    target.set(ValueLayout.JAVA_BYTE, to, (byte) (before | code << i % 2 * 4));
-                }
-            }
-        }
+    private static void or(MemorySegment target, long at, int bits) {
+        target.set(BYTE, at, (byte) (target.get(BYTE, at) | bits));
     }
 }
