@@ -3,25 +3,26 @@
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
 // Entry points:
-//     matmul_{q8_0,q4_0,q4_k,q6_k}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{q8_0,q4_0,q4_k,q6_k}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_{q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
 //
 // in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight, rounded to bf16, is
 //     q8_0  d * q, q a signed byte           q4_0  d * (q - 8), q of 4 bits; d is f16, one for 32 inputs
 //     q4_k  (d * s) * q - (m * t), q of 4 bits, s and t whole numbers of 6 bits for 32 inputs, d and m f16
 //     q6_k  (d * s) * (q - 32), q of 6 bits, s a signed byte for 16 inputs, d f16
+//     nf4, fp4  d * book[q], q of 4 bits, d f32 for 64 inputs
 // Everything else is as in matmul.cu, whose bits for the same rounded weights come out.
 //
 // The weight is kept in units of 8 outputs x 64 inputs, [outputs / 8][inputs / 64] of them, both rounded up, what is not there having
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn the inputs 2 t, 2 t + 1,
 // 2 t + 8, 2 t + 9, of q6_k the low 4 bits of all and then the high 2 bits; then the scales of each output: d for each 32 inputs; or
-// d, m, s, t, s, t; or four s, d and two bytes of nothing.
+// d, m, s, t, s, t; or four s, d and two bytes of nothing; or d for all 64.
 // Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
 //
 // Activations and units stream through a ring of stages in shared memory by cp.async; a lane reads its own codes there, neighbours
 // beside each other, and makes fragments of them in registers: an exact float from the bits of the code, the product with the scale,
-// and a rounding of two at a time.
+// and a rounding of two at a time. A book lies in shared memory, each entry in a bank of its own, so that any lanes read any at once.
 
 #include "matmul.cuh"
 
@@ -58,7 +59,7 @@ struct Q8_0 {
     }
 
     // The weights of 16 inputs, the first or the second, third or fourth of the unit.
-    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+    __device__ __forceinline__ void fragments(int step, const float*, unsigned& first, unsigned& second) const {
         const unsigned biased = (step == 0 ? codes.x : step == 1 ? codes.y : step == 2 ? codes.z : codes.w) ^ 0x80808080u;
         const float scale = step < 2 ? __low2float(scales) : __high2float(scales);
         first = weights_of(scale, q(biased, 0), q(biased, 1));
@@ -82,7 +83,7 @@ struct Q4_0 {
         return __fadd_rn(__uint_as_float(code_of(word, number)), -(FLOAT_BASE + 8.0f));
     }
 
-    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+    __device__ __forceinline__ void fragments(int step, const float*, unsigned& first, unsigned& second) const {
         const unsigned word = step < 2 ? codes.x : codes.y;
         const float scale = step < 2 ? __low2float(scales) : __high2float(scales);
         first = weights_of(scale, q(word, step % 2 * 4), q(word, step % 2 * 4 + 1));
@@ -102,7 +103,7 @@ struct Q4_K {
         scales = reinterpret_cast<const uint2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
     }
 
-    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+    __device__ __forceinline__ void fragments(int step, const float*, unsigned& first, unsigned& second) const {
         const unsigned word = step < 2 ? codes.x : codes.y;
         const __half2 d = *reinterpret_cast<const __half2*>(&scales.x);
         const float scale = __fmul_rn(__low2float(d), static_cast<float>(scales.y >> step / 2 * 16 & 0xff));
@@ -132,7 +133,7 @@ struct Q6_K {
         scales = reinterpret_cast<const uint2*>(unit + code_bytes)[threadIdx.x % 32 / 4];
     }
 
-    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+    __device__ __forceinline__ void fragments(int step, const float*, unsigned& first, unsigned& second) const {
         const unsigned word = step < 2 ? codes.x : codes.y;
         const float d = __low2float(*reinterpret_cast<const __half2*>(&scales.y));
         const float scale = __fmul_rn(d, static_cast<float>(static_cast<signed char>(scales.x >> step * 8)));
@@ -146,6 +147,42 @@ struct Q6_K {
         second = weights_of(scale, q[2], q[3]);
     }
 };
+
+__constant__ const float NF4_BOOK[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
+        -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
+        0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
+
+__constant__ const float FP4_BOOK[16] = {0.0f, 0.0052083333f, 0.6666666667f, 1.0f, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
+        -0.0052083333f, -0.6666666667f, -1.0f, -0.3333333333f, -0.5f, -0.1666666667f, -0.25f};
+
+template <bool NORMAL> struct Book {
+    static constexpr int code_bytes = 256;
+    static constexpr int bytes = code_bytes + 32;
+
+    uint2 codes;
+    float scale;
+
+    __device__ __forceinline__ static float entry(int code) {
+        return NORMAL ? NF4_BOOK[code] : FP4_BOOK[code];
+    }
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        scale = reinterpret_cast<const float*>(unit + code_bytes)[threadIdx.x % 32 / 4];
+    }
+
+    __device__ __forceinline__ void fragments(int step, const float* book, unsigned& first, unsigned& second) const {
+        const unsigned word = (step < 2 ? codes.x : codes.y) >> step % 2 * 16;
+        first = weights_of(scale, book[word & 15], book[word >> 4 & 15]);
+        second = weights_of(scale, book[word >> 8 & 15], book[word >> 12 & 15]);
+    }
+};
+
+using NF4 = Book<true>;
+using FP4 = Book<false>;
+
+template <typename FORMAT> constexpr bool HAS_BOOK = false;
+template <bool NORMAL> constexpr bool HAS_BOOK<Book<NORMAL>> = true;
 
 using Few = Tile<16, 32, 128, 6, 1, 2>;
 using Some = Tile<64, 64, 64, 4, 2, 2>;
@@ -178,6 +215,12 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const bf16* in, con
     constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(bf16);
     constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * FORMAT::bytes;
     extern __shared__ __align__(128) unsigned char shared[];
+    __shared__ float book[HAS_BOOK<FORMAT> ? 16 : 1];
+    if constexpr (HAS_BOOK<FORMAT>) {
+        if (threadIdx.x < 16) {
+            book[threadIdx.x] = FORMAT::entry(threadIdx.x); // seen after the barrier of the first step
+        }
+    }
     const int first_row = blockIdx.x * TILE::rows;
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
@@ -225,7 +268,7 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const bf16* in, con
 #pragma unroll
                 for (int j = 0; j < TILE::warp_outputs / 8; j++) {
                     unsigned b[2];
-                    weights[j].fragments(part, b[0], b[1]);
+                    weights[j].fragments(part, book, b[0], b[1]);
 #pragma unroll
                     for (int i = 0; i < TILE::warp_rows / 16; i++) {
                         multiply<bf16>(sums[i][j], a[i], b[0], b[1]);
@@ -280,3 +323,9 @@ MATMUL_KERNELS(Q4_K, q4_k, 128x128, Many)
 MATMUL_KERNELS(Q6_K, q6_k, 16x32, Few)
 MATMUL_KERNELS(Q6_K, q6_k, 64x64, Some)
 MATMUL_KERNELS(Q6_K, q6_k, 128x128, Many)
+MATMUL_KERNELS(NF4, nf4, 16x32, Few)
+MATMUL_KERNELS(NF4, nf4, 64x64, Some)
+MATMUL_KERNELS(NF4, nf4, 128x128, Many)
+MATMUL_KERNELS(FP4, fp4, 16x32, Few)
+MATMUL_KERNELS(FP4, fp4, 64x64, Some)
+MATMUL_KERNELS(FP4, fp4, 128x128, Many)

@@ -101,8 +101,9 @@ public final class Model implements AutoCloseable {
     }
 
     private static Model create(
-            String name, Checkpoint checkpoint, Backend backend, boolean ownsBackend, ModelOptions options)
+            String name, Checkpoint stored, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
+        Checkpoint checkpoint = options.weightType().<Checkpoint>map(type -> new QuantizedCheckpoint(stored, type)).orElse(stored);
         try {
             return new Model(name, checkpoint, backend, ownsBackend, options);
         } catch (IOException | RuntimeException e) {

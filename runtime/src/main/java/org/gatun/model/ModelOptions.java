@@ -1,5 +1,7 @@
 package org.gatun.model;
 
+import java.util.List;
+import java.util.Optional;
 import org.gatun.tensor.DType;
 
 /// How sessions of a model are set up.
@@ -7,7 +9,12 @@ import org.gatun.tensor.DType;
 /// @param contextLength tokens a session can hold; 0 for what the model was trained for, within [#LEAST_CONTEXT] and
 ///        [#MOST_CONTEXT]
 /// @param kvType stored type of keys and values, [DType#F16] or [DType#F32]
-public record ModelOptions(int contextLength, DType kvType) {
+/// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
+public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType) {
+    /// The types that weights can be brought to.
+    public static final List<DType> WEIGHT_TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q5_1, DType.Q5_0,
+            DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4);
+
     /// The smallest context that is taken without being asked for: models run beyond what they were trained for, and files
     /// converted from other formats often state less than that.
     public static final int LEAST_CONTEXT = 2048;
@@ -19,13 +26,27 @@ public record ModelOptions(int contextLength, DType kvType) {
     /// The model's own context, keys and values in F16.
     public static final ModelOptions STANDARD = new ModelOptions(0, DType.F16);
 
-    /// @throws IllegalArgumentException if the context is negative or the type neither F16 nor F32
+    /// Weights as they are in the file.
+    public ModelOptions(int contextLength, DType kvType) {
+        this(contextLength, kvType, Optional.empty());
+    }
+
+    /// These options with the weights brought to a type.
+    public ModelOptions withWeightType(DType type) {
+        return new ModelOptions(contextLength, kvType, Optional.of(type));
+    }
+
+    /// @throws IllegalArgumentException if the context is negative, the type of keys and values neither F16 nor F32, or weights cannot
+    ///         be brought to their type
     public ModelOptions {
         if (contextLength < 0) {
             throw new IllegalArgumentException("context length " + contextLength + ": expected a positive number, or 0");
         }
         if (kvType != DType.F16 && kvType != DType.F32) {
             throw new IllegalArgumentException("KV cache of " + kvType + ": expected F16 or F32");
+        }
+        if (weightType.isPresent() && !WEIGHT_TYPES.contains(weightType.get())) {
+            throw new IllegalArgumentException("weights of " + weightType.get() + ": expected one of " + WEIGHT_TYPES);
         }
     }
 }

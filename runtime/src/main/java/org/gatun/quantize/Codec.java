@@ -35,6 +35,8 @@ public final class Codec {
             case Q4_K -> SuperBlockLayout.Q4_K;
             case Q5_K -> SuperBlockLayout.Q5_K;
             case Q6_K -> SuperBlockLayout.Q6_K;
+            case NF4 -> CodebookLayout.NF4;
+            case FP4 -> CodebookLayout.FP4;
             case I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "there is no codec for " + dtype + ": expected a floating-point or quantized type");
         });

@@ -1,7 +1,7 @@
 package org.gatun.tensor;
 
 /// How the elements of a tensor are stored. Quantized types store blocks of consecutive elements of a row;
-/// their layouts are those of GGUF (`org.gatun.quantize` decodes them).
+/// their layouts are those of GGUF, and Gatun's own for types that it does not have (`org.gatun.quantize` decodes them).
 public enum DType {
     F64(1, 8),
     F32(1, 4),
@@ -29,7 +29,11 @@ public enum DType {
     /// As [#Q4_K], with a fifth bit a code.
     Q5_K(256, 176),
     /// 256 elements of 6 bits in sixteen sub-blocks with 8-bit scales over one f16 super-scale.
-    Q6_K(256, 210);
+    Q6_K(256, 210),
+    /// 64 elements: f32 scale, 32 bytes of 4-bit codes of quantiles of a normal distribution; value = scale · book[code].
+    NF4(64, 36),
+    /// As [#NF4], with codes of a sign and three bits.
+    FP4(64, 36);
 
     private final int blockElements;
     private final int blockBytes;

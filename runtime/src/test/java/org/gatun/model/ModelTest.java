@@ -7,12 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.cuda.TestDriver;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
@@ -70,16 +73,24 @@ class ModelTest {
 
     /// Logits after a short text, of which the first half is read in one pass and the rest token by token.
     private static float[] logitsOfText(Path file, String backendName) throws IOException {
+        return logitsOfText(file, backendName, new ModelOptions(0, DType.F16));
+    }
+
+    private static float[] logitsOfText(Path file, String backendName, ModelOptions options) throws IOException {
         try (Backend backend = Backends.open(backendName);
-                Model model = Model.load(file, backend, new ModelOptions(0, DType.F16));
+                Model model = Model.load(file, backend, options);
                 Session session = model.openSession()) {
-            int[] text = {1, 5, 9, 30, 4, 4, 17, 8, 22, 3};
-            session.prefill(text, 0, 5);
-            for (int i = 5; i < text.length; i++) {
-                session.decode(text[i], Sampling.GREEDY);
-            }
-            return session.logits().asSlice(0, 4L * model.config().vocabulary()).toArray(ValueLayout.JAVA_FLOAT);
+            return logitsOfText(session);
         }
+    }
+
+    private static float[] logitsOfText(Session session) {
+        int[] text = {1, 5, 9, 30, 4, 4, 17, 8, 22, 3};
+        session.prefill(text, 0, 5);
+        for (int i = 5; i < text.length; i++) {
+            session.decode(text[i], Sampling.GREEDY);
+        }
+        return session.logits().asSlice(0, 4L * session.vocabularySize()).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     @Test
@@ -127,6 +138,45 @@ class ModelTest {
             assertTrue(session.decode(99, Sampling.GREEDY).token(0) < 100);
             assertThrows(IllegalStateException.class, model::tokenizer);
         }
+    }
+
+    @Tag("gpu")
+    @ParameterizedTest
+    @MethodSource("backends")
+    void load_weightsBroughtToAType_agreeWithReference(String backendName) throws IOException {
+        Path file = new RandomModel("llama", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("plain.gguf"));
+        float[] plain = logitsOfText(file, "reference");
+        for (DType type : ModelOptions.WEIGHT_TYPES) {
+            ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(type);
+            float[] expected = logitsOfText(file, "reference", options);
+            // the processor rounds activations to 8 bits where weights are quantized, CUDA both to bf16
+            double bound = backendName.equals("cpu") && type.isQuantized() ? 5e-2 : 2e-2;
+            assertWithin(bound, expected, logitsOfText(file, backendName, options), type + " on " + backendName);
+            assertEquals(type == DType.F32, Arrays.equals(plain, expected), type + " changes the model");
+        }
+    }
+
+    @Test
+    void load_weightsThatAreNoNumbers_areRefusedByName() throws IOException {
+        Path file = new RandomModel("llama", DType.F32, 40, 64, 1, 4, 2, 128, 64, SEED, 1).write(directory.resolve("bad.gguf"));
+        byte[] bytes = Files.readAllBytes(file);
+        try (GgufFile gguf = GgufFile.open(file)) {
+            MemorySegment whole = MemorySegment.ofArray(bytes);
+            MemorySegment tensor = gguf.tensors().get("blk.0.ffn_up.weight").data();
+            long at = whole.byteSize();
+            byte[] wanted = tensor.asSlice(0, 64).toArray(ValueLayout.JAVA_BYTE);
+            for (long offset = 0; offset + 64 <= bytes.length; offset += 4) {
+                if (whole.asSlice(offset, 64).mismatch(MemorySegment.ofArray(wanted)) < 0) {
+                    at = offset;
+                }
+            }
+            whole.set(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 8, Float.NaN);
+        }
+        Files.write(file, bytes);
+        String message = assertThrows(FormatException.class,
+                () -> Model.load(file, new ReferenceBackend(), ModelOptions.STANDARD.withWeightType(DType.NF4))).getMessage();
+
+        assertTrue(message.contains("blk.0.ffn_up.weight, row 0") && message.contains("NaN"), message);
     }
 
     @Test

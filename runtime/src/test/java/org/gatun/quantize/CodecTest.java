@@ -53,6 +53,58 @@ class CodecTest {
         assertArrayEquals(new byte[] {(byte) 0x80, (byte) 0xbf}, encode(DType.BF16, Float.intBitsToFloat(0xbf807fff)));
     }
 
+    /// A threshold itself gets the lower code, and each lies between the entries of the codes it parts.
+    @Test
+    void encode_nf4Thresholds_partNeighbours() {
+        float[] book = CodebookLayout.NF4.book;
+        for (int code = 0; code < 15; code++) {
+            float low = book[code];
+            float high = book[code + 1];
+            while (Math.nextUp(low) < high) {
+                float middle = low + (high - low) / 2;
+                if (CodebookLayout.NF4.code(middle) == code) {
+                    low = middle;
+                } else {
+                    assertEquals(code + 1, CodebookLayout.NF4.code(middle));
+                    high = middle;
+                }
+            }
+            assertEquals((book[code] + (double) book[code + 1]) / 2, low, 2 * Math.ulp(low));
+        }
+        assertEquals(0, CodebookLayout.NF4.code(-0.8480964004993439f), "bitsandbytes compares strictly");
+        assertEquals(1, CodebookLayout.NF4.code(Math.nextUp(-0.8480964004993439f)));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"NF4", "FP4"})
+    void encode_everyEntryOfTheBook_comesBack(DType dtype) {
+        CodebookLayout layout = CodebookLayout.valueOf(dtype.name());
+        float[] values = new float[64];
+        for (int i = 0; i < 64; i++) {
+            values[i] = 3 * layout.book[(i + 1) % 16] + 0f; // no -0, which has the code of 0
+        }
+        byte[] block = encode(dtype, values);
+
+        assertArrayEquals(values, decodeBlock(dtype, block));
+        assertEquals(0x12, block[4], "the first of two codes is in the high half");
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"NF4", "FP4"})
+    void encode_zerosAndSubnormals_areZero(DType dtype) {
+        float[] values = new float[64];
+        assertArrayEquals(values, decodeBlock(dtype, encode(dtype, values)));
+        values[5] = Float.MIN_VALUE;
+        values[5] = decodeBlock(dtype, encode(dtype, values))[5];
+        assertEquals(0, values[5]);
+    }
+
+    private static float[] decodeBlock(DType dtype, byte[] block) {
+        float[] values = new float[64];
+        Codec.of(dtype).decode(MemorySegment.ofArray(block), 0, values, 0, 64);
+        return values;
+    }
+
     @Test
     void decode_q8AndQ4ByHand_isScaleTimesCode() {
         byte[] q8 = block(34, SCALE_HALF);

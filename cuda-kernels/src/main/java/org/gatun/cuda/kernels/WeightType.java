@@ -14,7 +14,11 @@ public enum WeightType {
     /// Blocks of 32 codes of 4 bits with scale and minimum, products of a small whole number and an f16, in units.
     Q4_K(ElementType.BF16, 4, 8),
     /// Blocks of 16 codes of 6 bits, less 32, with a scale that is the product of a signed byte and an f16, in units.
-    Q6_K(ElementType.BF16, 6, 8);
+    Q6_K(ElementType.BF16, 6, 8),
+    /// Blocks of 64 codes of 4 bits, entries of a book, and an f32 scale, in units.
+    NF4(ElementType.BF16, 4, 4),
+    /// As [#NF4], with another book.
+    FP4(ElementType.BF16, 4, 4);
 
     /// Outputs of a unit.
     public static final int UNIT_OUTPUTS = 8;

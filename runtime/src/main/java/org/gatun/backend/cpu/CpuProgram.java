@@ -19,6 +19,7 @@ import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Compiles a plan into commands and the memory they work in.
@@ -153,10 +154,11 @@ final class CpuProgram {
 
     private void matMul(Op.MatMul op) {
         Tensor weight = op.weight();
-        Buffer in = weight.dtype().isQuantized()
+        DType kept = Weights.kept(weight.dtype());
+        Buffer in = kept.isQuantized()
                 ? quantized.computeIfAbsent(op.in().id(), _ -> quantize(op.in()))
                 : buffers.get(op.in().id());
-        Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
+        Settings settings = new Settings().type(NativeLayout.type(kept)).group(weight.columns())
                 .weights(weight(weight, Weights.Form.MATRIX));
         op.bias().ifPresent(bias -> settings.aux(weight(bias, Weights.Form.VECTOR)));
         emit(Operation.MATMUL, op.out(), List.of(in), settings);

@@ -61,7 +61,7 @@ final class NativeLayout {
             case Q4_K -> 8;
             case Q5_K -> 9;
             case Q6_K -> 10;
-            case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case NF4, FP4, F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

@@ -65,7 +65,7 @@ final class Fusion {
     static WeightType weightType(Tensor weight) {
         boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0;
         return WeightType.valueOf(switch (weight.dtype()) {
-            case Q8_0, Q4_0, Q4_K, Q6_K -> inFull ? weight.dtype().name() : tableType(weight).name();
+            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4 -> inFull ? weight.dtype().name() : tableType(weight).name();
             default -> tableType(weight).name();
         });
     }

@@ -95,6 +95,13 @@ final class WeightUnits {
                 MemorySegment.copy(data, block + 192 + first / 16, target, scales, INPUTS / 16);
                 target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
             }
+            case NF4, FP4 -> {
+                long block = row + (long) unit * blockBytes;
+                MemorySegment.copy(data, block, target, scales, Float.BYTES);
+                for (int i = 0; i < INPUTS; i++) {
+                    codes[start + i] = (byte) (data.get(BYTE, block + Float.BYTES + i / 2) >> (1 - i % 2) * 4 & 15);
+                }
+            }
             default -> throw new IllegalArgumentException(type + " has no units");
         }
     }

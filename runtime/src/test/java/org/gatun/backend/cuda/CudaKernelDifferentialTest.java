@@ -430,7 +430,11 @@ class CudaKernelDifferentialTest {
         for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
             for (int at : dtype == DType.Q6_K ? new int[] {208} : dtype == DType.Q4_K ? new int[] {0, 2} : new int[] {0}) {
                 float scale = random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
-                data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale));
+                if (dtype == DType.NF4 || dtype == DType.FP4) {
+                    data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block + at, scale);
+                } else {
+                    data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale));
+                }
             }
         }
         return new Tensor("weight", dtype, Shape.of(rows, columns), data);

@@ -2,7 +2,9 @@ package org.gatun.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.cuda.CudaBackend;
@@ -12,6 +14,7 @@ import org.gatun.model.ModelOptions;
 import org.gatun.speculative.Speculation;
 import org.gatun.speculative.SpeculationMethod;
 import org.gatun.stories.StoryModels;
+import org.gatun.tensor.DType;
 import picocli.CommandLine.Option;
 
 /// The options that say which models run on what.
@@ -31,6 +34,11 @@ final class ModelChoice {
 
     @Option(names = "--threads", paramLabel = "N", description = "threads of the cpu backend; all processors by default")
     Optional<Integer> threads;
+
+    @Option(names = "--quantize", paramLabel = "TYPE",
+            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, or f16, "
+                    + "bf16, f32; embedding and head stay as they are")
+    Optional<String> quantize;
 
     @Option(names = "--context", paramLabel = "N",
             description = "tokens that prompt and answer may have together; by default what the model was trained for, within "
@@ -80,7 +88,7 @@ final class ModelChoice {
     }
 
     private OpenModels open(Backend opened) throws IOException {
-        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType());
+        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType(), weightType());
         try {
             if (model.isEmpty()) {
                 StoryModels pair = StoryModels.open(opened, options);
@@ -109,6 +117,13 @@ final class ModelChoice {
             String options = "--backend " + backend + threads.map(given -> " --threads " + given).orElse("");
             throw new IllegalArgumentException(options + ": " + e.getMessage(), e);
         }
+    }
+
+    private Optional<DType> weightType() {
+        return quantize.map(name -> ModelOptions.WEIGHT_TYPES.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("--quantize " + name + ": expected one of "
+                        + ModelOptions.WEIGHT_TYPES.stream().map(type -> type.name().toLowerCase(Locale.ROOT))
+                                .collect(Collectors.joining(", ")))));
     }
 
     private int threadCount() {
