@@ -38,29 +38,14 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
     const int warp = threadIdx.x / 32;
     const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
     const int warp_output = warp % TILE::warps_across * TILE::warp_outputs;
-    const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
 
-    const auto copy_step = [&](int step) {
-        if (step < steps) {
-            T* stage = stages + step % TILE::stages * STAGE;
-            copy_rows<TILE, TILE::rows>(stage, in, first_row, rows, step * TILE::inputs, inputs);
-            copy_rows<TILE, TILE::outputs>(stage + TILE::rows * TILE::stride, weight, first_output, weight_rows, step * TILE::inputs,
-                    inputs);
-        }
-        commit_copies(); // an empty group too, so that the count of those pending is always the same
+    const auto copy = [&](int step, int number) {
+        T* stage = stages + number * STAGE;
+        copy_rows<TILE, TILE::rows>(stage, in, first_row, rows, step * TILE::inputs, inputs);
+        copy_rows<TILE, TILE::outputs>(stage + TILE::rows * TILE::stride, weight, first_output, weight_rows, step * TILE::inputs, inputs);
     };
-
-#pragma unroll
-    for (int step = 0; step < TILE::stages - 1; step++) {
-        copy_step(step);
-    }
-
-#pragma unroll 1
-    for (int step = 0; step < steps; step++) {
-        wait_for_copies<TILE::stages - 2>();
-        __syncthreads();                    // this step's stage is there for all, and all have read the one before
-        copy_step(step + TILE::stages - 1); // into the stage before
-        const T* in_stage = stages + step % TILE::stages * STAGE;
+    for_stages<TILE>(inputs, copy, [&](int number) {
+        const T* in_stage = stages + number * STAGE;
         const T* weight_stage = in_stage + TILE::rows * TILE::stride;
 #pragma unroll
         for (int input = 0; input < TILE::inputs; input += 16) {
@@ -83,7 +68,7 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
                 }
             }
         }
-    }
+    });
 }
 
 template <typename TILE, typename T>

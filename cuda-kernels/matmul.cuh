@@ -45,6 +45,31 @@ __device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_r
 // The sums of this warp: [16 rows][8 outputs][of a lane].
 template <typename TILE> using Sums = float[TILE::warp_rows / 16][TILE::warp_outputs / 8][4];
 
+// Streams the inputs of a tile through a ring of stages: copy(step, stage) starts the copies of a step into a stage, use(stage) reads one
+// that is there.
+template <typename TILE, typename COPY, typename USE> __device__ __forceinline__ void for_stages(int inputs, COPY copy, USE use) {
+    const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
+    const auto copy_step = [&](int step) {
+        if (step < steps) {
+            copy(step, step % TILE::stages);
+        }
+        commit_copies(); // an empty group too, so that the count of those pending is always the same
+    };
+
+#pragma unroll
+    for (int step = 0; step < TILE::stages - 1; step++) {
+        copy_step(step);
+    }
+
+#pragma unroll 1
+    for (int step = 0; step < steps; step++) {
+        wait_for_copies<TILE::stages - 2>();
+        __syncthreads();                    // this step's stage is there for all, and all have read the one before
+        copy_step(step + TILE::stages - 1); // into the stage before
+        use(step % TILE::stages);
+    }
+}
+
 // Calls store(row, i, half) for each row of the tile that is there: i and half say which sums are its.
 template <typename TILE, typename STORE> __device__ __forceinline__ void for_rows(int rows, STORE store) {
     const int warp_row = threadIdx.x / 32 / TILE::warps_across * TILE::warp_rows;

@@ -226,29 +226,15 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const bf16* in, con
     const int warp = threadIdx.x / 32;
     const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
     const int warp_output = warp % TILE::warps_across * TILE::warp_outputs;
-    const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
     const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
 
-    const auto copy_step = [&](int step) {
-        if (step < steps) {
-            unsigned char* stage = shared + step % TILE::stages * STAGE_BYTES;
-            copy_rows<TILE, TILE::rows>(reinterpret_cast<bf16*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
-            copy_units<TILE, FORMAT>(stage + IN_BYTES, weight, weight_rows, step * STAGE_UNITS, units);
-        }
-        commit_copies(); // an empty group too, so that the count of those pending is always the same
+    const auto copy = [&](int step, int number) {
+        unsigned char* stage = shared + number * STAGE_BYTES;
+        copy_rows<TILE, TILE::rows>(reinterpret_cast<bf16*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
+        copy_units<TILE, FORMAT>(stage + IN_BYTES, weight, weight_rows, step * STAGE_UNITS, units);
     };
-
-#pragma unroll
-    for (int step = 0; step < TILE::stages - 1; step++) {
-        copy_step(step);
-    }
-
-#pragma unroll 1
-    for (int step = 0; step < steps; step++) {
-        wait_for_copies<TILE::stages - 2>();
-        __syncthreads();                    // this step's stage is there for all, and all have read the one before
-        copy_step(step + TILE::stages - 1); // into the stage before
-        const unsigned char* stage = shared + step % TILE::stages * STAGE_BYTES;
+    for_stages<TILE>(inputs, copy, [&](int number) {
+        const unsigned char* stage = shared + number * STAGE_BYTES;
         const bf16* in_stage = reinterpret_cast<const bf16*>(stage);
 #pragma unroll
         for (int unit = 0; unit < STAGE_UNITS; unit++) {
@@ -276,7 +262,7 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const bf16* in, con
                 }
             }
         }
-    }
+    });
 }
 
 template <typename TILE, typename FORMAT>
