@@ -1,6 +1,7 @@
 package org.gatun.model;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -33,6 +34,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
             "ffn_gate", "mlp.gate_proj");
 
     private final SafetensorsFile file;
+    private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
     private final ModelConfig config;
     private final Map<String, Tensor> weights;
     private final Tokenizer tokenizer;
@@ -40,23 +42,22 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     private SafetensorsCheckpoint(SafetensorsFile file) throws IOException {
         this.file = file;
-        JsonNode json = file.json("config.json").orElseThrow(() -> new FormatException(
+        try {
+            JsonNode json = file.json("config.json").orElseThrow(() -> new FormatException(
                 file.path(), -1, "config.json is missing beside the weights: expected the sizes of the model there"));
-        config = readConfig(file.path(), json);
-        weights = weightsByGgufName(file, config.layers());
-        tokenizer = readTokenizer(directory(file.path()));
-        chatTemplate = file.json("tokenizer_config.json").map(settings -> settings.path("chat_template"))
+            config = readConfig(file.path(), json);
+            weights = weightsByGgufName(config.layers());
+            tokenizer = readTokenizer(directory(file.path()));
+            chatTemplate = file.json("tokenizer_config.json").map(settings -> settings.path("chat_template"))
                 .filter(JsonNode::isString).map(JsonNode::stringValue);
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     static SafetensorsCheckpoint open(Path path) throws IOException {
-        SafetensorsFile file = SafetensorsFile.open(path);
-        try {
-            return new SafetensorsCheckpoint(file);
-        } catch (IOException | RuntimeException e) {
-            file.close();
-            throw e;
-        }
+        return new SafetensorsCheckpoint(SafetensorsFile.open(path));
     }
 
     private static Path directory(Path path) {
@@ -75,30 +76,28 @@ final class SafetensorsCheckpoint implements Checkpoint {
         throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json or tokenizer.model");
     }
 
-    private static Map<String, Tensor> weightsByGgufName(SafetensorsFile file, int layers) {
+    private Map<String, Tensor> weightsByGgufName(int layers) throws FormatException {
         Map<String, Tensor> weights = new HashMap<>();
-        put(weights, "token_embd.weight", file, "model.embed_tokens.weight");
-        put(weights, "output_norm.weight", file, "model.norm.weight");
-        put(weights, "output.weight", file, "lm_head.weight");
+        put(weights, "token_embd.weight", "model.embed_tokens.weight");
+        put(weights, "output_norm.weight", "model.norm.weight");
+        put(weights, "output.weight", "lm_head.weight");
         for (int layer = 0; layer < layers; layer++) {
             String block = "blk." + layer + ".";
             String theirs = "model.layers." + layer + ".";
-            BLOCK_PARTS.forEach((part, theirPart) -> {
-                put(weights, block + part + ".weight", file, theirs + theirPart + ".weight");
-                put(weights, block + part + ".bias", file, theirs + theirPart + ".bias");
-            });
+            for (Map.Entry<String, String> part : BLOCK_PARTS.entrySet()) {
+                put(weights, block + part.getKey() + ".weight", theirs + part.getValue() + ".weight");
+                put(weights, block + part.getKey() + ".bias", theirs + part.getValue() + ".bias");
+            }
             for (String direction : List.of("up", "down")) {
-                put(weights, block + "ffn_" + direction + ".weight", file, theirs + "mlp." + direction + "_proj.weight");
+                put(weights, block + "ffn_" + direction + ".weight", theirs + "mlp." + direction + "_proj.weight");
             }
         }
         return weights;
     }
 
-    private static void put(Map<String, Tensor> weights, String name, SafetensorsFile file, String theirName) {
-        Tensor tensor = file.tensors().get(theirName);
-        if (tensor != null) {
-            weights.put(name, tensor);
-        }
+    private void put(Map<String, Tensor> weights, String name, String theirName) throws FormatException {
+        Optional<Tensor> quantized = FourBitWeight.read(file.path(), file.tensors(), theirName, arena);
+        quantized.or(() -> Optional.ofNullable(file.tensors().get(theirName))).ifPresent(tensor -> weights.put(name, tensor));
     }
 
     private static ModelConfig readConfig(Path path, JsonNode json) throws FormatException {
@@ -174,6 +173,9 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     @Override
     public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
         file.close();
     }
 }

@@ -1,5 +1,6 @@
 package org.gatun.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
@@ -97,9 +99,19 @@ class ModelTest {
     void decode_fromSafetensors_equalsGgufOfSameWeights() throws IOException {
         // Qwen rotates halves in both formats, so that the same matrices serve.
         Path gguf = RandomModel.tiny(SEED).withArchitecture("qwen2").write(directory.resolve("model.gguf"));
-        SafetensorsOfGguf.write(gguf, directory.resolve("hf"));
+        SafetensorsOfGguf.write(gguf, directory.resolve("hf"), Optional.empty());
 
         assertWithin(1e-6, logitsOfText(gguf, "reference"), logitsOfText(directory.resolve("hf"), "reference"), "safetensors");
+    }
+
+    @Test
+    void decode_fromFourBitSafetensors_equalsWeightsBroughtToThatType() throws IOException {
+        Path gguf = new RandomModel("qwen2", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("model.gguf"));
+        SafetensorsOfGguf.write(gguf, directory.resolve("plain"), Optional.empty());
+        SafetensorsOfGguf.write(gguf, directory.resolve("four"), Optional.of(DType.NF4));
+        ModelOptions four = new ModelOptions(0, DType.F16).withWeightType(DType.NF4);
+
+        assertArrayEquals(logitsOfText(directory.resolve("plain"), "reference", four), logitsOfText(directory.resolve("four"), "reference"));
     }
 
     @Test

@@ -1,12 +1,21 @@
 package org.gatun.model;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsWriter;
+import org.gatun.quantize.Codebook;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -28,17 +37,49 @@ final class SafetensorsOfGguf {
 
     private SafetensorsOfGguf() {}
 
-    static void write(Path gguf, Path directory) throws IOException {
+    /// @param fourBits type of the blocks' matrices, as bitsandbytes writes them; empty for that of the GGUF
+    static void write(Path gguf, Path directory, Optional<DType> fourBits) throws IOException {
         Files.createDirectories(directory);
         try (GgufFile file = GgufFile.open(gguf)) {
             SafetensorsWriter writer = new SafetensorsWriter();
             for (Tensor tensor : file.tensors().values()) {
-                writer.tensor(new Tensor(theirName(tensor.name()), tensor.dtype(), tensor.shape(), tensor.data()));
+                if (fourBits.isPresent() && tensor.name().startsWith("blk.") && tensor.shape().rank() == 2) {
+                    writeFourBits(writer, tensor, fourBits.get());
+                } else {
+                    writer.tensor(new Tensor(theirName(tensor.name()), tensor.dtype(), tensor.shape(), tensor.data()));
+                }
             }
             writer.write(directory.resolve("model.safetensors"));
             Files.writeString(directory.resolve("config.json"), config(file));
             Files.writeString(directory.resolve("tokenizer.json"), tokenizer(file));
         }
+    }
+
+    private static void writeFourBits(SafetensorsWriter writer, Tensor tensor, DType type) {
+        int count = (int) tensor.shape().elements();
+        float[] elements = new float[count];
+        Codec.of(tensor.dtype()).decode(tensor.data(), 0, elements, 0, count);
+        MemorySegment blocks = MemorySegment.ofArray(new byte[(int) type.byteSize(count)]);
+        Codec.of(type).encode(elements, 0, blocks, 0, count);
+        MemorySegment codes = MemorySegment.ofArray(new byte[count / 2]);
+        MemorySegment magnitudes = MemorySegment.ofArray(new byte[count / 64 * 4]);
+        for (int block = 0; block < count / 64; block++) {
+            MemorySegment.copy(blocks, 36L * block, magnitudes, 4L * block, 4);
+            MemorySegment.copy(blocks, 36L * block + 4, codes, 32L * block, 32);
+        }
+        byte[] state = "{\"blocksize\": 64, \"shape\": [%d, %d]}".formatted(tensor.rows(), tensor.columns())
+                .getBytes(StandardCharsets.UTF_8);
+        String name = theirName(tensor.name());
+        writer.tensor(new Tensor(name, DType.U8, Shape.of(count / 2, 1), offHeap(codes)));
+        writer.tensor(new Tensor(name + ".absmax", DType.F32, Shape.of(count / 64), offHeap(magnitudes)));
+        writer.tensor(new Tensor(name + ".quant_map", DType.F32, Shape.of(16),
+                offHeap(MemorySegment.ofArray(Codebook.of(type)))));
+        writer.tensor(new Tensor(name + ".quant_state.bitsandbytes__" + type.name().toLowerCase(Locale.ROOT), DType.U8,
+                Shape.of(state.length), offHeap(MemorySegment.ofArray(state))));
+    }
+
+    private static MemorySegment offHeap(MemorySegment bytes) {
+        return Arena.ofAuto().allocate(bytes.byteSize(), 8).copyFrom(bytes);
     }
 
     private static String theirName(String name) {
