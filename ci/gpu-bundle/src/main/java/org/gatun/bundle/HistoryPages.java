@@ -36,10 +36,12 @@ record HistoryPages(List<JsonNode> records) {
                         number("%.1f", value(line, "median_us")), number("%.1f", value(line, "min_us")),
                         number("%.1f", value(line, "max_us")), number("%.1f %%", 100 * value(line, "fraction")),
                         number("%.1f", value(line, "tflops")))));
-        tables.add(table("Models of the last run", List.of("model", "type", "what", "rows", "ms", "tokens/s", "weights GB/s"),
+        tables.add(table("Models of the last run", List.of("model", "type", "what", "rows", "ms", "tokens/s", "weights GB/s", "kernels a token",
+                "host µs a token"),
                 lines(last, "models"), line -> List.of(text(line, "model"), text(line, "dtype"), text(line, "what"), text(line, "rows"),
                         number("%.3f", value(line, "median_ms")), number("%.1f", value(line, "tokens_per_second")),
-                        number("%.0f", value(line, "weight_bytes_per_second") / 1e9))));
+                        number("%.0f", value(line, "weight_bytes_per_second") / 1e9), number("%.1f", value(line, "kernels_per_token")),
+                        number("%.1f", value(line, "host_us_per_token")))));
         tables.add(table("Peers in the last run", List.of("peer", "shape", "rows", "µs", "TFLOP/s"), lines(last, "peers"),
                 line -> List.of(text(line, "peer"), text(line, "shape"), text(line, "rows"), number("%.1f", value(line, "median_us")),
                         number("%.1f", value(line, "tflops")))));

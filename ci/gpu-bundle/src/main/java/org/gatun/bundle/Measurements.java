@@ -23,7 +23,7 @@ final class Measurements {
             }
             kernels.all(deadline.part(0.5));
         }
-        ModelMeasurements.run(driver.name(), record, deadline, real);
+        ModelMeasurements.run(driver, record, deadline, real);
         record.save();
         if (deadline.isOver()) {
             System.out.println("bench: time ran out before the end");

@@ -5,7 +5,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 import org.gatun.backend.Backend;
-import org.gatun.backend.Backends;
+import org.gatun.backend.cuda.CudaBackend;
+import org.gatun.cuda.CudaDriver;
 import org.gatun.model.Model;
 import org.gatun.model.ModelConfig;
 import org.gatun.model.ModelOptions;
@@ -26,10 +27,13 @@ final class ModelMeasurements {
     private final DType dtype;
     private final long weightBytes;
     private final Session session;
+    private final DriverMeter meter;
     private final SplittableRandom random = new SplittableRandom(1);
     private final int vocabulary;
 
-    private ModelMeasurements(RunRecord record, String name, DType dtype, long weightBytes, Session session) {
+    private ModelMeasurements(RunRecord record, String name, DType dtype, long weightBytes, Session session,
+            DriverMeter meter) {
+        this.meter = meter;
         this.record = record;
         this.name = name;
         this.dtype = dtype;
@@ -38,7 +42,7 @@ final class ModelMeasurements {
         vocabulary = session.vocabularySize();
     }
 
-    static void run(String driver, RunRecord record, Deadline deadline, boolean real) {
+    static void run(CudaDriver driver, RunRecord record, Deadline deadline, boolean real) {
         ModelConfig config = real ? llama(128_256, 32, 4096, 14_336, 32, 8) : llama(64, 1, 32, 64, 4, 2);
         String name = real ? "llama-3-8b" : "tiny";
         long perLayer = (long) config.hidden() * (2L * config.heads() * config.headDim() + 2L * config.kvHeads() * config.headDim()
@@ -47,11 +51,12 @@ final class ModelMeasurements {
             if (!deadline.isOver()) {
                 long weights = dtype.byteSize(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
                 System.out.println("bench: uploading " + name + " in " + dtype);
-                try (Backend backend = Backends.open(driver);
+                DriverMeter meter = new DriverMeter(driver);
+                try (Backend backend = CudaBackend.open(meter.driver(), 0);
                         Model model = Model.ofRandomWeights(name, config, dtype, 1, backend,
                                 new ModelOptions(real ? 8192 : 128, DType.F16));
                         Session session = model.openSession()) {
-                    new ModelMeasurements(record, name, dtype, weights, session).all(deadline, real);
+                    new ModelMeasurements(record, name, dtype, weights, session, meter).all(deadline, real);
                 }
             }
         }
@@ -110,20 +115,25 @@ final class ModelMeasurements {
     private void measure(String what, int rows, int tokens, int repeats, IntConsumer repeat) {
         double[] millis = new double[repeats];
         repeat.accept(-1);
+        meter.reset();
         for (int i = 0; i < repeats; i++) {
             long start = System.nanoTime();
             repeat.accept(i);
             millis[i] = (System.nanoTime() - start) / 1e6;
         }
+        double all = (double) repeats * tokens;
+        double hostMicros = (Arrays.stream(millis).sum() * 1e3 - meter.waitingNanos() / 1e3) / all;
         Arrays.sort(millis);
         double median = millis[repeats / 2];
         boolean prompt = what.equals("prompt");
         record.line("models").put("model", name).put("dtype", dtype.toString()).put("what", what).put("rows", rows)
                 .put("median_ms", median).put("min_ms", millis[0]).put("max_ms", millis[repeats - 1])
                 .put("tokens_per_second", 1e3 * tokens / median)
+                .put("kernels_per_token", meter.kernels() / all).put("graph_launches_per_token", meter.graphLaunches() / all)
+                .put("host_us_per_token", hostMicros)
                 .put("weight_bytes_per_second", prompt ? 0 : 1e3 * weightBytes * tokens / median);
         record.save();
-        System.out.printf("bench: %s %s %s, %d rows: %.3f ms, %.1f tokens/s%s%n", name, dtype, what, rows, median, 1e3 * tokens / median,
-                prompt ? "" : String.format(", weights at %.0f GB/s", weightBytes * tokens / median / 1e6));
+        System.out.printf("bench: %s %s %s, %d rows: %.3f ms, %.1f tokens/s, host %.1f us a token%s%n", name, dtype, what, rows, median,
+                1e3 * tokens / median, hostMicros, prompt ? "" : String.format(", weights at %.0f GB/s", weightBytes * tokens / median / 1e6));
     }
 }

@@ -70,6 +70,13 @@ class BundleIT {
         for (String part : List.of("ceilings", "kernels", "models")) {
             assertFalse(record.path(part).isEmpty(), part);
         }
+        for (JsonNode line : record.path("models")) {
+            if (line.path("what").asString().equals("decode")) {
+                assertEquals(1, line.path("graph_launches_per_token").asDouble());
+                // a block, and embedding, norm, selection, head, drawing, walk, moves
+                assertTrue(line.path("kernels_per_token").asDouble() <= 8 + 8, line.toString());
+            }
+        }
     }
 
     @Test
