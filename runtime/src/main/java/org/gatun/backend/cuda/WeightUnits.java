@@ -26,7 +26,6 @@ final class WeightUnits {
     private final MemorySegment data;
     private final int rowBytes;
     private final int blockBytes;
-    private final int blockUnits; // of a super-block
     private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an element
 
     private WeightUnits(Tensor tensor, WeightType type) {
@@ -35,7 +34,6 @@ final class WeightUnits {
         data = tensor.data();
         rowBytes = Math.toIntExact(tensor.dtype().byteSize(tensor.columns()));
         blockBytes = tensor.dtype().blockBytes();
-        blockUnits = tensor.dtype().blockElements() / INPUTS;
     }
 
     /// Bytes of the units of 8 outputs.
@@ -72,7 +70,7 @@ final class WeightUnits {
                 }
             }
             case Q4_K -> {
-                long block = row + (long) (unit / blockUnits) * blockBytes;
+                long block = row + (long) (unit / SUPER_BLOCK_UNITS) * blockBytes;
                 int sub = unit % SUPER_BLOCK_UNITS * 2;
                 target.set(SHORT, scales, data.get(SHORT, block));
                 target.set(SHORT, scales + 2, data.get(SHORT, block + 2));
@@ -83,7 +81,7 @@ final class WeightUnits {
                 readNibbles(block + 16 + 16L * sub, start, INPUTS / 2);
             }
             case Q6_K -> {
-                long block = row + (long) (unit / blockUnits) * blockBytes;
+                long block = row + (long) (unit / SUPER_BLOCK_UNITS) * blockBytes;
                 int first = unit % SUPER_BLOCK_UNITS * INPUTS;
                 for (int i = 0; i < INPUTS; i++) {
                     int half = (first + i) / 128;
