@@ -14,7 +14,8 @@ import org.gatun.tokenizer.Tokenizer;
 /// A text being generated: an iterator over pieces of text, each of whole characters, as they are decoded.
 ///
 /// Borrows the session, whose context afterwards holds the prompt and what was generated, so that a longer text with the
-/// same beginning continues without reading it again. Owns its drafter: close it after use; closing twice is harmless.
+/// same beginning continues without reading it again. Owns its drafter, unless it was given one: close it after use; closing
+/// twice is harmless.
 /// One thread at a time.
 public final class Generation implements Iterator<String>, AutoCloseable {
 
@@ -34,6 +35,8 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     private final Session session;
     private final GenerationOptions options;
+    private final Drafter drafter;
+    private final boolean ownsDrafter;
     private final SpeculativeDecoder decoder;
     private final Tokenizer tokenizer;
     private final TextStream stream;
@@ -58,25 +61,40 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     /// @throws IllegalArgumentException if the prompt is empty or does not fit the session, or the draft model is missing or
     ///         has another vocabulary
     public Generation(Session session, int[] prompt, Optional<Model> draft, GenerationOptions options) {
-        if (prompt.length >= session.capacity()) {
-            throw new IllegalArgumentException("prompt of " + prompt.length + " tokens: the context of " + session.capacity()
-                    + " has no room for it and one token more");
-        }
+        this(session, prompt, options.speculation().open(session.model(), draft), options, true);
+    }
+
+    /// Continues a prompt with a drafter that the caller keeps and closes, so that what it learns serves later prompts too.
+    ///
+    /// @param session empty, or holding tokens of an earlier text: what both begin with is kept
+    /// @param prompt token ids, at least one
+    /// @param drafter opened for the session's model; the speculation of the options does not matter
+    /// @throws IllegalArgumentException if the prompt is empty or does not fit the session
+    public Generation(Session session, int[] prompt, Drafter drafter, GenerationOptions options) {
+        this(session, prompt, drafter, options, false);
+    }
+
+    private Generation(Session session, int[] prompt, Drafter drafter, GenerationOptions options, boolean ownsDrafter) {
         this.session = session;
+        this.drafter = drafter;
         this.options = options;
+        this.ownsDrafter = ownsDrafter;
         promptTokens = prompt.length;
         tokenizer = session.model().tokenizer();
         stream = tokenizer.stream();
         stopStrings = new StopStrings(options.stopStrings());
-        Drafter drafter = options.speculation().open(session.model(), draft);
         try {
+            if (prompt.length >= session.capacity()) {
+                throw new IllegalArgumentException("prompt of " + prompt.length + " tokens: the context of " + session.capacity()
+                        + " has no room for it and one token more");
+            }
             session.rewind(session.commonPrefix(prompt, prompt.length - 1));
             for (int token : prompt) {
                 stream.append(token); // what comes is read as the prompt's continuation; its text is not shown
             }
             decoder = new SpeculativeDecoder(session, drafter, options.sampling(), prompt);
         } catch (RuntimeException e) {
-            drafter.close();
+            close();
             throw e;
         }
     }
@@ -185,6 +203,8 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     @Override
     public void close() {
-        decoder.close();
+        if (ownsDrafter) {
+            drafter.close();
+        }
     }
 }

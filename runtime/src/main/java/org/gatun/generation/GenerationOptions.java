@@ -2,7 +2,7 @@ package org.gatun.generation;
 
 import java.util.List;
 import org.gatun.sampling.Sampling;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 
 /// How a text is continued.
 ///

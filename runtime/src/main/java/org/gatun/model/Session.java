@@ -115,6 +115,27 @@ public final class Session implements AutoCloseable {
         kv.append(pass);
     }
 
+    /// Runs [#pass] and keeps none of its rows, until [#keep] does. Hot.
+    ///
+    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    public void evaluate() {
+        requireOpen();
+        executable.run(pass, kv.store());
+    }
+
+    /// Keeps the first row of the pass just run, and the accepted ones of the others. Hot.
+    ///
+    /// @param accepted a path of rows from a child of the first row down, and the token after each
+    public void keep(Verdict accepted) {
+        requireOpen();
+        for (int i = 0; i < accepted.accepted(); i++) {
+            if (accepted.row(i) != i + 1) {
+                kv.store().move(pass.committed() + accepted.row(i), pass.committed() + i + 1);
+            }
+        }
+        kv.append(pass.token(0), accepted);
+    }
+
     /// Runs [#pass] and draws a token after each row; keeps the first row and of the others one path, whose tokens are those drawn.
     /// Hot.
     ///

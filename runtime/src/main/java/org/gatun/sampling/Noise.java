@@ -3,7 +3,20 @@ package org.gatun.sampling;
 /// Random numbers by counter, not by stream: a number depends on the seed, the position in the text and an index, never on
 /// how many were drawn before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `noise.cuh`.
-final class Noise {
+///
+/// Keeps the block drawn last: one thread at a time.
+public final class Noise {
+
+    /// What a number is for. Numbers for different purposes are independent.
+    public enum Purpose {
+        /// Drawing the token that is emitted at a position.
+        TOKEN,
+        /// Whether a proposal is accepted.
+        ACCEPTANCE,
+        /// Drawing proposals.
+        PROPOSAL
+    }
+
     private static final int MULTIPLIER_0 = 0xD2511F53;
     private static final int MULTIPLIER_1 = 0xCD9E8D57;
     private static final int WEYL_0 = 0x9E3779B9;
@@ -12,29 +25,50 @@ final class Noise {
 
     private final long seed;
     private final int[] block = new int[4];
-    private int blockPosition = -1;
-    private int blockIndex = -1;
+    private Purpose blockPurpose;
+    private int blockPosition;
+    private int blockSerial;
+    private int blockIndex;
 
-    Noise(long seed) {
+    /// @param seed the same seed gives the same numbers
+    public Noise(long seed) {
         this.seed = seed;
     }
 
-    /// 32 random bits for a candidate token at a position. Hot.
-    int bits(int position, int token) {
+    /// 32 random bits for a token at a position. Hot.
+    ///
+    /// @param serial tells apart what is drawn for one purpose at one position; 0 if there is one thing
+    public int bits(Purpose purpose, int position, int serial, int token) {
         int index = token >>> 2;
-        if (position != blockPosition || index != blockIndex) {
-            philox(position, index);
+        if (index != blockIndex || position != blockPosition || serial != blockSerial || purpose != blockPurpose) {
+            philox(position, purpose.ordinal(), index, serial);
+            blockPurpose = purpose;
             blockPosition = position;
+            blockSerial = serial;
             blockIndex = index;
         }
         return block[token & 3];
     }
 
-    private void philox(int position, int index) {
+    /// A number from 0 on and below 1, for a use at a position.
+    ///
+    /// @param serial as for [#bits]
+    public double uniform(Purpose purpose, int position, int serial) {
+        return (bits(purpose, position, serial, 0) & 0xFFFFFFFFL) * 0x1p-32;
+    }
+
+    /// An exponentially distributed number of mean 1 for a token at a position.
+    ///
+    /// @param serial as for [#bits]
+    public float exponential(Purpose purpose, int position, int serial, int token) {
+        return PortableMath.exponential(bits(purpose, position, serial, token));
+    }
+
+    private void philox(int position, int purpose, int index, int serial) {
         int c0 = position;
-        int c1 = 0;
+        int c1 = purpose;
         int c2 = index;
-        int c3 = 0;
+        int c3 = serial;
         int k0 = (int) seed;
         int k1 = (int) (seed >>> 32);
         for (int round = 0; round < ROUNDS; round++) {

@@ -45,6 +45,45 @@ public final class Sampler {
     /// @param recent the tokens before that position, the latest last
     /// @param count how many of them there are; those before the last [Sampling#REPETITION_WINDOW] do not matter
     public int draw(MemorySegment logits, int row, int position, int[] recent, int count) {
+        int best = weigh(logits, row, recent, count);
+        return isCertain(best) ? best : race(keepCandidates(), position);
+    }
+
+    /// Computes the law that a token drawn there has. Hot.
+    ///
+    /// @param logits as in [#draw]
+    /// @param law receives the law: 1 for the token that is certain, or the weight of each token that may be drawn
+    public void law(MemorySegment logits, int row, int[] recent, int count, Law law) {
+        int best = weigh(logits, row, recent, count);
+        law.clear();
+        if (isCertain(best)) {
+            law.add(best, 1);
+            return;
+        }
+        int kept = keepCandidates();
+        for (int i = 0; i < kept; i++) {
+            law.add(~(int) candidates[i], weight(candidates[i]));
+        }
+    }
+
+    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law. Hot.
+    public int draw(Law law, int position) {
+        double largest = law.weight(law.mostProbable());
+        for (int i = 0; i < law.size(); i++) {
+            candidates[i] = candidate(law.token(i), (float) (law.weight(law.token(i)) / largest));
+        }
+        return race(law.size(), position);
+    }
+
+    /// Whether there is nothing to draw: temperature 0, or no finite weights.
+    private boolean isCertain(int best) {
+        return sampling.temperature() == 0 || weights[best] != 1;
+    }
+
+    /// Leaves the penalized logits in [#weights], or what they weigh, the largest 1, if there is something to draw.
+    ///
+    /// @return the token of the largest
+    private int weigh(MemorySegment logits, int row, int[] recent, int count) {
         MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * weights.length * Float.BYTES, weights, 0, weights.length);
         if (sampling.repetitionPenalty() != 1) {
             penalizeRepetition(recent, count);
@@ -58,7 +97,7 @@ public final class Sampler {
         for (int id = 0; id < weights.length; id++) {
             weights[id] = PortableMath.exp((weights[id] - largest) / temperature);
         }
-        return race(keepCandidates(), position);
+        return best;
     }
 
     private void penalizeRepetition(int[] recent, int count) {
@@ -144,7 +183,7 @@ public final class Sampler {
         int count = 0;
         for (int id = 0; id < weights.length; id++) {
             if (weights[id] >= least && weights[id] > 0) {
-                candidates[count++] = candidate(id);
+                candidates[count++] = candidate(id, weights[id]);
             }
         }
         return count;
@@ -156,7 +195,7 @@ public final class Sampler {
         int count = 0;
         long least = -1;
         for (int id = 0; id < weights.length; id++) {
-            long candidate = candidate(id);
+            long candidate = candidate(id, weights[id]);
             if (candidate > least) {
                 candidates[count++] = candidate;
                 if (count == room && id + 1 < weights.length) {
@@ -170,8 +209,8 @@ public final class Sampler {
         return k;
     }
 
-    private long candidate(int id) {
-        return (long) Float.floatToRawIntBits(weights[id]) << 32 | ~id & 0xFFFFFFFFL;
+    private static long candidate(int id, float weight) {
+        return (long) Float.floatToRawIntBits(weight) << 32 | ~id & 0xFFFFFFFFL;
     }
 
     private void sortFalling(int count) {
@@ -197,7 +236,7 @@ public final class Sampler {
         for (int i = 0; i < count; i++) {
             int id = ~(int) candidates[i];
             float weight = weight(candidates[i]);
-            int bits = noise.bits(position, id);
+            int bits = noise.bits(Noise.Purpose.TOKEN, position, 0, id);
             // a variate is not below its own uniform number, which spares nearly all logarithms
             if ((bits >>> 1) * (0x1p-31f * (1 - 1e-5f)) <= bestTime * weight) {
                 float time = PortableMath.exponential(bits) / weight;

@@ -3,22 +3,24 @@ package org.gatun.speculative;
 /// How many tokens to draft next, learnt from what was accepted: one more after a draft that was accepted whole, fewer
 /// after one that was not, so that the length settles near what the target tends to accept. (After the heuristic
 /// schedule of assisted generation, Gante 2023.)
-final class DraftLength {
+public final class DraftLength {
     private final int most;
     private double length;
 
     /// @param first to start with
     /// @param most never more
-    DraftLength(int first, int most) {
+    public DraftLength(int first, int most) {
         this.most = most;
         length = Math.min(first, most);
     }
 
-    int next() {
+    /// Tokens to draft next.
+    public int next() {
         return (int) Math.round(length);
     }
 
-    void observe(int drafted, int accepted) {
+    /// Learns from a draft.
+    public void observe(int drafted, int accepted) {
         if (drafted == 0) {
             return;
         }

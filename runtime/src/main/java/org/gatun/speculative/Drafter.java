@@ -9,7 +9,7 @@ import org.gatun.sampling.Sampling;
 /// Owned by whoever opened it; closing twice is harmless. One thread at a time.
 public interface Drafter extends AutoCloseable {
 
-    /// Starts on a text; called once before the first [#draft].
+    /// Starts on a text; called before its first [#draft]. What was learnt from texts before may be kept.
     ///
     /// @param prompt tokens so far; the last one is the first root
     /// @param sampling the target's, so that a drafter may draw with the same noise
@@ -24,9 +24,8 @@ public interface Drafter extends AutoCloseable {
 
     /// Tells what became of the last proposal. `text` already has the tokens that the step emitted.
     ///
-    /// @param tree as drafted
-    /// @param accepted how many of its nodes were accepted, the root not counted
-    void observe(TokenText text, TokenTree tree, int accepted);
+    /// @param step valid until the next pass
+    void observe(TokenText text, Step step);
 
     @Override
     void close();

@@ -3,19 +3,22 @@ package org.gatun.speculative;
 import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 
 /// The one loop behind every method: draft, verify, observe. Each [#step] is one pass of the target and emits at least one
-/// token. Lossless: the text is that of plain decoding with the same seed and backend (see [org.gatun.backend.HostVerifier];
-/// that the backend computes a row alike in every pass is its contract).
+/// token. Lossless: where nothing in a tree was drawn from a law, the text is that of plain decoding with the same seed and backend (see
+/// [org.gatun.backend.HostVerifier]; that the backend computes a row alike in every pass is its contract); else it has the same law.
 ///
-/// Borrows the session, owns the drafter. One thread at a time.
-public final class SpeculativeDecoder implements AutoCloseable {
+/// Borrows the session and the drafter. One thread at a time.
+public final class SpeculativeDecoder {
     private final Session session;
     private final Drafter drafter;
     private final TokenText text;
     private final TokenTree tree;
     private final Sampling sampling;
+    private final ResidualVerifier residual;
+    private final Step step;
     private long steps;
     private long emitted;
     private long drafted;
@@ -27,7 +30,7 @@ public final class SpeculativeDecoder implements AutoCloseable {
     /// the start of the prompt are kept.
     ///
     /// @param session of the target, empty or holding rows of a prefix of `prompt`
-    /// @param drafter closed by this decoder
+    /// @param drafter begun on this prompt
     /// @param prompt at least one token
     /// @throws IllegalArgumentException if the prompt is empty or too long for the session
     public SpeculativeDecoder(Session session, Drafter drafter, Sampling sampling, int[] prompt) {
@@ -39,6 +42,9 @@ public final class SpeculativeDecoder implements AutoCloseable {
         this.sampling = sampling;
         text = new TokenText(prompt);
         tree = new TokenTree(session.maxTreeRows());
+        Sampler sampler = new Sampler(sampling, session.vocabularySize());
+        residual = new ResidualVerifier(session, tree, text, sampler);
+        step = new Step(session, tree, text, sampler);
         session.prefill(prompt, session.length(), prompt.length - 1);
         drafter.begin(text, sampling);
     }
@@ -58,13 +64,14 @@ public final class SpeculativeDecoder implements AutoCloseable {
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        Verdict verdict = session.verify(sampling);
+        Verdict verdict = tree.drawings() == 0 ? session.verify(sampling) : residual.verify();
         for (int i = 0; i <= verdict.accepted(); i++) {
             text.append(verdict.token(i));
         }
         long verifyDone = System.nanoTime();
 
-        drafter.observe(text, tree, verdict.accepted());
+        step.set(verdict, draftDone - begun, verifyDone - draftDone);
+        drafter.observe(text, step);
         steps++;
         emitted += text.length() - start;
         drafted += tree.size() - 1;
@@ -82,11 +89,5 @@ public final class SpeculativeDecoder implements AutoCloseable {
     /// Counts since the start.
     public SpeculationStatistics statistics() {
         return new SpeculationStatistics(emitted, steps, drafted, accepted, draftNanos, verifyNanos);
-    }
-
-    /// Closes the drafter, not the session.
-    @Override
-    public void close() {
-        drafter.close();
     }
 }

@@ -1,14 +1,29 @@
 package org.gatun.speculative;
 
+import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.Pass;
+import org.gatun.sampling.Law;
 
 /// The tokens that one target pass verifies: node 0 is the root, the last token of the text, which has no KV row yet; every
 /// other node continues its parent. Parents come before children, siblings in the order they were proposed. A chain is a
 /// tree of fan-out one, plain decoding a tree of one node.
 ///
+/// A child is chosen ([#add]) or drawn at random from a law ([#setLaw], then [#addDrawn]). Chosen children can be any; whether there is
+/// a drawn child at all may depend on everything but the token drawn, else the text no longer has the target's law. The drawn children
+/// of a node come before the chosen ones.
+///
 /// Reused from step to step: [#begin] empties it, adding allocates nothing. One thread at a time.
 public final class TokenTree {
+
+    /// How the drawn children of a node were drawn.
+    public enum Draws {
+        /// Each from the same law, so that one token may be drawn several times.
+        INDEPENDENT,
+        /// Each from the law without those drawn before.
+        WITHOUT_REPLACEMENT
+    }
+
     /// Bits in an ancestor word.
     private static final int WORD = Long.SIZE;
 
@@ -17,6 +32,11 @@ public final class TokenTree {
     private final int[] parents;        // [capacity], -1 for the root
     private final int[] depths;         // [capacity]
     private final long[] ancestors;     // [capacity, words], the node itself included
+    private final Law[] laws;           // [capacity] of a node's drawn children, null if it has none
+    private final Draws[] draws;        // [capacity]
+    private int[] drawnParents;         // of each drawing, in order; grows
+    private int[] drawnNodes;
+    private int drawings;
     private int size;
 
     /// @param capacity most nodes, the root included
@@ -29,11 +49,16 @@ public final class TokenTree {
         parents = new int[capacity];
         depths = new int[capacity];
         ancestors = new long[capacity * words];
+        laws = new Law[capacity];
+        draws = new Draws[capacity];
+        drawnParents = new int[capacity];
+        drawnNodes = new int[capacity];
     }
 
     /// Empties the tree and gives it a root.
     public TokenTree begin(int rootToken) {
         size = 0;
+        drawings = 0;
         append(rootToken, -1);
         return this;
     }
@@ -58,12 +83,80 @@ public final class TokenTree {
         int node = size++;
         tokens[node] = token;
         parents[node] = parent;
+        laws[node] = null;
         depths[node] = parent < 0 ? 0 : depths[parent] + 1;
         for (int word = 0; word < words; word++) {
             ancestors[node * words + word] = parent < 0 ? 0 : ancestors[parent * words + word];
         }
         ancestors[node * words + node / WORD] |= 1L << node % WORD;
         return node;
+    }
+
+    /// Says which law the children drawn below `parent` have. It must stay as it is until the tree was verified.
+    ///
+    /// @throws IllegalStateException if the node has a law or a child already
+    public void setLaw(int parent, Draws how, Law law) {
+        Objects.checkIndex(parent, size);
+        if (laws[parent] != null || firstChild(parent) >= 0) {
+            throw new IllegalStateException("node " + parent + " has a law or a child already");
+        }
+        laws[parent] = law;
+        draws[parent] = how;
+    }
+
+    /// Adds a child that was drawn from the law of `parent`, and returns its node number. If the token was drawn there before, the node
+    /// is the same, and counts as drawn twice.
+    ///
+    /// @throws IllegalStateException if `parent` has no law, the law has no such token, or it was drawn before and cannot be again; if
+    ///         a child was chosen already, or the tree is full
+    public int addDrawn(int parent, int token) {
+        Law law = law(parent);
+        int existing = child(parent, token);
+        if (law == null || law.weight(token) == 0 || existing >= 0 && draws[parent] == Draws.WITHOUT_REPLACEMENT) {
+            throw new IllegalStateException("token " + token + " cannot be drawn below node " + parent);
+        }
+        int node = add(parent, token);
+        if (drawings == drawnNodes.length) {
+            drawnParents = Arrays.copyOf(drawnParents, 2 * drawings);
+            drawnNodes = Arrays.copyOf(drawnNodes, 2 * drawings);
+        }
+        drawnParents[drawings] = parent;
+        drawnNodes[drawings++] = node;
+        return node;
+    }
+
+    private int firstChild(int parent) {
+        for (int node = parent + 1; node < size; node++) {
+            if (parents[node] == parent) {
+                return node;
+            }
+        }
+        return -1;
+    }
+
+    /// The law of the drawn children of a node, or null.
+    Law law(int node) {
+        return laws[Objects.checkIndex(node, size)];
+    }
+
+    /// How the drawn children of a node with a law were drawn.
+    Draws draws(int node) {
+        return draws[Objects.checkIndex(node, size)];
+    }
+
+    /// Number of drawings in the tree.
+    int drawings() {
+        return drawings;
+    }
+
+    /// The parent of a drawing.
+    int drawnParent(int drawing) {
+        return drawnParents[Objects.checkIndex(drawing, drawings)];
+    }
+
+    /// The node of a drawing.
+    int drawnNode(int drawing) {
+        return drawnNodes[Objects.checkIndex(drawing, drawings)];
     }
 
     /// The child of `parent` that carries `token`, or -1.

@@ -18,7 +18,7 @@ import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
-import org.gatun.speculative.SpeculationMethod;
+import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 import org.junit.jupiter.api.AfterEach;

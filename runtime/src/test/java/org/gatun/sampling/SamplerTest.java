@@ -22,7 +22,7 @@ class SamplerTest {
     void bits_zeroCounterAndKey_matchPublishedPhilox() {
         Noise noise = new Noise(0);
 
-        int[] found = {noise.bits(0, 0), noise.bits(0, 1), noise.bits(0, 2), noise.bits(0, 3)};
+        int[] found = IntStream.range(0, 4).map(token -> noise.bits(Noise.Purpose.TOKEN, 0, 0, token)).toArray();
 
         // philox4x32-10 of counter 0, key 0, from the known-answer file of the Random123 library
         int[] published = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};

@@ -21,6 +21,7 @@ import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -119,8 +120,8 @@ class LosslessTest {
     private static void checkSteps(Model target, int[] prompt, Sampling sampling, int[] expected, Adversary adversary,
             SplittableRandom random) {
         AdversarialDrafter drafter = new AdversarialDrafter(adversary, prompt.length, expected, random);
-        try (Session session = target.openSession();
-                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt)) {
+        try (Session session = target.openSession()) {
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt);
             while (decoder.text().length() < prompt.length + TOKENS) {
                 int before = decoder.text().length();
                 int emitted = decoder.step(prompt.length + TOKENS - before);
@@ -188,7 +189,7 @@ class LosslessTest {
         }
 
         @Override
-        public void observe(TokenText text, TokenTree tree, int accepted) {
+        public void observe(TokenText text, Step step) {
             // learns nothing
         }
 

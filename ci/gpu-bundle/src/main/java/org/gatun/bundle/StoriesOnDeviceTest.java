@@ -13,7 +13,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
-import org.gatun.speculative.SpeculationMethod;
+import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.stories.StoryModels;
 import org.gatun.tokenizer.Tokenizer;
 import org.junit.jupiter.api.Tag;

@@ -3,7 +3,7 @@ package org.gatun.cli;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.SpeculationStatistics;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;

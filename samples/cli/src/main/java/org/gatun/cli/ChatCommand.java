@@ -6,7 +6,7 @@ import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.sampling.Sampling;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import picocli.CommandLine.Option;
 
 /// The options that say how tokens are chosen, and how many.

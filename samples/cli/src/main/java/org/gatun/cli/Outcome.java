@@ -3,7 +3,7 @@ package org.gatun.cli;
 import java.util.Locale;
 import java.util.function.Predicate;
 import org.gatun.generation.Generation;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.SpeculationStatistics;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;

@@ -12,7 +12,7 @@ import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.Session;
-import org.gatun.speculative.SpeculationMethod;
+import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.speculative.SpeculationStatistics;
 import org.gatun.tokenizer.Tokenizer;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.method;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -6,6 +6,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.gatun.model.Model;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.drafting.ChainDrafter;
+import org.gatun.speculative.method.Option.Number;
+import org.gatun.speculative.retrieval.LookupDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
 /// only place that knows methods by name; the shared test suites run on every entry.
@@ -19,40 +23,30 @@ import org.gatun.model.Model;
 public record SpeculationMethod(
         String name, String summary, String source, boolean needsDraftModel, List<Option> options, Factory factory) {
 
-    /// An integer setting of a method.
-    ///
-    /// @param name as written in `method:name=value`
-    /// @param summary one line for people
-    /// @param standard value if none is given
-    /// @param least smallest value
-    /// @param most largest value
-    public record Option(String name, String summary, int standard, int least, int most) {}
-
     /// Makes the drafter of a configured method.
     @FunctionalInterface
     public interface Factory {
         /// @param target the model that verifies
         /// @param draft the second model, present if the method needs one
-        /// @param options a value for every option of the method
-        Drafter open(Model target, Optional<Model> draft, Map<String, Integer> options);
+        Drafter open(Model target, Optional<Model> draft, Settings settings);
     }
 
     /// Every method, `none` first.
     public static final List<SpeculationMethod> ALL = List.of(
             new SpeculationMethod("none", "plain decoding: one token a pass", "", false, List.of(),
-                    (target, draft, options) -> new NoDrafter()),
+                    (target, draft, settings) -> new NoDrafter()),
             new SpeculationMethod("draft", "a smaller model proposes a chain, as long as the target tends to accept",
                     "Leviathan et al. 2023, arXiv 2211.17192", true,
-                    List.of(new Option("first", "tokens drafted at first", 4, 1, 63),
-                            new Option("most", "tokens drafted at most", 8, 1, 63),
-                            new Option("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
-                    (target, draft, options) -> new ModelDrafter(draft.orElseThrow().openSession(), options.get("first"),
-                            options.get("most"), options.get("lead") / 10f)),
+                    List.of(new Number("first", "tokens drafted at first", 4, 1, 63),
+                            new Number("most", "tokens drafted at most", 8, 1, 63),
+                            new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
+                    (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
+                            settings.number("most"), settings.number("lead") / 10f)),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false,
-                    List.of(new Option("suffix", "most tokens of the end to look for", 3, 1, 16),
-                            new Option("most", "most tokens to propose", 8, 1, 63)),
-                    (target, draft, options) -> new LookupDrafter(options.get("suffix"), options.get("most"))));
+                    List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
+                            new Number("most", "most tokens to propose", 8, 1, 63)),
+                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))));
 
     public SpeculationMethod {
         options = List.copyOf(options);
@@ -71,29 +65,23 @@ public record SpeculationMethod(
         SpeculationMethod method = ALL.stream().filter(candidate -> candidate.name.equals(parts[0])).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(
                         "unknown speculation method '" + parts[0] + "': expected one of " + names()));
-        Map<String, Integer> values = new LinkedHashMap<>();
-        method.options.forEach(option -> values.put(option.name, option.standard));
+        Map<String, String> values = new LinkedHashMap<>();
+        method.options.forEach(option -> values.put(option.name(), option.standard()));
         for (int i = 1; i < parts.length; i++) {
             String[] setting = parts[i].split("=", 2);
-            values.put(setting[0], method.value(setting[0], setting.length == 2 ? setting[1] : ""));
+            values.put(setting[0], method.checked(setting[0], setting.length == 2 ? setting[1] : ""));
         }
-        return new Speculation(method, values);
+        return new Speculation(method, new Settings(values));
     }
 
-    private int value(String optionName, String text) {
-        Option option = options.stream().filter(candidate -> candidate.name.equals(optionName)).findFirst()
+    private String checked(String optionName, String value) {
+        Option option = options.stream().filter(candidate -> candidate.name().equals(optionName)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("method " + name + " has no option '" + optionName
                         + "': expected " + (options.isEmpty() ? "none"
                                 : options.stream().map(Option::name).collect(Collectors.joining(", ")))));
-        String expected = "expected a whole number from " + option.least + " to " + option.most;
-        try {
-            int value = Integer.parseInt(text);
-            if (value < option.least || value > option.most) {
-                throw new IllegalArgumentException(name + ":" + optionName + "=" + text + ": " + expected);
-            }
-            return value;
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(name + ":" + optionName + "=" + text + ": " + expected, e);
+        if (!option.accepts(value)) {
+            throw new IllegalArgumentException(name + ":" + optionName + "=" + value + ": expected " + option.expected());
         }
+        return value;
     }
 }

@@ -1,25 +1,22 @@
-package org.gatun.speculative;
+package org.gatun.speculative.method;
 
-import java.util.Map;
 import java.util.Optional;
 import org.gatun.model.Model;
+import org.gatun.speculative.Drafter;
 
 /// A method with its options set. Made by [SpeculationMethod#parse].
 ///
 /// @param method which one
-/// @param options a value for every option of the method
-public record Speculation(SpeculationMethod method, Map<String, Integer> options) {
+/// @param settings a value for every option of the method
+public record Speculation(SpeculationMethod method, Settings settings) {
     /// Plain decoding.
     public static final Speculation NONE = SpeculationMethod.parse("none");
-
-    public Speculation {
-        options = Map.copyOf(options);
-    }
 
     /// A drafter for `target`, to be closed by the caller.
     ///
     /// @param draft a second model with the same vocabulary, for methods that need one
-    /// @throws IllegalArgumentException if the method needs a draft model and there is none, or its vocabulary differs
+    /// @throws IllegalArgumentException if the method needs a draft model and there is none, or its vocabulary differs, or a file among
+    ///         its options cannot be used
     public Drafter open(Model target, Optional<Model> draft) {
         if (method.needsDraftModel()) {
             Model model = draft.orElseThrow(() -> new IllegalArgumentException(
@@ -30,6 +27,6 @@ public record Speculation(SpeculationMethod method, Map<String, Integer> options
                         + target.config().vocabulary() + "): expected the same tokens");
             }
         }
-        return method.factory().open(target, draft, options);
+        return method.factory().open(target, draft, settings);
     }
 }

@@ -1,14 +1,18 @@
-package org.gatun.speculative;
+package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenText;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.DraftLength;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 
 /// Proposes what followed the last few tokens when they occurred before in the text: free, and good wherever a text repeats
 /// itself or its prompt. (Prompt lookup decoding, Saxena 2023.)
 ///
 /// The longest suffix of up to `suffix` tokens that occurred earlier is taken at its latest occurrence; how much of what
 /// followed is proposed adapts to what was accepted.
-final class LookupDrafter implements Drafter {
+public final class LookupDrafter implements Drafter {
     private static final int FIRST_LENGTH = 4;
 
     private final int suffix;
@@ -16,7 +20,7 @@ final class LookupDrafter implements Drafter {
 
     /// @param suffix most tokens of the text's end to look for
     /// @param most tokens to propose at most
-    LookupDrafter(int suffix, int most) {
+    public LookupDrafter(int suffix, int most) {
         this.suffix = suffix;
         length = new DraftLength(FIRST_LENGTH, most);
     }
@@ -57,8 +61,8 @@ final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, TokenTree tree, int accepted) {
-        length.observe(tree.size() - 1, accepted);
+    public void observe(TokenText text, Step step) {
+        length.observe(step.tree().size() - 1, step.accepted());
     }
 
     @Override

@@ -1,7 +1,10 @@
-package org.gatun.speculative;
+package org.gatun.speculative.method;
 
 import org.gatun.decoding.TokenText;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 
 /// Proposes nothing: each pass verifies the root alone, which is plain decoding.
 final class NoDrafter implements Drafter {
@@ -17,7 +20,7 @@ final class NoDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, TokenTree tree, int accepted) {
+    public void observe(TokenText text, Step step) {
         // no state
     }
 

@@ -1,15 +1,19 @@
-package org.gatun.speculative;
+package org.gatun.speculative.drafting;
 
 import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.DraftLength;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 
 /// A smaller model proposes a chain. It draws with the target's own noise, so that wherever the two models agree on the
 /// distribution they agree on the token, at any temperature. (Leviathan et al. 2023, arXiv 2211.17192, and Chen et al.
 /// 2023, arXiv 2302.01318, for the scheme; here a draft is accepted if it equals the target's draw, which with shared noise
 /// leaves the target's sampled text unchanged token for token.)
-final class ModelDrafter implements Drafter {
+public final class ChainDrafter implements Drafter {
     private final Session session;
     private final DraftLength length;
     private final float lead;
@@ -20,7 +24,7 @@ final class ModelDrafter implements Drafter {
     /// @param first tokens to draft at first
     /// @param most tokens to draft at most
     /// @param lead drafting stops after a token whose logit leads the next by less
-    ModelDrafter(Session session, int first, int most, float lead) {
+    public ChainDrafter(Session session, int first, int most, float lead) {
         this.session = session;
         this.lead = lead;
         length = new DraftLength(first, most);
@@ -64,8 +68,8 @@ final class ModelDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, TokenTree tree, int accepted) {
-        length.observe(tree.size() - 1, accepted);
+    public void observe(TokenText text, Step step) {
+        length.observe(step.tree().size() - 1, step.accepted());
     }
 
     @Override

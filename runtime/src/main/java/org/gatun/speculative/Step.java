@@ -1,0 +1,103 @@
+package org.gatun.speculative;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.gatun.backend.Verdict;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Sampler;
+
+/// What became of a proposal, and what the target computed for it: every row of the pass, those of rejected nodes too. Shown to the
+/// drafter, valid until the next pass.
+public final class Step {
+    private final Session session;
+    private final TokenTree tree;
+    private final TokenText text;
+    private final Sampler sampler;
+    private final NodeText nodeText = new NodeText();
+    private float[] best = new float[16];
+    private Verdict verdict;
+    private long draftNanos;
+    private long verifyNanos;
+
+    Step(Session session, TokenTree tree, TokenText text, Sampler sampler) {
+        this.session = session;
+        this.tree = tree;
+        this.text = text;
+        this.sampler = sampler;
+    }
+
+    void set(Verdict result, long drafting, long verifying) {
+        verdict = result;
+        draftNanos = drafting;
+        verifyNanos = verifying;
+    }
+
+    /// The tree as drafted.
+    public TokenTree tree() {
+        return tree;
+    }
+
+    /// How many nodes were accepted, the root not counted.
+    public int accepted() {
+        return verdict.accepted();
+    }
+
+    /// A node of the accepted path: 0 is the root.
+    ///
+    /// @param depth from 0 to [#accepted]
+    public int acceptedNode(int depth) {
+        return depth == 0 ? 0 : verdict.row(depth - 1);
+    }
+
+    /// The token that was emitted after a node of the accepted path.
+    ///
+    /// @param depth from 0 to [#accepted]
+    public int emitted(int depth) {
+        return verdict.token(depth);
+    }
+
+    /// Time it took to draft.
+    public long draftNanos() {
+        return draftNanos;
+    }
+
+    /// Time it took to run the pass and to verify.
+    public long verifyNanos() {
+        return verifyNanos;
+    }
+
+    /// The tokens of the largest logits after a node, in falling order, lower ids first among equals.
+    ///
+    /// @param count how many
+    /// @param tokens receives them from `offset` on
+    public void mostProbable(int node, int count, int[] tokens, int offset) {
+        MemorySegment logits = session.logits();
+        long start = (long) node * session.vocabularySize();
+        if (best.length < count) {
+            best = new float[count];
+        }
+        int found = 0;
+        for (int token = 0; token < session.vocabularySize(); token++) {
+            float logit = logits.getAtIndex(ValueLayout.JAVA_FLOAT, start + token);
+            if (found == count && !(logit > best[count - 1])) {
+                continue;
+            }
+            int place = found < count ? found++ : count - 1;
+            while (place > 0 && !(best[place - 1] >= logit)) {
+                best[place] = best[place - 1];
+                tokens[offset + place] = tokens[offset + place - 1];
+                place--;
+            }
+            best[place] = logit;
+            tokens[offset + place] = token;
+        }
+    }
+
+    /// The law of the target's next token after a node, all settings of the sampling applied.
+    public void law(int node, Law law) {
+        nodeText.set(text, text.length() - verdict.accepted() - 1, tree, node);
+        sampler.law(session.logits(), node, nodeText.tokens(), nodeText.length(), law);
+    }
+}

@@ -1,0 +1,34 @@
+package org.gatun.speculative.method;
+
+import java.util.Map;
+
+/// The options of a method with their values, all valid: those given, and the standard ones of the others.
+///
+/// @param values by name, as text
+public record Settings(Map<String, String> values) {
+
+    public Settings {
+        values = Map.copyOf(values);
+    }
+
+    /// Value of a number option.
+    public int number(String option) {
+        return Integer.parseInt(text(option));
+    }
+
+    /// Value of an option that is a number of hundredths, as a number.
+    public double hundredths(String option) {
+        return number(option) / 100.0;
+    }
+
+    /// Value of an option as text; empty if none was given and there is no standard one.
+    ///
+    /// @throws IllegalArgumentException if the method has no such option
+    public String text(String option) {
+        String value = values.get(option);
+        if (value == null) {
+            throw new IllegalArgumentException("no option '" + option + "': expected one of " + values.keySet());
+        }
+        return value;
+    }
+}
