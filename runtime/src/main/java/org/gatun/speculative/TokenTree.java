@@ -177,9 +177,14 @@ public final class TokenTree {
         } else {
             pass.beginTree(committed);
         }
-        for (int node = 0; node < size; node++) {
+        appendTo(pass, 0, size);
+    }
+
+    /// Writes the nodes `[from, to)` as rows of a pass that has rows for those before.
+    public void appendTo(Pass pass, int from, int to) {
+        for (int node = from; node < to; node++) {
             if (pass.isTree()) {
-                pass.addRow(tokens[node], committed + depths[node], ancestors, node * words, words);
+                pass.addRow(tokens[node], pass.committed() + depths[node], ancestors, node * words, words);
             } else {
                 pass.addRow(tokens[node]);
             }
