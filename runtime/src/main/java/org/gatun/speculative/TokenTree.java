@@ -135,7 +135,7 @@ public final class TokenTree {
     }
 
     /// The law of the drawn children of a node, or null.
-    Law law(int node) {
+    public Law law(int node) {
         return laws[Objects.checkIndex(node, size)];
     }
 
@@ -177,12 +177,7 @@ public final class TokenTree {
         } else {
             pass.beginTree(committed);
         }
-        appendTo(pass, 0, size);
-    }
-
-    /// Writes the nodes `[from, to)` as rows of a pass that has rows for those before.
-    public void appendTo(Pass pass, int from, int to) {
-        for (int node = from; node < to; node++) {
+        for (int node = 0; node < size; node++) {
             if (pass.isTree()) {
                 pass.addRow(tokens[node], pass.committed() + depths[node], ancestors, node * words, words);
             } else {

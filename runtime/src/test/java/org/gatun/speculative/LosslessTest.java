@@ -48,8 +48,7 @@ class LosslessTest {
     Path directory;
 
     static Stream<Arguments> methodsAndBackends() {
-        return available().flatMap(backend -> SpeculationMethod.ALL.stream()
-                .map(method -> Arguments.of(method.name(), backend)));
+        return available().flatMap(backend -> SpeculationMethod.ALL.stream().map(method -> Arguments.of(method, backend)));
     }
 
     private static Stream<String> available() {
@@ -59,7 +58,7 @@ class LosslessTest {
 
     @ParameterizedTest
     @MethodSource("methodsAndBackends")
-    void everyMethod_randomPrompts_givesTokensOfPlainDecoding(String method, String backendName) throws IOException {
+    void everyMethod_randomPrompts_givesTokensOfPlainDecoding(SpeculationMethod method, String backendName) throws IOException {
         try (Backend backend = Backends.open(backendName);
                 Model target = load(RandomModel.tiny(SEED), backend);
                 Model draft = load(RandomModel.tiny(SEED).withDtype(DType.Q4_0), backend)) {
@@ -68,11 +67,14 @@ class LosslessTest {
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
+                if (method.drawsProposals() && sampling.temperature() > 0) {
+                    continue; // equal in law only: see JointLawTest
+                }
                 GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(TOKENS).withSampling(sampling)
                         .withIgnoreEndOfText(i % 3 == 0);
 
                 int[] expected = generate(target, draft, prompt, plain);
-                int[] found = generate(target, draft, prompt, plain.withSpeculation(SpeculationMethod.parse(method)));
+                int[] found = generate(target, draft, prompt, plain.withSpeculation(SpeculationMethod.parse(method.name())));
 
                 assertArrayEquals(expected, found, "seed " + SEED + ", prompt " + i + ", " + sampling);
             }

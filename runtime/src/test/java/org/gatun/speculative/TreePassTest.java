@@ -87,8 +87,12 @@ class TreePassTest {
         session.pass().beginTree(session.length());
         for (int from = 0; from < tree.size(); ) {
             int to = Math.min(tree.size(), from + 1 + random.nextInt(8));
-            tree.appendTo(session.pass(), from, to);
             for (int node = from; node < to; node++) {
+                long word = 0;
+                for (int other = 0; other <= node; other++) {
+                    word |= tree.isAncestor(other, node) ? 1L << other : 0;
+                }
+                session.pass().addRow(tree.token(node), COMMITTED + tree.depth(node), new long[] {word}, 0, 1);
                 session.pass().select(node);
             }
             session.evaluate();

@@ -8,7 +8,9 @@ import java.util.stream.Collectors;
 import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.drafting.ChainDrafter;
+import org.gatun.speculative.drafting.TreeDrafter;
 import org.gatun.speculative.method.Option.Number;
+import org.gatun.speculative.method.Option.Numbers;
 import org.gatun.speculative.retrieval.LookupDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
@@ -18,10 +20,13 @@ import org.gatun.speculative.retrieval.LookupDrafter;
 /// @param summary one line for people
 /// @param source the paper or origin
 /// @param needsDraftModel whether a second model must be given
+/// @param drawsProposals whether it draws proposals at temperatures above 0: then the text has the law of plain decoding, else it is the
+///        text of plain decoding
 /// @param options what can be set
 /// @param factory makes a drafter for a target
 public record SpeculationMethod(
-        String name, String summary, String source, boolean needsDraftModel, List<Option> options, Factory factory) {
+        String name, String summary, String source, boolean needsDraftModel, boolean drawsProposals, List<Option> options,
+        Factory factory) {
 
     /// Makes the drafter of a configured method.
     @FunctionalInterface
@@ -33,17 +38,52 @@ public record SpeculationMethod(
 
     /// Every method, `none` first.
     public static final List<SpeculationMethod> ALL = List.of(
-            new SpeculationMethod("none", "plain decoding: one token a pass", "", false, List.of(),
+            new SpeculationMethod("none", "plain decoding: one token a pass", "", false, false, List.of(),
                     (target, draft, settings) -> new NoDrafter()),
             new SpeculationMethod("draft", "a smaller model proposes a chain, as long as the target tends to accept",
-                    "Leviathan et al. 2023, arXiv 2211.17192", true,
+                    "Leviathan et al. 2023, arXiv 2211.17192", true, false,
                     List.of(new Number("first", "tokens drafted at first", 4, 1, 63),
                             new Number("most", "tokens drafted at most", 8, 1, 63),
                             new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
                     (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
                             settings.number("most"), settings.number("lead") / 10f)),
+            new SpeculationMethod("specinfer", "a smaller model draws a tree of fixed shape, each child for itself",
+                    "Miao et al. 2023, arXiv 2305.09781", true, true,
+                    List.of(new Numbers("widths", "children of a node, level by level", "2-2-1-1", 16)),
+                    (target, draft, settings) -> TreeDrafter.independent(draft.orElseThrow().openSession(), settings.numbers("widths"))),
+            new SpeculationMethod("sequoia", "a smaller model draws the tree that is best for the acceptance seen so far",
+                    "Chen et al. 2024, arXiv 2402.12374", true, true,
+                    List.of(new Number("rows", "nodes of the tree", 8, 2, 64),
+                            new Number("depth", "levels at most", 5, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.sequoia(draft.orElseThrow().openSession(), settings.number("rows"),
+                            settings.number("depth"))),
+            new SpeculationMethod("dyspec", "a smaller model draws a tree that grows where acceptance is probable",
+                    "Xiong et al. 2024, arXiv 2410.11744", true, true,
+                    List.of(new Number("rows", "most nodes of the tree", 12, 2, 64),
+                            new Number("threshold", "least probability that a node is tested, in hundredths", 20, 1, 99),
+                            new Number("depth", "levels at most", 8, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.threshold(draft.orElseThrow().openSession(),
+                            settings.hundredths("threshold"), settings.number("depth"), settings.number("rows"))),
+            new SpeculationMethod("rsd-c", "a smaller model draws a tree of fixed shape, the children of a node all different",
+                    "Jeon et al. 2024, arXiv 2402.14160", true, true,
+                    List.of(new Numbers("widths", "children of a node, level by level", "2-2-1-1", 16)),
+                    (target, draft, settings) -> TreeDrafter.withoutReplacement(draft.orElseThrow().openSession(),
+                            settings.numbers("widths"))),
+            new SpeculationMethod("rsd-s", "a smaller model draws a beam of whole sequences, all different",
+                    "Jeon et al. 2024, arXiv 2402.14160", true, true,
+                    List.of(new Number("width", "nodes of a level", 3, 1, 16),
+                            new Number("depth", "levels", 4, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.stochasticBeam(draft.orElseThrow().openSession(),
+                            settings.number("width"), settings.number("depth"))),
+            new SpeculationMethod("eagle-growth", "a smaller model's most probable paths, whatever the shape of their tree",
+                    "Li et al. 2024, arXiv 2406.16858, with a plain draft model", true, false,
+                    List.of(new Number("rows", "nodes of the tree", 10, 2, 64),
+                            new Number("branch", "paths continued on each level", 3, 1, 16),
+                            new Number("depth", "levels", 5, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.bestFirst(draft.orElseThrow().openSession(), settings.number("branch"),
+                            settings.number("depth"), settings.number("rows"))),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
-                    "Saxena 2023, prompt lookup decoding", false,
+                    "Saxena 2023, prompt lookup decoding", false, false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
                             new Number("most", "most tokens to propose", 8, 1, 63)),
                     (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))));
