@@ -27,8 +27,8 @@ record ThresholdGrowth(double threshold, int depth) implements Growth {
                 model.read(level.stream().mapToInt(Integer::intValue).toArray(), level.size());
             }
             int from = tree.size();
-            for (int node : level) {
-                addChildren(model, tree, node, values, most);
+            for (int i = 0; i < level.size() && tree.size() < most; i++) {
+                addChildren(model, tree, level.get(i), values, most);
             }
             level = new ArrayList<>();
             for (int node = from; node < tree.size(); node++) {
