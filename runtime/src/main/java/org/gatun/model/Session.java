@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.Pass;
 import org.gatun.backend.Verdict;
+import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 
 /// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
@@ -148,6 +149,14 @@ public final class Session implements AutoCloseable {
         executable.verify(pass, kv.store(), verdict);
         kv.append(pass.token(0), verdict);
         return verdict;
+    }
+
+    /// Some of the model's layers over this session's text, to be closed by the caller.
+    ///
+    /// @throws IndexOutOfBoundsException if the program names a layer that the model does not have
+    public PartialModel partial(LayerProgram program) {
+        requireOpen();
+        return new PartialModel(this, kv, model.compile(program));
     }
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.

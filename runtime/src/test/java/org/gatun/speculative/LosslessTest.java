@@ -155,7 +155,7 @@ class LosslessTest {
         }
 
         @Override
-        public void begin(TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenText prompt, Sampling sampling) {
             // needs nothing
         }
 

@@ -30,7 +30,7 @@ public final class ChainDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling targetSampling) {
+    public void begin(Session target, TokenText prompt, Sampling targetSampling) {
         sampling = targetSampling;
     }
 

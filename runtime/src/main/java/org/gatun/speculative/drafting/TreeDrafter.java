@@ -57,7 +57,7 @@ public final class TreeDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         model.begin(sampling);
     }
 

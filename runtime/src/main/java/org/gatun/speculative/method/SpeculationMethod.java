@@ -12,6 +12,8 @@ import org.gatun.speculative.drafting.TreeDrafter;
 import org.gatun.speculative.method.Option.Number;
 import org.gatun.speculative.method.Option.Numbers;
 import org.gatun.speculative.retrieval.LookupDrafter;
+import org.gatun.speculative.skipping.ExitDrafter;
+import org.gatun.speculative.skipping.SwiftDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
 /// only place that knows methods by name; the shared test suites run on every entry.
@@ -82,6 +84,18 @@ public record SpeculationMethod(
                             new Number("depth", "levels", 5, 1, 16)),
                     (target, draft, settings) -> TreeDrafter.bestFirst(draft.orElseThrow().openSession(), settings.number("branch"),
                             settings.number("depth"), settings.number("rows"))),
+            new SpeculationMethod("swift", "the model drafts for itself, without the layer parts that it misses least",
+                    "Xia et al. 2024, arXiv 2410.06916", false, true,
+                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63),
+                            new Number("branch", "siblings at most", 2, 1, 10),
+                            new Number("window", "latest tokens that a set of parts is judged by", 32, 8, 64),
+                            new Number("skip", "share of the parts to leave out, in hundredths", 45, 1, 99)),
+                    (target, draft, settings) -> new SwiftDrafter(settings.number("most"), settings.number("branch"),
+                            settings.number("window"), settings.hundredths("skip"))),
+            new SpeculationMethod("del", "the model's first layers draft, as many layers and tokens as pay at the time",
+                    "Entezari Zarch et al. 2025, arXiv 2504.05598", false, false,
+                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63)),
+                    (target, draft, settings) -> new ExitDrafter(settings.number("most"))),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false, false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
