@@ -25,6 +25,12 @@ public final class MarkovBackend implements Backend {
         }
     }
 
+    /// Makes one token certain after two others.
+    public MarkovBackend with(int before, int last, int next) {
+        logits[(before * vocabulary + last) * vocabulary + next] = 1000;
+        return this;
+    }
+
     /// Logits of what follows two tokens.
     public float[] logits(int before, int last) {
         int start = (before * vocabulary + last) * vocabulary;

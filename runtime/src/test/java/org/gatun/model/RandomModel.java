@@ -33,6 +33,12 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
                 sharpness);
     }
 
+    /// This shape with another number of layers.
+    public RandomModel withLayers(int layers) {
+        return new RandomModel(architecture, dtype, vocabulary, hidden, layers, heads, kvHeads, intermediate, context, seed,
+                sharpness);
+    }
+
     /// This shape for another architecture.
     public RandomModel withArchitecture(String architecture) {
         return new RandomModel(architecture, dtype, vocabulary, hidden, layers, heads, kvHeads, intermediate, context, seed,

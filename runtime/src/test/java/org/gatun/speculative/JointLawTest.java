@@ -1,5 +1,6 @@
 package org.gatun.speculative;
 
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -11,13 +12,17 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.backend.MarkovBackend;
+import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -59,10 +64,58 @@ class JointLawTest {
         }
     }
 
+    /// Drops drawn tokens that look improbable: the classic way to lose the law. The test must see it.
+    @Test
+    void firstTokens_drawingsDroppedByProbability_haveAnotherLaw() throws IOException {
+        MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
+        RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
+        try (Model target = Model.load(shape.write(directory.resolve("target.gguf")), tables, ModelOptions.STANDARD)) {
+            int[] counts = count(new PruningDrafter(), target, SAMPLINGS.getFirst(), 0, RUNS);
+
+            assertThrows(AssertionError.class, () -> check(counts, expected(tables, SAMPLINGS.getFirst()), "pruning"));
+        }
+    }
+
+    private static final class PruningDrafter implements Drafter {
+        private final Law law = Law.of(0.1, 0.3, 0.1, 0.2, 0.2, 0.1);
+        private Noise noise;
+        private int serial;
+
+        @Override
+        public void begin(Session target, TokenText prompt, Sampling sampling) {
+            noise = new Noise(sampling.seed());
+        }
+
+        @Override
+        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+            int[] token = new int[1];
+            law.draw(noise, text.length(), serial++, 1, token);
+            if (law.probability(token[0]) > 0.15) {
+                tree.setLaw(0, TokenTree.Draws.INDEPENDENT, law);
+                tree.addDrawn(0, token[0]);
+            }
+        }
+
+        @Override
+        public void observe(TokenText text, Step step) {
+            // learns nothing
+        }
+
+        @Override
+        public void close() {
+            // holds nothing
+        }
+    }
+
     private static int[] count(SpeculationMethod method, Model target, Model draft, Sampling sampling, int from, int runs) {
+        try (Drafter drafter = SpeculationMethod.parse(method.name()).open(target, Optional.of(draft))) {
+            return count(drafter, target, sampling, from, runs);
+        }
+    }
+
+    private static int[] count(Drafter drafter, Model target, Sampling sampling, int from, int runs) {
         int[] counts = new int[(int) Math.pow(VOCABULARY, TOKENS)];
-        try (Session session = target.openSession();
-                Drafter drafter = SpeculationMethod.parse(method.name()).open(target, Optional.of(draft))) {
+        try (Session session = target.openSession()) {
             for (int run = from; run < from + runs; run++) {
                 session.rewind(0);
                 SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling.withSeed(SEED + run), PROMPT);
