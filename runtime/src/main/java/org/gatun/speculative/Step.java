@@ -44,6 +44,17 @@ public final class Step {
         return verdict.accepted();
     }
 
+    /// How many of the accepted nodes are among the first of the tree, for a drafter whose proposals come before those of others.
+    ///
+    /// @param size nodes that count, the root included
+    public int accepted(int size) {
+        int count = 0;
+        while (count < verdict.accepted() && verdict.row(count) < size) {
+            count++;
+        }
+        return count;
+    }
+
     /// A node of the accepted path: 0 is the root.
     ///
     /// @param depth from 0 to [#accepted]

@@ -18,6 +18,7 @@ public final class ChainDrafter implements Drafter {
     private final DraftLength length;
     private final float lead;
     private Sampling sampling;
+    private int drafts; // tokens of the latest proposal
     private TokenText drafted = new TokenText(); // tokens with a KV row in the draft's session, then those proposed since
 
     /// @param session of the draft model, owned by this drafter from now on
@@ -40,6 +41,7 @@ public final class ChainDrafter implements Drafter {
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
         int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
+        drafts = 0;
         if (count <= 0) {
             return;
         }
@@ -49,6 +51,7 @@ public final class ChainDrafter implements Drafter {
         for (int i = 0; i <= verdict.accepted(); i++) {
             drafted.append(verdict.token(i));
             node = tree.add(node, verdict.token(i));
+            drafts++;
         }
     }
 
@@ -69,7 +72,7 @@ public final class ChainDrafter implements Drafter {
 
     @Override
     public void observe(TokenText text, Step step) {
-        length.observe(step.tree().size() - 1, step.accepted());
+        length.observe(drafts, step.accepted(drafts + 1));
     }
 
     @Override
