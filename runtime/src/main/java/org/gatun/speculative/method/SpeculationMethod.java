@@ -77,18 +77,17 @@ public record SpeculationMethod(
             new SpeculationMethod("rest", "proposes what followed the same tokens in a corpus, or in the texts decoded so far",
                     "He et al. 2023, arXiv 2311.08252", false, false,
                     List.of(CORPUS, new Number("rows", "most rows of a pass", 16, 2, 64)),
-                    (target, draft, settings) -> RetrievalDrafter.of(settings.text("corpus"), target.tokenizer(),
-                            settings.number("rows") - 1)),
+                    (target, draft, settings) -> RetrievalDrafter.of(settings.text("corpus"), target, settings.number("rows") - 1)),
             new SpeculationMethod("aded", "searches a table of trigrams that drifts towards the text",
                     "Liu et al. 2024, arXiv 2407.12021", false, false,
                     List.of(CORPUS, new Number("rows", "most rows of a pass", 16, 2, 64)),
-                    (target, draft, settings) -> new AdedDrafter(settings.text("corpus"), target.tokenizer(), settings.number("rows"))),
+                    (target, draft, settings) -> new AdedDrafter(settings.text("corpus"), target, settings.number("rows"))),
             new SpeculationMethod("rasd", "continues what another method proposes with what followed earlier in the text, or in a corpus",
                     "Quan et al. 2025, arXiv 2503.03434", false, false,
                     List.of(new Text("inner", "the other method; draft if there is a draft model, else recycling", "", "a method"),
                             CORPUS, new Number("rows", "rows kept for what is found", 8, 1, 32)),
                     (target, draft, settings) -> new FusionDrafter(
-                            RetrievalDrafter.ofTextAnd(settings.text("corpus"), target.tokenizer(), settings.number("rows")),
+                            RetrievalDrafter.ofTextAnd(settings.text("corpus"), target, settings.number("rows")),
                             inner(settings.text("inner"), draft).open(target, draft), settings.number("rows"))));
 
     public SpeculationMethod {

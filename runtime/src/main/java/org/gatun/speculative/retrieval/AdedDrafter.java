@@ -1,12 +1,12 @@
 package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Model;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
-import org.gatun.tokenizer.Tokenizer;
 
 /// Stands a table of trigrams in for the target, searches it for likely continuations, and lets the table drift towards the text that
 /// comes out. (ADED: adaptive draft-verification, Liu et al. 2024, arXiv 2407.12021. What is rewarded in the search is the
@@ -25,10 +25,11 @@ public final class AdedDrafter implements Drafter {
     private Noise noise;
 
     /// @param corpus name of a UTF-8 text file that the table starts from, or empty
+    /// @param target with whose tokenizer it is read
     /// @param rows most rows of a pass, the root included
     /// @throws IllegalArgumentException if the file cannot be used
-    public AdedDrafter(String corpus, Tokenizer tokenizer, int rows) {
-        this(Corpus.read(corpus, tokenizer), rows);
+    public AdedDrafter(String corpus, Model target, int rows) {
+        this(Corpus.read(corpus, target), rows);
     }
 
     AdedDrafter(SuffixArray corpus, int rows) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.gatun.model.Model;
 import org.gatun.tokenizer.Tokenizer;
 
 /// Reads the file of text that retrieval searches.
@@ -16,9 +17,11 @@ final class Corpus {
     /// The tokens of a text file in the order that finds continuations; an empty one where no file is named.
     ///
     /// @param file name of a UTF-8 text file, or empty
+    /// @param target whose tokens they are
     /// @throws IllegalArgumentException if the file cannot be read, is empty, too large or not text
-    static SuffixArray read(String file, Tokenizer tokenizer) {
-        return new SuffixArray(file.isEmpty() ? new int[0] : tokenizer.encode(text(Path.of(file)), Tokenizer.Special.NONE));
+    static SuffixArray read(String file, Model target) {
+        return new SuffixArray(file.isEmpty() ? new int[0]
+                : target.tokenizer().encode(text(Path.of(file)), Tokenizer.Special.NONE));
     }
 
     private static String text(Path file) {

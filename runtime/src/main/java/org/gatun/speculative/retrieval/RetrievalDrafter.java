@@ -2,11 +2,11 @@ package org.gatun.speculative.retrieval;
 
 import java.util.List;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Model;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
-import org.gatun.tokenizer.Tokenizer;
 
 /// Proposes what followed wherever the longest end of the text occurred before, in a corpus or in texts decoded earlier, the most
 /// frequent continuations first. (REST, He et al. 2023, arXiv 2311.08252.)
@@ -27,20 +27,22 @@ public final class RetrievalDrafter implements Drafter {
     /// Searches a corpus, or, where no file is named, the text itself and the texts before it.
     ///
     /// @param corpus name of a UTF-8 text file, or empty
+    /// @param target with whose tokenizer it is read
     /// @param most tokens to propose at most
     /// @throws IllegalArgumentException if the file cannot be used
-    public static RetrievalDrafter of(String corpus, Tokenizer tokenizer, int most) {
+    public static RetrievalDrafter of(String corpus, Model target, int most) {
         return new RetrievalDrafter(corpus.isEmpty() ? List.of(new SameText(), new EarlierTexts())
-                : List.of(Corpus.read(corpus, tokenizer)), most);
+                : List.of(Corpus.read(corpus, target)), most);
     }
 
     /// Searches the text itself, and a corpus where one is named.
     ///
     /// @param corpus name of a UTF-8 text file, or empty
+    /// @param target with whose tokenizer it is read
     /// @param most tokens to propose at most
     /// @throws IllegalArgumentException if the file cannot be used
-    public static RetrievalDrafter ofTextAnd(String corpus, Tokenizer tokenizer, int most) {
-        return new RetrievalDrafter(List.of(new SameText(), Corpus.read(corpus, tokenizer)), most);
+    public static RetrievalDrafter ofTextAnd(String corpus, Model target, int most) {
+        return new RetrievalDrafter(List.of(new SameText(), Corpus.read(corpus, target)), most);
     }
 
     @Override

@@ -88,11 +88,6 @@ final class SuffixArray implements Retriever {
         return low;
     }
 
-    /// The position at a place of the order.
-    int position(int place) {
-        return order[place];
-    }
-
     /// Token at a position, negative at the end of a text and beyond.
     static int at(int[] tokens, int length, int position) {
         return position < length ? tokens[position] : -1;
