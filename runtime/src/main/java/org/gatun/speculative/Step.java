@@ -16,7 +16,8 @@ public final class Step {
     private final TokenText text;
     private final Sampler sampler;
     private final NodeText nodeText = new NodeText();
-    private float[] best = new float[16];
+    private float[] row = new float[0];     // [vocabulary]
+    private float[] best = new float[0];
     private Verdict verdict;
     private long draftNanos;
     private long verifyNanos;
@@ -42,6 +43,17 @@ public final class Step {
     /// How many nodes were accepted, the root not counted.
     public int accepted() {
         return verdict.accepted();
+    }
+
+    /// How many of the accepted nodes are among the first of the tree, for a drafter whose proposals come before those of others.
+    ///
+    /// @param size nodes that count, the root included
+    public int accepted(int size) {
+        int count = 0;
+        while (count < verdict.accepted() && verdict.row(count) < size) {
+            count++;
+        }
+        return count;
     }
 
     /// A node of the accepted path: 0 is the root.
@@ -73,15 +85,17 @@ public final class Step {
     /// @param count how many
     /// @param tokens receives them from `offset` on
     public void mostProbable(int node, int count, int[] tokens, int offset) {
-        MemorySegment logits = session.logits();
-        long start = (long) node * session.vocabularySize();
-        if (best.length < count) {
+        int vocabulary = session.vocabularySize();
+        if (row.length < vocabulary || best.length < count) {
+            row = new float[vocabulary];
             best = new float[count];
         }
+        MemorySegment.copy(session.logits(), ValueLayout.JAVA_FLOAT, (long) node * vocabulary * Float.BYTES, row, 0, vocabulary);
         int found = 0;
-        for (int token = 0; token < session.vocabularySize(); token++) {
-            float logit = logits.getAtIndex(ValueLayout.JAVA_FLOAT, start + token);
-            if (found == count && !(logit > best[count - 1])) {
+        float least = Float.NEGATIVE_INFINITY; // of those found, once there are enough
+        for (int token = 0; token < vocabulary; token++) {
+            float logit = row[token];
+            if (found == count && !(logit > least)) {
                 continue;
             }
             int place = found < count ? found++ : count - 1;
@@ -92,6 +106,7 @@ public final class Step {
             }
             best[place] = logit;
             tokens[offset + place] = token;
+            least = best[found - 1];
         }
     }
 

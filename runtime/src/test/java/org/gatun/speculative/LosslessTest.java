@@ -23,6 +23,7 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,8 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every registered method, and drafters made to break the loop, must give the tokens of plain decoding: greedily and, as
-/// noise belongs to positions, sampled too. That sampled tokens follow the law is shown for the sampler by itself.
+/// noise belongs to positions, sampled too; but methods that draw proposals, greedily only. That sampled tokens follow the law is shown
+/// for the sampler by itself.
 @Tag("gpu")
 class LosslessTest {
     private static final long SEED = 42;
@@ -48,7 +50,8 @@ class LosslessTest {
     Path directory;
 
     static Stream<Arguments> methodsAndBackends() {
-        return available().flatMap(backend -> SpeculationMethod.ALL.stream().map(method -> Arguments.of(method, backend)));
+        return available().flatMap(backend -> SpeculationMethod.ALL.stream()
+                .map(method -> Arguments.of(Named.of(method.name(), method), backend)));
     }
 
     private static Stream<String> available() {
@@ -76,7 +79,11 @@ class LosslessTest {
                 int[] expected = generate(target, draft, prompt, plain);
                 int[] found = generate(target, draft, prompt, plain.withSpeculation(SpeculationMethod.parse(method.name())));
 
-                assertArrayEquals(expected, found, "seed " + SEED + ", prompt " + i + ", " + sampling);
+                if (method.drawsProposals() && sampling.temperature() > 0) {
+                    assertTrue(found.length == TOKENS || found.length < TOKENS && !plain.ignoreEndOfText(), "prompt " + i);
+                } else {
+                    assertArrayEquals(expected, found, "seed " + SEED + ", prompt " + i + ", " + sampling);
+                }
             }
         }
     }

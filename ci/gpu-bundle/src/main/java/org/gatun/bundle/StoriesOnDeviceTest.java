@@ -36,7 +36,9 @@ class StoriesOnDeviceTest {
         String expected = generate(TestDriver.name(), "none", sampling);
         assertTrue(expected.length() > TOKENS, expected);
         for (SpeculationMethod method : SpeculationMethod.ALL) {
-            assertEquals(expected, generate(TestDriver.name(), method.name(), sampling), method.name());
+            if (!method.drawsProposals()) {
+                assertEquals(expected, generate(TestDriver.name(), method.name(), sampling), method.name());
+            }
         }
     }
 

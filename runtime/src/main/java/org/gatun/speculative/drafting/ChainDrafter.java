@@ -18,6 +18,7 @@ public final class ChainDrafter implements Drafter {
     private final DraftLength length;
     private final float lead;
     private Sampling sampling;
+    private int drafts; // tokens of the latest proposal
 
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
@@ -37,6 +38,7 @@ public final class ChainDrafter implements Drafter {
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
         int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
+        drafts = 0;
         if (count <= 0) {
             return;
         }
@@ -47,12 +49,13 @@ public final class ChainDrafter implements Drafter {
         int node = 0;
         for (int i = 0; i <= verdict.accepted(); i++) {
             node = tree.add(node, verdict.token(i));
+            drafts++;
         }
     }
 
     @Override
     public void observe(TokenText text, Step step) {
-        length.observe(step.tree().size() - 1, step.accepted());
+        length.observe(drafts, step.accepted(drafts + 1));
     }
 
     @Override

@@ -11,7 +11,14 @@ import org.gatun.speculative.drafting.ChainDrafter;
 import org.gatun.speculative.drafting.TreeDrafter;
 import org.gatun.speculative.method.Option.Number;
 import org.gatun.speculative.method.Option.Numbers;
+import org.gatun.speculative.method.Option.Text;
+import org.gatun.speculative.retrieval.AdedDrafter;
+import org.gatun.speculative.retrieval.FusionDrafter;
+import org.gatun.speculative.retrieval.LookaheadDrafter;
 import org.gatun.speculative.retrieval.LookupDrafter;
+import org.gatun.speculative.retrieval.RecyclingDrafter;
+import org.gatun.speculative.retrieval.RetrievalDrafter;
+import org.gatun.speculative.retrieval.StandDrafter;
 import org.gatun.speculative.skipping.ExitDrafter;
 import org.gatun.speculative.skipping.SwiftDrafter;
 
@@ -22,8 +29,8 @@ import org.gatun.speculative.skipping.SwiftDrafter;
 /// @param summary one line for people
 /// @param source the paper or origin
 /// @param needsDraftModel whether a second model must be given
-/// @param drawsProposals whether it draws proposals at temperatures above 0: then the text has the law of plain decoding, else it is the
-///        text of plain decoding
+/// @param drawsProposals whether it may draw proposals at random above temperature 0: then the text has the law of plain decoding, but
+///        with the same seed is another text
 /// @param options what can be set
 /// @param factory makes a drafter for a target
 public record SpeculationMethod(
@@ -37,6 +44,8 @@ public record SpeculationMethod(
         /// @param draft the second model, present if the method needs one
         Drafter open(Model target, Optional<Model> draft, Settings settings);
     }
+
+    private static final Option CORPUS = new Text("corpus", "file of text to search", "", "a file of UTF-8 text");
 
     /// Every method, `none` first.
     public static final List<SpeculationMethod> ALL = List.of(
@@ -100,7 +109,37 @@ public record SpeculationMethod(
                     "Saxena 2023, prompt lookup decoding", false, false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
                             new Number("most", "most tokens to propose", 8, 1, 63)),
-                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))));
+                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))),
+            new SpeculationMethod("recycling", "proposes what the model itself last held likely after the same token",
+                    "Luo et al. 2024, arXiv 2408.08696", false, false,
+                    List.of(new Number("rows", "most rows of a pass", 16, 2, RecyclingDrafter.MOST_ROWS)),
+                    (target, draft, settings) -> new RecyclingDrafter(target.config().vocabulary(), settings.number("rows"))),
+            new SpeculationMethod("stand", "draws from the average of what the model held likely after the same few tokens",
+                    "Song et al. 2025, arXiv 2506.04708", false, true,
+                    List.of(new Number("rows", "most rows of a pass", 16, 2, StandDrafter.MOST_ROWS)),
+                    (target, draft, settings) -> new StandDrafter(target.config().vocabulary(), settings.number("rows"))),
+            new SpeculationMethod("lookahead", "lets the model guess several tokens ahead at once, and proposes the phrases it settles on",
+                    "Fu et al. 2024, arXiv 2402.02057", false, false,
+                    List.of(new Number("window", "tokens guessed at once", 3, 1, 16),
+                            new Number("length", "tokens of a phrase", 4, 2, 8),
+                            new Number("guesses", "phrases proposed at most", 2, 1, 16)),
+                    (target, draft, settings) -> new LookaheadDrafter(settings.number("window"), settings.number("length"),
+                            settings.number("guesses"))),
+            new SpeculationMethod("rest", "proposes what followed the same tokens in a corpus, or in the texts decoded so far",
+                    "He et al. 2023, arXiv 2311.08252", false, false,
+                    List.of(CORPUS, new Number("rows", "most rows of a pass", 16, 2, 64)),
+                    (target, draft, settings) -> RetrievalDrafter.of(settings.text("corpus"), target, settings.number("rows") - 1)),
+            new SpeculationMethod("aded", "searches a table of trigrams that drifts towards the text",
+                    "Liu et al. 2024, arXiv 2407.12021", false, false,
+                    List.of(CORPUS, new Number("rows", "most rows of a pass", 16, 2, 64)),
+                    (target, draft, settings) -> new AdedDrafter(settings.text("corpus"), target, settings.number("rows"))),
+            new SpeculationMethod("rasd", "continues what another method proposes with what followed earlier in the text, or in a corpus",
+                    "Quan et al. 2025, arXiv 2503.03434", false, false,
+                    List.of(new Text("inner", "the other method; draft if there is a draft model, else recycling", "", "a method"),
+                            CORPUS, new Number("rows", "rows kept for what is found", 8, 1, 32)),
+                    (target, draft, settings) -> new FusionDrafter(
+                            RetrievalDrafter.ofTextAnd(settings.text("corpus"), target, settings.number("rows")),
+                            inner(settings.text("inner"), draft).open(target, draft), settings.number("rows"))));
 
     public SpeculationMethod {
         options = List.copyOf(options);
@@ -126,6 +165,10 @@ public record SpeculationMethod(
             values.put(setting[0], method.checked(setting[0], setting.length == 2 ? setting[1] : ""));
         }
         return new Speculation(method, new Settings(values));
+    }
+
+    private static Speculation inner(String name, Optional<Model> draft) {
+        return parse(!name.isEmpty() ? name : draft.isPresent() ? "draft" : "recycling");
     }
 
     private String checked(String optionName, String value) {

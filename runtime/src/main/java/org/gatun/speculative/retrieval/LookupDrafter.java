@@ -18,6 +18,7 @@ public final class LookupDrafter implements Drafter {
 
     private final int suffix;
     private final DraftLength length;
+    private int drafts; // tokens of the latest proposal
 
     /// @param suffix most tokens of the text's end to look for
     /// @param most tokens to propose at most
@@ -33,10 +34,11 @@ public final class LookupDrafter implements Drafter {
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        drafts = 0;
         int bestEnd = 0;
         int bestMatch = 0;
         for (int end = text.length() - 1; end > 0 && bestMatch < suffix; end--) {
-            int match = commonSuffix(text, end);
+            int match = SameText.commonSuffix(text, end, suffix);
             if (match > bestMatch) {
                 bestMatch = match;
                 bestEnd = end;
@@ -45,25 +47,16 @@ public final class LookupDrafter implements Drafter {
         if (bestMatch == 0) {
             return;
         }
-        int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
+        drafts = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
         int node = 0;
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < drafts; i++) {
             node = tree.add(node, text.token(bestEnd + i));
         }
     }
 
-    /// How many tokens, up to `suffix`, before `end` equal those at the end of the text.
-    private int commonSuffix(TokenText text, int end) {
-        int match = 0;
-        while (match < suffix && match < end && text.token(end - 1 - match) == text.token(text.length() - 1 - match)) {
-            match++;
-        }
-        return match;
-    }
-
     @Override
     public void observe(TokenText text, Step step) {
-        length.observe(step.tree().size() - 1, step.accepted());
+        length.observe(drafts, step.accepted(drafts + 1));
     }
 
     @Override

@@ -59,7 +59,9 @@ class GatunTest {
     @Test
     void generate_everyMethod_givesTheSameText() {
         Set<String> texts = new TreeSet<>();
-        for (String method : List.of("none", "draft", "lookup", "draft:first=1:most=3")) {
+        List<String> methods = new ArrayList<>(List.of("draft:first=1:most=3", "rasd:inner=recycling"));
+        SpeculationMethod.ALL.stream().filter(method -> !method.drawsProposals()).forEach(method -> methods.add(method.name()));
+        for (String method : methods) {
             texts.add(CommandRun.of("generate", "--prompt", "One day", "--temperature", "0.9", "--seed", "5", "--max-tokens", "50",
                     "--speculate", method, "--json").json().get("text").stringValue());
         }
@@ -90,6 +92,18 @@ class GatunTest {
         "--bogus, 1, Unknown option", "--seed, x, a whole number"})
     void generate_badOption_isOneLineAndExitCode2(String option, String value, String expected) {
         assertRefused(CommandRun.of("generate", "--prompt", "x", option, value), option, expected);
+    }
+
+    @Test
+    void generate_badCorpus_isOneLineAndExitCode2() throws IOException {
+        Path empty = Files.createFile(directory.resolve("empty.txt"));
+        for (String method : List.of("rest", "aded", "rasd")) {
+            for (Path file : List.of(empty, directory.resolve("absent.txt"))) {
+                assertRefused(CommandRun.of("generate", "--prompt", "x", "--speculate", method + ":corpus=" + file), file.toString(),
+                        "expected");
+            }
+        }
+        assertRefused(CommandRun.of("generate", "--prompt", "x", "--speculate", "rasd:inner=magic"), "magic", "recycling");
     }
 
     @Test

@@ -1,0 +1,139 @@
+package org.gatun.speculative.retrieval;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
+
+/// Remembers the average of what the target held likely after the same last few tokens, and draws a tree of fixed shape from these
+/// averages, without replacement. At temperature 0 the most probable are taken instead. (STAND: stochastic adaptive n-gram drafting,
+/// Song et al. 2025, arXiv 2506.04708.)
+///
+/// What was learnt stays from text to text: it is best where many texts are alike.
+public final class StandDrafter implements Drafter {
+    /// Most rows its tree can have.
+    public static final int MOST_ROWS = TreeTemplate.NODES;
+
+    private static final int SHORTEST = 2;
+    private static final int LONGEST = 4;
+    private static final int KEPT = 10;
+    private static final int MOST_CONTEXTS = 1 << 16;
+
+    private final TreeTemplate template;
+    private final int[] nodes;              // [template] node of the tree, -1 where it is left out
+    private final RecentMap<Successors> averages = new RecentMap<>(MOST_CONTEXTS);
+    private final List<Law> laws = new ArrayList<>(); // of the latest tree, kept until it was verified; then used again
+    private final Law observed;
+    private final int[] scratch = new int[KEPT];
+    private Noise noise;
+    private boolean draws;
+    private int serial;
+
+    /// @param vocabulary number of tokens
+    /// @param rows most rows of a pass, the root included
+    public StandDrafter(int vocabulary, int rows) {
+        template = TreeTemplate.of(rows);
+        nodes = new int[template.size()];
+        observed = new Law(vocabulary);
+    }
+
+    @Override
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
+        noise = new Noise(sampling.seed());
+        draws = sampling.temperature() > 0;
+        serial = 0;
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        int lawsUsed = 0;
+        for (int i = 0, child = 1; i < template.size(); i++) {
+            int wanted = Math.min(template.children(i), maxNodes - tree.size());
+            Successors successors = nodes[i] < 0 || wanted == 0 ? null : longestKnown(text, tree, nodes[i]);
+            int added = 0;
+            if (successors != null) {
+                if (lawsUsed == laws.size()) {
+                    laws.add(new Law(observed.vocabulary()));
+                }
+                added = addChildren(text, tree, nodes[i], wanted, fill(laws.get(lawsUsed++), successors));
+            }
+            for (int rank = 0; rank < template.children(i); rank++) {
+                nodes[child++] = rank < added ? tree.size() - added + rank : -1;
+            }
+        }
+    }
+
+    private static Law fill(Law law, Successors successors) {
+        law.clear();
+        for (int place = 0; place < successors.size(); place++) {
+            law.add(successors.token(place), successors.weight(place));
+        }
+        return law;
+    }
+
+    /// @return how many children were added, the last nodes of the tree
+    private int addChildren(TokenText text, TokenTree tree, int parent, int wanted, Law law) {
+        int count;
+        if (draws) {
+            tree.setLaw(parent, TokenTree.Draws.WITHOUT_REPLACEMENT, law);
+            count = law.draw(noise, text.length() + tree.depth(parent), serial++, Math.min(wanted, KEPT), scratch);
+        } else {
+            count = law.mostProbable(Math.min(wanted, KEPT), scratch);
+        }
+        for (int i = 0; i < count; i++) {
+            if (draws) {
+                tree.addDrawn(parent, scratch[i]);
+            } else {
+                tree.add(parent, scratch[i]);
+            }
+        }
+        return count;
+    }
+
+    /// What is known after the longest end of text and path of which something is known; null if nothing is.
+    private Successors longestKnown(TokenText text, TokenTree tree, int node) {
+        int depth = tree.depth(node);
+        long key = 0;
+        int ancestor = node;
+        Successors longest = null;
+        for (int back = 0; back < Math.min(LONGEST, text.length() + depth); back++) {
+            key = extended(key, ancestor > 0 ? tree.token(ancestor) : text.token(text.length() - 1 - (back - depth)));
+            ancestor = ancestor > 0 ? tree.parent(ancestor) : 0;
+            Successors known = back + 1 < SHORTEST ? null : averages.get(key);
+            longest = known == null ? longest : known;
+        }
+        return longest;
+    }
+
+    @Override
+    public void observe(TokenText text, Step step) {
+        int root = text.length() - 2 - step.accepted();
+        for (int depth = 0; depth <= step.accepted(); depth++) {
+            step.law(step.acceptedNode(depth), observed);
+            long key = 0;
+            for (int back = 0; back < Math.min(LONGEST, root + depth + 1); back++) {
+                key = extended(key, text.token(root + depth - back));
+                if (back + 1 >= SHORTEST) {
+                    averages.computeIfAbsent(key, _ -> new Successors(KEPT)).average(observed, scratch);
+                }
+            }
+        }
+    }
+
+    /// The key of a few tokens and one before them. Should two contexts share a key, their proposals are worse and nothing else.
+    private static long extended(long key, int token) {
+        long mixed = (key + token + 1) * 0x9E3779B97F4A7C15L;
+        return mixed ^ mixed >>> 29;
+    }
+
+    @Override
+    public void close() {
+        // holds nothing
+    }
+}

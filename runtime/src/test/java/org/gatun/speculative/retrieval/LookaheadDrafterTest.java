@@ -1,0 +1,62 @@
+package org.gatun.speculative.retrieval;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.stream.IntStream;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.MarkovModel;
+import org.gatun.model.Model;
+import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.speculative.TokenTree;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LookaheadDrafterTest {
+    private static final int LENGTH = 4;
+
+    @TempDir
+    Path directory;
+
+    /// The text is 3 4 5 6 7 3 4 and so on.
+    @Test
+    void generate_periodicText_learnsItsPhrasesInAsManyPassesAsTheyAreLong() {
+        int[][] followers = IntStream.range(0, 8).mapToObj(token -> new int[] {token == 7 ? 3 : token + 1}).toArray(int[][]::new);
+        LookaheadDrafter drafter = new LookaheadDrafter(3, LENGTH, 2);
+        try (Backend backend = Backends.open("reference");
+                Model model = MarkovModel.load(directory.resolve("model.gguf"), MarkovModel.ranked(followers), backend);
+                Session session = model.openSession()) {
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {3, 4, 5, 6, 7});
+            for (int pass = 0; pass < 20; pass++) {
+                decoder.step(100);
+            }
+
+            assertTrue(drafter.knows(3, 4, 5, 6));
+            assertTrue(drafter.knows(7, 3, 4, 5));
+            assertFalse(drafter.knows(3, 4, 5, 7));
+            int[] text = decoder.text().from(0);
+            assertArrayEquals(IntStream.range(0, text.length).map(i -> 3 + i % 5).toArray(), text);
+            assertEquals(decoder.text().length() - 1, session.length());
+            assertTrue(decoder.statistics().meanAcceptedLength() > 2, decoder.statistics().toString());
+        }
+    }
+
+    @Test
+    void draft_rows_areTheWindowAndNoMore() {
+        LookaheadDrafter drafter = new LookaheadDrafter(3, LENGTH, 2);
+        TokenText text = new TokenText(IntStream.range(0, 1000).toArray());
+        drafter.begin(null, text, Sampling.GREEDY);
+        for (int limit = 1; limit < 12; limit++) {
+            TokenTree tree = new TokenTree(64).begin(text.last());
+            drafter.draft(text, tree, limit);
+            assertEquals(Math.min(3, (limit - 1) / (LENGTH - 1)) * (LENGTH - 1) + 1, tree.size());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package org.gatun.speculative.retrieval;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Backends;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.MarkovModel;
+import org.gatun.model.Model;
+import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.speculative.TokenTree;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StandDrafterTest {
+    private static final int VOCABULARY = 10;
+    private static final Sampling SAMPLED = Sampling.GREEDY.withTemperature(1).withSeed(5);
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void average_twoLaws_isTheirMean() {
+        Successors average = new Successors(10);
+        average.average(Law.of(0.7, 0.2, 0.05, 0, 0.05), new int[10]);
+        average.average(Law.of(0.3, 0.6, 0, 0.05, 0.05), new int[10]);
+
+        int[] tokens = {0, 1, 4, 2, 3};
+        float[] weights = {0.5f, 0.4f, 0.05f, 0.025f, 0.025f};
+        assertEquals(tokens.length, average.size());
+        for (int place = 0; place < tokens.length; place++) {
+            assertEquals(tokens[place], average.token(place));
+            assertEquals(weights[place], average.weight(place), 1e-6f);
+        }
+    }
+
+    @Test
+    void average_moreTokensThanKept_keepsTheHeaviestOfAll() {
+        Successors average = new Successors(2);
+        average.average(Law.of(0.5, 0.4, 0.1), new int[10]);
+        average.average(Law.of(0, 0.3, 0.7), new int[10]);
+
+        assertEquals(2, average.size());
+        assertEquals(1, average.token(0));
+        assertEquals(2, average.token(1));
+    }
+
+    @Test
+    void draft_sampled_drawsWithoutReplacementFromTheAverage() {
+        double[] law = {0, 0, 0, 0.5, 0.25, 0.125, 0.125, 0, 0, 0};
+        StandDrafter drafter = new StandDrafter(VOCABULARY, 4); // two children of the root, one of the first
+        learn(drafter, SAMPLED, law, 3, 4);
+        int[] first = new int[VOCABULARY];
+        int[][] second = new int[VOCABULARY][VOCABULARY];
+        TokenText text = new TokenText(3, 4);
+        TokenTree tree = new TokenTree(64);
+        int runs = 100_000;
+        for (int i = 0; i < runs; i++) {
+            drafter.draft(text, tree.begin(4), 64);
+            first[tree.token(1)]++;
+            second[tree.token(1)][tree.token(2)]++;
+        }
+
+        assertFits(first, law, runs);
+        for (int drawn = 3; drawn <= 6; drawn++) {
+            double[] rest = law.clone();
+            rest[drawn] = 0;
+            assertFits(second[drawn], rest, first[drawn]);
+        }
+    }
+
+    @Test
+    void draft_greedily_longestContextWinsAndTheMostProbableAreTaken() {
+        StandDrafter drafter = new StandDrafter(VOCABULARY, 4);
+        double[] seven = {0, 0, 0, 0, 0, 0, 0.1, 0.9, 0, 0};
+        double[] eight = {0, 0, 0, 0, 0, 0, 0.1, 0, 0.9, 0};
+        for (int i = 0; i < 3; i++) {
+            learn(drafter, Sampling.GREEDY, seven, 3, 4);
+        }
+        learn(drafter, Sampling.GREEDY, eight, 5, 6, 3, 4);
+        drafter.begin(null, new TokenText(3, 4), Sampling.GREEDY);
+
+        assertEquals("8", Trees.text(drafter, 64, 5, 6, 3, 4));
+        assertEquals("7 8", Trees.text(drafter, 64, 9, 9, 3, 4));
+        assertEquals("7", Trees.text(drafter, 2, 9, 9, 3, 4));
+        assertEquals("", Trees.text(drafter, 64, 4));
+    }
+
+    /// What comes out has the target's law, whatever was learnt meanwhile.
+    @Test
+    void generate_sampled_keepsTheJointLaw() {
+        double[][] laws = new double[6][];
+        Arrays.fill(laws, new double[] {0.2, 0.2, 0.2, 0.2, 0.1, 0.1});
+        laws[3] = new double[] {0, 0, 0, 0.1, 0.6, 0.3};
+        laws[4] = new double[] {0, 0, 0, 0.5, 0.3, 0.2};
+        laws[5] = new double[] {0, 0, 0, 0.3, 0.2, 0.5};
+        int runs = 30_000;
+        int[] counts = new int[27];
+        double[] expected = new double[27];
+        long accepted = 0;
+        try (Backend backend = Backends.open("reference");
+                Model model = MarkovModel.load(directory.resolve("joint.gguf"), laws, backend);
+                Session session = model.openSession()) {
+            StandDrafter drafter = new StandDrafter(6, 6);
+            for (int run = 0; run < runs; run++) {
+                session.rewind(0);
+                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, SAMPLED.withSeed(run), new int[] {5, 3});
+                while (decoder.text().length() < 5) {
+                    decoder.step(5 - decoder.text().length());
+                }
+                int[] text = decoder.text().from(2);
+                counts[(text[0] - 3) * 9 + (text[1] - 3) * 3 + text[2] - 3]++;
+                accepted += decoder.statistics().accepted();
+            }
+        }
+        for (int i = 0; i < 27; i++) {
+            expected[i] = laws[3][3 + i / 9] * laws[3 + i / 9][3 + i / 3 % 3] * laws[3 + i / 3 % 3][3 + i % 3];
+        }
+        assertTrue(accepted > runs / 2, accepted + " accepted");
+        assertFits(counts, expected, runs);
+    }
+
+    /// Chi-square of at most 26 degrees of freedom; beyond 65 it is by chance less than once in 30,000 times.
+    private static void assertFits(int[] counts, double[] law, int runs) {
+        double mass = Arrays.stream(law).sum();
+        double chiSquare = 0;
+        for (int token = 0; token < law.length; token++) {
+            double expected = law[token] / mass * runs;
+            if (expected > 0) {
+                chiSquare += (counts[token] - expected) * (counts[token] - expected) / expected;
+            } else {
+                assertEquals(0, counts[token]);
+            }
+        }
+        assertTrue(chiSquare < (law.length > 10 ? 65 : 40), "chi-square " + chiSquare + " of " + Arrays.toString(counts));
+    }
+
+    /// One step, from a prompt, of a model in which a token of this law follows every token.
+    private void learn(StandDrafter drafter, Sampling sampling, double[] law, int... prompt) {
+        double[][] laws = new double[VOCABULARY][];
+        Arrays.fill(laws, law);
+        try (Backend backend = Backends.open("reference");
+                Model model = MarkovModel.load(directory.resolve("model.gguf"), laws, backend);
+                Session session = model.openSession()) {
+            new SpeculativeDecoder(session, drafter, sampling, prompt).step(1);
+        }
+    }
+}
