@@ -9,6 +9,7 @@ import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.drafting.ChainDrafter;
 import org.gatun.speculative.method.Option.Number;
+import org.gatun.speculative.method.Option.Text;
 import org.gatun.speculative.retrieval.LookupDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
@@ -46,7 +47,10 @@ public record SpeculationMethod(
                     "Saxena 2023, prompt lookup decoding", false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
                             new Number("most", "most tokens to propose", 8, 1, 63)),
-                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))));
+                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))),
+            new SpeculationMethod("auto", "whichever of some methods is fastest as the text goes, or none",
+                    "", false, List.of(new Text("methods", "methods to choose among, with + between", "draft+lookup", "names of methods")),
+                    (target, draft, settings) -> Automatic.open(settings.text("methods").split("\\+", -1), target, draft)));
 
     public SpeculationMethod {
         options = List.copyOf(options);
