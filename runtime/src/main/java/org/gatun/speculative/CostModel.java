@@ -85,13 +85,20 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         return nanos + (rows - below) * (nanosByRows.get(above) - nanos) / (above - below);
     }
 
-    /// How many times faster than plain decoding passes are.
+    /// How many times faster than plain decoding speculation is.
     ///
     /// @param tokens emitted a pass
     /// @param rows of a pass, the root included
-    /// @param otherNanos a pass, for drafting and on the host
-    public double speedup(double tokens, double rows, double otherNanos) {
-        return tokens * passNanos(1) / (passNanos(rows) + otherNanos);
+    /// @param draftNanos a pass
+    /// @param hostNanos a token, beside passes and drafting; plain decoding has them too
+    public double speedup(double tokens, double rows, double draftNanos, double hostNanos) {
+        return tokens * (passNanos(1) + hostNanos) / (draftNanos + passNanos(rows) + tokens * hostNanos);
+    }
+
+    /// The speedup to expect of a drafter from what it did.
+    public double speedup(SpeculationStatistics statistics, double hostNanos) {
+        return speedup(statistics.meanAcceptedLength(), statistics.meanRows(),
+                (double) statistics.draftNanos() / statistics.targetPasses(), hostNanos);
     }
 
     /// The size of chain, root included, that is fastest; 1 if none beats plain decoding.
@@ -102,7 +109,7 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         int best = 1;
         double bestSpeedup = 1;
         for (int drafted = 1; drafted <= acceptance.size(); drafted++) {
-            double speedup = speedup(tokensPerPass(acceptance.subList(0, drafted)), 1 + drafted, drafted * draftNanos);
+            double speedup = speedup(tokensPerPass(acceptance.subList(0, drafted)), 1 + drafted, drafted * draftNanos, 0);
             if (speedup > bestSpeedup) {
                 best = 1 + drafted;
                 bestSpeedup = speedup;
