@@ -1,6 +1,6 @@
 package org.gatun.speculative;
 
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.NavigableMap;
@@ -14,10 +14,14 @@ import org.gatun.sampling.Sampling;
 ///
 /// @param nanosByRows time of a pass, by rows; with one row at least
 public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
-    private static final int ROUNDS = 5;
     private static final int WARM_UP_ROUNDS = 2;
+    private static final int LEAST_ROUNDS = 3;
+    /// Where passes are short there are more rounds, up to this many and
+    private static final int MOST_ROUNDS = 41;
+    /// as long as they do not take longer than this together.
+    private static final long MEASURING_NANOS = 500_000_000;
     /// Passes are repeated until they take this long together, so that the clock does not matter.
-    private static final long SAMPLE_NANOS = 1_000_000;
+    private static final long SAMPLE_NANOS = 200_000;
 
     /// @throws IllegalArgumentException if there is no cost of one row, or a cost is not positive
     public CostModel {
@@ -37,19 +41,21 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
             throw new IllegalArgumentException("the context is full: " + session.capacity() + " tokens; expected room for a pass");
         }
         int sizes = Integer.SIZE - Integer.numberOfLeadingZeros(room);
-        double[][] nanos = new double[sizes][ROUNDS];
-        for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+        List<double[]> rounds = new ArrayList<>();
+        long begun = System.nanoTime();
+        while (rounds.size() < WARM_UP_ROUNDS + LEAST_ROUNDS
+                || rounds.size() < MOST_ROUNDS && System.nanoTime() - begun < MEASURING_NANOS) {
+            double[] nanos = new double[sizes];
             for (int size = 0; size < sizes; size++) {
-                double found = passNanos(session, 1 << size, sampling);
-                if (round >= 0) {
-                    nanos[size][round] = found;
-                }
+                nanos[size] = passNanos(session, 1 << size, sampling);
             }
+            rounds.add(nanos);
         }
         NavigableMap<Integer, Double> medians = new TreeMap<>();
         for (int size = 0; size < sizes; size++) {
-            Arrays.sort(nanos[size]);
-            medians.put(1 << size, nanos[size][ROUNDS / 2]);
+            int index = size;
+            double[] sorted = rounds.stream().skip(WARM_UP_ROUNDS).mapToDouble(nanos -> nanos[index]).sorted().toArray();
+            medians.put(1 << size, sorted[sorted.length / 2]);
         }
         return new CostModel(medians);
     }

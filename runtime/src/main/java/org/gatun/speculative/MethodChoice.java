@@ -7,23 +7,30 @@ package org.gatun.speculative;
 /// the tokens a second of each drafter at each size, and of plain decoding.
 ///
 /// The fastest is in use; none, if it is below [#LEAST_GAIN] times plain decoding. The others are tried again after 64 tokens, and
-/// after twice as many each time they do not win, so that what never wins costs little. One thread at a time.
+/// after four times as many each time they do not win, so that what never wins costs little. One thread at a time.
 final class MethodChoice {
     /// No drafter: plain decoding.
     static final int PLAIN = -1;
     static final double LEAST_GAIN = 1.03;
     static final int FIRST_PAUSE = 64;
-    static final int MOST_PAUSE = 512;
+    static final int MOST_PAUSE = 1024;
+    /// What is in use, but with smaller trees than it wants, is soon tried with them again.
+    private static final int MOST_PAUSE_OF_SIZE = 128;
+    private static final int PAUSE_GROWTH = 4;
     /// A trial ends after so many steps with a proposal,
     static final int TRIAL_PROPOSALS = 6;
+    /// or after half of them if it is clear by then that the drafter does not win,
+    private static final double CLEAR_LOSS = 0.8;
     /// or after so many steps.
     static final int TRIAL_STEPS = 24;
 
-    private static final double WEIGHT = 1.0 / 24;
+    private static final double WEIGHT = 1.0 / 32;
     /// All that was known of a drafter counts as this many steps when it is tried again.
     private static final int REMEMBERED_STEPS = 3;
-    /// What replaces another drafter or size must be faster by this.
+    /// A drafter that replaces another must be faster by this,
     private static final double LEAST_LEAD = 1.02;
+    /// and trees smaller than the drafter wants by this: what they cut off is seen again in trials only.
+    private static final double LEAST_LEAD_OF_SIZE = 1.06;
     /// Tokens at the very start that are decoded plainly, to know what that costs.
     private static final int PLAIN_TOKENS = 4;
 
@@ -97,7 +104,7 @@ final class MethodChoice {
                     bestSpeed = speed;
                 }
             }
-            if (bestSpeed < LEAST_LEAD * speed) {
+            if (bestSpeed < LEAST_LEAD_OF_SIZE * speed) {
                 rows = proposed.length;
             } else {
                 speed = bestSpeed;
@@ -146,9 +153,15 @@ final class MethodChoice {
             candidates[next].learn(mostRows, size, acceptedNodes, acceptedCount, drafterNanos);
             candidates[next].rate();
         }
-        if (tokens >= PLAIN_TOKENS && (!trial || proposals >= TRIAL_PROPOSALS || steps >= TRIAL_STEPS)) {
+        if (tokens >= PLAIN_TOKENS && (!trial || isDecided())) {
             decide();
         }
+    }
+
+    private boolean isDecided() {
+        double speed = inUse == PLAIN ? 1 / costs.nanos(1) : candidates[inUse].speed;
+        return proposals >= TRIAL_PROPOSALS || steps >= TRIAL_STEPS
+                || proposals >= TRIAL_PROPOSALS / 2 && candidates[next].speed < CLEAR_LOSS * speed;
     }
 
     private void decide() {
@@ -156,7 +169,9 @@ final class MethodChoice {
         inUse = fastest();
         if (trial) {
             Candidate tried = candidates[next];
-            tried.pause = inUse == next ? FIRST_PAUSE : proposals == 0 ? tried.pause : Math.min(2 * tried.pause, MOST_PAUSE);
+            boolean won = inUse == next && (before != next || tried.rows == tried.proposed.length);
+            tried.pause = won ? FIRST_PAUSE : proposals == 0 ? tried.pause
+                    : Math.min(PAUSE_GROWTH * tried.pause, inUse == next ? MOST_PAUSE_OF_SIZE : MOST_PAUSE);
             tried.tryAgainLater();
         }
         if (before != inUse && before != PLAIN) {

@@ -6,7 +6,10 @@ package org.gatun.speculative;
 /// every pass slower. Row counts not seen yet lie on straight lines between those seen. The very first pass is not counted, as it does
 /// what is done once only; the second has one row.
 final class PassCosts {
-    private static final double WEIGHT = 1.0 / 16;
+    /// Of a pass, in the cost of its row count.
+    private static final double WEIGHT = 1.0 / 64;
+    /// Of a pass that took longer or less long than expected, in the costs of all.
+    private static final double COMMON_WEIGHT = 1.0 / 16;
     /// A pass that took this many times what was expected counts as if it had taken this: something else got in its way.
     private static final double MOST_SURPRISE = 2;
     /// What a row more costs, in passes of one row, until there is a measurement.
@@ -40,7 +43,7 @@ final class PassCosts {
             double surprise = Math.clamp(sample / nanos[rows], 1 / MOST_SURPRISE, MOST_SURPRISE);
             sample = surprise * nanos[rows];
             for (int other = 1; other < seen.length; other++) {
-                seen[other] *= 1 + WEIGHT * (surprise - 1);
+                seen[other] *= 1 + COMMON_WEIGHT * (surprise - 1);
             }
         }
         seen[rows] += Math.max(WEIGHT, 1.0 / ++passes[rows]) * (sample - seen[rows]);
