@@ -161,7 +161,7 @@ final class MethodChoice {
     private boolean isDecided() {
         double speed = inUse == PLAIN ? 1 / costs.nanos(1) : candidates[inUse].speed;
         return proposals >= TRIAL_PROPOSALS || steps >= TRIAL_STEPS
-                || proposals >= TRIAL_PROPOSALS / 2 && candidates[next].speed < CLEAR_LOSS * speed;
+                || (proposals >= TRIAL_PROPOSALS / 2 || steps >= TRIAL_STEPS / 3) && candidates[next].speed < CLEAR_LOSS * speed;
     }
 
     private void decide() {
