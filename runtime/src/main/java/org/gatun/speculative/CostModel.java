@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import java.util.stream.DoubleStream;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 
@@ -55,10 +56,23 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         NavigableMap<Integer, Double> medians = new TreeMap<>();
         for (int size = 0; size < sizes; size++) {
             int index = size;
-            double[] sorted = rounds.stream().skip(WARM_UP_ROUNDS).mapToDouble(nanos -> nanos[index]).sorted().toArray();
-            medians.put(1 << size, sorted[sorted.length / 2]);
+            medians.put(1 << size, median(rounds.stream().skip(WARM_UP_ROUNDS).mapToDouble(nanos -> nanos[index])));
         }
         return new CostModel(medians);
+    }
+
+    /// The medians of several measurements of the same sizes.
+    public static CostModel medians(List<CostModel> measured) {
+        NavigableMap<Integer, Double> medians = new TreeMap<>();
+        for (int rows : measured.getFirst().nanosByRows.keySet()) {
+            medians.put(rows, median(measured.stream().mapToDouble(costs -> costs.nanosByRows.get(rows))));
+        }
+        return new CostModel(medians);
+    }
+
+    private static double median(DoubleStream values) {
+        double[] sorted = values.sorted().toArray();
+        return sorted[sorted.length / 2];
     }
 
     /// Time of one pass among others of its size: after one of another size, caches hold other things, which counts where passes are

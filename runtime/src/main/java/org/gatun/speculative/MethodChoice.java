@@ -19,11 +19,11 @@ final class MethodChoice {
     private static final int PAUSE_GROWTH = 4;
     /// A trial ends after so many steps with a proposal,
     static final int TRIAL_PROPOSALS = 6;
-    /// or after half of them if it is clear by then that the drafter does not win,
+    /// or after so many steps with or without one;
+    private static final int TRIAL_STEPS = 24;
+    /// after half or a third of those, if the drafter has but this part of the speed that is to be beaten.
     private static final double CLEAR_LOSS = 0.8;
-    /// or after so many steps.
-    static final int TRIAL_STEPS = 24;
-
+    /// Of a step, in the means.
     private static final double WEIGHT = 1.0 / 32;
     /// All that was known of a drafter counts as this many steps when it is tried again.
     private static final int REMEMBERED_STEPS = 3;
@@ -33,7 +33,6 @@ final class MethodChoice {
     private static final double LEAST_LEAD_OF_SIZE = 1.06;
     /// Tokens at the very start that are decoded plainly, to know what that costs.
     private static final int PLAIN_TOKENS = 4;
-
     /// A drafter that took this many times longer than it does on average was held up by something else.
     private static final int MOST_SURPRISE = 4;
 

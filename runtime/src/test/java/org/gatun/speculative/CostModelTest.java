@@ -71,6 +71,12 @@ class CostModelTest {
     }
 
     @Test
+    void medians_threeMeasurements_areTheMiddleOnes() {
+        assertEquals(costs(Map.of(1, 2.0, 2, 5.0)), CostModel.medians(List.of(costs(Map.of(1, 1.0, 2, 9.0)),
+                costs(Map.of(1, 2.0, 2, 5.0)), costs(Map.of(1, 30.0, 2, 4.0)))));
+    }
+
+    @Test
     void costModel_badCosts_areRefused() {
         assertThrows(IllegalArgumentException.class, () -> costs(Map.of()));
         assertThrows(IllegalArgumentException.class, () -> costs(Map.of(2, 1.0)));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gatun.speculative.CostModel;
 import org.gatun.speculative.SpeculationStatistics.Depth;
@@ -39,9 +40,9 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
                 categories.stream().filter(category::equals).toList(), greedy, acceptance);
     }
 
-    /// Costs of passes, of the last round.
+    /// What passes of each size cost.
     CostModel costs() {
-        return rows.getFirst().rounds().getLast().costs();
+        return rows.getFirst().costs();
     }
 
     /// What to say of figures that are no method's own; empty if they are.
@@ -80,7 +81,7 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
             lines.add(format("%-24s %9.1f %19s %8s %13s %9.2f %8.2f %8.2f %5.0f%% %5.0f%% %5.0f%%%s", row.name(),
                     row.tokensPerSecond().median(), range("%.1f", row.tokensPerSecond()),
                     plain().map(other -> format("%.2f", row.speedup(other).median())).orElse("-"),
-                    plain().map(other -> range("%.2f", row.speedup(other))).orElse("-"), row.predictedSpeedup().median(),
+                    plain().map(other -> range("%.2f", row.speedup(other))).orElse("-"), row.predictedSpeedup(),
                     row.statistics().meanAcceptedLength(), row.statistics().meanRows(), 100 * row.draftShare(), 100 * row.verifyShare(),
                     100 * row.hostShare(),
                     greedy ? plain().map(other -> row.isIdenticalTo(other) ? "  yes" : "  no").orElse("  -") : ""));
@@ -93,11 +94,9 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
     }
 
     private String costsLine() {
-        StringBuilder line = new StringBuilder();
-        costs().nanosByRows().forEach((size, nanos) ->
-                line.append(format("%s%.2f", line.isEmpty() ? format("%.3g ms a row, ", nanos / 1e6) : format(" %d:", size),
-                        nanos / costs().passNanos(1))));
-        return line.toString().replaceFirst("ms a row, ", "ms for one row, 1:");
+        double single = costs().passNanos(1);
+        return format("%.3g ms for one row, ", single / 1e6) + costs().nanosByRows().entrySet().stream()
+                .map(entry -> format("%.2f for %d", entry.getValue() / single, entry.getKey())).collect(Collectors.joining(", "));
     }
 
     private void depthLines(List<String> lines) {

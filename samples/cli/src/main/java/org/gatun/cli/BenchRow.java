@@ -40,12 +40,6 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
         SpeculationStatistics statistics() {
             return outcomes.stream().map(Outcome::statistics).reduce(SpeculationStatistics.NONE, SpeculationStatistics::plus);
         }
-
-        /// Time that neither drafting nor verifying took, a token.
-        double hostNanos() {
-            SpeculationStatistics all = statistics();
-            return Math.max(0, seconds() * 1e9 - all.draftNanos() - all.verifyNanos()) / Math.max(1, tokens());
-        }
     }
 
     /// The middle of some rounds' figures, and their ends.
@@ -96,10 +90,14 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
                 .mapToDouble(i -> rounds.get(i).tokensPerSecond() / plain.rounds.get(i).tokensPerSecond()).toArray());
     }
 
-    /// What the costs of passes in each round say the speedup should be.
-    Spread predictedSpeedup() {
-        return Spread.of(rounds.stream().mapToDouble(round -> round.tokens() == 0 ? 0
-                : round.costs.speedup(round.statistics(), round.hostNanos())).toArray());
+    /// What passes of each size cost.
+    CostModel costs() {
+        return CostModel.medians(rounds.stream().map(Round::costs).toList());
+    }
+
+    /// What the costs of passes say the speedup should be; 1 of nothing.
+    double predictedSpeedup() {
+        return tokens() == 0 ? 1 : costs().speedup(statistics(), hostShare() * seconds() * 1e9 / tokens());
     }
 
     /// Part of the time that went into drafting.
@@ -148,7 +146,7 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
                 .set("tokens_per_second_spread", tokensPerSecond().json())
                 .put("speedup", plain.map(other -> speedup(other).median()).orElse(null))
                 .set("speedup_spread", plain.map(other -> speedup(other).json()).orElse(null))
-                .put("predicted_speedup", predictedSpeedup().median())
+                .put("predicted_speedup", predictedSpeedup())
                 .put("mean_accepted_length", statistics.meanAcceptedLength())
                 .put("mean_rows", statistics.meanRows())
                 .set("acceptance_by_depth", depths);
