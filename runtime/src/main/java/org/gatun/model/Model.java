@@ -84,14 +84,15 @@ public final class Model implements AutoCloseable {
         return create(name, GgufCheckpoint.of(GgufFile.of(bytes, Path.of(name))), backend, false, options);
     }
 
-    /// A Llama with random weights, for measuring: it has no tokenizer, and takes of the host's memory what its largest matrix takes.
+    /// A Llama with random weights, for measuring: its tokens are written as their numbers, and it takes of the host's memory little more
+    /// than its largest matrix does.
     ///
     /// @param name for messages
     /// @param dtype of the matrices
     /// @param seed of the weights
     public static Model ofRandomWeights(String name, ModelConfig config, DType dtype, long seed, Backend backend, ModelOptions options) {
         try {
-            return create(name, new RandomCheckpoint(name, config, dtype, seed), backend, false, options);
+            return create(name, new RandomCheckpoint(config, dtype, seed), backend, false, options);
         } catch (FormatException e) {
             throw new IllegalArgumentException(e.getMessage(), e);
         }

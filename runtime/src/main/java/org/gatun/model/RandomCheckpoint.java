@@ -3,33 +3,40 @@ package org.gatun.model;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 
-/// A Llama's weights made up at random, for measuring. All matrices view the same memory, so that a model takes little of the host's;
-/// a backend that copies weights takes what the real ones would.
+/// A Llama's weights made up at random, for measuring. All matrices view the same memory, each from another place on, so that a model
+/// takes little of the host's, while a backend that copies weights takes what the real ones would.
 final class RandomCheckpoint implements Checkpoint {
     private static final int PATTERN_ELEMENTS = 1 << 18;
+    /// From one matrix's beginning to the next one's: whole blocks of every type, and aligned.
+    private static final int STEP_ELEMENTS = 1 << 13;
+    private static final List<String> PARTS = List.of("token_embd.weight", "output.weight", "attn_q.weight", "attn_k.weight",
+            "attn_v.weight", "attn_output.weight", "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight");
+    private static final Pattern LAYER = Pattern.compile("blk\\.(\\d+)\\.");
 
-    private final String name;
     private final ModelConfig config;
     private final DType dtype;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment matrices;
     private final MemorySegment ones;
 
-    RandomCheckpoint(String name, ModelConfig config, DType dtype, long seed) {
-        this.name = name;
+    RandomCheckpoint(ModelConfig config, DType dtype, long seed) {
         this.config = config;
         this.dtype = dtype;
         int width = Math.max(config.hidden(), config.intermediate());
-        long elements = (long) config.hidden() * Math.max(config.vocabulary(), width);
+        long elements = (long) config.hidden() * Math.max(config.vocabulary(), width)
+                + (long) STEP_ELEMENTS * PARTS.size() * config.layers();
         matrices = arena.allocate(dtype.byteSize(elements), 64);
         fill(new SplittableRandom(seed), (float) Math.sqrt(3.0 / width));
         ones = arena.allocate(4L * width, 64);
@@ -59,7 +66,8 @@ final class RandomCheckpoint implements Checkpoint {
 
     @Override
     public Optional<Tensor> find(String tensor) {
-        String part = tensor.replaceFirst("^blk\\.\\d+\\.", "");
+        Matcher layer = LAYER.matcher(tensor);
+        String part = layer.lookingAt() ? tensor.substring(layer.end()) : tensor;
         if (part.equals("attn_norm.weight") || part.equals("ffn_norm.weight") || part.equals("output_norm.weight")) {
             return Optional.of(new Tensor(tensor, DType.F32, Shape.of(config.hidden()), ones.asSlice(0, 4L * config.hidden())));
         }
@@ -72,13 +80,16 @@ final class RandomCheckpoint implements Checkpoint {
                 "ffn_gate.weight", new int[] {config.intermediate(), config.hidden()},
                 "ffn_up.weight", new int[] {config.intermediate(), config.hidden()},
                 "ffn_down.weight", new int[] {config.hidden(), config.intermediate()});
-        return Optional.ofNullable(shapes.get(part)).map(shape -> new Tensor(tensor, dtype, Shape.of(shape[0], shape[1]),
-                matrices.asSlice(0, shape[0] * dtype.byteSize(shape[1]))));
+        return Optional.ofNullable(shapes.get(part)).map(shape -> {
+            long number = PARTS.indexOf(part) + (part.equals(tensor) ? 0 : Long.parseLong(layer.group(1)) * PARTS.size());
+            return new Tensor(tensor, dtype, Shape.of(shape[0], shape[1]),
+                    matrices.asSlice(number * dtype.byteSize(STEP_ELEMENTS), shape[0] * dtype.byteSize(shape[1])));
+        });
     }
 
     @Override
     public Tokenizer tokenizer() {
-        throw new IllegalStateException("model " + name + " has random weights and no tokenizer: give it token ids");
+        return new NumberTokenizer(config.vocabulary());
     }
 
     @Override

@@ -1,10 +1,13 @@
 package org.gatun.speculative;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.SpeculationStatistics.Depth;
 
 /// The one loop behind every method: draft, verify, observe. Each [#step] is one pass of the target and emits at least one
 /// token. Lossless: where nothing in a tree was drawn from a law, the text is that of plain decoding with the same seed and backend (see
@@ -22,7 +25,8 @@ public final class SpeculativeDecoder {
     private long steps;
     private long emitted;
     private long drafted;
-    private long accepted;
+    private final long[] tested;      // [depth - 1]
+    private final long[] accepted;
     private long draftNanos;
     private long verifyNanos;
 
@@ -42,6 +46,8 @@ public final class SpeculativeDecoder {
         this.sampling = sampling;
         text = new TokenText(prompt);
         tree = new TokenTree(session.maxTreeRows());
+        tested = new long[tree.capacity()];
+        accepted = new long[tree.capacity()];
         Sampler sampler = new Sampler(sampling, session.vocabularySize());
         residual = new ResidualVerifier(session, tree, text, sampler);
         step = new Step(session, tree, text, sampler);
@@ -75,10 +81,20 @@ public final class SpeculativeDecoder {
         steps++;
         emitted += text.length() - start;
         drafted += tree.size() - 1;
-        accepted += verdict.accepted();
+        countDepths();
         draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
         verifyNanos += verifyDone - draftDone;
         return text.length() - start;
+    }
+
+    private void countDepths() {
+        for (int depth = 0; depth < step.accepted(); depth++) {
+            tested[depth]++;
+            accepted[depth]++;
+        }
+        if (tree.hasChild(step.acceptedNode(step.accepted()))) {
+            tested[step.accepted()]++;
+        }
     }
 
     /// Prompt and emitted tokens; grows with each step.
@@ -88,6 +104,10 @@ public final class SpeculativeDecoder {
 
     /// Counts since the start.
     public SpeculationStatistics statistics() {
-        return new SpeculationStatistics(emitted, steps, drafted, accepted, draftNanos, verifyNanos);
+        List<Depth> depths = new ArrayList<>();
+        for (int depth = 0; depth < tested.length && tested[depth] > 0; depth++) {
+            depths.add(new Depth(tested[depth], accepted[depth]));
+        }
+        return new SpeculationStatistics(emitted, steps, drafted, depths, draftNanos, verifyNanos);
     }
 }

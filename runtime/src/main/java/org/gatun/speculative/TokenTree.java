@@ -97,7 +97,7 @@ public final class TokenTree {
     /// @throws IllegalStateException if the node has a law or a child already
     public void setLaw(int parent, Draws how, Law law) {
         Objects.checkIndex(parent, size);
-        if (laws[parent] != null || firstChild(parent) >= 0) {
+        if (laws[parent] != null || hasChild(parent)) {
             throw new IllegalStateException("node " + parent + " has a law or a child already");
         }
         laws[parent] = law;
@@ -123,6 +123,11 @@ public final class TokenTree {
         drawnParents[drawings] = parent;
         drawnNodes[drawings++] = node;
         return node;
+    }
+
+    /// Whether anything was proposed below a node.
+    public boolean hasChild(int node) {
+        return firstChild(node) >= 0;
     }
 
     private int firstChild(int parent) {

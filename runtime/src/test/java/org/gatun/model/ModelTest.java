@@ -27,6 +27,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
+import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -141,14 +142,18 @@ class ModelTest {
     }
 
     @Test
-    void ofRandomWeights_aFewTokens_runsAndHasNoTokenizer() throws IOException {
+    void ofRandomWeights_aFewTokens_runsAndWritesNumbers() throws IOException {
         RopeTable rope = new RopeTable(RopeTable.Pairing.INTERLEAVED, new float[] {1, 0.5f, 0.25f, 0.125f}, 1);
         ModelConfig config = new ModelConfig("llama", 100, 2, 64, 96, 8, 2, 8, 1e-5f, rope, 0, 0, 64);
         try (Backend backend = Backends.open("reference");
                 Model model = Model.ofRandomWeights("random", config, DType.Q8_0, SEED, backend, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
             assertTrue(session.decode(99, Sampling.GREEDY).token(0) < 100);
-            assertThrows(IllegalStateException.class, model::tokenizer);
+            assertArrayEquals(new int[] {7, 99}, model.tokenizer().encode("7 99", Tokenizer.Special.ADD));
+            assertEquals("7 99 ", model.tokenizer().decode(7, 99));
+            String message = assertThrows(IllegalArgumentException.class,
+                    () -> model.tokenizer().encode("7 100", Tokenizer.Special.ADD)).getMessage();
+            assertTrue(message.contains("'100'") && message.contains("0 to 99"), message);
         }
     }
 

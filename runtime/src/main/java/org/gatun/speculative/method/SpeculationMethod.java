@@ -139,7 +139,10 @@ public record SpeculationMethod(
                             CORPUS, new Number("rows", "rows kept for what is found", 8, 1, 32)),
                     (target, draft, settings) -> new FusionDrafter(
                             RetrievalDrafter.ofTextAnd(settings.text("corpus"), target, settings.number("rows")),
-                            inner(settings.text("inner"), draft).open(target, draft), settings.number("rows"))));
+                            inner(settings.text("inner"), draft).open(target, draft), settings.number("rows"))),
+            new SpeculationMethod("auto", "whichever of some methods is fastest as the text goes, or none",
+                    "", false, false, List.of(new Text("methods", "methods to choose among, with + between", "draft+lookup", "names of methods")),
+                    (target, draft, settings) -> Automatic.open(settings.text("methods").split("\\+", -1), target, draft)));
 
     public SpeculationMethod {
         options = List.copyOf(options);

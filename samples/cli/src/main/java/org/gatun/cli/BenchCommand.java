@@ -5,13 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
 import org.gatun.speculative.method.Speculation;
@@ -20,24 +17,19 @@ import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 
-/// Compares methods on the same prompts. The methods take turns prompt by prompt, so that noise of the machine meets them
-/// all alike.
+/// Compares methods on the same prompts.
 @Command(name = "bench", description = "Runs the same prompts through several methods, and compares speed and text.", footer = {
-        "", "Times are of decoding; reading the prompts is not counted.",
+        "", "Times are of decoding; reading the prompts is not counted. Methods take turns prompt by prompt; each has one drafter for all",
+        "prompts of a round, and what that learns from one serves the next.",
         "", "Examples:",
         "  gatun bench",
         "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
         "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
+        "  gatun bench --random 170m:q8_0 --acceptance 0.8 --max-tokens 64",
         "  gatun bench --report report.html"})
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
-    private static final int WARM_UP_TOKENS = 16;
-    /// A round that takes less is repeated.
-    private static final long SHORT_NANOS = 3_000_000_000L;
-    private static final int ROUNDS = 5;
 
     private final Console console;
 
@@ -52,14 +44,26 @@ final class BenchCommand implements Callable<Integer> {
     private String methods;
 
     @Option(names = "--prompts", paramLabel = "FILE",
-            description = "JSON Lines with \"prompt\" or, as in Spec-Bench, \"turns\", of which the first is taken; "
+            description = "JSON Lines with \"prompt\" or, as in Spec-Bench, \"turns\", of which the first is taken, and \"category\"; "
                     + "by default ten beginnings of stories")
     private Optional<Path> prompts;
+
+    @Option(names = "--rounds", paramLabel = "N", description = "how often to run all; by default 3, or 5 where a round is over in "
+            + "seconds, after one to warm up")
+    private Optional<Integer> rounds;
+
+    @Option(names = "--acceptance", paramLabel = "R", description = "synthetic acceptance: make proposals right at this rate, from 0 "
+            + "to 1, whatever the methods propose; measures the engine, not a method")
+    private Optional<Double> acceptance;
+
+    @Option(names = "--random", paramLabel = "SHAPE:TYPE", description = "a Llama of 170m or 1b with random weights of a type such as "
+            + "q8_0, and a smaller one to draft, instead of models from files; prompts are then token numbers")
+    private Optional<String> random;
 
     @Option(names = "--report", paramLabel = "FILE", description = "write a page with plots")
     private Optional<Path> report;
 
-    @Option(names = "--json", description = "print a JSON list")
+    @Option(names = "--json", description = "print one JSON object")
     private boolean json;
 
     BenchCommand(Console console) {
@@ -68,33 +72,39 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        models.random = random.map(RandomShape::parse);
         List<BenchRow> rows = rows();
+        if (rounds.isPresent() && rounds.get() < 1) {
+            throw new IllegalArgumentException("--rounds " + rounds.get() + ": expected 1 or more");
+        }
+        if (acceptance.isPresent() && !(acceptance.get() >= 0 && acceptance.get() <= 1)) {
+            throw new IllegalArgumentException("--acceptance " + acceptance.get() + ": expected 0 to 1");
+        }
         GenerationOptions options = choice.options(0, Speculation.NONE);
-        List<String> texts = prompts.isPresent()
-                ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+        List<BenchPrompts.Prompt> texts = prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get())
+                : random.isPresent() ? RandomShape.prompts() : BenchPrompts.STORIES;
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
-            measure(rows, encode(texts, session), options, opened, session);
-            Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
-            boolean greedy = options.sampling().temperature() == 0;
+            List<String> categories = new ArrayList<>();
+            List<int[]> fitting = encode(texts, session, categories);
+            new BenchRun(opened, session, fitting, options, acceptance, console).measure(rows, rounds);
+            String subject = opened.target().name() + opened.draft().map(draft -> " with " + draft.name()).orElse("")
+                    + ", " + opened.backend().description() + ", " + options.maxTokens() + " tokens at most, temperature "
+                    + options.sampling().temperature();
+            BenchResult result = new BenchResult(subject, rows, categories, options.sampling().temperature() == 0, acceptance);
             if (json) {
-                ArrayNode list = JsonNodeFactory.instance.arrayNode();
-                rows.forEach(row -> list.add(row.json(plain, greedy)));
-                console.println(list.toString());
+                console.println(result.json().toString());
             } else {
-                printTable(rows, plain, greedy);
+                result.lines().forEach(console::println);
             }
             if (report.isPresent()) {
-                String subject = opened.target().name() + opened.draft().map(draft -> " with " + draft.name()).orElse("")
-                        + ", " + opened.backend().description() + ", " + options.maxTokens() + " tokens at most, temperature "
-                        + options.sampling().temperature();
-                Files.writeString(report.get(), new BenchReport(subject, rows, plain, greedy).html());
+                Files.writeString(report.get(), new BenchReport(result).html());
                 console.note("wrote " + report.get());
             }
         }
         return 0;
     }
 
-    /// A row without outcomes for each method asked for.
+    /// A row without rounds for each method asked for.
     private List<BenchRow> rows() {
         Stream<String> names = methods.equals(ALL)
                 ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel())
@@ -103,11 +113,17 @@ final class BenchCommand implements Callable<Integer> {
         return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
     }
 
-    /// The prompts that fit the context.
-    private List<int[]> encode(List<String> texts, Session session) {
+    /// The prompts that fit the context; adds the category of each.
+    private List<int[]> encode(List<BenchPrompts.Prompt> texts, Session session, List<String> categories) {
         Tokenizer tokenizer = session.model().tokenizer();
-        List<int[]> fitting = texts.stream().map(text -> tokenizer.encode(text, Tokenizer.Special.ADD))
-                .filter(tokens -> tokens.length > 0 && tokens.length < session.capacity()).toList();
+        List<int[]> fitting = new ArrayList<>();
+        for (BenchPrompts.Prompt text : texts) {
+            int[] tokens = tokenizer.encode(text.text(), Tokenizer.Special.ADD);
+            if (tokens.length > 0 && tokens.length < session.capacity()) {
+                fitting.add(tokens);
+                categories.add(text.category());
+            }
+        }
         if (fitting.isEmpty()) {
             throw new IllegalArgumentException("--prompts: none of " + texts.size() + " fits the context of "
                     + session.capacity() + " tokens; give a larger --context");
@@ -117,64 +133,5 @@ final class BenchCommand implements Callable<Integer> {
                     + session.capacity() + " tokens and are left out");
         }
         return fitting;
-    }
-
-    /// Runs every prompt through every method, in turn, so that what else the machine does meets all alike. Where that is
-    /// over soon it is done again, the first round forgotten as warm-up; the median of each prompt counts.
-    private void measure(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened, Session session) {
-        GenerationOptions warmUp = options.withMaxTokens(Math.min(WARM_UP_TOKENS, options.maxTokens()));
-        rows.forEach(row -> generate(prompts.getFirst(), warmUp.withSpeculation(row.method()), opened, session));
-        long begun = System.nanoTime();
-        List<List<Outcome>> once = round(rows, prompts, options, opened, session, "measuring");
-        List<List<List<Outcome>>> rounds = new ArrayList<>(List.of(once));
-        if (System.nanoTime() - begun < SHORT_NANOS) {
-            rounds.clear();
-            for (int i = 1; i <= ROUNDS; i++) {
-                rounds.add(round(rows, prompts, options, opened, session, "measuring, round " + i + " of " + ROUNDS));
-            }
-        }
-        for (int row = 0; row < rows.size(); row++) {
-            for (int prompt = 0; prompt < prompts.size(); prompt++) {
-                int method = row;
-                int number = prompt;
-                List<Outcome> sorted = rounds.stream().map(round -> round.get(method).get(number))
-                        .sorted(Comparator.comparingDouble(Outcome::seconds)).toList();
-                rows.get(row).outcomes().add(sorted.get(sorted.size() / 2));
-            }
-        }
-    }
-
-    /// One outcome for each method and prompt.
-    private List<List<Outcome>> round(List<BenchRow> rows, List<int[]> prompts, GenerationOptions options, OpenModels opened,
-            Session session, String what) {
-        List<List<Outcome>> outcomes = rows.stream().<List<Outcome>>map(_ -> new ArrayList<>()).toList();
-        try (Progress progress = new Progress(console, what, (long) prompts.size() * rows.size())) {
-            long done = 0;
-            for (int[] prompt : prompts) {
-                for (int row = 0; row < rows.size(); row++) {
-                    outcomes.get(row).add(generate(prompt, options.withSpeculation(rows.get(row).method()), opened, session));
-                    progress.at(++done);
-                }
-            }
-        }
-        return outcomes;
-    }
-
-    private static Outcome generate(int[] prompt, GenerationOptions options, OpenModels opened, Session session) {
-        try (Generation generation = new Generation(session, prompt, opened.draft(), options)) {
-            return Outcome.of(generation, _ -> true);
-        }
-    }
-
-    private void printTable(List<BenchRow> rows, Optional<BenchRow> plain, boolean greedy) {
-        console.println("%-20s %8s %8s %9s %9s %8s %9s%s".formatted(
-                "method", "prompts", "tokens", "seconds", "tokens/s", "speedup", "accepted", greedy ? "  identical to none" : ""));
-        for (BenchRow row : rows) {
-            console.println(String.format(Locale.ROOT, "%-20s %8d %8d %9.2f %9.1f %8s %9.2f%s",
-                    row.name(), row.outcomes().size(), row.tokens(), row.seconds(), row.tokensPerSecond(),
-                    plain.map(other -> String.format(Locale.ROOT, "%.2f", row.speedup(other))).orElse("-"),
-                    row.meanAcceptedLength(),
-                    greedy ? plain.map(other -> row.isIdenticalTo(other) ? "  yes" : "  no").orElse("  -") : ""));
-        }
     }
 }

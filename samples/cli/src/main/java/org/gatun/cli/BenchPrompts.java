@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.gatun.format.FormatException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -12,7 +13,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// The prompts of a benchmark.
 final class BenchPrompts {
     /// Beginnings of stories, for the embedded models.
-    static final List<String> STORIES = List.of(
+    static final List<Prompt> STORIES = Stream.of(
             "Once upon a time, there was a little girl named Lily.",
             "One day, a boy named Tim went to the park with his mom.",
             "The big dog was very hungry.",
@@ -22,17 +23,23 @@ final class BenchPrompts {
             "Mom said, \"Please do not touch the hot stove.\"",
             "In the forest there lived an old bear",
             "Anna found a shiny red ball under the tree.",
-            "The little train went up the hill.");
+            "The little train went up the hill.").map(text -> new Prompt("", text)).toList();
 
     private BenchPrompts() {}
 
-    /// Reads prompts, one JSON object a line: the first of its `turns` (the form of Spec-Bench), or its `prompt`.
+    /// A prompt and what kind of text it asks for.
+    ///
+    /// @param category empty if none was given
+    record Prompt(String category, String text) {}
+
+    /// Reads prompts, one JSON object a line: the first of its `turns` (the form of Spec-Bench), or its `prompt`; with a `category`
+    /// or without.
     ///
     /// @param text of the file
     /// @param file for messages
     /// @throws FormatException if a line is something else, or there is none
-    static List<String> parse(String text, Path file) throws IOException {
-        List<String> prompts = new ArrayList<>();
+    static List<Prompt> parse(String text, Path file) throws IOException {
+        List<Prompt> prompts = new ArrayList<>();
         JsonMapper mapper = new JsonMapper();
         int number = 0;
         for (String line : text.lines().toList()) {
@@ -47,10 +54,11 @@ final class BenchPrompts {
         return prompts;
     }
 
-    private static String prompt(JsonMapper mapper, String line, Path file, int number) throws FormatException {
+    private static Prompt prompt(JsonMapper mapper, String line, Path file, int number) throws FormatException {
+        JsonNode object;
         JsonNode prompt;
         try {
-            JsonNode object = mapper.readTree(line);
+            object = mapper.readTree(line);
             prompt = object.path("turns").path(0).asOptional().orElseGet(() -> object.path("prompt"));
         } catch (JacksonException e) {
             throw new FormatException(file, -1, "line " + number + " is no JSON: " + e.getOriginalMessage(), e);
@@ -58,6 +66,6 @@ final class BenchPrompts {
         if (!prompt.isString()) {
             throw new FormatException(file, -1, "line " + number + " has neither \"turns\": [\"...\"] nor \"prompt\": \"...\"");
         }
-        return prompt.stringValue();
+        return new Prompt(object.path("category").asStringOpt().orElse(""), prompt.stringValue());
     }
 }

@@ -35,7 +35,7 @@ final class ChatCommand implements Callable<Integer> {
     private GenerationChoice choice;
 
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
-            description = "none, draft or lookup; draft by default if there is a draft model")
+            description = "none, draft, lookup or auto; draft by default if there is a draft model")
     private Optional<String> speculate;
 
     @Option(names = "--system", paramLabel = "TEXT", description = "what the model should know before the first line")

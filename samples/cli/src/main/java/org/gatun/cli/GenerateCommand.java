@@ -35,7 +35,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Prompt prompt;
 
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
-            description = "none, draft or lookup; draft by default if there is a draft model")
+            description = "none, draft, lookup or auto; draft by default if there is a draft model")
     private Optional<String> speculate;
 
     @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text; may be given several times")

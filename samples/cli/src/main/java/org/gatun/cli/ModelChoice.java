@@ -45,9 +45,12 @@ final class ModelChoice {
                     + ModelOptions.LEAST_CONTEXT + " and " + ModelOptions.MOST_CONTEXT)
     Optional<Integer> context;
 
+    /// Models with random weights instead of any from a file.
+    Optional<RandomShape> random = Optional.empty();
+
     /// Whether there is a model that can draft.
     boolean hasDraft() {
-        return model.isEmpty() || draft.isPresent();
+        return model.isEmpty() || draft.isPresent() || random.isPresent();
     }
 
     /// The method asked for, or the one that suits the models.
@@ -71,6 +74,9 @@ final class ModelChoice {
     /// Opens the models; the caller closes them. Where the backend is left to Gatun and a device cannot take the models, the processor
     /// does.
     OpenModels open(Console console) throws IOException {
+        if (random.isPresent() && (model.isPresent() || draft.isPresent())) {
+            throw new IllegalArgumentException("--random " + random.get().name() + " with --model or --draft: give one or the other");
+        }
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
@@ -90,6 +96,9 @@ final class ModelChoice {
     private OpenModels open(Backend opened) throws IOException {
         ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType(), weightType());
         try {
+            if (random.isPresent()) {
+                return random.get().open(opened, options);
+            }
             if (model.isEmpty()) {
                 StoryModels pair = StoryModels.open(opened, options);
                 return new OpenModels(opened, pair.target(), Optional.of(pair.draft()), Optional.of(pair));

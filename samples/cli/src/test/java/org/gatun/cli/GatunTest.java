@@ -216,26 +216,90 @@ class GatunTest {
     }
 
     @Test
-    void bench_threeMethods_areIdenticalAtTemperatureZero() {
-        CommandRun run = CommandRun.of("bench", "--speculate", "none,draft,lookup", "--max-tokens", "24", "--json");
+    void bench_severalMethods_areIdenticalAtTemperatureZero() {
+        JsonNode json = CommandRun.of("bench", "--speculate", "none,draft,lookup,auto", "--max-tokens", "24", "--rounds", "2", "--json")
+                .json();
 
-        assertEquals(3, run.json().size());
-        for (JsonNode row : run.json()) {
-            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "tokens_per_second", "speedup", "mean_accepted_length",
-                    "identical_to_none"), new TreeSet<>(row.propertyNames()));
+        assertEquals(Set.of("subject", "rounds", "synthetic_acceptance", "pass_seconds_by_rows", "methods", "categories"),
+                new TreeSet<>(json.propertyNames()));
+        assertEquals(2, json.get("rounds").intValue());
+        assertTrue(json.get("synthetic_acceptance").isNull(), json.toString());
+        assertTrue(json.get("pass_seconds_by_rows").get("64").doubleValue() > json.get("pass_seconds_by_rows").get("1").doubleValue());
+        assertEquals(0, json.get("categories").size(), "prompts without a category");
+        assertEquals(4, json.get("methods").size());
+        for (JsonNode row : json.get("methods")) {
+            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "host_seconds",
+                    "tokens_per_second", "tokens_per_second_spread", "speedup", "speedup_spread", "predicted_speedup",
+                    "mean_accepted_length", "mean_rows", "acceptance_by_depth", "identical_to_none"), new TreeSet<>(row.propertyNames()));
             assertTrue(row.get("identical_to_none").booleanValue(), row.toString());
+            assertEquals(2 * 10 * 24, row.get("tokens").intValue());
+            JsonNode spread = row.get("tokens_per_second_spread");
+            assertTrue(spread.get(0).doubleValue() <= spread.get(1).doubleValue()
+                    && spread.get(1).doubleValue() <= spread.get(2).doubleValue(), row.toString());
+            assertEquals(row.get("seconds").doubleValue(), row.get("draft_seconds").doubleValue()
+                    + row.get("verify_seconds").doubleValue() + row.get("host_seconds").doubleValue(), 1e-6);
         }
+        assertEquals(1, json.get("methods").get(0).get("mean_accepted_length").doubleValue());
+        assertEquals(0, json.get("methods").get(0).get("acceptance_by_depth").size());
+        assertTrue(json.get("methods").get(1).get("acceptance_by_depth").get(0).doubleValue() > 0.3, json.toString());
+    }
+
+    @Test
+    void bench_promptsWithCategories_areAlsoCountedByCategory() throws IOException {
+        Path prompts = Files.writeString(directory.resolve("prompts.jsonl"), """
+                {"question_id": 1, "category": "writing", "turns": ["Once upon a time", "And then?"]}
+                {"question_id": 2, "category": "qa", "turns": ["The dog"]}
+                {"question_id": 3, "category": "writing", "turns": ["One day"]}
+                """);
+        String[] command = {"bench", "--speculate", "none,lookup", "--prompts", prompts.toString(), "--max-tokens", "8", "--rounds", "1"};
+
+        CommandRun table = CommandRun.of(command);
+        assertTrue(table.out().contains("\nwriting ") && table.out().contains("\nqa "), table.out());
+        String[] asJson = Stream.concat(Stream.of(command), Stream.of("--json")).toArray(String[]::new);
+        JsonNode categories = CommandRun.of(asJson).json().get("categories");
+        assertEquals(Set.of("writing", "qa"), new TreeSet<>(categories.propertyNames()));
+        assertEquals(2, categories.get("writing").get(1).get("prompts").intValue());
+        assertEquals(8, categories.get("qa").get(0).get("tokens").intValue());
+    }
+
+    @Test
+    void bench_syntheticAcceptance_isReachedAndSaidEverywhere() throws IOException {
+        Path report = directory.resolve("report.html");
+        String[] command = {"bench", "--speculate", "none,draft:lead=0", "--acceptance", "1", "--max-tokens", "32", "--rounds", "1"};
+
+        JsonNode json = CommandRun.of(Stream.concat(Stream.of(command), Stream.of("--json")).toArray(String[]::new)).json();
+        assertEquals(1, json.get("synthetic_acceptance").doubleValue());
+        JsonNode draft = json.get("methods").get(1);
+        draft.get("acceptance_by_depth").forEach(rate -> assertEquals(1, rate.doubleValue(), draft.toString()));
+        assertTrue(draft.get("identical_to_none").booleanValue());
+        assertTrue(draft.get("draft_seconds").doubleValue() > 0, "the draft model runs all the same");
+
+        CommandRun table = CommandRun.of(Stream.concat(Stream.of(command), Stream.of("--report", report.toString())).toArray(String[]::new));
+        assertTrue(table.out().startsWith("SYNTHETIC ACCEPTANCE 1.0"), table.out());
+        assertTrue(Files.readString(report).contains("SYNTHETIC ACCEPTANCE 1.0"));
+    }
+
+    @Test
+    void bench_badInput_isRefusedInOneLine() {
+        assertRefused(CommandRun.of("bench", "--acceptance", "1.5"), "--acceptance 1.5", "0 to 1");
+        assertRefused(CommandRun.of("bench", "--rounds", "0"), "--rounds 0", "1 or more");
+        assertRefused(CommandRun.of("bench", "--random", "7b:q8_0"), "--random 7b:q8_0", "170m:TYPE");
+        assertRefused(CommandRun.of("bench", "--random", "170m:q9"), "--random 170m:q9", "q8_0");
+        assertRefused(CommandRun.of("bench", "--random", "170m:q8_0", "--model", "x.gguf"), "--random", "--model");
+        assertRefused(CommandRun.of("generate", "--prompt", "x", "--speculate", "auto:methods=magic"), "magic", "expected one of none");
     }
 
     @Test
     void bench_report_loadsNothingFromOutside() throws IOException {
         Path report = directory.resolve("report.html");
-        CommandRun run = CommandRun.of("bench", "--speculate", "none,lookup", "--max-tokens", "8", "--report", report.toString());
+        CommandRun run = CommandRun.of("bench", "--speculate", "none,lookup", "--max-tokens", "8", "--rounds", "1", "--report",
+                report.toString());
 
         assertEquals(0, run.exitCode(), run.err());
         String page = Files.readString(report).replace("http://www.w3.org/2000/svg", "");
         assertTrue(page.contains("<svg"), page);
         assertFalse(page.matches("(?s).*(src=|href=|https?://|@import).*"), page);
+        assertFalse(page.contains("NaN"), page);
     }
 
     @ParameterizedTest

@@ -1,0 +1,77 @@
+package org.gatun.speculative;
+
+import java.util.List;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
+import org.gatun.sampling.Sampling;
+
+/// Lets the one of several drafters propose that has turned out fastest for this text on this machine, none of them if plain decoding
+/// is. What it learnt stays from text to text.
+///
+/// Its choices follow the clock, and the text must not: so its drafters choose what they propose, and draw nothing from laws, and the
+/// text is that of plain decoding whoever proposed.
+///
+/// A drafter hears of the steps it proposed for, and catches up on what others added to the text. Owns its drafters. One thread at a
+/// time.
+public final class AutoDrafter implements Drafter {
+    private final List<Drafter> drafters;
+    private final MethodChoice choice;
+    private final int mostRows;
+    private int[] acceptedNodes = new int[64];
+    private int allowed;
+
+    /// @param drafters owned by this one from now on
+    /// @param mostRows of a tree, the root included, at least one
+    public AutoDrafter(List<Drafter> drafters, int mostRows) {
+        this.drafters = List.copyOf(drafters);
+        this.mostRows = mostRows;
+        choice = new MethodChoice(drafters.size(), mostRows);
+    }
+
+    @Override
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
+        drafters.forEach(drafter -> drafter.begin(target, prompt, sampling));
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        allowed = Math.min(mostRows, Math.min(maxNodes, choice.rows()));
+        if (allowed > 1) {
+            drafters.get(choice.next()).draft(text, tree, allowed);
+            if (tree.drawings() > 0) {
+                throw new IllegalStateException("a drafter drew its proposals, though the clock decides who proposes: "
+                        + "expected chosen ones, lest the text depend on the clock");
+            }
+        }
+    }
+
+    @Override
+    public void observe(TokenText text, Step step) {
+        long begun = System.nanoTime();
+        if (allowed > 1) {
+            drafters.get(choice.next()).observe(text, step);
+        }
+        if (acceptedNodes.length < step.accepted()) {
+            acceptedNodes = new int[2 * step.accepted()];
+        }
+        for (int depth = 1; depth <= step.accepted(); depth++) {
+            acceptedNodes[depth - 1] = step.acceptedNode(depth);
+        }
+        choice.observe(allowed, step.tree().size(), acceptedNodes, step.accepted(),
+                step.draftNanos() + System.nanoTime() - begun, step.verifyNanos());
+    }
+
+    @Override
+    public void close() {
+        closeFrom(0);
+    }
+
+    /// Closes all, even if one throws.
+    private void closeFrom(int first) {
+        if (first < drafters.size()) {
+            try (Drafter _ = drafters.get(first)) {
+                closeFrom(first + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package org.gatun.speculative.method;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.gatun.model.Model;
+import org.gatun.speculative.AutoDrafter;
+import org.gatun.speculative.Drafter;
+
+/// Opens the drafters among which one is chosen as a text goes: those of the given methods that the models at hand allow.
+final class Automatic {
+    /// Rows of the largest trees, the root included: more cost more than they bring wherever that was measured.
+    private static final int MOST_ROWS = 64;
+
+    private Automatic() {}
+
+    /// @param names of methods, with standard options
+    /// @throws IllegalArgumentException if there is no such method, or one draws its proposals or cannot be opened
+    static Drafter open(String[] names, Model target, Optional<Model> draft) {
+        List<Drafter> drafters = new ArrayList<>();
+        try {
+            for (String name : names) {
+                Speculation speculation = SpeculationMethod.parse(name);
+                if (speculation.method().drawsProposals()) {
+                    throw new IllegalArgumentException("method " + name + " draws its proposals, so the text would depend on the clock: "
+                            + "expected methods that choose theirs");
+                }
+                if (draft.isPresent() || !speculation.method().needsDraftModel()) {
+                    drafters.add(speculation.open(target, draft));
+                }
+            }
+            return new AutoDrafter(drafters, MOST_ROWS);
+        } catch (RuntimeException e) {
+            drafters.forEach(Drafter::close);
+            throw e;
+        }
+    }
+}
