@@ -52,8 +52,8 @@ class RecyclingDrafterTest {
     void generate_sameTextAgain_takesFewerPasses() {
         RecyclingDrafter drafter = new RecyclingDrafter(VOCABULARY, 16);
         try (Backend backend = Backends.open("reference");
-                Model model = model("model", backend, 3, new int[] {4}, 4, new int[] {5}, 5, new int[] {6}, 6, new int[] {7}, 7, new int[] {8},
-                        8, new int[] {9})) {
+                Model model = model("model", backend, 3, new int[] {4}, 4, new int[] {5}, 5, new int[] {6}, 6, new int[] {7},
+                        7, new int[] {8}, 8, new int[] {9})) {
             assertTrue(passes(model, drafter) > passes(model, drafter));
         }
         IntStream.range(0, VOCABULARY).forEach(token -> assertTrue(drafter.successor(token, 7) < VOCABULARY));
