@@ -128,11 +128,12 @@ static float softmax(float *scores, const int32_t *slots, int64_t count) {
 
 static int64_t visible_slots(const struct gatun_pass *pass, int64_t row, int32_t window, int32_t *slots) {
     int64_t count = 0;
+    row += pass->first;
     int32_t oldest = window == 0 ? 0 : pass->positions[row] - window + 1;
     for (int32_t slot = oldest < 0 ? 0 : oldest; slot < pass->committed; slot++) {
         slots[count++] = slot;
     }
-    for (int32_t other = 0; other < pass->rows; other++) {
+    for (int32_t other = 0; other < pass->first + pass->rows; other++) {
         int sees = pass->ancestors == NULL ? other <= row
             : pass->ancestors[row * pass->ancestor_words + other / 64] >> other % 64 & 1;
         if (sees && pass->positions[other] >= oldest) {
@@ -199,7 +200,7 @@ static void NAME(gatun_append_kv)(const struct gatun_command *command, const str
     for (int64_t item = from; item < to; item++) {
         int64_t row = item / kv->kv_heads;
         int64_t kv_head = item % kv->kv_heads;
-        int64_t slot = pass->committed + row;
+        int64_t slot = pass->committed + pass->first + row;
         int64_t head = (command->layer * kv->kv_heads + kv_head) * (int64_t)kv->slots * head_dim;
         const float *key = (const float *)command->in + item * head_dim;
         const float *value = (const float *)command->aux + item * head_dim;

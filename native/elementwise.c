@@ -16,7 +16,7 @@ static void NAME(gatun_embed)(const struct gatun_command *command, const struct 
     part(pass->rows, share, &from, &to);
     for (int64_t row = from; row < to; row++) {
         gatun_decode(command->type,
-            (const uint8_t *)command->weights + pass->tokens[row] * gatun_file_bytes(command->type, command->width),
+            (const uint8_t *)command->weights + pass->tokens[pass->first + row] * gatun_file_bytes(command->type, command->width),
             (float *)command->out + row * command->width, command->width);
     }
 }
@@ -61,7 +61,7 @@ static void NAME(gatun_rope_table)(const struct gatun_command *command, const st
     int64_t to;
     part((int64_t)pass->rows * pairs, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        float angle = (float)pass->positions[i / pairs] * frequencies[i % pairs];
+        float angle = (float)pass->positions[pass->first + i / pairs] * frequencies[i % pairs];
         float *table = (float *)command->out + i / pairs * 2 * pairs + i % pairs;
         table[0] = (float)(cos(angle) * command->number);
         table[pairs] = (float)(sin(angle) * command->number);
@@ -155,7 +155,7 @@ static void NAME(gatun_select_rows)(const struct gatun_command *command, const s
     int64_t to;
     part(pass->selected_rows, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        memcpy((float *)command->out + i * command->width, (const float *)command->in + pass->selected[i] * (int64_t)command->width,
+        memcpy((float *)command->out + i * command->width, (const float *)command->in + (pass->selected[i] - pass->first) * (int64_t)command->width,
             (size_t)command->width * sizeof(float));
     }
 }

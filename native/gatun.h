@@ -72,16 +72,18 @@ struct gatun_command {
     void *out;
 };
 
-/* One pass, see org.gatun.backend.Pass. */
+/* One pass, see org.gatun.backend.Pass: `rows` rows from row `first` on; those before were run by earlier passes. */
 struct gatun_pass {
     const int32_t *tokens;
     const int32_t *positions;
     const int32_t *selected;
-    const uint64_t *ancestors;  /* [rows, ancestor_words]; null in a causal pass */
+    const uint64_t *ancestors;  /* [first + rows, ancestor_words]; null in a causal pass */
     int32_t ancestor_words;
     int32_t committed;
+    int32_t first;
     int32_t rows;
     int32_t selected_rows;
+    int32_t unused;
 };
 
 /*

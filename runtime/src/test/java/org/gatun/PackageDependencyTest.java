@@ -32,7 +32,7 @@ class PackageDependencyTest {
             Map.entry("backend", Set.of("cuda", "plan", "quantize", "sampling", "tensor")),
             Map.entry("decoding", Set.of()),
             Map.entry("model", Set.of("backend", "format", "plan", "quantize", "sampling", "tensor", "tokenizer")),
-            Map.entry("speculative", Set.of("backend", "decoding", "model", "sampling", "tokenizer")),
+            Map.entry("speculative", Set.of("backend", "decoding", "model", "plan", "sampling", "tokenizer")),
             Map.entry("generation", Set.of("model", "sampling", "speculative", "tokenizer")));
 
     @Test

@@ -21,6 +21,7 @@ public final class Pass {
     private final MemorySegment ancestors;    // [limits.treeRows, limits.treeRows / 64] i64
     private final MemorySegment recent;       // [REPETITION_WINDOW] i32
     private int committed;
+    private int first;
     private int rows;
     private int selectedRows;
     private int recentTokens;
@@ -58,7 +59,22 @@ public final class Pass {
         }
         this.committed = committed;
         this.tree = tree;
+        first = 0;
         rows = 0;
+        selectedRows = 0;
+        sampling = null;
+        return this;
+    }
+
+    /// Goes on with a tree that was run: rows added from now on see rows before as they say, and only they are run, for logits of their
+    /// own. The keys and values of those before must still be in their slots. A backend may run all rows again, with the same result.
+    ///
+    /// @throws IllegalStateException if this is no tree pass
+    public Pass extend() {
+        if (!tree) {
+            throw new IllegalStateException("extending a causal pass: expected a tree pass");
+        }
+        first = rows;
         selectedRows = 0;
         sampling = null;
         return this;
@@ -106,9 +122,9 @@ public final class Pass {
 
     /// Asks for the logits of a row.
     ///
-    /// @throws IndexOutOfBoundsException if there is no such row, or `treeRows` rows were already asked for
+    /// @throws IndexOutOfBoundsException if there is no such row among those to run, or `treeRows` rows were already asked for
     public void select(int row) {
-        if (row < 0 || row >= rows || selectedRows == limits.treeRows()) {
+        if (row < first || row >= rows || selectedRows == limits.treeRows()) {
             throw new IndexOutOfBoundsException("row " + row + " of a pass of " + rows + " rows");
         }
         selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
@@ -119,7 +135,7 @@ public final class Pass {
     /// @param text the tokens before the pass
     /// @throws IllegalStateException if there are no rows, some are selected already, or more than `treeRows`
     public void draw(Sampling sampling, int[] text) {
-        if (rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
+        if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
             throw new IllegalStateException("drawing after each of " + rows + " rows, " + selectedRows
                     + " selected: expected 1 to " + limits.treeRows() + ", none selected");
         }
@@ -178,7 +194,12 @@ public final class Pass {
         return committed;
     }
 
-    /// Rows of the pass.
+    /// The first row to run: 0, or the number of those run before by a tree that was extended.
+    public int first() {
+        return first;
+    }
+
+    /// Rows of the pass, those run before included.
     public int rows() {
         return rows;
     }

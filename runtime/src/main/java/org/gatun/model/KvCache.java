@@ -40,7 +40,7 @@ final class KvCache implements AutoCloseable {
     /// Keeps all rows that a causal pass wrote.
     void append(Pass pass) {
         for (int row = 0; row < pass.rows(); row++) {
-            keep(pass.token(row));
+            append(pass.token(row));
         }
     }
 
@@ -48,13 +48,14 @@ final class KvCache implements AutoCloseable {
     ///
     /// @param root token of the first row
     void append(int root, Verdict verdict) {
-        keep(root);
+        append(root);
         for (int i = 0; i < verdict.accepted(); i++) {
-            keep(verdict.token(i));
+            append(verdict.token(i));
         }
     }
 
-    private void keep(int token) {
+    /// Keeps the row of a token, which stands behind those kept.
+    void append(int token) {
         tokens[length++] = token;
     }
 

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
@@ -171,6 +172,20 @@ public final class Model implements AutoCloseable {
             throw new IllegalStateException("model " + name + " is closed");
         }
         return idle.isEmpty() ? backend.compile(plan, LIMITS, progress) : idle.pop();
+    }
+
+    /// Some of the layers, for passes no larger than a tree. The weights are shared with those of the whole.
+    Executable compile(LayerProgram program) {
+        for (LayerProgram.Step step : program.steps()) {
+            int layer = switch (step) {
+                case LayerProgram.RunAttention(int number) -> number;
+                case LayerProgram.RunFeedForward(int number) -> number;
+                case LayerProgram.Tap _ -> 0;
+            };
+            Objects.checkIndex(layer, config().layers());
+        }
+        return backend.compile(new Transformer(config(), checkpoint::find).record(program),
+                new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()));
     }
 
     /// Takes back what a session no longer needs.

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.Pass;
 import org.gatun.backend.Verdict;
+import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 
 /// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
@@ -123,17 +124,18 @@ public final class Session implements AutoCloseable {
         executable.run(pass, kv.store());
     }
 
-    /// Keeps the first row of the pass just run, and the accepted ones of the others. Hot.
+    /// Keeps rows of the pass just run as the next tokens of the text, and forgets the others. Hot.
     ///
-    /// @param accepted a path of rows from a child of the first row down, and the token after each
-    public void keep(Verdict accepted) {
+    /// @param rows in rising order, each continuing the one before
+    /// @param count how many of `rows` there are
+    public void keep(int[] rows, int count) {
         requireOpen();
-        for (int i = 0; i < accepted.accepted(); i++) {
-            if (accepted.row(i) != i + 1) {
-                kv.store().move(pass.committed() + accepted.row(i), pass.committed() + i + 1);
+        for (int i = 0; i < count; i++) {
+            if (rows[i] != i) {
+                kv.store().move(pass.committed() + rows[i], pass.committed() + i);
             }
+            kv.append(pass.token(rows[i]));
         }
-        kv.append(pass.token(0), accepted);
     }
 
     /// Runs [#pass] and draws a token after each row; keeps the first row and of the others one path, whose tokens are those drawn.
@@ -147,6 +149,14 @@ public final class Session implements AutoCloseable {
         executable.verify(pass, kv.store(), verdict);
         kv.append(pass.token(0), verdict);
         return verdict;
+    }
+
+    /// Some of the model's layers over this session's text, to be closed by the caller.
+    ///
+    /// @throws IndexOutOfBoundsException if the program names a layer that the model does not have
+    public PartialModel partial(LayerProgram program) {
+        requireOpen();
+        return new PartialModel(this, kv, model.compile(program));
     }
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.

@@ -50,4 +50,21 @@ public record LayerProgram(List<Step> steps) {
         }
         return new LayerProgram(steps);
     }
+
+    /// Every layer in order, without the parts named: a part's residual connection remains.
+    ///
+    /// @param skippedAttention of each layer
+    /// @param skippedFeedForward of each layer
+    public static LayerProgram without(boolean[] skippedAttention, boolean[] skippedFeedForward) {
+        List<Step> steps = new ArrayList<>();
+        for (int layer = 0; layer < skippedAttention.length; layer++) {
+            if (!skippedAttention[layer]) {
+                steps.add(new RunAttention(layer));
+            }
+            if (!skippedFeedForward[layer]) {
+                steps.add(new RunFeedForward(layer));
+            }
+        }
+        return new LayerProgram(steps);
+    }
 }

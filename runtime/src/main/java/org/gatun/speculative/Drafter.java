@@ -1,6 +1,7 @@
 package org.gatun.speculative;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 
 /// Proposes continuations of a text for the target to verify. It owns its own state, hears the outcome of every step, and
@@ -11,9 +12,10 @@ public interface Drafter extends AutoCloseable {
 
     /// Starts on a text; called before its first [#draft]. What was learnt from texts before may be kept.
     ///
+    /// @param target the session whose text it is, for drafters that run parts of the target
     /// @param prompt tokens so far; the last one is the first root
     /// @param sampling the target's, so that a drafter may draw with the same noise
-    void begin(TokenText prompt, Sampling sampling);
+    void begin(Session target, TokenText prompt, Sampling sampling);
 
     /// Adds proposals to `tree`, whose root is the last token of `text`. Adding none is allowed.
     ///

@@ -4,12 +4,12 @@ import org.gatun.decoding.TokenText;
 import org.gatun.sampling.Sampling;
 
 /// The latest tokens up to a node of a tree: the end of the text, then the node's path. Reused from node to node.
-final class NodeText {
+public final class NodeText {
     private int[] tokens = new int[2 * Sampling.REPETITION_WINDOW];
     private int length;
 
     /// @param text of which the first `committed` tokens count, the tree's root being the last of them
-    void set(TokenText text, int committed, TokenTree tree, int node) {
+    public void set(TokenText text, int committed, TokenTree tree, int node) {
         int kept = Math.min(committed, Sampling.REPETITION_WINDOW);
         length = kept + tree.depth(node);
         if (length > tokens.length) {
@@ -21,12 +21,13 @@ final class NodeText {
         }
     }
 
-    /// The backing array, of which the first [#length] count.
-    int[] tokens() {
+    /// The backing array, of which the first [#length] elements count.
+    public int[] tokens() {
         return tokens;
     }
 
-    int length() {
+    /// How many tokens there are: those that a [org.gatun.sampling.Sampler] looks at, at least.
+    public int length() {
         return length;
     }
 }

@@ -20,6 +20,7 @@ final class ResidualVerifier {
     private final Residual residual;
     private final NodeText nodeText = new NodeText();
     private final Verdict verdict;
+    private final int[] keptRows;
 
     ResidualVerifier(Session session, TokenTree tree, TokenText text, Sampler sampler) {
         this.session = session;
@@ -29,6 +30,7 @@ final class ResidualVerifier {
         noise = new Noise(sampler.sampling().seed());
         residual = new Residual(session.vocabularySize());
         verdict = new Verdict(tree.capacity());
+        keptRows = new int[tree.capacity()];
     }
 
     /// Runs the session's pass, which holds the tree, and keeps the accepted rows.
@@ -53,7 +55,11 @@ final class ResidualVerifier {
                 verdict.accept(node);
             }
         }
-        session.keep(verdict);
+        keptRows[0] = 0;
+        for (int i = 0; i < verdict.accepted(); i++) {
+            keptRows[i + 1] = verdict.row(i);
+        }
+        session.keep(keptRows, verdict.accepted() + 1);
         return verdict;
     }
 

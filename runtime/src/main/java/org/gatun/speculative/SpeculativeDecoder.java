@@ -46,7 +46,7 @@ public final class SpeculativeDecoder {
         residual = new ResidualVerifier(session, tree, text, sampler);
         step = new Step(session, tree, text, sampler);
         session.prefill(prompt, session.length(), prompt.length - 1);
-        drafter.begin(text, sampling);
+        drafter.begin(session, text, sampling);
     }
 
     /// One pass of the target. Appends to [#text] what was accepted and one token more, and returns how many that is.

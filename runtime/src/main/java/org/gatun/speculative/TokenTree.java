@@ -135,7 +135,7 @@ public final class TokenTree {
     }
 
     /// The law of the drawn children of a node, or null.
-    Law law(int node) {
+    public Law law(int node) {
         return laws[Objects.checkIndex(node, size)];
     }
 
@@ -179,7 +179,7 @@ public final class TokenTree {
         }
         for (int node = 0; node < size; node++) {
             if (pass.isTree()) {
-                pass.addRow(tokens[node], committed + depths[node], ancestors, node * words, words);
+                pass.addRow(tokens[node], pass.committed() + depths[node], ancestors, node * words, words);
             } else {
                 pass.addRow(tokens[node]);
             }

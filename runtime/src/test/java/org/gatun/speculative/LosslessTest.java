@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LosslessTest {
     private static final long SEED = 42;
     private static final int PROMPTS = 200;
-    private static final int SIMULATED_PROMPTS = 8;
+    private static final int SIMULATED_PROMPTS = 4;
     private static final int TOKENS = 24;
     private static final List<Sampling> SAMPLINGS = List.of(
             Sampling.GREEDY,
@@ -50,8 +50,7 @@ class LosslessTest {
     Path directory;
 
     static Stream<Arguments> methodsAndBackends() {
-        return available().flatMap(backend -> SpeculationMethod.ALL.stream()
-                .map(method -> Arguments.of(Named.of(method.name(), method), backend)));
+        return available().flatMap(backend -> SpeculationMethod.ALL.stream().map(method -> Arguments.of(method, backend)));
     }
 
     private static Stream<String> available() {
@@ -63,13 +62,16 @@ class LosslessTest {
     @MethodSource("methodsAndBackends")
     void everyMethod_randomPrompts_givesTokensOfPlainDecoding(SpeculationMethod method, String backendName) throws IOException {
         try (Backend backend = Backends.open(backendName);
-                Model target = load(RandomModel.tiny(SEED), backend);
+                Model target = load(RandomModel.tiny(SEED).withLayers(backendName.equals("simulator") ? 2 : 4), backend);
                 Model draft = load(RandomModel.tiny(SEED).withDtype(DType.Q4_0), backend)) {
             SplittableRandom random = new SplittableRandom(SEED);
             int prompts = backendName.equals("simulator") ? SIMULATED_PROMPTS : PROMPTS;
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
+                if (method.drawsProposals() && sampling.temperature() > 0) {
+                    continue; // equal in law only: see JointLawTest
+                }
                 GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(TOKENS).withSampling(sampling)
                         .withIgnoreEndOfText(i % 3 == 0);
 
@@ -110,7 +112,8 @@ class LosslessTest {
         for (String backendName : available().toList()) {
             try (Backend backend = Backends.open(backendName);
                     Model target = load(RandomModel.tiny(SEED), backend)) {
-                for (int i = 0; i < 12; i++) {
+                int prompts = backendName.equals("simulator") ? SIMULATED_PROMPTS : 12;
+                for (int i = 0; i < prompts; i++) {
                     SplittableRandom random = new SplittableRandom(SEED + i);
                     int[] prompt = random.ints(random.nextInt(1, 20), 3, 32).toArray();
                     Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
@@ -159,7 +162,7 @@ class LosslessTest {
         }
 
         @Override
-        public void begin(TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenText prompt, Sampling sampling) {
             // needs nothing
         }
 

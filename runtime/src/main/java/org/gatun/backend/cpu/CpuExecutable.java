@@ -21,6 +21,7 @@ final class CpuExecutable implements Executable {
     private static final long ANCESTORS = NativeLayout.offset(NativeLayout.PASS, "ancestors");
     private static final long ANCESTOR_WORDS = NativeLayout.offset(NativeLayout.PASS, "ancestor_words");
     private static final long COMMITTED = NativeLayout.offset(NativeLayout.PASS, "committed");
+    private static final long FIRST = NativeLayout.offset(NativeLayout.PASS, "first");
     private static final long ROWS = NativeLayout.offset(NativeLayout.PASS, "rows");
     private static final long SELECTED_ROWS = NativeLayout.offset(NativeLayout.PASS, "selected_rows");
 
@@ -71,7 +72,7 @@ final class CpuExecutable implements Executable {
         }
         program.requireFits(store.shape());
         pass.requireWithin(limits, store.shape());
-        for (int row = 0; row < pass.rows(); row++) {
+        for (int row = pass.first(); row < pass.rows(); row++) {
             if (pass.token(row) < 0 || pass.token(row) >= program.vocabulary()) {
                 throw new IllegalArgumentException("token " + pass.token(row) + ": expected one below " + program.vocabulary());
             }
@@ -82,9 +83,10 @@ final class CpuExecutable implements Executable {
         struct.set(ValueLayout.ADDRESS, ANCESTORS, pass.isTree() ? pass.ancestors() : MemorySegment.NULL);
         struct.set(ValueLayout.JAVA_INT, ANCESTOR_WORDS, pass.ancestorStride());
         struct.set(ValueLayout.JAVA_INT, COMMITTED, pass.committed());
-        struct.set(ValueLayout.JAVA_INT, ROWS, pass.rows());
+        struct.set(ValueLayout.JAVA_INT, FIRST, pass.first());
+        struct.set(ValueLayout.JAVA_INT, ROWS, pass.rows() - pass.first());
         struct.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
-        long work = pass.rows() * program.workOfRow() + pass.selectedRows() * program.workOfSelectedRow();
+        long work = (pass.rows() - pass.first()) * program.workOfRow() + pass.selectedRows() * program.workOfSelectedRow();
         backend.run(commands, program.size(), struct, store, work);
     }
 

@@ -19,7 +19,7 @@ final class NativeLayout {
     static final StructLayout PASS = MemoryLayout.structLayout(
             ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"),
             ADDRESS.withName("ancestors"), JAVA_INT.withName("ancestor_words"), JAVA_INT.withName("committed"),
-            JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"));
+            JAVA_INT.withName("first"), JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"), JAVA_INT.withName("unused"));
 
     static final StructLayout KV = MemoryLayout.structLayout(
             ADDRESS.withName("keys"), ADDRESS.withName("values"), JAVA_INT.withName("layers"), JAVA_INT.withName("kv_heads"),

@@ -65,8 +65,8 @@ final class ReferenceExecutable implements Executable {
 
     private void embed(Op.Embed op, Pass pass) {
         Tensor table = op.table();
-        for (int row = 0; row < pass.rows(); row++) {
-            int token = pass.token(row);
+        for (int row = 0; row < rows(op.out(), pass); row++) {
+            int token = pass.token(pass.first() + row);
             if (token < 0 || token >= table.rows()) {
                 throw new IllegalArgumentException("token " + token + ": expected one below " + table.rows());
             }
@@ -116,9 +116,9 @@ final class ReferenceExecutable implements Executable {
         RopeTable table = op.table();
         float[] frequencies = table.inverseFrequencies();
         int pairs = table.pairs();
-        for (int row = 0; row < pass.rows(); row++) {
+        for (int row = 0; row < rows(op.out(), pass); row++) {
             for (int i = 0; i < pairs; i++) {
-                float angle = pass.position(row) * frequencies[i];
+                float angle = pass.position(pass.first() + row) * frequencies[i];
                 double cosine = Math.cos(angle) * table.attentionFactor();
                 double sine = Math.sin(angle) * table.attentionFactor();
                 for (int head = row * op.in().width(); head < (row + 1) * op.in().width(); head += op.headDim()) {
@@ -132,8 +132,8 @@ final class ReferenceExecutable implements Executable {
     }
 
     private void appendKv(Op.AppendKv op, Pass pass, ReferenceKvStore store) {
-        for (int row = 0; row < pass.rows(); row++) {
-            int slot = pass.committed() + row;
+        for (int row = 0; row < rows(op.keys(), pass); row++) {
+            int slot = pass.committed() + pass.first() + row;
             store.put(op.layer(), slot, memory[op.keys().id()], row * op.keys().width(), true);
             store.put(op.layer(), slot, memory[op.values().id()], row * op.values().width(), false);
         }
@@ -143,8 +143,8 @@ final class ReferenceExecutable implements Executable {
         AttentionShape shape = op.shape();
         float[] queries = memory[op.queries().id()];
         float[] out = memory[op.out().id()];
-        for (int row = 0; row < pass.rows(); row++) {
-            int[] slots = visibleSlots(pass, row, shape.window());
+        for (int row = 0; row < rows(op.out(), pass); row++) {
+            int[] slots = visibleSlots(pass, pass.first() + row, shape.window());
             for (int head = 0; head < shape.heads(); head++) {
                 int query = row * shape.queryWidth() + head * shape.headDim();
                 int kvHead = head / shape.group() * shape.headDim();
@@ -221,13 +221,13 @@ final class ReferenceExecutable implements Executable {
     private void selectRows(Op.SelectRows op, Pass pass) {
         int width = op.in().width();
         for (int i = 0; i < pass.selectedRows(); i++) {
-            System.arraycopy(memory[op.in().id()], pass.selected(i) * width, memory[op.out().id()], i * width, width);
+            System.arraycopy(memory[op.in().id()], (pass.selected(i) - pass.first()) * width, memory[op.out().id()], i * width, width);
         }
     }
 
     private static int rows(Value value, Pass pass) {
         return switch (value.rows()) {
-            case ALL -> pass.rows();
+            case ALL -> pass.rows() - pass.first();
             case SELECTED -> pass.selectedRows();
         };
     }

@@ -19,7 +19,6 @@ public final class ChainDrafter implements Drafter {
     private final float lead;
     private Sampling sampling;
     private int drafts; // tokens of the latest proposal
-    private TokenText drafted = new TokenText(); // tokens with a KV row in the draft's session, then those proposed since
 
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
@@ -32,10 +31,8 @@ public final class ChainDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling targetSampling) {
+    public void begin(Session target, TokenText prompt, Sampling targetSampling) {
         sampling = targetSampling;
-        session.rewind(0);
-        drafted = new TokenText();
     }
 
     @Override
@@ -45,28 +42,14 @@ public final class ChainDrafter implements Drafter {
         if (count <= 0) {
             return;
         }
-        catchUp(text);
-        Verdict verdict = session.roll(drafted.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
+        int known = session.commonPrefix(text.array(), text.length() - 1);
+        session.rewind(known);
+        session.prefill(text.array(), known, text.length() - 1);
+        Verdict verdict = session.roll(text.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
         int node = 0;
         for (int i = 0; i <= verdict.accepted(); i++) {
-            drafted.append(verdict.token(i));
             node = tree.add(node, verdict.token(i));
             drafts++;
-        }
-    }
-
-    /// Drops rows of rejected proposals, then computes those of emitted tokens that were never proposed; all but the root's.
-    private void catchUp(TokenText text) {
-        int common = 0;
-        int known = Math.min(session.length(), text.length() - 1);
-        while (common < known && drafted.token(common) == text.token(common)) {
-            common++;
-        }
-        session.rewind(common);
-        drafted.truncate(common);
-        session.prefill(text.array(), common, text.length() - 1);
-        for (int position = common; position < text.length(); position++) {
-            drafted.append(text.token(position));
         }
     }
 

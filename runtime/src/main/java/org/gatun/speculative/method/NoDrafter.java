@@ -1,6 +1,7 @@
 package org.gatun.speculative.method;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -10,7 +11,7 @@ import org.gatun.speculative.TokenTree;
 final class NoDrafter implements Drafter {
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         // no state
     }
 

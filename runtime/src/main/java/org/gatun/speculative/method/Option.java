@@ -1,5 +1,7 @@
 package org.gatun.speculative.method;
 
+import java.util.Arrays;
+
 /// A setting of a method, as written in `method:name=value`.
 public sealed interface Option {
 
@@ -55,6 +57,26 @@ public sealed interface Option {
         @Override
         public boolean accepts(String value) {
             return !value.isBlank();
+        }
+    }
+
+    /// A few whole numbers with `-` between, as `3-2-1`.
+    ///
+    /// @param standard if none are given
+    /// @param most largest number
+    record Numbers(String name, String summary, String standard, int most) implements Option {
+        private static final int LENGTH = 16;
+
+        @Override
+        public String expected() {
+            return "up to " + LENGTH + " whole numbers from 1 to " + most + " with '-' between";
+        }
+
+        @Override
+        public boolean accepts(String value) {
+            String[] parts = value.split("-", -1);
+            Number part = new Number(name, summary, 1, 1, most);
+            return parts.length <= LENGTH && Arrays.stream(parts).allMatch(part::accepts);
         }
     }
 }

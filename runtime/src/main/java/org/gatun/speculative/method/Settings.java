@@ -1,5 +1,6 @@
 package org.gatun.speculative.method;
 
+import java.util.Arrays;
 import java.util.Map;
 
 /// The options of a method with their values, all valid: those given, and the standard ones of the others.
@@ -19,6 +20,11 @@ public record Settings(Map<String, String> values) {
     /// Value of an option that is a number of hundredths, as a number.
     public double hundredths(String option) {
         return number(option) / 100.0;
+    }
+
+    /// Values of an option that is several numbers.
+    public int[] numbers(String option) {
+        return Arrays.stream(text(option).split("-")).mapToInt(Integer::parseInt).toArray();
     }
 
     /// Value of an option as text; empty if none was given and there is no standard one.

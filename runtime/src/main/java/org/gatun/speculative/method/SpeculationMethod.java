@@ -8,7 +8,9 @@ import java.util.stream.Collectors;
 import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.drafting.ChainDrafter;
+import org.gatun.speculative.drafting.TreeDrafter;
 import org.gatun.speculative.method.Option.Number;
+import org.gatun.speculative.method.Option.Numbers;
 import org.gatun.speculative.method.Option.Text;
 import org.gatun.speculative.retrieval.AdedDrafter;
 import org.gatun.speculative.retrieval.FusionDrafter;
@@ -17,6 +19,8 @@ import org.gatun.speculative.retrieval.LookupDrafter;
 import org.gatun.speculative.retrieval.RecyclingDrafter;
 import org.gatun.speculative.retrieval.RetrievalDrafter;
 import org.gatun.speculative.retrieval.StandDrafter;
+import org.gatun.speculative.skipping.ExitDrafter;
+import org.gatun.speculative.skipping.SwiftDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
 /// only place that knows methods by name; the shared test suites run on every entry.
@@ -25,8 +29,8 @@ import org.gatun.speculative.retrieval.StandDrafter;
 /// @param summary one line for people
 /// @param source the paper or origin
 /// @param needsDraftModel whether a second model must be given
-/// @param drawsProposals whether, without options, it draws proposals at random above temperature 0: then the text has the law of plain
-///        decoding, but with the same seed is another text
+/// @param drawsProposals whether, without options, it draws proposals at temperatures above 0: then the text has the law of plain decoding,
+///        else it is the text of plain decoding
 /// @param options what can be set
 /// @param factory makes a drafter for a target
 public record SpeculationMethod(
@@ -54,6 +58,53 @@ public record SpeculationMethod(
                             new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
                     (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
                             settings.number("most"), settings.number("lead") / 10f)),
+            new SpeculationMethod("specinfer", "a smaller model draws a tree of fixed shape, each child for itself",
+                    "Miao et al. 2023, arXiv 2305.09781", true, true,
+                    List.of(new Numbers("widths", "children of a node, level by level", "2-2-1-1", 16)),
+                    (target, draft, settings) -> TreeDrafter.independent(draft.orElseThrow().openSession(), settings.numbers("widths"))),
+            new SpeculationMethod("sequoia", "a smaller model draws the tree that is best for the acceptance seen so far",
+                    "Chen et al. 2024, arXiv 2402.12374", true, true,
+                    List.of(new Number("rows", "nodes of the tree", 8, 2, 64),
+                            new Number("depth", "levels at most", 5, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.sequoia(draft.orElseThrow().openSession(), settings.number("rows"),
+                            settings.number("depth"))),
+            new SpeculationMethod("dyspec", "a smaller model draws a tree that grows where acceptance is probable",
+                    "Xiong et al. 2024, arXiv 2410.11744", true, true,
+                    List.of(new Number("rows", "most nodes of the tree", 12, 2, 64),
+                            new Number("threshold", "least probability that a node is tested, in hundredths", 20, 1, 99),
+                            new Number("depth", "levels at most", 8, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.threshold(draft.orElseThrow().openSession(),
+                            settings.hundredths("threshold"), settings.number("depth"), settings.number("rows"))),
+            new SpeculationMethod("rsd-c", "a smaller model draws a tree of fixed shape, the children of a node all different",
+                    "Jeon et al. 2024, arXiv 2402.14160", true, true,
+                    List.of(new Numbers("widths", "children of a node, level by level", "2-2-1-1", 16)),
+                    (target, draft, settings) -> TreeDrafter.withoutReplacement(draft.orElseThrow().openSession(),
+                            settings.numbers("widths"))),
+            new SpeculationMethod("rsd-s", "a smaller model draws a beam of whole sequences, all different",
+                    "Jeon et al. 2024, arXiv 2402.14160", true, true,
+                    List.of(new Number("width", "nodes of a level", 3, 1, 16),
+                            new Number("depth", "levels", 4, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.stochasticBeam(draft.orElseThrow().openSession(),
+                            settings.number("width"), settings.number("depth"))),
+            new SpeculationMethod("eagle-growth", "a smaller model's most probable paths, whatever the shape of their tree",
+                    "Li et al. 2024, arXiv 2406.16858, with a plain draft model", true, false,
+                    List.of(new Number("rows", "nodes of the tree", 10, 2, 64),
+                            new Number("branch", "paths continued on each level", 3, 1, 16),
+                            new Number("depth", "levels", 5, 1, 16)),
+                    (target, draft, settings) -> TreeDrafter.bestFirst(draft.orElseThrow().openSession(), settings.number("branch"),
+                            settings.number("depth"), settings.number("rows"))),
+            new SpeculationMethod("swift", "the model drafts for itself, without the layer parts that it misses least",
+                    "Xia et al. 2024, arXiv 2410.06916", false, true,
+                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63),
+                            new Number("branch", "siblings at most", 2, 1, 10),
+                            new Number("window", "latest tokens that a set of parts is judged by", 32, 8, 64),
+                            new Number("skip", "share of the parts to leave out, in hundredths", 45, 1, 99)),
+                    (target, draft, settings) -> new SwiftDrafter(settings.number("most"), settings.number("branch"),
+                            settings.number("window"), settings.hundredths("skip"))),
+            new SpeculationMethod("del", "the model's first layers draft, as many layers and tokens as pay at the time",
+                    "Entezari Zarch et al. 2025, arXiv 2504.05598", false, false,
+                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63)),
+                    (target, draft, settings) -> new ExitDrafter(settings.number("most"))),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false, false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),

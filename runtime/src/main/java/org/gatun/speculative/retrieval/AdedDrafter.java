@@ -2,6 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
+import org.gatun.model.Session;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -38,7 +39,7 @@ public final class AdedDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         noise = new Noise(sampling.seed());
         table.adapt(prompt, 0);
     }

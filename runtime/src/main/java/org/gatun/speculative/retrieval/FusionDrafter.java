@@ -1,6 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -25,9 +26,9 @@ public final class FusionDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
-        inner.begin(prompt, sampling);
-        retrieval.begin(prompt, sampling);
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
+        inner.begin(target, prompt, sampling);
+        retrieval.begin(target, prompt, sampling);
     }
 
     @Override

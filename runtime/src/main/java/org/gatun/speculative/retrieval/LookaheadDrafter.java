@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -46,7 +47,7 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText text, Sampling sampling) {
+    public void begin(Session target, TokenText text, Sampling sampling) {
         prompt = text;
         promptLength = text.length();
         noise = new Noise(sampling.seed());

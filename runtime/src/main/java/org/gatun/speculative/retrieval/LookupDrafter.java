@@ -1,6 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
 import org.gatun.speculative.Drafter;
@@ -27,7 +28,7 @@ public final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         // the text is all it needs
     }
 

@@ -2,6 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -31,7 +32,7 @@ public final class RecyclingDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         // what was learnt stays
     }
 

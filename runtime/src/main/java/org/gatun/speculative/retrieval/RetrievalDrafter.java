@@ -3,6 +3,7 @@ package org.gatun.speculative.retrieval;
 import java.util.List;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -46,7 +47,7 @@ public final class RetrievalDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         retrievers.forEach(retriever -> retriever.begin(prompt));
     }
 

@@ -3,6 +3,7 @@ package org.gatun.speculative.retrieval;
 import java.util.ArrayList;
 import java.util.List;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
@@ -43,7 +44,7 @@ public final class StandDrafter implements Drafter {
     }
 
     @Override
-    public void begin(TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
         noise = new Noise(sampling.seed());
         draws = sampling.temperature() > 0;
         serial = 0;

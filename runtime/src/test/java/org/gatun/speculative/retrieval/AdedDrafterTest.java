@@ -67,7 +67,7 @@ class AdedDrafterTest {
 
     private static AdedDrafter begun(SuffixArray corpus, int rows, int... text) {
         AdedDrafter drafter = new AdedDrafter(corpus, rows);
-        drafter.begin(new TokenText(text), Sampling.GREEDY.withSeed(3));
+        drafter.begin(null, new TokenText(text), Sampling.GREEDY.withSeed(3));
         return drafter;
     }
 }

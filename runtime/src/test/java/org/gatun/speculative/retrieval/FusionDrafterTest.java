@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -62,7 +63,7 @@ class FusionDrafterTest {
     private record FixedTree(int[]... nodes) implements Drafter {
 
         @Override
-        public void begin(TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenText prompt, Sampling sampling) {
             // always the same tree
         }
 

@@ -54,11 +54,11 @@ class RetrievalDrafterTest {
     void draft_textBefore_isRemembered() {
         RetrievalDrafter drafter = new RetrievalDrafter(List.of(new EarlierTexts()), 15);
         TokenText first = new TokenText(1, 2, 3);
-        drafter.begin(first, Sampling.GREEDY);
+        drafter.begin(null, first, Sampling.GREEDY);
         first.append(4);
         assertEquals("", Trees.text(drafter, 64, 2, 3));
 
-        drafter.begin(new TokenText(4, 2, 3), Sampling.GREEDY);
+        drafter.begin(null, new TokenText(4, 2, 3), Sampling.GREEDY);
 
         assertEquals("4", Trees.text(drafter, 64, 4, 2, 3));
         assertEquals("", Trees.text(drafter, 64, 3, 4)); // a text does not go on in the next one

@@ -1,0 +1,205 @@
+package org.gatun.speculative.drafting;
+
+import java.util.Arrays;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
+import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.NodeText;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
+
+/// A smaller model that says what may follow the nodes of a tree: first it reads the text with the root, then nodes, those of a level
+/// in one pass.
+///
+/// At temperature 0 children are its most probable tokens, chosen; above it they are drawn from its law, under the target's settings and
+/// with noise of their own. Owns its session. One thread at a time.
+final class DraftModel implements AutoCloseable {
+    /// Tokens that are read in one pass with the root, at most; those before have passes of their own.
+    private static final int READ_WITH_ROOT = 16;
+
+    private final Session session;
+    private final Law[] laws;            // of the root, then of the nodes read, by row
+    private final int[] rows;            // of nodes, -1 if not read
+    private final long[] ancestors;      // [row, words]
+    private final int words;
+    private final NodeText nodeText = new NodeText();
+    private Sampler sampler;
+    private Noise noise;
+    private boolean random;
+    private int serial;                  // of drawings
+    private TokenText text;
+    private TokenTree tree;
+    private int size;                    // rows of nodes
+
+    /// @param session of the draft model, owned by this from now on
+    DraftModel(Session session) {
+        this.session = session;
+        int most = session.maxTreeRows();
+        laws = new Law[most + 1];
+        Arrays.setAll(laws, _ -> new Law(session.vocabularySize()));
+        rows = new int[most];
+        words = most / Long.SIZE;
+        ancestors = new long[most * words];
+    }
+
+    /// Starts on a text.
+    void begin(Sampling target) {
+        random = target.temperature() > 0;
+        sampler = new Sampler(random ? target : target.withTemperature(1), session.vocabularySize());
+        noise = new Noise(target.seed());
+    }
+
+    /// Most nodes that can be read after a text, the root not counted.
+    int room(TokenText of) {
+        return Math.min(session.maxTreeRows(), session.capacity() - of.length());
+    }
+
+    /// Reads a text to its end, which is the root of a tree.
+    void read(TokenText of, TokenTree grown) {
+        text = of;
+        tree = grown;
+        size = 0;
+        Arrays.fill(rows, -1);
+        int known = session.commonPrefix(text.array(), text.length() - 1);
+        int from = Math.max(known, text.length() - READ_WITH_ROOT);
+        session.rewind(known);
+        session.prefill(text.array(), known, from);
+        session.pass().beginCausal(from);
+        for (int position = from; position < text.length(); position++) {
+            session.pass().addRow(text.token(position));
+        }
+        session.pass().select(text.length() - 1 - from);
+        session.run();
+        sampler.law(session.logits(), 0, text.array(), text.length(), laws[0]);
+        session.pass().beginTree(session.length());
+    }
+
+    /// Reads nodes of the tree in one pass.
+    ///
+    /// @param nodes whose parents are read already
+    /// @param count how many of `nodes` there are
+    void read(int[] nodes, int count) {
+        if (count == 0) {
+            return;
+        }
+        session.pass().extend();
+        int first = size;
+        for (int i = 0; i < count; i++) {
+            addRow(nodes[i]);
+        }
+        session.evaluate();
+        for (int i = 0; i < count; i++) {
+            nodeText.set(text, text.length(), tree, nodes[i]);
+            sampler.law(session.logits(), i, nodeText.tokens(), nodeText.length(), laws[1 + first + i]);
+        }
+    }
+
+    /// Reads all nodes from `from` on in one pass.
+    void readFrom(int from) {
+        int[] nodes = new int[tree.size() - from];
+        Arrays.setAll(nodes, i -> from + i);
+        read(nodes, nodes.length);
+    }
+
+    private void addRow(int node) {
+        int row = size++;
+        rows[node] = row;
+        int parent = tree.parent(node) == 0 ? -1 : rows[tree.parent(node)];
+        for (int word = 0; word < words; word++) {
+            ancestors[row * words + word] = parent < 0 ? 0 : ancestors[parent * words + word];
+        }
+        ancestors[row * words + row / Long.SIZE] |= 1L << row % Long.SIZE;
+        session.pass().addRow(tree.token(node), text.length() + tree.depth(node) - 1, ancestors, row * words, words);
+        session.pass().select(row);
+    }
+
+    /// The law of what follows a node that was read; valid until the next text is read.
+    Law law(int node) {
+        return laws[node == 0 ? 0 : 1 + rows[node]];
+    }
+
+    /// Whether children are drawn, not chosen.
+    boolean isRandom() {
+        return random;
+    }
+
+    /// The noise that children are drawn with.
+    Noise noise() {
+        return noise;
+    }
+
+    /// A number that no other drawing of this model had or will have.
+    int nextSerial() {
+        return serial++;
+    }
+
+    /// The position of a node's children.
+    int positionBelow(int node) {
+        return text.length() + tree.depth(node);
+    }
+
+    /// What may follow a node, the most promising first: the most probable tokens, or different ones drawn in turn.
+    ///
+    /// @param count most tokens
+    /// @param tokens receives them
+    /// @return how many there are
+    int candidates(int node, int count, int[] tokens) {
+        return random ? law(node).draw(noise, positionBelow(node), nextSerial(), count, tokens)
+                : law(node).mostProbable(count, tokens);
+    }
+
+    /// Adds children below a node that was read: drawn ones, or the most probable.
+    ///
+    /// @param count most children
+    void propose(int node, int count, TokenTree.Draws how) {
+        int[] tokens = new int[count];
+        if (random && how == TokenTree.Draws.INDEPENDENT) {
+            open(node, how);
+            for (int i = 0; i < count; i++) {
+                candidates(node, 1, tokens);
+                add(node, tokens[0]);
+            }
+        } else {
+            int found = candidates(node, count, tokens);
+            open(node, how);
+            for (int i = 0; i < found; i++) {
+                add(node, tokens[i]);
+            }
+        }
+    }
+
+    /// Gives a node that was read its law, before children are added.
+    void open(int node, TokenTree.Draws how) {
+        if (random) {
+            tree.setLaw(node, how, law(node));
+        }
+    }
+
+    /// Adds a child to a node that was opened.
+    int add(int node, int token) {
+        return random ? tree.addDrawn(node, token) : tree.add(node, token);
+    }
+
+    /// Keeps what was read of the path that was accepted.
+    void observe(Step step) {
+        int[] kept = new int[step.accepted()];
+        int count = 0;
+        int node = 0;
+        while (count < step.accepted()) {
+            node = tree.child(node, step.emitted(count));
+            if (node < 0 || rows[node] < 0) {
+                break;
+            }
+            kept[count++] = rows[node];
+        }
+        session.keep(kept, count);
+    }
+
+    @Override
+    public void close() {
+        session.close();
+    }
+}

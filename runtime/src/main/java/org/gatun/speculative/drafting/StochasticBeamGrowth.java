@@ -1,0 +1,94 @@
+package org.gatun.speculative.drafting;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.PriorityQueue;
+import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
+import org.gatun.speculative.TokenTree;
+
+/// A beam of whole sequences drawn without replacement: of the children of all nodes of a level those with the largest keys, a key being
+/// the log-probability of its sequence plus Gumbel noise that agrees with its parent's key. Which keys are kept tells nothing about which
+/// tokens they belong to, so the children kept of a node are drawn from its law without replacement.
+/// (RSD-S, Jeon et al. 2024, arXiv 2402.14160; stochastic beam search, Kool et al. 2019, arXiv 1903.06059.)
+///
+/// @param width nodes of a level
+/// @param depth levels
+record StochasticBeamGrowth(int width, int depth) implements Growth {
+
+    /// A possible child.
+    ///
+    /// @param logProbability of the sequence
+    /// @param key what the beam goes by
+    private record Candidate(int parent, int token, double logProbability, double key) {
+        /// The least first; ties as they come out of [Law#mostProbable].
+        private static final Comparator<Candidate> ORDER = Comparator.comparingDouble(Candidate::key)
+                .thenComparing(Comparator.comparingInt(Candidate::parent).thenComparingInt(Candidate::token).reversed());
+    }
+
+    @Override
+    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+        model.read(text, tree);
+        double[] logProbabilities = new double[most];
+        double[] keys = new double[most];
+        int from = 0;
+        for (int level = 0; level < depth && from < tree.size() && tree.size() < most; level++) {
+            if (level > 0) {
+                model.readFrom(from);
+            }
+            int to = tree.size();
+            int beam = Math.min(width, most - to);
+            PriorityQueue<Candidate> best = new PriorityQueue<>(Candidate.ORDER);
+            for (int node = from; node < to; node++) {
+                collect(model, node, logProbabilities[node], keys[node], beam, best);
+            }
+            Candidate[] kept = best.toArray(Candidate[]::new);
+            Arrays.sort(kept, Candidate.ORDER.reversed());
+            for (Candidate candidate : kept) {
+                if (tree.law(candidate.parent) == null) {
+                    model.open(candidate.parent, TokenTree.Draws.WITHOUT_REPLACEMENT);
+                }
+                int node = model.add(candidate.parent, candidate.token);
+                logProbabilities[node] = candidate.logProbability;
+                keys[node] = candidate.key;
+            }
+            from = to;
+        }
+    }
+
+    /// Offers the children of a node to the beam.
+    private static void collect(DraftModel model, int node, double logProbability, double key, int beam, PriorityQueue<Candidate> best) {
+        Law law = model.law(node);
+        int serial = model.nextSerial();
+        double[] perturbed = new double[law.size()];
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int i = 0; i < law.size(); i++) {
+            int token = law.token(i);
+            perturbed[i] = logProbability + Math.log(law.probability(token));
+            if (model.isRandom()) {
+                perturbed[i] -= Math.log(model.noise().exponential(Noise.Purpose.PROPOSAL, model.positionBelow(node), serial, token));
+            }
+            largest = Math.max(largest, perturbed[i]);
+        }
+        for (int i = 0; i < law.size(); i++) {
+            int token = law.token(i);
+            double childKey = model.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
+            if (best.size() < beam || childKey >= best.peek().key) {
+                best.add(new Candidate(node, token, logProbability + Math.log(law.probability(token)), childKey));
+                if (best.size() > beam) {
+                    best.poll();
+                }
+            }
+        }
+    }
+
+    /// The key of a child, given that the largest among its siblings is their parent's key.
+    static double below(double parentKey, double perturbed, double largest) {
+        if (perturbed == largest) {
+            return parentKey;
+        }
+        double v = parentKey - perturbed + Math.log1p(-Math.exp(perturbed - largest));
+        return parentKey - Math.max(0, v) - Math.log1p(Math.exp(-Math.abs(v)));
+    }
+}

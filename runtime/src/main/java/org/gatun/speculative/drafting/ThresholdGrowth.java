@@ -1,0 +1,59 @@
+package org.gatun.speculative.drafting;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Law;
+import org.gatun.speculative.TokenTree;
+
+/// Grows where it is probable that verification comes by: a node gets children as long as that probability, estimated by the draft
+/// model, is above a threshold; so the tree is deep where the model is sure and wide where it is not. Whether another child is drawn
+/// depends on those drawn before, never on itself. (DySpec, Xiong et al. 2024, arXiv 2410.11744, level by level.)
+///
+/// @param threshold probability
+/// @param depth levels at most
+record ThresholdGrowth(double threshold, int depth) implements Growth {
+    private static final int MOST_CHILDREN = 16;
+
+    @Override
+    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+        model.read(text, tree);
+        double[] values = new double[most]; // probability that a node is reached
+        values[0] = 1;
+        List<Integer> level = List.of(0);
+        for (int depthReached = 0; depthReached < depth && !level.isEmpty() && tree.size() < most; depthReached++) {
+            if (depthReached > 0) {
+                model.read(level.stream().mapToInt(Integer::intValue).toArray(), level.size());
+            }
+            int from = tree.size();
+            for (int i = 0; i < level.size() && tree.size() < most; i++) {
+                addChildren(model, tree, level.get(i), values, most);
+            }
+            level = new ArrayList<>();
+            for (int node = from; node < tree.size(); node++) {
+                if (values[node] > threshold) {
+                    level.add(node);
+                }
+            }
+            level.sort(Comparator.comparingDouble((Integer node) -> -values[node])); // the most promising get what room is left
+        }
+    }
+
+    private void addChildren(DraftModel model, TokenTree tree, int node, double[] values, int most) {
+        int[] tokens = new int[Math.min(MOST_CHILDREN, most - tree.size())];
+        int found = model.candidates(node, tokens.length, tokens);
+        Law law = model.law(node);
+        double slot = values[node]; // probability that the next child is tested
+        double left = 1;            // of the law, without the children so far
+        for (int i = 0; i < found && slot > threshold; i++) {
+            if (i == 0) {
+                model.open(node, TokenTree.Draws.WITHOUT_REPLACEMENT);
+            }
+            double share = Math.min(1, law.probability(tokens[i]) / left);
+            values[model.add(node, tokens[i])] = slot * share;
+            left -= law.probability(tokens[i]);
+            slot *= 1 - share;
+        }
+    }
+}

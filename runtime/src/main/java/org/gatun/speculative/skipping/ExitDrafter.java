@@ -1,0 +1,182 @@
+package org.gatun.speculative.skipping;
+
+import java.util.Arrays;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.PartialModel;
+import org.gatun.model.Session;
+import org.gatun.plan.LayerProgram;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
+
+/// The target's first layers draft a chain for all of them. After how many layers, and how many tokens, is chosen anew as the text goes:
+/// for each exit it is known how often it would have guessed the latest tokens, and hence how many tokens a unit of depth would give.
+/// A draft ends early at a token less sure than those that were right used to be. (DEL, Entezari Zarch et al. 2025, arXiv 2504.05598,
+/// over the exits of LayerSkip, Elhoushi et al. 2024, arXiv 2404.16710; see [LayerProgram#firstLayers].)
+///
+/// Tokens are drawn with the target's own noise, so that they agree with the target's wherever the laws do. A model that was not trained
+/// for early exits seldom has one that pays; then nothing is drafted, and exits are looked at ever more rarely.
+public final class ExitDrafter implements Drafter {
+    private static final int MOST_EXITS = 8;
+    private static final int MOST_REPLAYED = 16;
+    private static final double DECAY = 0.95;
+    private static final int FIRST_INTERVAL = 4;
+    private static final int LAST_INTERVAL = 256;
+
+    private final int most;
+    private Session session;
+    private int layers;
+    private boolean random;
+    private Sampler sampler;
+    private Exit[] exits = {};
+    private Law law;
+    private int interval = FIRST_INTERVAL;
+    private int untilNext;
+
+    /// An exit with what is known of it; older tokens count less.
+    private static final class Exit {
+        final int layers;
+        final PartialModel model;
+        double seen;
+        double guessed;
+        double sureWhenRight;   // sums of confidences
+        double sureWhenWrong;
+
+        Exit(int layers, PartialModel model) {
+            this.layers = layers;
+            this.model = model;
+        }
+
+        double acceptance() {
+            return seen == 0 ? 0 : guessed / seen;
+        }
+
+        /// A token less sure than this is rather wrong.
+        double threshold() {
+            double wrong = seen - guessed;
+            return guessed == 0 || wrong == 0 ? 0 : (sureWhenRight / guessed + sureWhenWrong / wrong) / 2;
+        }
+    }
+
+    /// @param most tokens to draft
+    public ExitDrafter(int most) {
+        this.most = most;
+    }
+
+    @Override
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
+        if (session != target) {
+            close();
+            session = target;
+            layers = target.model().config().layers();
+            law = new Law(target.vocabularySize());
+            int count = Math.min(layers - 1, MOST_EXITS);
+            exits = new Exit[count];
+            for (int i = 0; i < count; i++) {
+                int depth = (i + 1) * layers / (count + 1);
+                exits[i] = new Exit(depth, target.partial(LayerProgram.firstLayers(depth)));
+            }
+        }
+        random = sampling.temperature() > 0;
+        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
+        untilNext = 0;
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        if (untilNext-- <= 0) {
+            judgeExits(text);
+        }
+        Exit best = null;
+        int length = 0;
+        double rate = tokensPerLayer(0, 0, 0, layers);
+        for (Exit exit : exits) {
+            for (int count = 1; count <= most; count++) {
+                double found = tokensPerLayer(exit.acceptance(), count, exit.layers, layers);
+                if (found > rate) {
+                    rate = found;
+                    best = exit;
+                    length = count;
+                }
+            }
+        }
+        if (best != null) {
+            draftChain(text, tree, best, Math.min(length, maxNodes - tree.size()));
+        }
+    }
+
+    /// Tokens emitted for each layer that is run in sequence: a draft of `count` tokens through `depth` layers, then all layers.
+    ///
+    /// @param acceptance probability that a drafted token is right
+    static double tokensPerLayer(double acceptance, int count, int depth, int layers) {
+        double tokens = acceptance == 1 ? count + 1 : (1 - Math.pow(acceptance, count + 1)) / (1 - acceptance);
+        return tokens / (count * depth + layers);
+    }
+
+    private void draftChain(TokenText text, TokenTree tree, Exit exit, int length) {
+        TokenText drafted = new TokenText(text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW)));
+        int node = 0;
+        for (int depth = 0; depth < length; depth++) {
+            exit.model.pass().beginCausal(session.length() + depth).addRow(tree.token(node));
+            exit.model.pass().select(0);
+            exit.model.run();
+            int token = draw(exit, 0, text.length() + depth, drafted.array(), drafted.length());
+            node = tree.add(node, token);
+            drafted.append(token);
+            if (law.probability(law.mostProbable()) < exit.threshold()) {
+                return;
+            }
+        }
+    }
+
+    /// Draws a token, and leaves its law in [#law].
+    private int draw(Exit exit, int row, int position, int[] recent, int count) {
+        sampler.law(exit.model.logits(), row, recent, count, law);
+        return random ? sampler.draw(law, position) : law.mostProbable();
+    }
+
+    /// Finds out which of the latest tokens each exit would have drawn.
+    private void judgeExits(TokenText text) {
+        int count = Math.min(MOST_REPLAYED, session.length());
+        boolean pays = false;
+        for (Exit exit : exits) {
+            if (count == 0 || !exit.model.replay(count)) {
+                continue;
+            }
+            double kept = Math.pow(DECAY, count);
+            exit.seen *= kept;
+            exit.guessed *= kept;
+            exit.sureWhenRight *= kept;
+            exit.sureWhenWrong *= kept;
+            for (int row = 0; row < count; row++) {
+                int position = session.length() - count + row + 1;
+                int drawn = draw(exit, row, position, text.array(), position);
+                double confidence = law.probability(law.mostProbable());
+                exit.seen++;
+                if (drawn == text.token(position)) {
+                    exit.guessed++;
+                    exit.sureWhenRight += confidence;
+                } else {
+                    exit.sureWhenWrong += confidence;
+                }
+            }
+            pays |= tokensPerLayer(exit.acceptance(), 1, exit.layers, layers) > 1.0 / layers;
+        }
+        interval = pays ? FIRST_INTERVAL : Math.min(2 * interval, LAST_INTERVAL);
+        untilNext = interval;
+    }
+
+    @Override
+    public void observe(TokenText text, Step step) {
+        // exits are judged by the text
+    }
+
+    @Override
+    public void close() {
+        Arrays.stream(exits).forEach(exit -> exit.model.close());
+        exits = new Exit[0];
+    }
+}

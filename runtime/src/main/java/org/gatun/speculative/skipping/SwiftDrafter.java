@@ -1,0 +1,172 @@
+package org.gatun.speculative.skipping;
+
+import java.util.Arrays;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.PartialModel;
+import org.gatun.model.Session;
+import org.gatun.plan.LayerProgram;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
+import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
+
+/// The target drafts for itself with some attentions and feed-forward parts left out. Which ones is looked for while it decodes: a set is
+/// as good as the share of the latest tokens that it would have guessed. (SWIFT, Xia et al. 2024, arXiv 2410.06916.)
+///
+/// A chain of the most probable tokens, with leaves beside it where the draft is unsure; it ends at an unsure token. Above temperature 0
+/// siblings are drawn without replacement, and the first goes on. The set found is kept for later texts.
+public final class SwiftDrafter implements Drafter {
+    private static final double UNSURE = 0.8;
+    /// A draft adds a sibling for each of these that its confidence is below.
+    private static final double[] CONFIDENCES = {0.95, 0.8, 0.5};
+    private static final int STEPS_A_TRIAL = 4;
+    private static final double ENOUGH = 0.93;
+
+    private final int most;
+    private final int branch;
+    private final int window;
+    private final double skippedShare;
+    private SkipSearch search;
+    private PartialModel draft;
+    private boolean[] drafting;     // the set of `draft`
+    private Session session;
+    private Sampler sampler;
+    private Noise noise;
+    private Law[] laws;             // by depth
+    private boolean random;
+    private int serial;
+    private int steps;
+
+    /// @param most tokens of the chain
+    /// @param branch siblings at most
+    /// @param window latest tokens that a set is judged by
+    /// @param skippedShare of the parts that may be skipped
+    public SwiftDrafter(int most, int branch, int window, double skippedShare) {
+        this.most = most;
+        this.branch = branch;
+        this.window = window;
+        this.skippedShare = skippedShare;
+    }
+
+    @Override
+    public void begin(Session target, TokenText prompt, Sampling sampling) {
+        if (search == null) {
+            int parts = 2 * Math.max(0, target.model().config().layers() - 2); // the first and the last layer stay
+            search = new SkipSearch(parts, (int) (parts * skippedShare), ENOUGH, sampling.seed());
+        }
+        if (session != target) {
+            close();
+            session = target;
+            laws = new Law[most];
+            Arrays.setAll(laws, _ -> new Law(target.vocabularySize()));
+        }
+        random = sampling.temperature() > 0;
+        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
+        noise = new Noise(sampling.seed());
+    }
+
+    @Override
+    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        if (steps++ % STEPS_A_TRIAL == 0 && !search.isOver()) {
+            tryAnotherSet(text);
+        }
+        if (search.best() == null) {
+            return;
+        }
+        if (drafting != search.best()) {
+            close();
+            drafting = search.best();
+            draft = session.partial(program(drafting));
+        }
+        int room = Math.min(maxNodes, session.capacity() - session.length());
+        int[] context = text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW));
+        int contextLength = context.length;
+        context = Arrays.copyOf(context, contextLength + most);
+        int[] tokens = new int[branch];
+        int node = 0;
+        for (int depth = 0; depth < most && tree.size() < room; depth++) {
+            draft.pass().beginCausal(session.length() + depth).addRow(tree.token(node));
+            draft.pass().select(0);
+            draft.run();
+            Law law = laws[depth];
+            sampler.law(draft.logits(), 0, context, contextLength, law);
+            double confidence = law.probability(law.mostProbable());
+            int count = Math.min(siblings(confidence), room - tree.size());
+            node = propose(tree, node, law, text.length() + depth, tokens, count);
+            context[contextLength++] = tree.token(node);
+            if (confidence < UNSURE) {
+                return; // what follows an unsure token is seldom accepted
+            }
+        }
+    }
+
+    private int siblings(double confidence) {
+        int count = 1;
+        for (double bound : CONFIDENCES) {
+            count += confidence < bound ? 1 : 0;
+        }
+        return Math.min(count, branch);
+    }
+
+    /// Adds children and returns the first.
+    private int propose(TokenTree tree, int node, Law law, int position, int[] tokens, int count) {
+        int found = random ? law.draw(noise, position, serial++, count, tokens) : law.mostProbable(count, tokens);
+        if (random) {
+            tree.setLaw(node, TokenTree.Draws.WITHOUT_REPLACEMENT, law);
+        }
+        int first = random ? tree.addDrawn(node, tokens[0]) : tree.add(node, tokens[0]);
+        for (int i = 1; i < found; i++) {
+            int _ = random ? tree.addDrawn(node, tokens[i]) : tree.add(node, tokens[i]);
+        }
+        return first;
+    }
+
+    /// Judges a set by the latest tokens: how many of them would have been its most probable ones.
+    private void tryAnotherSet(TokenText text) {
+        int count = Math.min(window, session.length());
+        if (count < window / 2) {
+            return; // too few to judge by
+        }
+        boolean[] set = search.next();
+        try (PartialModel candidate = session.partial(program(set))) {
+            if (!candidate.replay(count)) {
+                return;
+            }
+            int guessed = 0;
+            int[] none = new int[0];
+            for (int row = 0; row < count; row++) {
+                sampler.law(candidate.logits(), row, none, 0, laws[0]);
+                guessed += laws[0].mostProbable() == text.token(session.length() - count + row + 1) ? 1 : 0;
+            }
+            search.observe(set, (double) guessed / count);
+        }
+    }
+
+    private LayerProgram program(boolean[] set) {
+        int layers = session.model().config().layers();
+        boolean[] attention = new boolean[layers];
+        boolean[] feedForward = new boolean[layers];
+        for (int i = 0; i < set.length; i += 2) {
+            attention[1 + i / 2] = set[i];
+            feedForward[1 + i / 2] = set[i + 1];
+        }
+        return LayerProgram.without(attention, feedForward);
+    }
+
+    @Override
+    public void observe(TokenText text, Step step) {
+        // sets are judged by the text
+    }
+
+    @Override
+    public void close() {
+        if (draft != null) {
+            draft.close();
+            draft = null;
+            drafting = null;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+package org.gatun.speculative;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.gatun.backend.MarkovBackend;
+import org.gatun.decoding.TokenText;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
+import org.gatun.model.Session;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Noise;
+import org.gatun.sampling.Sampling;
+import org.gatun.speculative.method.SpeculationMethod;
+import org.gatun.tensor.DType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The joint law of the first tokens that the loop emits, by counting, for every registered method that draws its proposals. Methods
+/// that choose theirs are held to more: the very tokens of plain decoding (see [LosslessTest]).
+class JointLawTest {
+    private static final long SEED = 20261121;
+    private static final int RUNS = 200_000;
+    private static final int VOCABULARY = 6;
+    private static final int TOKENS = 3;
+    private static final int[] PROMPT = {1, 4, 2};
+    private static final List<Sampling> SAMPLINGS = List.of(Sampling.GREEDY.withTemperature(1),
+            Sampling.GREEDY.withTemperature(0.5), Sampling.GREEDY.withTemperature(1).withTopP(0.8));
+
+    @TempDir
+    Path directory;
+
+    static Stream<Arguments> methodsAndSamplings() {
+        return SpeculationMethod.ALL.stream().filter(method -> method.drawsProposals() || method.name().equals("none"))
+                .flatMap(method -> SAMPLINGS.stream().map(sampling -> Arguments.of(method, sampling)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("methodsAndSamplings")
+    void firstTokens_manySeeds_haveTheTargetsJointLaw(SpeculationMethod method, Sampling sampling) throws IOException {
+        MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
+        MarkovBackend draftTables = new MarkovBackend(VOCABULARY, SEED + 1, 0.7, tables);
+        RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
+        try (Model target = Model.load(shape.write(directory.resolve("target.gguf")), tables, ModelOptions.STANDARD);
+                Model draft = Model.load(shape.write(directory.resolve("draft.gguf")), draftTables, ModelOptions.STANDARD)) {
+            int half = RUNS / 2;
+            int[] counts = IntStream.range(0, 2).parallel()
+                    .mapToObj(part -> count(method, target, draft, sampling, part * half, half))
+                    .reduce((a, b) -> IntStream.range(0, a.length).map(i -> a[i] + b[i]).toArray()).orElseThrow();
+
+            check(counts, expected(tables, sampling), method.name() + ", " + sampling);
+        }
+    }
+
+    /// Drops drawn tokens that look improbable: the classic way to lose the law. The test must see it.
+    @Test
+    void firstTokens_drawingsDroppedByProbability_haveAnotherLaw() throws IOException {
+        MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
+        RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
+        try (Model target = Model.load(shape.write(directory.resolve("target.gguf")), tables, ModelOptions.STANDARD)) {
+            int[] counts = count(new PruningDrafter(), target, SAMPLINGS.getFirst(), 0, RUNS);
+
+            assertThrows(AssertionError.class, () -> check(counts, expected(tables, SAMPLINGS.getFirst()), "pruning"));
+        }
+    }
+
+    private static final class PruningDrafter implements Drafter {
+        private final Law law = Law.of(0.1, 0.3, 0.1, 0.2, 0.2, 0.1);
+        private Noise noise;
+        private int serial;
+
+        @Override
+        public void begin(Session target, TokenText prompt, Sampling sampling) {
+            noise = new Noise(sampling.seed());
+        }
+
+        @Override
+        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+            int[] token = new int[1];
+            law.draw(noise, text.length(), serial++, 1, token);
+            if (law.probability(token[0]) > 0.15) {
+                tree.setLaw(0, TokenTree.Draws.INDEPENDENT, law);
+                tree.addDrawn(0, token[0]);
+            }
+        }
+
+        @Override
+        public void observe(TokenText text, Step step) {
+            // learns nothing
+        }
+
+        @Override
+        public void close() {
+            // holds nothing
+        }
+    }
+
+    private static int[] count(SpeculationMethod method, Model target, Model draft, Sampling sampling, int from, int runs) {
+        try (Drafter drafter = SpeculationMethod.parse(method.name()).open(target, Optional.of(draft))) {
+            return count(drafter, target, sampling, from, runs);
+        }
+    }
+
+    private static int[] count(Drafter drafter, Model target, Sampling sampling, int from, int runs) {
+        int[] counts = new int[(int) Math.pow(VOCABULARY, TOKENS)];
+        try (Session session = target.openSession()) {
+            for (int run = from; run < from + runs; run++) {
+                session.rewind(0);
+                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling.withSeed(SEED + run), PROMPT);
+                while (decoder.text().length() < PROMPT.length + TOKENS) {
+                    decoder.step(16);
+                }
+                int cell = 0;
+                for (int i = 0; i < TOKENS; i++) {
+                    cell = cell * VOCABULARY + decoder.text().token(PROMPT.length + i);
+                }
+                counts[cell]++;
+            }
+        }
+        return counts;
+    }
+
+    private static double[] expected(MarkovBackend tables, Sampling sampling) {
+        double[] joint = new double[(int) Math.pow(VOCABULARY, TOKENS)];
+        for (int cell = 0; cell < joint.length; cell++) {
+            int first = cell / (VOCABULARY * VOCABULARY);
+            int second = cell / VOCABULARY % VOCABULARY;
+            joint[cell] = law(tables.logits(PROMPT[1], PROMPT[2]), sampling)[first]
+                    * law(tables.logits(PROMPT[2], first), sampling)[second]
+                    * law(tables.logits(first, second), sampling)[cell % VOCABULARY];
+        }
+        return joint;
+    }
+
+    private static double[] law(float[] logits, Sampling sampling) {
+        double[] law = new double[logits.length];
+        double sum = 0;
+        for (int token = 0; token < law.length; token++) {
+            law[token] = Math.exp(logits[token] / sampling.temperature());
+            sum += law[token];
+        }
+        double mass = sum;
+        double kept = 0;
+        for (int token : IntStream.range(0, law.length).boxed().sorted(Comparator.comparingDouble(i -> -law[i])).toList()) {
+            if (kept >= sampling.topP() * mass) {
+                law[token] = 0;
+            }
+            kept += law[token];
+        }
+        double left = kept;
+        return Arrays.stream(law).map(weight -> weight / left).toArray();
+    }
+
+    /// Chi-square; cells of few expected counts are taken together. Fails by chance once in ten thousand seeds.
+    private static void check(int[] counts, double[] expected, String what) {
+        double statistic = 0;
+        int degrees = -1;
+        double restExpected = 0;
+        double restFound = 0;
+        for (int cell = 0; cell < counts.length; cell++) {
+            double wanted = expected[cell] * RUNS;
+            if (wanted < 10) {
+                restExpected += wanted;
+                restFound += counts[cell];
+            } else {
+                statistic += (counts[cell] - wanted) * (counts[cell] - wanted) / wanted;
+                degrees++;
+            }
+        }
+        if (restExpected > 0) {
+            statistic += (restFound - restExpected) * (restFound - restExpected) / Math.max(restExpected, 1);
+            degrees++;
+        } else {
+            assertTrue(restFound == 0, what + ": " + restFound + " tokens that cannot be");
+        }
+        double bound = degrees * Math.pow(1 - 2.0 / (9 * degrees) + 3.719 * Math.sqrt(2.0 / (9 * degrees)), 3);
+        assertTrue(statistic < bound, what + ", seed " + SEED + ": chi-square " + statistic + " on " + degrees + " degrees, at most " + bound);
+    }
+}

@@ -1,0 +1,183 @@
+package org.gatun.speculative;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.gatun.sampling.Law;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The law of what a node emits, by going through every drawing and every outcome of every test with its probability: no statistics.
+class ResidualTest {
+    private static final long SEED = 20261121;
+    private static final double EXACT = 1e-12;
+    private static final double[] P = {0.4, 0.3, 0.2, 0.1};
+    private static final double[] Q = {0.1, 0.2, 0.3, 0.4};
+
+    /// Ways to test drawn children that look right and are not; each must give another law than the target's.
+    private enum Mistake { NONE, LAW_NOT_RENORMALISED, DUPLICATE_SKIPPED, KEPT_BY_ITS_PROBABILITY, CHOSEN_TESTED_AS_DRAWN }
+
+    @ParameterizedTest
+    @EnumSource(TokenTree.Draws.class)
+    void node_randomLaws_emitsTargetLaw(TokenTree.Draws how) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        for (int round = 0; round < 300; round++) {
+            int vocabulary = 2 + random.nextInt(3);
+            double[] p = law(random, vocabulary);
+            double[] q = round % 10 == 0 ? p : law(random, vocabulary);
+            int children = 1 + random.nextInt(3);
+
+            double[] emitted = emitted(p, q, how, children, Mistake.NONE);
+
+            assertArrayEquals(p, emitted, EXACT, "seed " + SEED + ", round " + round + ": p " + Arrays.toString(p) + ", q "
+                    + Arrays.toString(q) + ", " + children + " children");
+        }
+    }
+
+    /// Zeros, equal laws and laws without a common token among them.
+    private static double[] law(SplittableRandom random, int vocabulary) {
+        double[] weights = new double[vocabulary];
+        double sum = 0;
+        while (sum == 0) {
+            for (int token = 0; token < vocabulary; token++) {
+                weights[token] = random.nextInt(3) == 0 ? 0 : random.nextInt(8) == 0 ? 1e-6 : random.nextDouble();
+                sum += weights[token];
+            }
+        }
+        double whole = sum;
+        return Arrays.stream(weights).map(weight -> weight / whole).toArray();
+    }
+
+    static Stream<Object[]> mistakes() {
+        return Stream.of(
+                new Object[] {Mistake.LAW_NOT_RENORMALISED, TokenTree.Draws.WITHOUT_REPLACEMENT, P, Q,
+                    new double[] {0.35663, 0.34337, 0.2, 0.1}},
+                new Object[] {Mistake.DUPLICATE_SKIPPED, TokenTree.Draws.INDEPENDENT, P, Q, new double[] {0.37321, 0.32679, 0.2, 0.1}},
+                new Object[] {Mistake.KEPT_BY_ITS_PROBABILITY, TokenTree.Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
+                    new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.36, 0.24}},
+                new Object[] {Mistake.CHOSEN_TESTED_AS_DRAWN, TokenTree.Draws.WITHOUT_REPLACEMENT, new double[] {0.5, 0.3, 0.2},
+                    new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.6, 0}});
+    }
+
+    @ParameterizedTest
+    @MethodSource("mistakes")
+    void node_knownMistake_emitsTheLawItIsKnownToGive(
+            Mistake mistake, TokenTree.Draws how, double[] p, double[] q, double[] expected) {
+        double[] emitted = emitted(p, q, how, mistake == Mistake.KEPT_BY_ITS_PROBABILITY ? 1 : 2, mistake);
+
+        assertArrayEquals(expected, emitted, 1e-5, mistake + ": " + Arrays.toString(emitted));
+        assertTrue(Math.abs(emitted[0] - p[0]) > 1e-3, "the test tells it from " + Arrays.toString(p));
+    }
+
+    @Test
+    void node_workedExample_rejectsThenAccepts() {
+        Residual residual = new Residual(6);
+        residual.left().set(Law.of(0, 0, 0, 0.3, 0.6, 0.1));
+        residual.begin(TokenTree.Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
+
+        assertEquals(0.5, residual.acceptance(3), EXACT);
+        assertTrue(residual.reject(3));
+        assertEquals(1, residual.left().probability(4), EXACT);
+        assertEquals(1, residual.acceptance(4), EXACT);
+    }
+
+    @Test
+    void node_childrenWithoutReplacement_acceptedAsPublished() {
+        double[] p = {0.5, 0.3, 0.2};
+        double[] q = {0.2, 0.5, 0.3};
+
+        assertEquals(0.80857, accepted(p, q, TokenTree.Draws.WITHOUT_REPLACEMENT, 2), 1e-5);
+        assertEquals(0.76, accepted(p, q, TokenTree.Draws.INDEPENDENT, 2), EXACT);
+        assertEquals(1, accepted(p, q, TokenTree.Draws.WITHOUT_REPLACEMENT, 3), EXACT);
+    }
+
+    private static double accepted(double[] p, double[] q, TokenTree.Draws how, int children) {
+        double accepted = 0;
+        for (Drawing drawing : drawings(q, how, children)) {
+            double[] outcome = new double[p.length + 1];
+            test(p, q, how, drawing.tokens, drawing.probability, Mistake.NONE, outcome);
+            accepted += drawing.probability - outcome[p.length];
+        }
+        return accepted;
+    }
+
+    private static double[] emitted(double[] p, double[] q, TokenTree.Draws how, int children, Mistake mistake) {
+        double[] outcome = new double[p.length + 1];
+        List<Drawing> drawings = mistake == Mistake.CHOSEN_TESTED_AS_DRAWN
+                ? List.of(new Drawing(new int[] {1, 2}, 1)) : drawings(q, how, children);
+        for (Drawing drawing : drawings) {
+            test(p, q, how, drawing.tokens, drawing.probability, mistake, outcome);
+        }
+        return Arrays.copyOf(outcome, p.length);
+    }
+
+    private record Drawing(int[] tokens, double probability) {}
+
+    /// Every sequence of children with its probability.
+    private static List<Drawing> drawings(double[] q, TokenTree.Draws how, int children) {
+        List<Drawing> all = List.of(new Drawing(new int[0], 1));
+        for (int child = 0; child < children; child++) {
+            List<Drawing> longer = new ArrayList<>();
+            for (Drawing drawing : all) {
+                boolean without = how == TokenTree.Draws.WITHOUT_REPLACEMENT;
+                double left = 0;
+                for (int token = 0; token < q.length; token++) {
+                    left += without && contains(drawing.tokens, token) ? 0 : q[token];
+                }
+                boolean extended = false;
+                for (int token = 0; token < q.length && left > 0; token++) {
+                    if (q[token] > 0 && !(without && contains(drawing.tokens, token))) {
+                        int[] tokens = Arrays.copyOf(drawing.tokens, drawing.tokens.length + 1);
+                        tokens[tokens.length - 1] = token;
+                        longer.add(new Drawing(tokens, drawing.probability * q[token] / left));
+                        extended = true;
+                    }
+                }
+                if (!extended) {
+                    longer.add(drawing);
+                }
+            }
+            all = longer;
+        }
+        return all;
+    }
+
+    private static boolean contains(int[] tokens, int token) {
+        return Arrays.stream(tokens).anyMatch(other -> other == token);
+    }
+
+    /// Adds to `outcome` what is emitted with these children; last the probability that all are rejected.
+    private static void test(double[] p, double[] q, TokenTree.Draws how, int[] children, double probability, Mistake mistake,
+            double[] outcome) {
+        Residual residual = new Residual(p.length);
+        residual.left().set(Law.of(p));
+        residual.begin(mistake == Mistake.LAW_NOT_RENORMALISED ? TokenTree.Draws.INDEPENDENT : how, Law.of(q));
+        double reached = probability;
+        for (int i = 0; i < children.length; i++) {
+            int token = children[i];
+            boolean skipped = mistake == Mistake.DUPLICATE_SKIPPED && contains(Arrays.copyOf(children, i), token)
+                    || mistake == Mistake.KEPT_BY_ITS_PROBABILITY && q[token] <= 0.25;
+            if (!skipped) {
+                double acceptance = residual.acceptance(token);
+                outcome[token] += reached * acceptance;
+                reached *= 1 - acceptance;
+                if (reached == 0) {
+                    return;
+                }
+                assertTrue(residual.reject(token), "something is left of the target's law");
+            }
+        }
+        for (int token = 0; token < p.length; token++) {
+            outcome[token] += reached * residual.left().probability(token);
+        }
+        outcome[p.length] += reached;
+    }
+}
