@@ -31,6 +31,31 @@ public final class MarkovBackend implements Backend {
         return this;
     }
 
+    /// Gives what follows a token a law, whatever stands before.
+    ///
+    /// @param law `[vocabulary]`
+    public MarkovBackend withLaw(int last, double... law) {
+        for (int before = 0; before < vocabulary; before++) {
+            for (int next = 0; next < vocabulary; next++) {
+                logits[(before * vocabulary + last) * vocabulary + next] = (float) Math.log(law[next]);
+            }
+        }
+        return this;
+    }
+
+    /// Says what follows a token, whatever stands before: these tokens, each half as probable as the one before, and seldom others, lower
+    /// ids first.
+    public MarkovBackend withFollowers(int last, int... followers) {
+        double[] law = new double[vocabulary];
+        for (int next = 0; next < vocabulary; next++) {
+            law[next] = Math.pow(0.5, 20 + next);
+        }
+        for (int rank = 0; rank < followers.length; rank++) {
+            law[followers[rank]] = Math.pow(0.5, rank);
+        }
+        return withLaw(last, law);
+    }
+
     /// Logits of what follows two tokens.
     public float[] logits(int before, int last) {
         int start = (before * vocabulary + last) * vocabulary;

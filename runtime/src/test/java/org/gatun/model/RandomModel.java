@@ -49,7 +49,16 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
     public Path write(Path file) {
         SplittableRandom random = new SplittableRandom(seed);
         int headDim = hidden / heads;
-        GgufWriter writer = header();
+        GgufWriter writer = new GgufWriter()
+                .putString("general.architecture", architecture)
+                .putUint32(architecture + ".block_count", layers)
+                .putUint32(architecture + ".context_length", context)
+                .putUint32(architecture + ".embedding_length", hidden)
+                .putUint32(architecture + ".feed_forward_length", intermediate)
+                .putUint32(architecture + ".attention.head_count", heads)
+                .putUint32(architecture + ".attention.head_count_kv", kvHeads)
+                .putFloat32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f);
+        vocabulary(writer);
         matrix(writer, random, "token_embd.weight", vocabulary, hidden, 1);
         for (int layer = 0; layer < layers; layer++) {
             String block = "blk." + layer + ".";
@@ -80,21 +89,6 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
             throw new UncheckedIOException(e);
         }
         return file;
-    }
-
-    /// A file with this shape and vocabulary, and no tensors yet.
-    GgufWriter header() {
-        GgufWriter writer = new GgufWriter()
-                .putString("general.architecture", architecture)
-                .putUint32(architecture + ".block_count", layers)
-                .putUint32(architecture + ".context_length", context)
-                .putUint32(architecture + ".embedding_length", hidden)
-                .putUint32(architecture + ".feed_forward_length", intermediate)
-                .putUint32(architecture + ".attention.head_count", heads)
-                .putUint32(architecture + ".attention.head_count_kv", kvHeads)
-                .putFloat32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f);
-        vocabulary(writer);
-        return writer;
     }
 
     /// Ids 0 to 2 are control tokens, the rest single characters from U+0041 on.
@@ -132,7 +126,7 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
         tensor(writer, name, DType.F32, Shape.of(length), elements);
     }
 
-    static void tensor(GgufWriter writer, String name, DType dtype, Shape shape, float[] elements) {
+    private static void tensor(GgufWriter writer, String name, DType dtype, Shape shape, float[] elements) {
         byte[] bytes = new byte[Math.toIntExact(dtype.byteSize(elements.length))];
         MemorySegment data = MemorySegment.ofArray(bytes);
         Codec.of(dtype).encode(elements, 0, data, 0, elements.length);

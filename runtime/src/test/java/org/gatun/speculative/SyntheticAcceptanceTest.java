@@ -88,7 +88,7 @@ class SyntheticAcceptanceTest {
         TokenText text = new TokenText(PROMPT);
         SyntheticAcceptance drafter = new SyntheticAcceptance(new Fork(), 1, 7);
         drafter.expect(new int[] {0, 6, 7, 8});
-        drafter.begin(text, Sampling.GREEDY);
+        drafter.begin(null, text, Sampling.GREEDY);
 
         TokenTree tree = new TokenTree(8).begin(5);
         drafter.draft(text, tree, 8);

@@ -29,8 +29,8 @@ import org.gatun.speculative.skipping.SwiftDrafter;
 /// @param summary one line for people
 /// @param source the paper or origin
 /// @param needsDraftModel whether a second model must be given
-/// @param drawsProposals whether it may draw proposals at random above temperature 0: then the text has the law of plain decoding, but
-///        with the same seed is another text
+/// @param drawsProposals whether, without options, it draws proposals at temperatures above 0: then the text has the law of plain decoding,
+///        else it is the text of plain decoding
 /// @param options what can be set
 /// @param factory makes a drafter for a target
 public record SpeculationMethod(
@@ -118,7 +118,7 @@ public record SpeculationMethod(
                     "Song et al. 2025, arXiv 2506.04708", false, true,
                     List.of(new Number("rows", "most rows of a pass", 16, 2, StandDrafter.MOST_ROWS)),
                     (target, draft, settings) -> new StandDrafter(target.config().vocabulary(), settings.number("rows"))),
-            new SpeculationMethod("lookahead", "lets the model guess several tokens ahead at once, and proposes the phrases it settles on",
+            new SpeculationMethod("lookahead", "lets the model guess several tokens ahead, and proposes the phrases it settles on",
                     "Fu et al. 2024, arXiv 2402.02057", false, false,
                     List.of(new Number("window", "tokens guessed at once", 3, 1, 16),
                             new Number("length", "tokens of a phrase", 4, 2, 8),

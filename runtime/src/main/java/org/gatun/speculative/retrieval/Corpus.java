@@ -39,8 +39,8 @@ final class Corpus {
         } catch (CharacterCodingException e) {
             throw new IllegalArgumentException("corpus " + file + " is not UTF-8: expected UTF-8 text", e);
         } catch (IOException e) {
-            throw new IllegalArgumentException("corpus " + file + " cannot be read (" + e.getMessage() + "): expected a file of UTF-8 text",
-                    e);
+            throw new IllegalArgumentException("corpus " + file + " cannot be read (" + e.getMessage()
+                    + "): expected a file of UTF-8 text", e);
         }
     }
 }

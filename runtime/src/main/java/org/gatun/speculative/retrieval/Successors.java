@@ -8,7 +8,7 @@ final class Successors {
     private final int[] tokens;     // [2 * most], of which `most` stay
     private final float[] weights;
     private int size;
-    private int averaged;
+    private int averaged; // laws
 
     /// @param most tokens to keep
     Successors(int most) {
@@ -29,11 +29,6 @@ final class Successors {
     /// The weight at a place.
     float weight(int place) {
         return weights[place];
-    }
-
-    /// How many laws this is the average of.
-    int averaged() {
-        return averaged;
     }
 
     /// Adds to the weight of a token. A new token drives out the lightest, unless that is heavier.

@@ -5,17 +5,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
-import org.gatun.backend.Backend;
-import org.gatun.backend.Backends;
+import org.gatun.backend.MarkovBackend;
 import org.gatun.decoding.TokenText;
-import org.gatun.model.MarkovModel;
 import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculativeDecoder;
 import org.gatun.speculative.TokenTree;
+import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,11 +29,14 @@ class LookaheadDrafterTest {
 
     /// The text is 3 4 5 6 7 3 4 and so on.
     @Test
-    void generate_periodicText_learnsItsPhrasesInAsManyPassesAsTheyAreLong() {
-        int[][] followers = IntStream.range(0, 8).mapToObj(token -> new int[] {token == 7 ? 3 : token + 1}).toArray(int[][]::new);
+    void generate_periodicText_learnsItsPhrases() throws IOException {
+        MarkovBackend tables = new MarkovBackend(8, 1, 1, null);
+        for (int token = 0; token < 8; token++) {
+            tables.withFollowers(token, token == 7 ? 3 : token + 1);
+        }
+        RandomModel shape = new RandomModel("llama", DType.F32, 8, 32, 1, 1, 1, 32, 128, 1, 1);
         LookaheadDrafter drafter = new LookaheadDrafter(3, LENGTH, 2);
-        try (Backend backend = Backends.open("reference");
-                Model model = MarkovModel.load(directory.resolve("model.gguf"), MarkovModel.ranked(followers), backend);
+        try (Model model = Model.load(shape.write(directory.resolve("model.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {3, 4, 5, 6, 7});
             for (int pass = 0; pass < 20; pass++) {

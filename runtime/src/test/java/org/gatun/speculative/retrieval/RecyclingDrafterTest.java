@@ -4,15 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
-import org.gatun.backend.Backend;
-import org.gatun.backend.Backends;
-import org.gatun.model.MarkovModel;
+import org.gatun.backend.MarkovBackend;
 import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,24 +26,22 @@ class RecyclingDrafterTest {
 
     /// The worked example of the method: after 5 come 7 and 9, after 7 come 3 and 4; a target that says 7, then 4.
     @Test
-    void step_knownSuccessors_areProposedVerifiedAndRefreshed() {
+    void step_knownSuccessors_areProposedVerifiedAndRefreshed() throws IOException {
         RecyclingDrafter drafter = new RecyclingDrafter(VOCABULARY, 4);
-        try (Backend backend = Backends.open("reference");
-                Model before = model("before", backend, 5, new int[] {7, 9}, 7, new int[] {3, 4});
-                Model target = model("target", backend, 5, new int[] {7, 8}, 7, new int[] {4, 3}, 9, new int[] {6}, 3, new int[] {11})) {
-            try (Session session = before.openSession()) {
-                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {5});
-                decoder.step(1);
-                decoder.step(1);
-            }
-            assertEquals("7(3) 9", Trees.text(drafter, 64, 5));
-            try (Session session = target.openSession()) {
-                SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {5});
+        try (Model before = model(tables().withFollowers(5, 7, 9).withFollowers(7, 3, 4)); Session session = before.openSession()) {
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 5});
+            decoder.step(1);
+            decoder.step(1);
+        }
+        assertEquals("7(3) 9", Trees.text(drafter, 64, 5));
 
-                assertEquals(2, decoder.step(10));
+        MarkovBackend target = tables().withFollowers(5, 7, 8).withFollowers(7, 4, 3).withFollowers(9, 6).withFollowers(3, 11);
+        try (Model model = model(target); Session session = model.openSession()) {
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 5});
 
-                assertArrayEquals(new int[] {5, 7, 4}, decoder.text().from(0));
-            }
+            assertEquals(2, decoder.step(10));
+
+            assertArrayEquals(new int[] {1, 5, 7, 4}, decoder.text().from(0));
         }
         assertEquals("7(4) 8", Trees.text(drafter, 64, 5));
         assertEquals(6, drafter.successor(9, 0));
@@ -49,11 +49,13 @@ class RecyclingDrafterTest {
     }
 
     @Test
-    void generate_sameTextAgain_takesFewerPasses() {
+    void generate_sameTextAgain_takesFewerPasses() throws IOException {
         RecyclingDrafter drafter = new RecyclingDrafter(VOCABULARY, 16);
-        try (Backend backend = Backends.open("reference");
-                Model model = model("model", backend, 3, new int[] {4}, 4, new int[] {5}, 5, new int[] {6}, 6, new int[] {7}, 7, new int[] {8},
-                        8, new int[] {9})) {
+        MarkovBackend counting = tables();
+        for (int token = 3; token < 9; token++) {
+            counting.withFollowers(token, token + 1);
+        }
+        try (Model model = model(counting)) {
             assertTrue(passes(model, drafter) > passes(model, drafter));
         }
         IntStream.range(0, VOCABULARY).forEach(token -> assertTrue(drafter.successor(token, 7) < VOCABULARY));
@@ -61,21 +63,21 @@ class RecyclingDrafterTest {
 
     private static long passes(Model model, RecyclingDrafter drafter) {
         try (Session session = model.openSession()) {
-            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {3});
-            while (decoder.text().length() < 7) {
-                decoder.step(7 - decoder.text().length());
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 3});
+            while (decoder.text().length() < 8) {
+                decoder.step(8 - decoder.text().length());
             }
-            assertArrayEquals(new int[] {3, 4, 5, 6, 7, 8, 9}, decoder.text().from(0));
+            assertArrayEquals(new int[] {1, 3, 4, 5, 6, 7, 8, 9}, decoder.text().from(0));
             return decoder.statistics().targetPasses();
         }
     }
 
-    /// @param followers a token and what follows it, alternately
-    private Model model(String name, Backend backend, Object... followers) {
-        int[][] ranked = new int[VOCABULARY][0];
-        for (int i = 0; i < followers.length; i += 2) {
-            ranked[(int) followers[i]] = (int[]) followers[i + 1];
-        }
-        return MarkovModel.load(directory.resolve(name + ".gguf"), MarkovModel.ranked(ranked), backend);
+    private static MarkovBackend tables() {
+        return new MarkovBackend(VOCABULARY, 1, 1, null);
+    }
+
+    private Model model(MarkovBackend tables) throws IOException {
+        RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, 1, 1);
+        return Model.load(shape.write(directory.resolve("model.gguf")), tables, ModelOptions.STANDARD);
     }
 }
