@@ -70,6 +70,13 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         return new CostModel(medians);
     }
 
+    /// The same relations where a pass of one row takes another time.
+    public CostModel scaledTo(double nanosOfOneRow) {
+        NavigableMap<Integer, Double> scaled = new TreeMap<>();
+        nanosByRows.forEach((rows, nanos) -> scaled.put(rows, nanos * (nanosOfOneRow / nanosByRows.get(1))));
+        return new CostModel(scaled);
+    }
+
     private static double median(DoubleStream values) {
         double[] sorted = values.sorted().toArray();
         return sorted[sorted.length / 2];
