@@ -54,8 +54,10 @@ record BenchReport(BenchResult result) {
                 %s
                 </html>
                 """.formatted(escape(result.subject()), LocalDate.now(), result.rows().getFirst().rounds().size(),
-                escape(result.warning()), table(), bars(BenchRow::tokensPerSecond), bars(row -> exactly(row.statistics().meanAcceptedLength())),
-                bars(row -> exactly(row.predictedSpeedup(result.plain()))), shares(), lines(depths(), 1), lines(List.of(costs()), 0), categories());
+                escape(result.warning()), table(), bars(BenchRow::tokensPerSecond),
+                bars(row -> exactly(row.statistics().meanAcceptedLength())),
+                bars(row -> exactly(row.predictedSpeedup(result.plain()))), shares(), lines(depths(), 1),
+                lines(List.of(costs()), 0), categories());
     }
 
     private static BenchRow.Spread exactly(double value) {

@@ -101,7 +101,8 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
         if (tokens() == 0) {
             return 1;
         }
-        CostModel costs = plain.filter(row -> row.tokens() > 0).map(row -> row.costs().scaledTo(row.statistics().verifyNanos() / (double) row.tokens()))
+        CostModel costs = plain.filter(row -> row.tokens() > 0)
+                .map(row -> row.costs().scaledTo(row.statistics().verifyNanos() / (double) row.tokens()))
                 .orElseGet(this::costs);
         return costs.speedup(statistics(), hostShare() * seconds() * 1e9 / tokens());
     }
