@@ -34,7 +34,8 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
     }
 
     /// Measures passes of 1, 2, 4 rows and so on, up to a full tree, after the tokens that a session holds; the session's text stays
-    /// as it is. Sizes take turns; the medians of several rounds count, after two that are forgotten.
+    /// as it is. Sizes take turns; the lower quartile of several rounds counts, since what else the machine does only adds time, after
+    /// two that are forgotten.
     ///
     /// @throws IllegalArgumentException if the session's context is full
     public static CostModel measure(Session session, Sampling sampling) {
@@ -53,12 +54,13 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
             }
             rounds.add(nanos);
         }
-        NavigableMap<Integer, Double> medians = new TreeMap<>();
+        NavigableMap<Integer, Double> quartiles = new TreeMap<>();
         for (int size = 0; size < sizes; size++) {
             int index = size;
-            medians.put(1 << size, median(rounds.stream().skip(WARM_UP_ROUNDS).mapToDouble(nanos -> nanos[index])));
+            double[] sorted = rounds.stream().skip(WARM_UP_ROUNDS).mapToDouble(nanos -> nanos[index]).sorted().toArray();
+            quartiles.put(1 << size, sorted[sorted.length / 4]);
         }
-        return new CostModel(medians);
+        return new CostModel(quartiles);
     }
 
     /// The medians of several measurements of the same sizes.
@@ -68,6 +70,13 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
             medians.put(rows, median(measured.stream().mapToDouble(costs -> costs.nanosByRows.get(rows))));
         }
         return new CostModel(medians);
+    }
+
+    /// The same relations where a pass of one row takes another time.
+    public CostModel scaledTo(double nanosOfOneRow) {
+        NavigableMap<Integer, Double> scaled = new TreeMap<>();
+        nanosByRows.forEach((rows, nanos) -> scaled.put(rows, nanos * (nanosOfOneRow / nanosByRows.get(1))));
+        return new CostModel(scaled);
     }
 
     private static double median(DoubleStream values) {

@@ -71,6 +71,11 @@ class CostModelTest {
     }
 
     @Test
+    void scaledTo_anotherTime_keepsRelations() {
+        assertEquals(costs(Map.of(1, 50.0, 2, 55.0, 4, 65.0, 8, 85.0)), COSTS.scaledTo(50));
+    }
+
+    @Test
     void medians_threeMeasurements_areTheMiddleOnes() {
         assertEquals(costs(Map.of(1, 2.0, 2, 5.0)), CostModel.medians(List.of(costs(Map.of(1, 1.0, 2, 9.0)),
                 costs(Map.of(1, 2.0, 2, 5.0)), costs(Map.of(1, 30.0, 2, 4.0)))));

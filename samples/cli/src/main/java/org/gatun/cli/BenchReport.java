@@ -54,8 +54,10 @@ record BenchReport(BenchResult result) {
                 %s
                 </html>
                 """.formatted(escape(result.subject()), LocalDate.now(), result.rows().getFirst().rounds().size(),
-                escape(result.warning()), table(), bars(BenchRow::tokensPerSecond), bars(row -> exactly(row.statistics().meanAcceptedLength())),
-                bars(row -> exactly(row.predictedSpeedup())), shares(), lines(depths(), 1), lines(List.of(costs()), 0), categories());
+                escape(result.warning()), table(), bars(BenchRow::tokensPerSecond),
+                bars(row -> exactly(row.statistics().meanAcceptedLength())),
+                bars(row -> exactly(row.predictedSpeedup(result.plain()))), shares(), lines(depths(), 1),
+                lines(List.of(costs()), 0), categories());
     }
 
     private static BenchRow.Spread exactly(double value) {
@@ -70,7 +72,7 @@ record BenchReport(BenchResult result) {
                     row.tokensPerSecond().median(),
                     result.plain().map(other -> format("%.2f", row.speedup(other).median())).orElse("-"),
                     result.plain().map(other -> format("%.2f to %.2f", row.speedup(other).least(), row.speedup(other).most())).orElse("-"),
-                    row.predictedSpeedup(), row.statistics().meanAcceptedLength(), row.statistics().meanRows(),
+                    row.predictedSpeedup(result.plain()), row.statistics().meanAcceptedLength(), row.statistics().meanRows(),
                     result.greedy() ? "<td>" + result.plain().map(other -> row.isIdenticalTo(other) ? "yes" : "no").orElse("-") : ""));
         }
         return html.append("</table>").toString();

@@ -81,7 +81,7 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
             lines.add(format("%-24s %9.1f %19s %8s %13s %9.2f %8.2f %8.2f %5.0f%% %5.0f%% %5.0f%%%s", row.name(),
                     row.tokensPerSecond().median(), range("%.1f", row.tokensPerSecond()),
                     plain().map(other -> format("%.2f", row.speedup(other).median())).orElse("-"),
-                    plain().map(other -> range("%.2f", row.speedup(other))).orElse("-"), row.predictedSpeedup(),
+                    plain().map(other -> range("%.2f", row.speedup(other))).orElse("-"), row.predictedSpeedup(plain()),
                     row.statistics().meanAcceptedLength(), row.statistics().meanRows(), 100 * row.draftShare(), 100 * row.verifyShare(),
                     100 * row.hostShare(),
                     greedy ? plain().map(other -> row.isIdenticalTo(other) ? "  yes" : "  no").orElse("  -") : ""));

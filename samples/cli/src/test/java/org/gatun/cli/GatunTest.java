@@ -274,7 +274,8 @@ class GatunTest {
         assertTrue(draft.get("identical_to_none").booleanValue());
         assertTrue(draft.get("draft_seconds").doubleValue() > 0, "the draft model runs all the same");
 
-        CommandRun table = CommandRun.of(Stream.concat(Stream.of(command), Stream.of("--report", report.toString())).toArray(String[]::new));
+        CommandRun table = CommandRun.of(
+                Stream.concat(Stream.of(command), Stream.of("--report", report.toString())).toArray(String[]::new));
         assertTrue(table.out().startsWith("SYNTHETIC ACCEPTANCE 1.0"), table.out());
         assertTrue(Files.readString(report).contains("SYNTHETIC ACCEPTANCE 1.0"));
     }
