@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
@@ -29,6 +30,7 @@ import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.RopeKernels;
@@ -108,7 +110,9 @@ final class CudaExecutable implements Executable {
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
     private final int vocabulary;
     private final Map<String, PinnedBuffer> taps = new HashMap<>();
-    private CudaKvStore captured; // whose addresses the graphs hold
+    private KvShape captured; // of the KV caches that the graphs serve
+    private DeviceBuffer pages; // addresses, where the graphs look for them
+    private CudaKvStore paged; // whose they are
     private CudaStream running;
     private boolean busy; // whether the last pass may still run
     private int selectedRows;
@@ -242,6 +246,7 @@ final class CudaExecutable implements Executable {
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
         awaitPass(); // the step block is free again
         block.write(pass);
+        attach(store);
         store.stream().launch(graph);
         queued(store);
     }
@@ -274,6 +279,7 @@ final class CudaExecutable implements Executable {
         CudaGraph graph = graphs[bucket.index()] != null ? graphs[bucket.index()] : capture(bucket, store);
         awaitPass();
         block.write(pass);
+        attach(store);
         CudaStream stream = store.stream();
         block.upload(stream);
         stream.fillWords(verdictSlots.slice().buffer(), 0, 1, 0);
@@ -296,7 +302,7 @@ final class CudaExecutable implements Executable {
                 verdict.memory().get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(index)));
     }
 
-    /// Checks a pass and its KV cache, to whose addresses the graphs are bound from now on.
+    /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
     private CudaKvStore prepare(Pass pass, KvStore kv) {
         requireOpen();
         if (!(kv instanceof CudaKvStore store)) {
@@ -305,12 +311,29 @@ final class CudaExecutable implements Executable {
         }
         pass.requireWithin(limits, store.shape());
         requireTokens(pass);
-        if (captured != store) {
+        if (!store.shape().equals(captured)) {
             requireFits(store);
             forgetGraphs();
-            captured = store;
+            captured = store.shape();
+            if (pages != null) {
+                pages.close();
+            }
+            pages = context.allocate((long) KvLayer.pageCount(store.shape().slots()) * Long.BYTES);
+            paged = null;
         }
         return store;
+    }
+
+    /// Lets the graphs work on a cache from now on; no pass is under way.
+    private void attach(CudaKvStore store) {
+        if (paged != store) {
+            store.copyPages(pages);
+            paged = store;
+        }
+    }
+
+    private KvLayer layer(int number) {
+        return CudaKvStore.layer(captured, pages.slice(), number);
     }
 
     private void queued(CudaKvStore store) {
@@ -320,10 +343,10 @@ final class CudaExecutable implements Executable {
     }
 
     private void awaitPass() {
-        if (busy) {
+        if (busy && running.isOpen()) { // a store that was closed has waited
             running.synchronize();
-            busy = false;
         }
+        busy = false;
     }
 
     private void requireFits(CudaKvStore store) {
@@ -347,7 +370,7 @@ final class CudaExecutable implements Executable {
 
     private CudaGraph capture(Bucket bucket, CudaKvStore store) {
         growScratch(bucket, store);
-        List<KernelLaunch> launches = launches(bucket, store);
+        List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
             if (bucket.result != Bucket.Result.ROLL) {
                 block.upload(store.stream());
@@ -362,7 +385,7 @@ final class CudaExecutable implements Executable {
     }
 
     /// The launches of a pass, in order.
-    private List<KernelLaunch> launches(Bucket bucket, CudaKvStore store) {
+    private List<KernelLaunch> launches(Bucket bucket) {
         List<KernelLaunch> launches = new ArrayList<>();
         if (bucket.tree) {
             launches.add(TreeKernels.paths(library, paths, block.ancestors(), block.rows(bucket.rows)));
@@ -371,11 +394,11 @@ final class CudaExecutable implements Executable {
             boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
             if (!selected || bucket.result != Bucket.Result.NOTHING) {
                 launches.add(launch(step, selected ? block.selectedRows(Math.min(bucket.rows, limits.treeRows()))
-                        : block.rows(bucket.rows), bucket, store));
+                        : block.rows(bucket.rows), bucket));
             }
         }
         switch (bucket.result) {
-            case VERDICT -> verification(launches, bucket, store);
+            case VERDICT -> verification(launches, bucket);
             case ROLL -> {
                 launches.add(draw(bucket));
                 launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
@@ -386,11 +409,11 @@ final class CudaExecutable implements Executable {
         return launches;
     }
 
-    private void verification(List<KernelLaunch> launches, Bucket bucket, CudaKvStore store) {
+    private void verification(List<KernelLaunch> launches, Bucket bucket) {
         launches.add(draw(bucket));
         launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
                 block.committed(), drawnRows(bucket)));
-        launches.add(store.moves(verdictSlots));
+        launches.add(KvKernels.move(library, layer(0), verdictSlots.from(), verdictSlots.to(), verdictSlots.moves(), captured.layers()));
     }
 
     private KernelLaunch draw(Bucket bucket) {
@@ -406,7 +429,7 @@ final class CudaExecutable implements Executable {
         return bucket.tree ? Optional.of(paths) : Optional.empty();
     }
 
-    private KernelLaunch launch(Step step, Rows rows, Bucket bucket, CudaKvStore store) {
+    private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
         MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows.most());
         return switch (step) {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
@@ -429,12 +452,12 @@ final class CudaExecutable implements Executable {
                     weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
-            case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, store.layer(layer), at(k), at(v), rows,
+            case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,
                     block.committed());
             case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
-                    store.layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
+                    layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
                     shape.heads());
-            case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, store.layer(layer),
+            case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
                     block.positions(), rows, block.committed(), tree(bucket),
                     partials.slice(), arrivals.slice());
@@ -457,7 +480,7 @@ final class CudaExecutable implements Executable {
         long arrivalBytes = Long.BYTES;
         for (Step step : program.steps()) {
             if (step instanceof Step.Attention attention) {
-                AttentionKernels.Cut cut = AttentionKernels.cut(library, store.layer(attention.layer()), attention.shape().heads(),
+                AttentionKernels.Cut cut = AttentionKernels.cut(library, layer(attention.layer()), attention.shape().heads(),
                         bucket.rows, bucket.tree ? limits.treeRows() : 0);
                 partialBytes = Math.max(partialBytes, cut.partialBytes());
                 arrivalBytes = Math.max(arrivalBytes, cut.arrivalBytes());
@@ -467,7 +490,6 @@ final class CudaExecutable implements Executable {
             return;
         }
         forgetGraphs();
-        captured = store;
         if (partials != null) {
             partials.close();
             arrivals.close();
@@ -478,10 +500,7 @@ final class CudaExecutable implements Executable {
     }
 
     private void forgetGraphs() {
-        if (busy && running.isOpen()) {
-            running.synchronize();
-        }
-        busy = false;
+        awaitPass();
         for (int i = 0; i < graphs.length; i++) {
             if (graphs[i] != null) {
                 graphs[i].close();
@@ -528,6 +547,9 @@ final class CudaExecutable implements Executable {
         }
         closed = true;
         forgetGraphs();
+        if (pages != null) {
+            pages.close();
+        }
         if (partials != null) {
             partials.close();
             arrivals.close();
