@@ -172,6 +172,13 @@ template <typename T> __device__ __forceinline__ void pack(unsigned (&a)[2][4], 
     }
 }
 
+// Writes 16 bytes to shared memory at once; a plain assignment may become four writes, whose banks are the same.
+__device__ __forceinline__ void store_shared(void* to, uint4 words) {
+    asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(to)), "r"(words.x), "r"(words.y), "r"(words.z),
+                 "r"(words.w)
+                 : "memory");
+}
+
 // Eight elements of a line of bytes, as f16.
 __device__ __forceinline__ uint4 widen(uint2 codes, f16 scale) {
     // The byte code + 128 in the mantissa of 1024 is 1152 + code, which leaves code, exactly.
@@ -201,7 +208,7 @@ __device__ __forceinline__ void copy_chunk(typename Stored<KV>::OPERAND* to, con
             const f16* scales = reinterpret_cast<const f16*>(from + PAGE_SLOTS * DIM) + slot % PAGE_SLOTS * Stored<KV>::scales(DIM);
             elements = widen(*reinterpret_cast<const uint2*>(from + slot % PAGE_SLOTS * DIM + chunk * 8), scales[chunk / 4]);
         }
-        *reinterpret_cast<uint4*>(to) = elements;
+        store_shared(to, elements);
     }
 }
 
@@ -269,8 +276,8 @@ template <typename KV, int DIM> struct Ring {
                 const char* from = stored(stage, part);
                 each_chunk<DIM>(threadIdx.x, blockDim.x, SLOTS, [&](int line, int chunk) {
                     const f16* scales = reinterpret_cast<const f16*>(from + LINES_BYTES) + line * SCALES;
-                    *reinterpret_cast<uint4*>(memory + (part * SLOTS + line) * STRIDE + chunk * 8) =
-                            widen(*reinterpret_cast<const uint2*>(from + line * DIM + chunk * 8), scales[chunk / 4]);
+                    store_shared(memory + (part * SLOTS + line) * STRIDE + chunk * 8,
+                            widen(*reinterpret_cast<const uint2*>(from + line * DIM + chunk * 8), scales[chunk / 4]));
                 });
             }
             __syncthreads();

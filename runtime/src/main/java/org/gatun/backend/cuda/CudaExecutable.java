@@ -47,7 +47,9 @@ import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.tensor.Tensor;
 
-/// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch.
+/// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch. Only
+/// what gives the host something is awaited: passes that fill the cache are queued one behind the other, and what is drawn next behind
+/// them, while executables with other caches do the same in the streams of those.
 final class CudaExecutable implements Executable {
     /// Which graph serves a pass.
     ///
@@ -114,7 +116,8 @@ final class CudaExecutable implements Executable {
     private DeviceBuffer pages; // addresses, where the graphs look for them
     private CudaKvStore paged; // whose they are
     private CudaStream running;
-    private boolean busy; // whether the last pass may still run
+    private boolean busy; // whether a pass may still run
+    private boolean blockIsRead; // by one of them
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
@@ -242,11 +245,16 @@ final class CudaExecutable implements Executable {
         if (pass.rows() == 0) {
             return;
         }
-        int index = Bucket.index(pass.rows(), pass.isTree(), Bucket.result(pass));
+        Bucket.Result result = Bucket.result(pass);
+        int index = Bucket.index(pass.rows(), pass.isTree(), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
-        awaitPass(); // the step block is free again
-        block.write(pass);
         attach(store);
+        if (result == Bucket.Result.NOTHING) {
+            block.send(pass, store.stream());
+        } else {
+            write(pass);
+            blockIsRead = true;
+        }
         store.stream().launch(graph);
         queued(store);
     }
@@ -277,9 +285,8 @@ final class CudaExecutable implements Executable {
         CudaKvStore store = prepare(pass, kv);
         Bucket bucket = new Bucket(1, false, Bucket.Result.ROLL);
         CudaGraph graph = graphs[bucket.index()] != null ? graphs[bucket.index()] : capture(bucket, store);
-        awaitPass();
-        block.write(pass);
         attach(store);
+        write(pass);
         CudaStream stream = store.stream();
         block.upload(stream);
         stream.fillWords(verdictSlots.slice().buffer(), 0, 1, 0);
@@ -324,9 +331,18 @@ final class CudaExecutable implements Executable {
         return store;
     }
 
-    /// Lets the graphs work on a cache from now on; no pass is under way.
+    /// Writes the step block that graphs copy, once the pass that may still read it is done.
+    private void write(Pass pass) {
+        if (blockIsRead) {
+            awaitPass();
+        }
+        block.write(pass);
+    }
+
+    /// Lets the graphs work on a cache from now on, when they are done with the one before.
     private void attach(CudaKvStore store) {
         if (paged != store) {
+            awaitPass();
             store.copyPages(pages);
             paged = store;
         }
@@ -347,6 +363,7 @@ final class CudaExecutable implements Executable {
             running.synchronize();
         }
         busy = false;
+        blockIsRead = false;
     }
 
     private void requireFits(CudaKvStore store) {
@@ -372,7 +389,7 @@ final class CudaExecutable implements Executable {
         growScratch(bucket, store);
         List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
-            if (bucket.result != Bucket.Result.ROLL) {
+            if (bucket.result == Bucket.Result.LOGITS || bucket.result == Bucket.Result.VERDICT) {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
