@@ -254,7 +254,8 @@ class CudaBackendTest {
 
     /// The sixth row alone, after five that are in the store.
     private static float[] continued(Executable executable, KvStore kv, Arena arena) {
-        Pass pass = new Pass(arena, LIMITS).beginCausal(5).addRow((5 * 7 + 3) % 40);
+        Pass pass = new Pass(arena, LIMITS).beginCausal(5);
+        pass.addRow((5 * 7 + 3) % 40);
         pass.select(0);
         executable.run(pass, kv);
         return executable.logits().asSlice(0, 4L * 40).toArray(ValueLayout.JAVA_FLOAT);
