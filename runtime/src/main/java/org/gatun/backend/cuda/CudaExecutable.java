@@ -283,8 +283,8 @@ final class CudaExecutable implements Executable {
             return;
         }
         CudaKvStore store = prepare(pass, kv);
-        Bucket bucket = new Bucket(1, false, Bucket.Result.ROLL);
-        CudaGraph graph = graphs[bucket.index()] != null ? graphs[bucket.index()] : capture(bucket, store);
+        int index = Bucket.index(1, false, Bucket.Result.ROLL);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.ROLL), store);
         attach(store);
         write(pass);
         CudaStream stream = store.stream();
