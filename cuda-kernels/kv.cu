@@ -24,7 +24,7 @@ constexpr int HEADS_A_BLOCK = 4;
 constexpr int MOST_DIM = 256;
 
 // Heads of a row on their way to the cache.
-struct Lines {
+struct alignas(8) Lines {
     float elements[HEADS_A_BLOCK][MOST_DIM];
 };
 
@@ -36,7 +36,8 @@ __device__ __forceinline__ void store_line(char* tile, int slot, const float* li
         KV* to = reinterpret_cast<KV*>(tile) + number * stored_dim;
 #pragma unroll 1
         for (int i = threadIdx.x; i < head_dim / 2; i += blockDim.x) {
-            reinterpret_cast<Pack<KV, 2>*>(to)[i] = {narrow<KV>(line[2 * i]), narrow<KV>(line[2 * i + 1])};
+            const float2 pair = reinterpret_cast<const float2*>(line)[i];
+            reinterpret_cast<Pack<KV, 2>*>(to)[i] = {narrow<KV>(pair.x), narrow<KV>(pair.y)};
         }
     } else {
         // What f16 cannot hold becomes about its largest number, here as everywhere: 127 of the scale stay finite.
