@@ -473,8 +473,8 @@ class CudaKernelDifferentialTest {
         if (tree) {
             entries.add("tree_paths");
         }
-        return new Case("attention %s, %d heads of %d over %d, %d rows after %d, tree %s, window %d".formatted(type, heads, headDim, kvHeads,
-                rows, committed, tree, window), entries, (bench, random) -> {
+        return new Case("attention %s, %d heads of %d over %d, %d rows after %d, tree %s, window %d".formatted(type, heads, headDim,
+                kvHeads, rows, committed, tree, window), entries, (bench, random) -> {
                     int slots = committed + rows;
                     int kvWidth = kvHeads * headDim;
                     float[] k = bench.random(random, ElementType.F32, slots, kvWidth).values();
@@ -516,7 +516,8 @@ class CudaKernelDifferentialTest {
                     float[] values = stored(type, v, headDim);
                     for (int row = 0; row < rows; row++) {
                         for (int head = 0; head < heads; head++) {
-                            attend(expected, q.values(), keys, values, row, head, heads, kvHeads, headDim, committed, sees[row], positions, scale, window);
+                            attend(expected, q.values(), keys, values, row, head, heads, kvHeads, headDim, committed, sees[row],
+                                    positions, scale, window);
                         }
                     }
                     // Queries and probabilities are rounded to f16, or to bf16; elements in bytes to f16.
