@@ -1,74 +1,116 @@
-// Rows of the key-value cache (Op.AppendKv, and the moves after verification).
+// Rows of the key-value cache (Op.AppendKv, and the moves after verification), laid out as cache.cuh says.
 //
-// A layer's keys, and likewise its values, are pages [page, kv_heads, 64, stored_dim] f16; slot s is line s % 64 of page
-// pages[s / 64]. stored_dim is head_dim rounded up to a multiple of 16; what is beyond head_dim stays zero.
-//
-// Entry points:
-//     kv_append_f16                        (keys, values, k, v, pages, rows, committed, kv_heads, head_dim, stored_dim, k_stride,
-//                                           v_stride)
-//     kv_rope_append_{split,interleaved}_f16  (q, keys, values, qkv, positions, inverse_frequencies, pages, rows, committed, heads,
-//                                           kv_heads, head_dim, stored_dim, pairs, factor)
+// Entry points, by the type of the cache:
+//     kv_append_{f16,bf16,q8_0}               (k, v, pages, rows, committed, layer, kv_heads, head_dim, stored_dim, k_stride,
+//                                              v_stride)
+//     kv_rope_append_{split,interleaved}_{f16,bf16,q8_0}  (q, qkv, positions, inverse_frequencies, pages, rows, committed, layer,
+//                                              heads, kv_heads, head_dim, stored_dim, pairs, factor)
 //         Op.Rope of queries and keys, then Op.AppendKv, of rows [heads + 2 kv_heads, head_dim] that hold all three
-//     kv_move_f16                          (keys, values, pages, from, to, count, layer_stride, kv_heads, stored_dim)
+//     kv_move                                 (pages, from, to, count, kv_heads, line_bytes, scale_bytes)
 //
 // k, v, qkv f32, rows at their strides; q [rows, heads, head_dim] f32; positions [rows] int, rows and committed [1] int: row r goes
-// to slot *committed + r, rounded to nearest even. from, to [count] and count [1] int: slot from[i] is copied to slot to[i] in
-// every layer, in rising order of i; to[i] <= from[i] rising. layer_stride is the distance of layers in elements.
-// Addresses are multiples of 16, head_dim is even.
+// to slot *committed + r, rounded to nearest even; for q8_0 as DType.Q8_0 has it: the scale is a 127th of the largest element, bytes
+// are rounded with the scale before that becomes f16, halves away from zero. from, to [count] and count [1] int: slot from[i] is
+// copied to slot to[i] in every layer, in rising order of i; to[i] <= from[i] rising. line_bytes: of the elements of a line,
+// scale_bytes: of its scales. Addresses are multiples of 16, head_dim is even and at most 256.
 // Launch: append: grid (most rows, kv_heads / 4 rounded up), rope and append: grid (most rows, (heads + 2 kv_heads) / 4 rounded up),
-// both block(head_dim / 2) threads = min(256, rounded up to a multiple of 32); move: grid (layers, kv_heads), block stored_dim / 8
-// times two rounded up to a multiple of 32. No dynamic shared memory, compute capability 8.0.
+// both block(head_dim / 2) threads = rounded up to a multiple of 32; move: grid (2 * layers, kv_heads), block (line_bytes / 16 +
+// scale_bytes / 2) rounded up to a multiple of 32. No dynamic shared memory, compute capability 8.0.
 
-#include "elements.cuh"
+#include "cache.cuh"
 #include "rotation.cuh"
 
-constexpr int PAGE_SLOTS = 64;
 constexpr int HEADS_A_BLOCK = 4;
+constexpr int MOST_DIM = 256;
 
-// Index of the first element of a head of a slot.
-__device__ __forceinline__ long long line_of(const int* pages, int slot, int kv_heads, int head, int stored_dim) {
-    return ((static_cast<long long>(pages[slot / PAGE_SLOTS]) * kv_heads + head) * PAGE_SLOTS + slot % PAGE_SLOTS) * stored_dim;
-}
+// Heads of a row on their way to the cache.
+struct alignas(8) Lines {
+    float elements[HEADS_A_BLOCK][MOST_DIM];
+};
 
-__device__ __forceinline__ void append(f16* to, const float* from, int head_dim) {
+// Writes a line that is in shared memory to a tile, by all threads of the block. All of it is there.
+template <typename KV>
+__device__ __forceinline__ void store_line(char* tile, int slot, const float* line, int head_dim, int stored_dim) {
+    const int number = slot % PAGE_SLOTS;
+    if constexpr (Stored<KV>::ELEMENT_BYTES == 2) {
+        KV* to = reinterpret_cast<KV*>(tile) + number * stored_dim;
 #pragma unroll 1
-    for (int i = threadIdx.x; i < head_dim / 2; i += blockDim.x) {
-        const float2 pair = reinterpret_cast<const float2*>(from)[i];
-        reinterpret_cast<Pack<f16, 2>*>(to)[i] = {narrow<f16>(pair.x), narrow<f16>(pair.y)};
+        for (int i = threadIdx.x; i < head_dim / 2; i += blockDim.x) {
+            const float2 pair = reinterpret_cast<const float2*>(line)[i];
+            reinterpret_cast<Pack<KV, 2>*>(to)[i] = {narrow<KV>(pair.x), narrow<KV>(pair.y)};
+        }
+    } else {
+        // What f16 cannot hold becomes about its largest number, here as everywhere: 127 of the scale stay finite.
+        constexpr float MOST = 127 * 515.0f;
+        const int scales = Stored<KV>::scales(stored_dim);
+        const int lane = threadIdx.x % 32;
+#pragma unroll 1
+        for (int block = threadIdx.x / 32; block * SCALED < head_dim; block += blockDim.x / 32) {
+            const int i = block * SCALED + lane;
+            const float element = i < head_dim ? fminf(fmaxf(line[i], -MOST), MOST) : 0.0f;
+            const float largest = __uint_as_float(__reduce_max_sync(0xffffffffu, __float_as_uint(fabsf(element))));
+            const float scale = largest / 127.0f;
+            const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+            if (i < head_dim) {
+                reinterpret_cast<signed char*>(tile)[number * stored_dim + i] = static_cast<signed char>(roundf(element * inverse));
+            }
+            if (lane == 0) {
+                reinterpret_cast<f16*>(tile + PAGE_SLOTS * stored_dim)[number * scales + block] = narrow<f16>(scale);
+            }
+        }
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-kv_append_f16(f16* keys, f16* values, const float* k, const float* v, const int* pages, const int* rows, const int* committed,
-        int kv_heads, int head_dim, int stored_dim, int k_stride, int v_stride) {
+// The tile that holds a slot of a head: of keys, or of values with kv_heads added to the head.
+template <typename KV>
+__device__ __forceinline__ char* tile_of(char* const* pages, int layer, int slot, int head, int stored_dim) {
+    return pages[slot / PAGE_SLOTS] + layer + head * tile_bytes<KV>(stored_dim);
+}
+
+template <typename KV>
+__device__ __forceinline__ void append(const float* k, const float* v, char* const* pages, const int* rows, const int* committed,
+        int layer, int kv_heads, int head_dim, int stored_dim, int k_stride, int v_stride) {
     const long long row = blockIdx.x;
     if (row >= *rows) {
         return;
     }
-    const int end_head = min(static_cast<int>(blockIdx.y + 1) * HEADS_A_BLOCK, kv_heads);
+    const int slot = *committed + static_cast<int>(row);
+    const int first_head = blockIdx.y * HEADS_A_BLOCK;
+    const int heads = min(HEADS_A_BLOCK, kv_heads - first_head);
+    __shared__ Lines lines;
 #pragma unroll 1
-    for (int head = blockIdx.y * HEADS_A_BLOCK; head < end_head; head++) {
-        const long long line = line_of(pages, *committed + static_cast<int>(row), kv_heads, head, stored_dim);
-        append(keys + line, k + row * k_stride + head * head_dim, head_dim);
-        append(values + line, v + row * v_stride + head * head_dim, head_dim);
-    }
-}
-
-template <typename PAIRING, typename T>
-__device__ __forceinline__ void rotate(T* to, const float* from, Rotation by, int i, int head_dim, int pairs) {
-    if (i < pairs) {
-        PAIRING::store(to, i, pairs, turn(PAIRING::load(from, i, pairs), by));
-    } else {
-        // the elements beyond the pairs, two a thread too
-        const float2 pair = reinterpret_cast<const float2*>(from)[i];
-        reinterpret_cast<Pack<T, 2>*>(to)[i] = {narrow<T>(pair.x), narrow<T>(pair.y)};
+    for (int part = 0; part < 2; part++) {
+        const float* from = part == 0 ? k + row * k_stride : v + row * v_stride;
+#pragma unroll 1
+        for (int i = threadIdx.x; i < heads * head_dim / 2; i += blockDim.x) {
+            const int head = 2 * i / head_dim;
+            *reinterpret_cast<float2*>(&lines.elements[head][2 * i % head_dim]) =
+                    reinterpret_cast<const float2*>(from + first_head * head_dim)[i];
+        }
+        __syncthreads();
+#pragma unroll 1
+        for (int head = 0; head < heads; head++) {
+            store_line<KV>(tile_of<KV>(pages, layer, slot, part * kv_heads + first_head + head, stored_dim), slot, lines.elements[head],
+                    head_dim, stored_dim);
+        }
+        __syncthreads();
     }
 }
 
 template <typename PAIRING>
-__device__ __forceinline__ void rope_append(float* q, f16* keys, f16* values, const float* qkv, const int* positions,
-        const float* inverse_frequencies, const int* pages, const int* rows, const int* committed, int heads, int kv_heads,
-        int head_dim, int stored_dim, int pairs, float factor) {
+__device__ __forceinline__ void rotate(float* to, const float* from, Rotation by, int i, int pairs) {
+    if (i < pairs) {
+        PAIRING::store(to, i, pairs, turn(PAIRING::load(from, i, pairs), by));
+    } else {
+        // the elements beyond the pairs, two a thread too
+        reinterpret_cast<float2*>(to)[i] = reinterpret_cast<const float2*>(from)[i];
+    }
+}
+
+template <typename PAIRING, typename KV>
+__device__ __forceinline__ void rope_append(float* q, const float* qkv, const int* positions, const float* inverse_frequencies,
+        char* const* pages, const int* rows, const int* committed, int layer, int heads, int kv_heads, int head_dim, int stored_dim,
+        int pairs, float factor) {
     const long long row = blockIdx.x;
     if (row >= *rows) {
         return;
@@ -77,8 +119,9 @@ __device__ __forceinline__ void rope_append(float* q, f16* keys, f16* values, co
     const int first_head = blockIdx.y * HEADS_A_BLOCK;
     const int end_head = min(first_head + HEADS_A_BLOCK, all_heads);
     const int slot = *committed + static_cast<int>(row);
-#pragma unroll 1
-    for (int i = threadIdx.x; i < head_dim / 2; i += blockDim.x) {
+    __shared__ Lines lines;
+    const int i = threadIdx.x;
+    if (i < head_dim / 2) {
         Rotation by = {1.0f, 0.0f};
         if (i < pairs && first_head < heads + kv_heads) {
             by = rotation(positions[row], inverse_frequencies[i], factor);
@@ -87,48 +130,63 @@ __device__ __forceinline__ void rope_append(float* q, f16* keys, f16* values, co
         for (int head = first_head; head < end_head; head++) {
             const float* from = qkv + (row * all_heads + head) * head_dim;
             if (head < heads) {
-                rotate<PAIRING>(q + (row * heads + head) * head_dim, from, by, i, head_dim, pairs);
-            } else if (head < heads + kv_heads) {
-                rotate<PAIRING>(keys + line_of(pages, slot, kv_heads, head - heads, stored_dim), from, by, i, head_dim, pairs);
+                rotate<PAIRING>(q + (row * heads + head) * head_dim, from, by, i, pairs);
             } else {
-                const float2 pair = reinterpret_cast<const float2*>(from)[i];
-                f16* to = values + line_of(pages, slot, kv_heads, head - heads - kv_heads, stored_dim);
-                reinterpret_cast<Pack<f16, 2>*>(to)[i] = {narrow<f16>(pair.x), narrow<f16>(pair.y)};
+                rotate<PAIRING>(lines.elements[head - first_head], from, by, i, head < heads + kv_heads ? pairs : 0);
             }
         }
     }
+    __syncthreads();
+#pragma unroll 1
+    for (int head = max(first_head, heads); head < end_head; head++) {
+        store_line<KV>(tile_of<KV>(pages, layer, slot, head - heads, stored_dim), slot, lines.elements[head - first_head], head_dim,
+                stored_dim);
+    }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-kv_rope_append_split_f16(float* q, f16* keys, f16* values, const float* qkv, const int* positions,
-        const float* inverse_frequencies, const int* pages, const int* rows, const int* committed, int heads, int kv_heads,
-        int head_dim, int stored_dim, int pairs, float factor) {
-    rope_append<Split>(q, keys, values, qkv, positions, inverse_frequencies, pages, rows, committed, heads, kv_heads, head_dim,
-            stored_dim, pairs, factor);
-}
+#define KV_KERNELS(KV)                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(128) kv_append_##KV(const float* k, const float* v, char* const* pages,             \
+            const int* rows, const int* committed, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride,             \
+            int v_stride) {                                                                                                         \
+        append<KV>(k, v, pages, rows, committed, layer, kv_heads, head_dim, stored_dim, k_stride, v_stride);                        \
+    }                                                                                                                               \
+    ROPE_KERNEL(KV, split, Split)                                                                                                   \
+    ROPE_KERNEL(KV, interleaved, Interleaved)
 
-extern "C" __global__ void __launch_bounds__(256)
-kv_rope_append_interleaved_f16(float* q, f16* keys, f16* values, const float* qkv, const int* positions,
-        const float* inverse_frequencies, const int* pages, const int* rows, const int* committed, int heads, int kv_heads,
-        int head_dim, int stored_dim, int pairs, float factor) {
-    rope_append<Interleaved>(q, keys, values, qkv, positions, inverse_frequencies, pages, rows, committed, heads, kv_heads, head_dim,
-            stored_dim, pairs, factor);
-}
+#define ROPE_KERNEL(KV, NAME, PAIRING)                                                                                              \
+    extern "C" __global__ void __launch_bounds__(128) kv_rope_append_##NAME##_##KV(float* q, const float* qkv, const int* positions, \
+            const float* inverse_frequencies, char* const* pages, const int* rows, const int* committed, int layer, int heads,      \
+            int kv_heads, int head_dim, int stored_dim, int pairs, float factor) {                                                  \
+        rope_append<PAIRING, KV>(q, qkv, positions, inverse_frequencies, pages, rows, committed, layer, heads, kv_heads, head_dim,  \
+                stored_dim, pairs, factor);                                                                                         \
+    }
 
-extern "C" __global__ void __launch_bounds__(256)
-kv_move_f16(f16* keys, f16* values, const int* pages, const int* from, const int* to, const int* count,
-        long long layer_stride, int kv_heads, int stored_dim) {
-    using Line = Pack<f16, 8>;
-    const int chunks = stored_dim / 8;
-    const int chunk = threadIdx.x % chunks;
-    if (threadIdx.x >= 2 * chunks) {
+KV_KERNELS(f16)
+KV_KERNELS(bf16)
+KV_KERNELS(q8_0)
+
+extern "C" __global__ void __launch_bounds__(128)
+kv_move(char* const* pages, const int* from, const int* to, const int* count, int kv_heads, int line_bytes, int scale_bytes) {
+    const int chunks = line_bytes / 16;
+    const int thread = threadIdx.x;
+    if (thread >= chunks + scale_bytes / 2) {
         return;
     }
-    f16* cache = (threadIdx.x < chunks ? keys : values) + blockIdx.x * layer_stride + chunk * 8;
+    // keys and values of all layers, one tile after the other
+    const long long tile = (static_cast<long long>(blockIdx.x) * kv_heads + blockIdx.y) * PAGE_SLOTS * (line_bytes + scale_bytes);
 #pragma unroll 1
     for (int i = 0; i < *count; i++) {
-        const long long source = line_of(pages, from[i], kv_heads, blockIdx.y, stored_dim);
-        const long long target = line_of(pages, to[i], kv_heads, blockIdx.y, stored_dim);
-        *reinterpret_cast<Line*>(cache + target) = *reinterpret_cast<const Line*>(cache + source);
+        const char* source = pages[from[i] / PAGE_SLOTS] + tile;
+        char* target = pages[to[i] / PAGE_SLOTS] + tile;
+        const int source_line = from[i] % PAGE_SLOTS;
+        const int target_line = to[i] % PAGE_SLOTS;
+        if (thread < chunks) {
+            *reinterpret_cast<uint4*>(target + target_line * line_bytes + thread * 16) =
+                    *reinterpret_cast<const uint4*>(source + source_line * line_bytes + thread * 16);
+        } else {
+            const int scale = PAGE_SLOTS * line_bytes + (thread - chunks) * 2;
+            *reinterpret_cast<short*>(target + scale + target_line * scale_bytes) =
+                    *reinterpret_cast<const short*>(source + scale + source_line * scale_bytes);
+        }
     }
 }

@@ -18,35 +18,54 @@
 /* Sums kept in registers together: of query heads, by blocks of 16 slots or vectors of 16 elements. */
 enum { HEADS = 4, BLOCKS = 2, VECTORS = 2 };
 
+/* One head of a layer. */
 struct cache {
-    const uint8_t *keys;
-    const uint8_t *values;
+    uint8_t *keys;
+    uint8_t *values;
+    uint16_t *key_scales;   /* of Q8_0 */
+    uint16_t *value_scales;
     int64_t slots;
     int64_t head_dim;
-    int half;
+    int64_t blocks;
 };
 
 static struct cache cache_of(const struct gatun_kv *kv, int64_t layer, int64_t kv_head) {
-    int64_t offset = (layer * kv->kv_heads + kv_head) * kv->slots * kv->head_dim * (kv->half ? 2 : 4);
-    return (struct cache){(const uint8_t *)kv->keys + offset, (const uint8_t *)kv->values + offset, kv->slots, kv->head_dim,
-        kv->half};
+    int64_t offset = (layer * kv->kv_heads + kv_head) * gatun_kv_head_bytes(kv);
+    int64_t scales = offset + (int64_t)kv->slots * kv->head_dim * gatun_kv_element_bytes(kv->type);
+    return (struct cache){(uint8_t *)kv->keys + offset, (uint8_t *)kv->values + offset, (uint16_t *)((uint8_t *)kv->keys + scales),
+        (uint16_t *)((uint8_t *)kv->values + scales), kv->slots, kv->head_dim, gatun_kv_blocks(kv)};
 }
 
-INLINE floats elements_at(const uint8_t *memory, int64_t index, const int half) {
-    return half ? from_halves((const uint16_t *)memory + index) : load((const float *)memory + index);
+/* Of Q8_0 without the scales. */
+INLINE floats elements_at(const uint8_t *memory, int64_t index, const int type) {
+    switch (type) {
+        case GATUN_F16: return from_halves((const uint16_t *)memory + index);
+        case GATUN_BF16: return from_bfloats((const uint16_t *)memory + index);
+        case GATUN_Q8_0: return from_codes((const int8_t *)memory + index);
+        default: return load((const float *)memory + index);
+    }
 }
 
 /* Scores of `blocks` times 16 slots; several sums at once hide the latency of each. */
 INLINE void score_slots(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t slot, float scale,
-    const int heads, const int blocks, const int half) {
+    const int heads, const int blocks, const int type) {
+    const int64_t step = type == GATUN_Q8_0 ? GATUN_BLOCK : cache->head_dim; /* elements with the same scales */
     floats sum[HEADS][BLOCKS] = {0};
-    for (int64_t i = 0; i < cache->head_dim; i++) {
+    floats scales[BLOCKS] = {0};
+    for (int64_t start = 0; start < cache->head_dim; start += step) {
+        for (int block = 0; block < blocks && type == GATUN_Q8_0; block++) {
+            scales[block] = from_halves(
+                cache->key_scales + ((slot / GATUN_LANES + block) * cache->blocks + start / GATUN_BLOCK) * GATUN_LANES);
+        }
+        for (int64_t i = start; i < start + step && i < cache->head_dim; i++) {
 #pragma GCC unroll 4
-        for (int block = 0; block < blocks; block++) {
-            floats key = elements_at(cache->keys, (slot + block * GATUN_LANES) * cache->head_dim + i * GATUN_LANES, half);
+            for (int block = 0; block < blocks; block++) {
+                floats key = elements_at(cache->keys, (slot + block * GATUN_LANES) * cache->head_dim + i * GATUN_LANES, type);
+                key = type == GATUN_Q8_0 ? key * scales[block] : key;
 #pragma GCC unroll 4
-            for (int head = 0; head < heads; head++) {
-                sum[head][block] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head][block]);
+                for (int head = 0; head < heads; head++) {
+                    sum[head][block] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head][block]);
+                }
             }
         }
     }
@@ -58,24 +77,27 @@ INLINE void score_slots(const struct cache *cache, const float *queries, float *
 }
 
 INLINE void score_heads(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t from,
-    int64_t to, float scale, const int heads, const int half) {
+    int64_t to, float scale, const int heads, const int type) {
     int64_t slot = from;
     for (; slot + BLOCKS * GATUN_LANES <= to; slot += BLOCKS * GATUN_LANES) {
-        score_slots(cache, queries, scores, stride, slot, scale, heads, BLOCKS, half);
+        score_slots(cache, queries, scores, stride, slot, scale, heads, BLOCKS, type);
     }
     for (; slot < to; slot += GATUN_LANES) {
-        score_slots(cache, queries, scores, stride, slot, scale, heads, 1, half);
+        score_slots(cache, queries, scores, stride, slot, scale, heads, 1, type);
     }
 }
 
 /* Elements i .. i + 16 · vectors - 1 of the heads, or as many as there are. */
 INLINE void sum_elements(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
-    const float *factors, float *out, int64_t i, const int heads, const int vectors, const int half) {
+    const float *factors, float *out, int64_t i, const int heads, const int vectors, const int type) {
     floats sum[HEADS][VECTORS] = {0};
     for (int64_t rank = 0; rank < count; rank++) {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
-            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i + v * GATUN_LANES, half);
+            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i + v * GATUN_LANES, type);
+            if (type == GATUN_Q8_0) {
+                value *= from_half(cache->value_scales[slots[rank] * cache->blocks + (i + v * GATUN_LANES) / GATUN_BLOCK]);
+            }
 #pragma GCC unroll 4
             for (int head = 0; head < heads; head++) {
                 sum[head][v] = multiply_add(value, splat(weights[head * stride + rank]), sum[head][v]);
@@ -93,13 +115,13 @@ INLINE void sum_elements(const struct cache *cache, const float *weights, int64_
 }
 
 INLINE void sum_values(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
-    const float *factors, float *out, const int heads, const int half) {
+    const float *factors, float *out, const int heads, const int type) {
     int64_t i = 0;
     for (; i + VECTORS * GATUN_LANES <= cache->head_dim; i += VECTORS * GATUN_LANES) {
-        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, VECTORS, half);
+        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, VECTORS, type);
     }
     for (; i < cache->head_dim; i += GATUN_LANES) {
-        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, 1, half);
+        sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, 1, type);
     }
 }
 
@@ -144,7 +166,7 @@ static int64_t visible_slots(const struct gatun_pass *pass, int64_t row, int32_t
 }
 
 INLINE void attend(const struct gatun_command *command, const struct gatun_pass *pass, const struct cache *cache, int64_t row,
-    int64_t kv_head, void *scratch, const int half) {
+    int64_t kv_head, void *scratch, const int type) {
     const int64_t group = command->group;
     const int64_t stride = cache->slots;
     float *scores = scratch;
@@ -159,11 +181,11 @@ INLINE void attend(const struct gatun_command *command, const struct gatun_pass 
         const float *queries = (const float *)command->in + offset;
         float *out = (float *)command->out + offset;
 #define WITH(n) \
-        score_heads(cache, queries, scores, stride, first, end, command->number, n, half); \
+        score_heads(cache, queries, scores, stride, first, end, command->number, n, type); \
         for (int head = 0; head < n; head++) { \
             factors[head] = softmax(scores + head * stride, slots, count); \
         } \
-        sum_values(cache, scores, stride, slots, count, factors, out, n, half)
+        sum_values(cache, scores, stride, slots, count, factors, out, n, type)
         switch (heads) {
             case 1: WITH(1); break;
             case 2: WITH(2); break;
@@ -182,49 +204,88 @@ static void NAME(gatun_attention)(const struct gatun_command *command, const str
         int kv_head = item / pass->rows;
         int row = item % pass->rows;
         struct cache cache = cache_of(kv, command->layer, kv_head);
-        if (cache.half) {
-            attend(command, pass, &cache, row, kv_head, share->scratch, 1);
-        } else {
-            attend(command, pass, &cache, row, kv_head, share->scratch, 0);
+        switch (kv->type) {
+            case GATUN_F16: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_F16); break;
+            case GATUN_BF16: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_BF16); break;
+            case GATUN_Q8_0: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_Q8_0); break;
+            default: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_F32);
         }
     }
 }
 
+/* Rounds a block to nearest: halves to even, of bytes away from zero; what lies beyond `count` is zero. Returns the scale of bytes. */
+INLINE uint16_t round_block(const float *source, int64_t count, uint8_t *target, const int type) {
+    float padded[GATUN_BLOCK] = {0};
+    memcpy(padded, source, (size_t)count * sizeof *source);
+    uint16_t scale = 0;
+    switch (type) {
+        case GATUN_F16:
+            to_halves((uint16_t *)target, padded);
+            to_halves((uint16_t *)target + GATUN_LANES, padded + GATUN_LANES);
+            break;
+        case GATUN_BF16:
+            for (int i = 0; i < GATUN_BLOCK; i++) {
+                uint32_t bits;
+                memcpy(&bits, &padded[i], sizeof bits);
+                ((uint16_t *)target)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+            }
+            break;
+        case GATUN_Q8_0: {
+            float largest = 0;
+            for (int i = 0; i < GATUN_BLOCK; i++) {
+                largest = fabsf(padded[i]) > largest ? fabsf(padded[i]) : largest;
+            }
+            float unit = largest / 127;
+            float inverse = unit > 0 ? 1 / unit : 0;
+            for (int i = 0; i < GATUN_BLOCK; i++) {
+                float code = roundf(padded[i] * inverse);
+                ((int8_t *)target)[i] = fabsf(code) <= 127 ? (int8_t)code : 0; /* infinite elements have no code */
+            }
+            gatun_round_to_halves(&scale, &unit, 1);
+            break;
+        }
+        default:
+            memcpy(target, padded, sizeof padded);
+    }
+    return scale;
+}
+
 /* Keys go side by side with those of 15 other slots, values in a row. */
+INLINE void append(const struct cache *cache, int64_t slot, const float *key, const float *value, const int type) {
+    const int64_t size = gatun_kv_element_bytes(type);
+    const int64_t group = slot / GATUN_LANES;
+    const int64_t lane = slot % GATUN_LANES;
+    for (int64_t i = 0; i < cache->head_dim; i += GATUN_BLOCK) {
+        int64_t count = cache->head_dim - i < GATUN_BLOCK ? cache->head_dim - i : GATUN_BLOCK;
+        _Alignas(4) uint8_t rounded[GATUN_BLOCK * 4];
+        uint16_t key_scale = round_block(key + i, count, rounded, type);
+        for (int64_t j = 0; j < count; j++) {
+            memcpy(cache->keys + ((group * cache->head_dim + i + j) * GATUN_LANES + lane) * size, rounded + j * size, (size_t)size);
+        }
+        uint16_t value_scale = round_block(value + i, count, rounded, type);
+        memcpy(cache->values + (slot * cache->head_dim + i) * size, rounded, (size_t)(count * size));
+        if (type == GATUN_Q8_0) {
+            cache->key_scales[(group * cache->blocks + i / GATUN_BLOCK) * GATUN_LANES + lane] = key_scale;
+            cache->value_scales[slot * cache->blocks + i / GATUN_BLOCK] = value_scale;
+        }
+    }
+}
+
 static void NAME(gatun_append_kv)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
     const struct share *share) {
-    const int64_t head_dim = kv->head_dim;
     int64_t from;
     int64_t to;
     part((int64_t)pass->rows * kv->kv_heads, share, &from, &to);
     for (int64_t item = from; item < to; item++) {
-        int64_t row = item / kv->kv_heads;
-        int64_t kv_head = item % kv->kv_heads;
-        int64_t slot = pass->committed + pass->first + row;
-        int64_t head = (command->layer * kv->kv_heads + kv_head) * (int64_t)kv->slots * head_dim;
-        const float *key = (const float *)command->in + item * head_dim;
-        const float *value = (const float *)command->aux + item * head_dim;
-        int64_t key_at = head + slot / GATUN_LANES * GATUN_LANES * head_dim + slot % GATUN_LANES;
-        int64_t value_at = head + slot * head_dim;
-        for (int64_t i = 0; i < head_dim; i += GATUN_LANES) {
-            int64_t left = head_dim - i < GATUN_LANES ? head_dim - i : GATUN_LANES;
-            if (kv->half) {
-                float padded[2][GATUN_LANES] = {0};
-                uint16_t rounded[2][GATUN_LANES];
-                memcpy(padded[0], key + i, (size_t)left * 4);
-                memcpy(padded[1], value + i, (size_t)left * 4);
-                to_halves(rounded[0], padded[0]);
-                to_halves(rounded[1], padded[1]);
-                for (int64_t j = 0; j < left; j++) {
-                    ((uint16_t *)kv->keys)[key_at + (i + j) * GATUN_LANES] = rounded[0][j];
-                }
-                memcpy((uint16_t *)kv->values + value_at + i, rounded[1], (size_t)left * 2);
-            } else {
-                for (int64_t j = 0; j < left; j++) {
-                    ((float *)kv->keys)[key_at + (i + j) * GATUN_LANES] = key[i + j];
-                }
-                memcpy((float *)kv->values + value_at + i, value + i, (size_t)left * 4);
-            }
+        struct cache cache = cache_of(kv, command->layer, item % kv->kv_heads);
+        int64_t slot = pass->committed + pass->first + item / kv->kv_heads;
+        const float *key = (const float *)command->in + item * kv->head_dim;
+        const float *value = (const float *)command->aux + item * kv->head_dim;
+        switch (kv->type) {
+            case GATUN_F16: append(&cache, slot, key, value, GATUN_F16); break;
+            case GATUN_BF16: append(&cache, slot, key, value, GATUN_BF16); break;
+            case GATUN_Q8_0: append(&cache, slot, key, value, GATUN_Q8_0); break;
+            default: append(&cache, slot, key, value, GATUN_F32);
         }
     }
 }

@@ -90,6 +90,10 @@ struct gatun_pass {
  * Keys and values of one sequence. Slots are rounded up to a multiple of GATUN_LANES.
  * keys   [layers][kv_heads][slots / 16][head_dim][16]    slots side by side, so that scores need no sum over lanes
  * values [layers][kv_heads][slots][head_dim]
+ * type: F32, F16, BF16 or Q8_0. Of Q8_0 these are signed bytes, and behind those of each head are f16 scales for its blocks of 32
+ * elements, the last of which may be cut short:
+ * keys   [slots / 16][blocks][16]
+ * values [slots][blocks]
  */
 struct gatun_kv {
     void *keys;
@@ -98,9 +102,23 @@ struct gatun_kv {
     int32_t kv_heads;
     int32_t head_dim;
     int32_t slots;
-    int32_t half;               /* 1: f16, 0: f32 */
+    int32_t type;
     int32_t unused;
 };
+
+static inline int64_t gatun_kv_element_bytes(int32_t type) {
+    return type == GATUN_F32 ? 4 : type == GATUN_Q8_0 ? 1 : 2;
+}
+
+/* Scales of a head of a slot. */
+static inline int64_t gatun_kv_blocks(const struct gatun_kv *kv) {
+    return kv->type == GATUN_Q8_0 ? (kv->head_dim + GATUN_BLOCK - 1) / GATUN_BLOCK : 0;
+}
+
+/* Of the keys, or the values, of a head of a layer. */
+static inline int64_t gatun_kv_head_bytes(const struct gatun_kv *kv) {
+    return kv->slots * (kv->head_dim * gatun_kv_element_bytes(kv->type) + 2 * gatun_kv_blocks(kv));
+}
 
 /*
  * Activations rounded to 8 bits, of one matrix in, in one piece of memory:

@@ -342,18 +342,23 @@ void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t 
     run_on_all(pool, pack, &packing);
 }
 
+/* Copies the items of a slot: of keys, which stand side by side with those of other slots, and of values, in a row. */
+static void move_items(uint8_t *keys, uint8_t *values, int64_t items, int64_t size, int32_t from, int32_t to) {
+    for (int64_t i = 0; i < items; i++) {
+        uint8_t *source = keys + ((from / GATUN_LANES * items + i) * GATUN_LANES + from % GATUN_LANES) * size;
+        memcpy(keys + ((to / GATUN_LANES * items + i) * GATUN_LANES + to % GATUN_LANES) * size, source, (size_t)size);
+    }
+    memmove(values + to * items * size, values + from * items * size, (size_t)(items * size));
+}
+
 void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to) {
-    const int64_t size = kv->half ? 2 : 4;
-    const int64_t head_dim = kv->head_dim;
-    const int64_t head_bytes = kv->slots * head_dim * size;
+    const int64_t size = gatun_kv_element_bytes(kv->type);
+    const int64_t scales = (int64_t)kv->slots * kv->head_dim * size;
     for (int64_t head = 0; head < (int64_t)kv->layers * kv->kv_heads; head++) {
-        uint8_t *keys = (uint8_t *)kv->keys + head * head_bytes;
-        uint8_t *values = (uint8_t *)kv->values + head * head_bytes;
-        for (int64_t i = 0; i < head_dim; i++) {
-            uint8_t *source = keys + ((from / GATUN_LANES * head_dim + i) * GATUN_LANES + from % GATUN_LANES) * size;
-            memcpy(keys + ((to / GATUN_LANES * head_dim + i) * GATUN_LANES + to % GATUN_LANES) * size, source, (size_t)size);
-        }
-        memcpy(values + to * head_dim * size, values + from * head_dim * size, (size_t)(head_dim * size));
+        uint8_t *keys = (uint8_t *)kv->keys + head * gatun_kv_head_bytes(kv);
+        uint8_t *values = (uint8_t *)kv->values + head * gatun_kv_head_bytes(kv);
+        move_items(keys, values, kv->head_dim, size, from, to);
+        move_items(keys + scales, values + scales, gatun_kv_blocks(kv), 2, from, to);
     }
 }
 

@@ -129,6 +129,13 @@ INLINE floats to_floats(ints value) {
     return __builtin_convertvector(value, floats);
 }
 
+/* 16 bytes as numbers. */
+INLINE floats from_codes(const int8_t *source) {
+    codes value;
+    memcpy(&value, source, sizeof value);
+    return to_floats(__builtin_convertvector(value, ints));
+}
+
 INLINE floats from_halves(const uint16_t *source) {
 #if defined(__AVX512F__)
     return (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)source));
@@ -151,6 +158,20 @@ INLINE floats from_halves(const uint16_t *source) {
     float value[16];
     gatun_decode(GATUN_F16, (const uint8_t *)source, value, 16);
     return load(value);
+#endif
+}
+
+INLINE float from_half(uint16_t source) {
+#if defined(__F16C__)
+    return _cvtsh_ss(source);
+#elif defined(__aarch64__)
+    __fp16 value;
+    memcpy(&value, &source, sizeof value);
+    return value;
+#else
+    float value;
+    gatun_decode(GATUN_F16, (const uint8_t *)&source, &value, 1);
+    return value;
 #endif
 }
 

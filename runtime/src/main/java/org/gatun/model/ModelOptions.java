@@ -2,13 +2,14 @@ package org.gatun.model;
 
 import java.util.List;
 import java.util.Optional;
+import org.gatun.backend.KvShape;
 import org.gatun.tensor.DType;
 
 /// How sessions of a model are set up.
 ///
 /// @param contextLength tokens a session can hold; 0 for what the model was trained for, within [#LEAST_CONTEXT] and
 ///        [#MOST_CONTEXT]
-/// @param kvType stored type of keys and values, [DType#F16] or [DType#F32]
+/// @param kvType stored type of keys and values, one of [KvShape#TYPES]
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
 public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType) {
     /// The types that weights can be brought to.
@@ -31,20 +32,23 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
         this(contextLength, kvType, Optional.empty());
     }
 
+    /// These options with keys and values of a type.
+    public ModelOptions withKvType(DType type) {
+        return new ModelOptions(contextLength, type, weightType);
+    }
+
     /// These options with the weights brought to a type.
     public ModelOptions withWeightType(DType type) {
         return new ModelOptions(contextLength, kvType, Optional.of(type));
     }
 
-    /// @throws IllegalArgumentException if the context is negative, the type of keys and values neither F16 nor F32, or weights cannot
-    ///         be brought to their type
+    /// @throws IllegalArgumentException if the context is negative, keys and values cannot be stored in their type, or weights not be
+    ///         brought to theirs
     public ModelOptions {
         if (contextLength < 0) {
             throw new IllegalArgumentException("context length " + contextLength + ": expected a positive number, or 0");
         }
-        if (kvType != DType.F16 && kvType != DType.F32) {
-            throw new IllegalArgumentException("KV cache of " + kvType + ": expected F16 or F32");
-        }
+        KvShape.requireType(kvType);
         if (weightType.isPresent() && !WEIGHT_TYPES.contains(weightType.get())) {
             throw new IllegalArgumentException("weights of " + weightType.get() + ": expected one of " + WEIGHT_TYPES);
         }

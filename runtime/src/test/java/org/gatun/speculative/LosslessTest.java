@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -91,7 +92,11 @@ class LosslessTest {
     }
 
     private Model load(RandomModel model, Backend backend) throws IOException {
-        return Model.load(model.write(directory.resolve(model.dtype() + ".gguf")), backend, ModelOptions.STANDARD);
+        return load(model, backend, ModelOptions.STANDARD);
+    }
+
+    private Model load(RandomModel model, Backend backend, ModelOptions options) throws IOException {
+        return Model.load(model.write(directory.resolve(model.dtype() + ".gguf")), backend, options);
     }
 
     /// Drafters that no method would be, each a way to break the loop.
@@ -104,10 +109,21 @@ class LosslessTest {
     @ParameterizedTest
     @FieldSource("ADVERSARIES")
     void adversary_randomPrompts_givesTokensOfPlainDecoding(Adversary adversary) throws IOException {
+        checkAgainstPlain(adversary, ModelOptions.STANDARD, 12);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "Q8_0"})
+    void fullTree_everyTypeOfTheCache_givesTokensOfPlainDecoding(DType kvType) throws IOException {
+        checkAgainstPlain(Adversary.FULL_TREE, ModelOptions.STANDARD.withKvType(kvType), 4);
+        checkAgainstPlain(Adversary.ORACLE, ModelOptions.STANDARD.withKvType(kvType), 4);
+    }
+
+    private void checkAgainstPlain(Adversary adversary, ModelOptions options, int most) throws IOException {
         for (String backendName : available().toList()) {
             try (Backend backend = Backends.open(backendName);
-                    Model target = load(RandomModel.tiny(SEED), backend)) {
-                int prompts = backendName.equals("simulator") ? SIMULATED_PROMPTS : 12;
+                    Model target = load(RandomModel.tiny(SEED), backend, options)) {
+                int prompts = backendName.equals("simulator") ? Math.min(most, SIMULATED_PROMPTS) : most;
                 for (int i = 0; i < prompts; i++) {
                     SplittableRandom random = new SplittableRandom(SEED + i);
                     int[] prompt = random.ints(random.nextInt(1, 20), 3, 32).toArray();

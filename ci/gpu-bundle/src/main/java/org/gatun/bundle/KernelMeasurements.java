@@ -17,6 +17,7 @@ import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvLayer;
+import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
@@ -110,19 +111,21 @@ final class KernelMeasurements {
         }
         for (int committed : real ? new int[] {1000, 8000, 32_000} : new int[] {100}) {
             for (int rows : real ? new int[] {1, 4, 16, 64} : new int[] {2}) {
-                if (!deadline.isOver()) {
-                    attention(committed, rows, false);
+                for (KvType type : KvType.values()) {
+                    if (!deadline.isOver()) {
+                        attention(type, committed, rows, false);
+                    }
                 }
             }
             for (int rows : real ? new int[] {8, 64, 128} : new int[] {8}) {
                 if (!deadline.isOver()) {
-                    attention(committed, rows, true);
+                    attention(KvType.F16, committed, rows, true);
                 }
             }
         }
         for (int rows : real ? new int[] {512, 2048} : new int[0]) {
             if (!deadline.isOver()) {
-                attention(0, rows, false);
+                attention(KvType.F16, 0, rows, false);
             }
         }
         for (int rows : real ? new int[] {1, 16, 64} : new int[] {1}) {
@@ -152,15 +155,18 @@ final class KernelMeasurements {
         });
     }
 
-    private void attention(int committed, int rows, boolean tree) {
+    private void attention(KvType type, int committed, int rows, boolean tree) {
         int slots = committed + rows;
-        long cacheBytes = KvLayer.byteSize(slots, KV_HEADS, HEAD_DIM);
-        long bytes = 2L * slots * KV_HEADS * HEAD_DIM * 2 + (4L + 2) * rows * HEADS * HEAD_DIM;
+        int pageBytes = KvLayer.pageBytes(type, 1, KV_HEADS, HEAD_DIM);
+        int pages = KvLayer.pageCount(slots);
+        long bytes = (long) slots * pageBytes / KvLayer.PAGE_SLOTS + (4L + 2) * rows * HEADS * HEAD_DIM;
         double seen = (double) rows * committed + (tree ? rows * Math.sqrt(rows) : 0.5 * rows * rows);
-        measure("attention_f16_128", (tree ? "tree" : "chain") + " after " + committed, rows, bytes, 4.0 * seen * HEADS * HEAD_DIM,
-                2 * cacheBytes, () -> {
-                    KvLayer layer = new KvLayer(filled(cacheBytes), filled(cacheBytes),
-                            ints(IntStream.range(0, Math.ceilDiv(slots, KvLayer.PAGE_SLOTS)).toArray()), slots, KV_HEADS, HEAD_DIM);
+        measure("attention_" + type + "_128", (tree ? "tree" : "chain") + " after " + committed, rows, bytes, 4.0 * seen * HEADS * HEAD_DIM,
+                (long) pages * pageBytes, () -> {
+                    DeviceSlice addresses = context.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(
+                            filled((long) pages * pageBytes).buffer(), pageBytes, IntStream.range(0, pages).toArray()))).slice();
+                    buffers.add(addresses.buffer());
+                    KvLayer layer = new KvLayer(addresses, slots, KV_HEADS, HEAD_DIM, type, 0);
                     int stride = Math.ceilDiv(rows, 64) * 64;
                     AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, HEADS, rows, tree ? stride : 0);
                     DeviceSlice arrivals = context.allocate(cut.arrivalBytes()).slice();

@@ -12,7 +12,7 @@ public final class AttentionKernels {
     private static final int WARP_LINES = 16;
     private static final int MIN_WARPS = 4;
     private static final int CHUNK_KEYS = 256;
-    private static final int RING_LINES = 128;
+    private static final int STEP_KEYS = 32;
     private static final int PADDING = 8;
     private static final int PARTIAL_EXTRA = 8; // maximum, mass, and what fills the sector
     private static final int OWN_SHARED_BYTES = 12 * 1024; // at most, that the kernel declares itself
@@ -30,41 +30,58 @@ public final class AttentionKernels {
     /// How blocks are cut, and the scratch they need.
     ///
     /// @param warps a block
+    /// @param pool lines that hold the keys of a tree's own rows; 0 for chains, and for trees whose keys do not fit: then each row's are
+    ///        copied anew
     /// @param sharedBytes a block
     /// @param lineBlocks blocks side by side for a key-value head
     /// @param chunks of 256 keys
     /// @param partialBytes of scratch for parts of results
     /// @param arrivalBytes of scratch for counting them: zero before the first launch, left zero by each
-    public record Cut(int warps, int sharedBytes, int lineBlocks, int chunks, long partialBytes, long arrivalBytes) {}
+    public record Cut(int warps, int pool, int sharedBytes, int lineBlocks, int chunks, long partialBytes, long arrivalBytes) {}
 
     /// How attention would be cut.
     ///
     /// @param treeRows most rows of a tree, 0 for chains only
-    /// @throws IllegalArgumentException if trees so large do not fit the device's shared memory
+    /// @throws IllegalArgumentException if the device has not enough shared memory
     public static Cut cut(KernelLibrary library, KvLayer layer, int heads, int mostRows, int treeRows) {
-        int storedDim = layer.storedDim();
+        int lineBytes = (layer.storedDim() + PADDING) * Short.BYTES;
         int lines = Math.multiplyExact(mostRows, heads / layer.kvHeads());
-        int pool = Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows);
-        int most = storedDim > 128 ? 8 : 16;
-        int warps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, most);
+        int mostWarps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, layer.storedDim() > 128 ? 8 : 16);
         int available = library.context().device().maxSharedBytes() - OWN_SHARED_BYTES;
-        while (warps > 1 && sharedBytes(warps, pool, storedDim) > available) {
+        int ofWarp = WARP_LINES * lineBytes;
+        int pool = treeRows == 0 ? 0 : stageSlots(layer) + treeRows;
+        if (MIN_WARPS * ofWarp + 2 * pool * lineBytes > available) {
+            pool = 0;
+        }
+        int copies = Math.max(ringBytes(layer), 2 * pool * lineBytes);
+        int gathered = treeRows > 0 && pool == 0 ? STEP_KEYS * lineBytes : 0; // of each warp, where the ring was
+        int warps = mostWarps;
+        while (warps > 0 && warps * ofWarp + Math.max(copies, warps * gathered) > available) {
             warps--;
         }
-        if (sharedBytes(warps, pool, storedDim) > available) {
-            throw new IllegalArgumentException("trees of %d rows with heads of %d elements: they need %d bytes of shared memory, %s has %d"
-                    .formatted(treeRows, layer.headDim(), sharedBytes(warps, pool, storedDim), library.context().device().name(),
-                            available));
+        if (warps == 0) {
+            throw new IllegalArgumentException("heads of %d elements: attention needs %d bytes of shared memory, %s has %d".formatted(
+                    layer.headDim(), ofWarp + copies, library.context().device().name(), available));
         }
         int lineBlocks = Math.ceilDiv(lines, warps * WARP_LINES);
         int chunks = Math.ceilDiv(layer.slots(), CHUNK_KEYS);
-        long partials = (long) layer.kvHeads() * lineBlocks * warps * WARP_LINES * chunks * (storedDim + PARTIAL_EXTRA) * Float.BYTES;
-        return new Cut(warps, sharedBytes(warps, pool, storedDim), lineBlocks, chunks, partials,
+        long partials = (long) layer.kvHeads() * lineBlocks * warps * WARP_LINES * chunks * (layer.storedDim() + PARTIAL_EXTRA)
+                * Float.BYTES;
+        return new Cut(warps, pool, warps * ofWarp + Math.max(copies, warps * gathered), lineBlocks, chunks, partials,
                 (long) lineBlocks * layer.kvHeads() * Integer.BYTES);
     }
 
-    private static int sharedBytes(int warps, int pool, int storedDim) {
-        return (WARP_LINES * warps + 2 * pool) * (storedDim + PADDING) * Short.BYTES;
+    /// Slots that the kernel copies and awaits together.
+    private static int stageSlots(KvLayer layer) {
+        return layer.storedDim() > 128 ? 32 : 64;
+    }
+
+    /// Two stages of keys and values, as operands or as they are stored; then there is one of operands besides.
+    private static int ringBytes(KvLayer layer) {
+        int stored = layer.storedDim();
+        int operands = 2 * stageSlots(layer) * (stored + PADDING) * Short.BYTES;
+        return layer.type() == KvType.Q8_0
+                ? operands + 4 * stageSlots(layer) * (layer.type().lineBytes(stored) + layer.type().scaleBytes(stored)) : 2 * operands;
     }
 
     /// Softmax attention of each row over the slots it may see: those below `committed`, and of the pass's own rows, which are
@@ -82,7 +99,7 @@ public final class AttentionKernels {
     public static KernelLaunch attend(KernelLibrary library, KvLayer layer, Shape shape, ElementType outType, DeviceSlice out,
             DeviceSlice q, DeviceSlice positions, Rows rows, DeviceSlice committed, Optional<TreePaths> tree, DeviceSlice partials,
             DeviceSlice arrivals) {
-        CudaFunction kernel = library.kernel("attention_f16_" + layer.storedDim());
+        CudaFunction kernel = library.kernel("attention_" + layer.type() + "_" + layer.storedDim());
         int treeRows = tree.map(TreePaths::stride).orElse(0);
         Cut cut = cut(library, layer, shape.heads, rows.most(), treeRows);
         layer.check(kernel);
@@ -94,12 +111,11 @@ public final class AttentionKernels {
         KernelLaunch.check(kernel, "arrivals", arrivals, 1, cut.arrivalBytes);
         tree.ifPresent(paths -> paths.check(kernel, rows.most()));
         KernelArguments arguments = kernel.arguments()
-                .set(0, out).set(1, q).set(2, layer.keys()).set(3, layer.values()).set(4, layer.pages()).set(5, positions)
-                .set(6, rows.count()).set(7, committed).set(10, partials).set(11, arrivals)
-                .set(12, shape.heads).set(13, layer.kvHeads()).set(14, layer.headDim()).set(15, outType.ordinal())
-                .set(16, treeRows).set(17, Math.max(RING_LINES, KvLayer.PAGE_SLOTS + treeRows)).set(18, shape.window)
-                .set(19, cut.chunks).set(20, (float) (shape.scale * LOG2_E));
-        TreePaths.set(arguments, 8, tree);
+                .set(0, out).set(1, q).set(2, layer.pages()).set(3, positions).set(4, rows.count()).set(5, committed)
+                .set(8, partials).set(9, arrivals).set(10, layer.offset()).set(11, shape.heads).set(12, layer.kvHeads())
+                .set(13, layer.headDim()).set(14, outType.ordinal()).set(15, treeRows).set(16, cut.pool).set(17, shape.window)
+                .set(18, cut.chunks).set(19, (float) (shape.scale * LOG2_E));
+        TreePaths.set(arguments, 6, tree);
         kernel.allowDynamicSharedBytes(cut.sharedBytes);
         return new KernelLaunch(kernel, new LaunchConfiguration(cut.lineBlocks, layer.kvHeads(), cut.chunks, 32 * cut.warps, 1, 1,
                 cut.sharedBytes, 1, false, false), arguments);

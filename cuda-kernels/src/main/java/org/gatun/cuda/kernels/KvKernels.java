@@ -7,11 +7,11 @@ import org.gatun.cuda.LaunchConfiguration;
 /// The kernels of `kv.cu`: rows of the key-value cache.
 public final class KvKernels {
     private static final int HEADS_A_BLOCK = 4;
-    private static final int MAX_THREADS = 256;
+    private static final int MAX_THREADS = 128;
 
     private KvKernels() {}
 
-    /// Writes keys and values of each row to the slots from `committed` on, rounded to f16.
+    /// Writes keys and values of each row to the slots from `committed` on, rounded to the type of the cache.
     ///
     /// @param k `[rows, kvHeads, headDim] f32`
     /// @param v likewise
@@ -19,16 +19,15 @@ public final class KvKernels {
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch append(KernelLibrary library, KvLayer layer, DeviceSlice k, DeviceSlice v, Rows rows,
             DeviceSlice committed) {
-        CudaFunction kernel = library.kernel("kv_append_f16");
+        CudaFunction kernel = library.kernel("kv_append_" + layer.type());
         layer.check(kernel);
         int width = layer.kvHeads() * layer.headDim();
         KernelLaunch.check(kernel, "k", k, Float.BYTES, rows.most(), width);
         KernelLaunch.check(kernel, "v", v, Float.BYTES, rows.most(), width);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, layer.kvHeads(), layer), kernel.arguments()
-                .set(0, layer.keys()).set(1, layer.values()).set(2, k).set(3, v).set(4, layer.pages()).set(5, rows.count())
-                .set(6, committed).set(7, layer.kvHeads()).set(8, layer.headDim()).set(9, layer.storedDim())
-                .set(10, width).set(11, width));
+                .set(0, k).set(1, v).set(2, layer.pages()).set(3, rows.count()).set(4, committed).set(5, layer.offset())
+                .set(6, layer.kvHeads()).set(7, layer.headDim()).set(8, layer.storedDim()).set(9, width).set(10, width));
     }
 
     /// Rotates queries and keys of rows that hold queries, keys and values, and appends keys and values as [#append] does.
@@ -40,7 +39,7 @@ public final class KvKernels {
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch ropeAppend(KernelLibrary library, KvLayer layer, Rotation rotation, DeviceSlice q, DeviceSlice qkv,
             DeviceSlice positions, Rows rows, DeviceSlice committed, int heads) {
-        CudaFunction kernel = library.kernel("kv_rope_append_" + rotation.pairing() + "_f16");
+        CudaFunction kernel = library.kernel("kv_rope_append_" + rotation.pairing() + "_" + layer.type());
         layer.check(kernel);
         rotation.check(kernel, layer.headDim());
         int allHeads = heads + 2 * layer.kvHeads();
@@ -49,15 +48,14 @@ public final class KvKernels {
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, allHeads, layer), kernel.arguments()
-                .set(0, q).set(1, layer.keys()).set(2, layer.values()).set(3, qkv).set(4, positions)
-                .set(5, rotation.inverseFrequencies()).set(6, layer.pages()).set(7, rows.count()).set(8, committed)
-                .set(9, heads).set(10, layer.kvHeads()).set(11, layer.headDim()).set(12, layer.storedDim())
-                .set(13, rotation.pairs()).set(14, rotation.factor()));
+                .set(0, q).set(1, qkv).set(2, positions).set(3, rotation.inverseFrequencies()).set(4, layer.pages())
+                .set(5, rows.count()).set(6, committed).set(7, layer.offset()).set(8, heads).set(9, layer.kvHeads())
+                .set(10, layer.headDim()).set(11, layer.storedDim()).set(12, rotation.pairs()).set(13, rotation.factor()));
     }
 
     /// Copies slots to slots in all layers of a cache, one after the other.
     ///
-    /// @param first the first layer; the others follow in its buffers at a distance
+    /// @param first the first layer
     /// @param from `[count] int`, slots
     /// @param to `[count] int`, slots, rising, each at most its `from`
     /// @param count `[1] int`
@@ -65,16 +63,18 @@ public final class KvKernels {
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch move(KernelLibrary library, KvLayer first, DeviceSlice from, DeviceSlice to, DeviceSlice count,
             int layers) {
-        CudaFunction kernel = library.kernel("kv_move_f16");
+        CudaFunction kernel = library.kernel("kv_move");
         first.check(kernel);
         KernelLaunch.check(kernel, "from", from, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "to", to, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "count", count, Integer.BYTES, 1);
-        long layerBytes = KvLayer.byteSize(first.slots(), first.kvHeads(), first.headDim());
+        int lineBytes = first.type().lineBytes(first.storedDim());
+        int scaleBytes = first.type().scaleBytes(first.storedDim());
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(layers, first.kvHeads(), KernelLaunch.threads(first.storedDim() / 8 * 2, MAX_THREADS)),
-                kernel.arguments().set(0, first.keys()).set(1, first.values()).set(2, first.pages()).set(3, from).set(4, to)
-                        .set(5, count).set(6, layerBytes / Short.BYTES).set(7, first.kvHeads()).set(8, first.storedDim()));
+                LaunchConfiguration.of(2 * layers, first.kvHeads(),
+                        KernelLaunch.threads(lineBytes / 16 + scaleBytes / Short.BYTES, MAX_THREADS)),
+                kernel.arguments().set(0, first.pages()).set(1, from).set(2, to).set(3, count).set(4, first.kvHeads())
+                        .set(5, lineBytes).set(6, scaleBytes));
     }
 
     private static LaunchConfiguration configuration(Rows rows, int heads, KvLayer layer) {

@@ -4,16 +4,18 @@ import java.util.List;
 import java.util.NavigableSet;
 import java.util.TreeSet;
 import org.gatun.cuda.CudaFunction;
+import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 
-/// A layer of a key-value cache: slot `s` is line `s % 64` of page `pages[s / 64]`.
+/// A layer of a key-value cache: slot `s` is line `s % 64` of page `s / 64`, and a page holds the keys and values of all layers, as
+/// `cache.cuh` has it. Kernels know a cache by the addresses of its pages only: a launch serves any whose addresses are put there.
 ///
-/// @param keys `[pages, kvHeads, 64, storedDim] f16`
-/// @param values likewise
-/// @param pages `[slots / 64 rounded up] int`, the pages of the slots
+/// @param pages `[slots / 64 rounded up] long`: addresses of pages of [#pageBytes]
 /// @param slots there are
 /// @param headDim elements of a head, an even number
-public record KvLayer(DeviceSlice keys, DeviceSlice values, DeviceSlice pages, int slots, int kvHeads, int headDim) {
+/// @param type of the elements stored
+/// @param number of the layer
+public record KvLayer(DeviceSlice pages, int slots, int kvHeads, int headDim, KvType type, int number) {
     /// Slots of a page.
     public static final int PAGE_SLOTS = 64;
 
@@ -36,14 +38,36 @@ public record KvLayer(DeviceSlice keys, DeviceSlice values, DeviceSlice pages, i
         return storedDim(headDim);
     }
 
-    /// Bytes of the keys, or of the values, of a layer.
-    public static long byteSize(int slots, int kvHeads, int headDim) {
-        return (long) Math.ceilDiv(slots, PAGE_SLOTS) * PAGE_SLOTS * kvHeads * storedDim(headDim) * Short.BYTES;
+    /// Pages of so many slots.
+    public static int pageCount(int slots) {
+        return Math.ceilDiv(slots, PAGE_SLOTS);
+    }
+
+    /// Bytes of a page.
+    ///
+    /// @throws ArithmeticException if it is 2 GiB or more
+    public static int pageBytes(KvType type, int layers, int kvHeads, int headDim) {
+        int stored = storedDim(headDim);
+        return Math.multiplyExact(Math.multiplyExact(layers, 2 * kvHeads), PAGE_SLOTS * (type.lineBytes(stored) + type.scaleBytes(stored)));
+    }
+
+    /// The addresses of pages that lie one after the other.
+    ///
+    /// @param order number of the page that serves as each
+    public static long[] addresses(DeviceBuffer memory, int pageBytes, int... order) {
+        long[] addresses = new long[order.length];
+        for (int i = 0; i < order.length; i++) {
+            addresses[i] = memory.address((long) order[i] * pageBytes);
+        }
+        return addresses;
+    }
+
+    /// Bytes of a page before the layer.
+    int offset() {
+        return number == 0 ? 0 : pageBytes(type, number, kvHeads, headDim);
     }
 
     void check(CudaFunction kernel) {
-        KernelLaunch.check(kernel, "keys", keys, 1, byteSize(slots, kvHeads, headDim));
-        KernelLaunch.check(kernel, "values", values, 1, byteSize(slots, kvHeads, headDim));
-        KernelLaunch.check(kernel, "pages", pages, Integer.BYTES, Math.ceilDiv(slots, PAGE_SLOTS));
+        KernelLaunch.check(kernel, "pages", pages, Long.BYTES, pageCount(slots));
     }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -119,8 +120,8 @@ class KernelTrafficTest {
     @Test
     void attention_treeOf64Rows_readsTheCacheAboutAsOftenAsOneRow() {
         for (int headDim : new int[] {16, 32, 48, 64, 80, 96, 128, 256}) {
-            LaunchCounters one = attention(headDim, 1, false);
-            LaunchCounters tree = attention(headDim, 64, true);
+            LaunchCounters one = attention(KvType.F16, headDim, 1, false);
+            LaunchCounters tree = attention(KvType.F16, headDim, 64, true);
             long keysOfOne = one.byClass().get(InstructionClass.ASYNC_COPY);
             long keysOfTree = tree.byClass().get(InstructionClass.ASYNC_COPY);
 
@@ -133,16 +134,35 @@ class KernelTrafficTest {
         }
     }
 
+    @Test
+    void attention_bytes_readsAboutHalfOfWhatHalvesAre() {
+        for (int headDim : new int[] {64, 128, 256}) {
+            LaunchCounters halves = attention(KvType.F16, headDim, 1, false);
+            for (KvType type : List.of(KvType.BF16, KvType.Q8_0)) {
+                LaunchCounters one = attention(type, headDim, 1, false);
+                double ratio = (double) one.global().loadedBytes() / halves.global().loadedBytes();
+
+                // a byte and a sixteenth of one of scales
+                assertEquals(type == KvType.Q8_0 ? 0.53 : 1, ratio, 0.02, type + ", heads of " + headDim);
+                assertEquals(0, one.shared().bankConflicts(), type + ", heads of " + headDim);
+                assertTrue(one.global().coalescing() > 0.88, type + ", heads of " + headDim + ": coalescing "
+                        + one.global().coalescing());
+            }
+        }
+    }
+
     /// Four query heads to a key-value head, after 1,000 tokens.
-    private static LaunchCounters attention(int headDim, int rows, boolean tree) {
+    private static LaunchCounters attention(KvType type, int headDim, int rows, boolean tree) {
         int committed = 1000;
         int slots = committed + 64;
         int kvHeads = 2;
         int heads = 4 * kvHeads;
         return count(library -> {
-            long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
-            int[] pages = IntStream.range(0, Math.ceilDiv(slots, KvLayer.PAGE_SLOTS)).toArray();
-            KvLayer layer = new KvLayer(zeros(library, bytes), zeros(library, bytes), ints(library, pages), slots, kvHeads, headDim);
+            int pageBytes = KvLayer.pageBytes(type, 1, kvHeads, headDim);
+            int[] pages = IntStream.range(0, KvLayer.pageCount(slots)).toArray();
+            KvLayer layer = new KvLayer(library.context().allocateFrom(MemorySegment.ofArray(KvLayer.addresses(
+                    zeros(library, (long) pages.length * pageBytes).buffer(), pageBytes, pages))).slice(), slots, kvHeads, headDim, type,
+                    0);
             AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, tree ? 64 : 0);
             // every row continues the first
             int[] paths = new int[rows * 64];

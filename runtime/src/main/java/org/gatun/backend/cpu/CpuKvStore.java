@@ -6,7 +6,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.tensor.DType;
 
 /// Keys and values off-heap, laid out as `struct gatun_kv` says, with the scratch memory of the attention over them.
 final class CpuKvStore implements KvStore {
@@ -22,7 +21,7 @@ final class CpuKvStore implements KvStore {
         this.pool = pool;
         this.shape = shape;
         int slots = Math.addExact(shape.slots(), NativeLayout.LANES - 1) / NativeLayout.LANES * NativeLayout.LANES;
-        long bytes = (long) shape.layers() * shape.kvHeads() * shape.headDim() * slots * shape.dtype().blockBytes();
+        long bytes = (long) shape.layers() * shape.kvHeads() * slots * shape.headBytes();
         try {
             struct = arena.allocate(NativeLayout.KV);
             set("keys", library.allocate(arena, bytes + NativeLayout.PADDING));
@@ -31,7 +30,7 @@ final class CpuKvStore implements KvStore {
             set("kv_heads", shape.kvHeads());
             set("head_dim", shape.headDim());
             set("slots", slots);
-            set("half", shape.dtype() == DType.F16 ? 1 : 0);
+            set("type", NativeLayout.type(shape.dtype()));
             scratch = library.allocate(arena, library.scratchBytes(pool, slots));
         } catch (RuntimeException | OutOfMemoryError e) {
             arena.close();

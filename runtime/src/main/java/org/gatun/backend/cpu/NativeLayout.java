@@ -23,7 +23,7 @@ final class NativeLayout {
 
     static final StructLayout KV = MemoryLayout.structLayout(
             ADDRESS.withName("keys"), ADDRESS.withName("values"), JAVA_INT.withName("layers"), JAVA_INT.withName("kv_heads"),
-            JAVA_INT.withName("head_dim"), JAVA_INT.withName("slots"), JAVA_INT.withName("half"), JAVA_INT.withName("unused"));
+            JAVA_INT.withName("head_dim"), JAVA_INT.withName("slots"), JAVA_INT.withName("type"), JAVA_INT.withName("unused"));
 
     /// `enum gatun_op`, in its order.
     enum Operation {

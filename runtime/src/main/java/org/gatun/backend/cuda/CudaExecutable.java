@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
@@ -29,6 +30,7 @@ import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.RopeKernels;
@@ -45,7 +47,9 @@ import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.tensor.Tensor;
 
-/// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch.
+/// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch. Only
+/// what gives the host something is awaited: passes that fill the cache are queued one behind the other, and what is drawn next behind
+/// them, while executables with other caches do the same in the streams of those.
 final class CudaExecutable implements Executable {
     /// Which graph serves a pass.
     ///
@@ -108,9 +112,12 @@ final class CudaExecutable implements Executable {
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
     private final int vocabulary;
     private final Map<String, PinnedBuffer> taps = new HashMap<>();
-    private CudaKvStore captured; // whose addresses the graphs hold
+    private KvShape captured; // of the KV caches that the graphs serve
+    private DeviceBuffer pages; // addresses, where the graphs look for them
+    private CudaKvStore paged; // whose they are
     private CudaStream running;
-    private boolean busy; // whether the last pass may still run
+    private boolean busy; // whether a pass may still run
+    private boolean blockIsRead; // by one of them
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
@@ -238,10 +245,16 @@ final class CudaExecutable implements Executable {
         if (pass.rows() == 0) {
             return;
         }
-        int index = Bucket.index(pass.rows(), pass.isTree(), Bucket.result(pass));
+        Bucket.Result result = Bucket.result(pass);
+        int index = Bucket.index(pass.rows(), pass.isTree(), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
-        awaitPass(); // the step block is free again
-        block.write(pass);
+        attach(store);
+        if (result == Bucket.Result.NOTHING) {
+            block.send(pass, store.stream());
+        } else {
+            write(pass);
+            blockIsRead = true;
+        }
         store.stream().launch(graph);
         queued(store);
     }
@@ -270,10 +283,10 @@ final class CudaExecutable implements Executable {
             return;
         }
         CudaKvStore store = prepare(pass, kv);
-        Bucket bucket = new Bucket(1, false, Bucket.Result.ROLL);
-        CudaGraph graph = graphs[bucket.index()] != null ? graphs[bucket.index()] : capture(bucket, store);
-        awaitPass();
-        block.write(pass);
+        int index = Bucket.index(1, false, Bucket.Result.ROLL);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.ROLL), store);
+        attach(store);
+        write(pass);
         CudaStream stream = store.stream();
         block.upload(stream);
         stream.fillWords(verdictSlots.slice().buffer(), 0, 1, 0);
@@ -296,7 +309,7 @@ final class CudaExecutable implements Executable {
                 verdict.memory().get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(index)));
     }
 
-    /// Checks a pass and its KV cache, to whose addresses the graphs are bound from now on.
+    /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
     private CudaKvStore prepare(Pass pass, KvStore kv) {
         requireOpen();
         if (!(kv instanceof CudaKvStore store)) {
@@ -305,12 +318,38 @@ final class CudaExecutable implements Executable {
         }
         pass.requireWithin(limits, store.shape());
         requireTokens(pass);
-        if (captured != store) {
+        if (!store.shape().equals(captured)) {
             requireFits(store);
             forgetGraphs();
-            captured = store;
+            captured = store.shape();
+            if (pages != null) {
+                pages.close();
+            }
+            pages = context.allocate((long) KvLayer.pageCount(store.shape().slots()) * Long.BYTES);
+            paged = null;
         }
         return store;
+    }
+
+    /// Writes the step block that graphs copy, once the pass that may still read it is done.
+    private void write(Pass pass) {
+        if (blockIsRead) {
+            awaitPass();
+        }
+        block.write(pass);
+    }
+
+    /// Lets the graphs work on a cache from now on, when they are done with the one before.
+    private void attach(CudaKvStore store) {
+        if (paged != store) {
+            awaitPass();
+            store.copyPages(pages);
+            paged = store;
+        }
+    }
+
+    private KvLayer layer(int number) {
+        return CudaKvStore.layer(captured, pages.slice(), number);
     }
 
     private void queued(CudaKvStore store) {
@@ -320,10 +359,11 @@ final class CudaExecutable implements Executable {
     }
 
     private void awaitPass() {
-        if (busy) {
+        if (busy && running.isOpen()) { // a store that was closed has waited
             running.synchronize();
-            busy = false;
         }
+        busy = false;
+        blockIsRead = false;
     }
 
     private void requireFits(CudaKvStore store) {
@@ -347,9 +387,9 @@ final class CudaExecutable implements Executable {
 
     private CudaGraph capture(Bucket bucket, CudaKvStore store) {
         growScratch(bucket, store);
-        List<KernelLaunch> launches = launches(bucket, store);
+        List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
-            if (bucket.result != Bucket.Result.ROLL) {
+            if (bucket.result == Bucket.Result.LOGITS || bucket.result == Bucket.Result.VERDICT) {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
@@ -362,7 +402,7 @@ final class CudaExecutable implements Executable {
     }
 
     /// The launches of a pass, in order.
-    private List<KernelLaunch> launches(Bucket bucket, CudaKvStore store) {
+    private List<KernelLaunch> launches(Bucket bucket) {
         List<KernelLaunch> launches = new ArrayList<>();
         if (bucket.tree) {
             launches.add(TreeKernels.paths(library, paths, block.ancestors(), block.rows(bucket.rows)));
@@ -371,11 +411,11 @@ final class CudaExecutable implements Executable {
             boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
             if (!selected || bucket.result != Bucket.Result.NOTHING) {
                 launches.add(launch(step, selected ? block.selectedRows(Math.min(bucket.rows, limits.treeRows()))
-                        : block.rows(bucket.rows), bucket, store));
+                        : block.rows(bucket.rows), bucket));
             }
         }
         switch (bucket.result) {
-            case VERDICT -> verification(launches, bucket, store);
+            case VERDICT -> verification(launches, bucket);
             case ROLL -> {
                 launches.add(draw(bucket));
                 launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
@@ -386,11 +426,11 @@ final class CudaExecutable implements Executable {
         return launches;
     }
 
-    private void verification(List<KernelLaunch> launches, Bucket bucket, CudaKvStore store) {
+    private void verification(List<KernelLaunch> launches, Bucket bucket) {
         launches.add(draw(bucket));
         launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
                 block.committed(), drawnRows(bucket)));
-        launches.add(store.moves(verdictSlots));
+        launches.add(KvKernels.move(library, layer(0), verdictSlots.from(), verdictSlots.to(), verdictSlots.moves(), captured.layers()));
     }
 
     private KernelLaunch draw(Bucket bucket) {
@@ -406,7 +446,7 @@ final class CudaExecutable implements Executable {
         return bucket.tree ? Optional.of(paths) : Optional.empty();
     }
 
-    private KernelLaunch launch(Step step, Rows rows, Bucket bucket, CudaKvStore store) {
+    private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
         MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows.most());
         return switch (step) {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
@@ -429,12 +469,12 @@ final class CudaExecutable implements Executable {
                     weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
-            case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, store.layer(layer), at(k), at(v), rows,
+            case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,
                     block.committed());
             case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
-                    store.layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
+                    layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
                     shape.heads());
-            case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, store.layer(layer),
+            case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
                     block.positions(), rows, block.committed(), tree(bucket),
                     partials.slice(), arrivals.slice());
@@ -457,7 +497,7 @@ final class CudaExecutable implements Executable {
         long arrivalBytes = Long.BYTES;
         for (Step step : program.steps()) {
             if (step instanceof Step.Attention attention) {
-                AttentionKernels.Cut cut = AttentionKernels.cut(library, store.layer(attention.layer()), attention.shape().heads(),
+                AttentionKernels.Cut cut = AttentionKernels.cut(library, layer(attention.layer()), attention.shape().heads(),
                         bucket.rows, bucket.tree ? limits.treeRows() : 0);
                 partialBytes = Math.max(partialBytes, cut.partialBytes());
                 arrivalBytes = Math.max(arrivalBytes, cut.arrivalBytes());
@@ -467,7 +507,6 @@ final class CudaExecutable implements Executable {
             return;
         }
         forgetGraphs();
-        captured = store;
         if (partials != null) {
             partials.close();
             arrivals.close();
@@ -478,10 +517,7 @@ final class CudaExecutable implements Executable {
     }
 
     private void forgetGraphs() {
-        if (busy && running.isOpen()) {
-            running.synchronize();
-        }
-        busy = false;
+        awaitPass();
         for (int i = 0; i < graphs.length; i++) {
             if (graphs[i] != null) {
                 graphs[i].close();
@@ -528,6 +564,9 @@ final class CudaExecutable implements Executable {
         }
         closed = true;
         forgetGraphs();
+        if (pages != null) {
+            pages.close();
+        }
         if (partials != null) {
             partials.close();
             arrivals.close();

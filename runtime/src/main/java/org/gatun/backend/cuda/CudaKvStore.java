@@ -8,49 +8,57 @@ import org.gatun.backend.KvStore;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
+import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
-import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
-import org.gatun.tensor.DType;
+import org.gatun.cuda.kernels.KvType;
 
 /// Keys and values on the device, in pages, with the stream of everything that is done to them.
 final class CudaKvStore implements KvStore {
     private final KvShape shape;
-    private final KernelLibrary library;
     private final CudaStream stream;
-    private final DeviceBuffer keys;
-    private final DeviceBuffer values;
-    private final DeviceBuffer pages;
+    private final DeviceBuffer memory;
+    private final DeviceBuffer pages; // addresses
     private final DeviceBuffer moved; // from, to, count
     private final KernelLaunch move;
-    private final long layerBytes;
     private boolean closed;
 
     CudaKvStore(CudaContext context, KernelLibrary library, KvShape shape) {
-        if (shape.dtype() != DType.F16) {
-            throw new IllegalArgumentException("KV cache of " + shape.dtype() + ": on CUDA expected F16");
-        }
         this.shape = shape;
-        this.library = library;
-        layerBytes = KvLayer.byteSize(shape.slots(), shape.kvHeads(), shape.headDim());
+        int pageBytes = KvLayer.pageBytes(type(shape), shape.layers(), shape.kvHeads(), shape.headDim());
+        int count = KvLayer.pageCount(shape.slots());
         stream = context.createStream();
-        keys = context.allocate(layerBytes * shape.layers());
-        values = context.allocate(layerBytes * shape.layers());
-        pages = context.allocateFrom(MemorySegment.ofArray(
-                IntStream.range(0, Math.ceilDiv(shape.slots(), KvLayer.PAGE_SLOTS)).toArray()));
+        memory = context.allocate((long) count * pageBytes);
+        pages = context.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, IntStream.range(0, count).toArray())));
         moved = context.allocate(3 * Integer.BYTES);
         // What lies beyond a head's elements must be zero, and nothing is read that was never written.
-        stream.fill(keys, (byte) 0);
-        stream.fill(values, (byte) 0);
+        stream.fill(memory, (byte) 0);
         stream.fillWords(moved, 8, 1, 1);
-        move = KvKernels.move(library, layer(0), moved.slice(0, 4), moved.slice(4, 4), moved.slice(8, 4), shape.layers());
+        move = KvKernels.move(library, layer(shape, pages.slice(), 0), moved.slice(0, 4), moved.slice(4, 4), moved.slice(8, 4),
+                shape.layers());
     }
 
-    KvLayer layer(int layer) {
-        return new KvLayer(keys.slice(layer * layerBytes, layerBytes), values.slice(layer * layerBytes, layerBytes), pages.slice(),
-                shape.slots(), shape.kvHeads(), shape.headDim());
+    private static KvType type(KvShape shape) {
+        return switch (shape.dtype()) {
+            case F16 -> KvType.F16;
+            case BF16 -> KvType.BF16;
+            case Q8_0 -> KvType.Q8_0;
+            default -> throw new IllegalArgumentException("KV cache of " + shape.dtype() + ": on CUDA expected F16, BF16 or Q8_0");
+        };
+    }
+
+    /// A layer of a cache of some shape.
+    ///
+    /// @param pages where the addresses of its pages will be
+    static KvLayer layer(KvShape shape, DeviceSlice pages, int layer) {
+        return new KvLayer(pages, shape.slots(), shape.kvHeads(), shape.headDim(), type(shape), layer);
+    }
+
+    /// Puts the addresses of its pages where the launches of an executable expect them, in the order of its stream.
+    void copyPages(DeviceBuffer target) {
+        stream().copy(target, 0, pages, 0, pages.byteSize());
     }
 
     /// The stream of passes over it.
@@ -74,11 +82,6 @@ final class CudaKvStore implements KvStore {
         move.on(stream);
     }
 
-    /// The launch that moves what a walk wants moved.
-    KernelLaunch moves(VerdictSlots verdict) {
-        return KvKernels.move(library, layer(0), verdict.from(), verdict.to(), verdict.moves(), shape.layers());
-    }
-
     private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("KV store is closed");
@@ -97,7 +100,6 @@ final class CudaKvStore implements KvStore {
         stream.close();
         moved.close();
         pages.close();
-        values.close();
-        keys.close();
+        memory.close();
     }
 }

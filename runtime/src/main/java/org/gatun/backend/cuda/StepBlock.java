@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
 import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaEvent;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
@@ -13,7 +14,8 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.sampling.Sampling;
 
-/// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there.
+/// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there. The copy of a pass that the host waits
+/// for is part of its graph. Others have two blocks on the host in turns, so that a pass is queued while the one before still runs.
 final class StepBlock implements AutoCloseable {
     private static final long ROWS = 0;
     private static final long SELECTED_ROWS = 4;
@@ -26,7 +28,12 @@ final class StepBlock implements AutoCloseable {
     private final long selected;
     private final long ancestors;
     private final PinnedBuffer host;
+    private final Turn[] turns = new Turn[2];
     private final DeviceBuffer device;
+    private int sent;
+
+    /// A block on the host, and when its copy to the device is done.
+    private record Turn(PinnedBuffer host, CudaEvent copied) {}
 
     StepBlock(CudaContext context, PassLimits limits) {
         this.limits = limits;
@@ -34,18 +41,38 @@ final class StepBlock implements AutoCloseable {
         selected = positions + 4L * limits.rows();
         ancestors = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
         long size = ancestors + (long) limits.treeRows() * ancestorWords() * Long.BYTES;
-        host = context.allocatePinned(size);
-        host.memory().fill((byte) 0);
+        host = zeros(context, size);
+        for (int i = 0; i < turns.length; i++) {
+            turns[i] = new Turn(zeros(context, size), context.createEvent());
+        }
         device = context.allocate(size);
+    }
+
+    private static PinnedBuffer zeros(CudaContext context, long size) {
+        PinnedBuffer buffer = context.allocatePinned(size);
+        buffer.memory().fill((byte) 0);
+        return buffer;
     }
 
     int ancestorWords() {
         return limits.treeRows() / Long.SIZE;
     }
 
-    /// Takes a pass; the copy of the one before must be done.
+    /// Takes a pass that the next [#upload] brings to the device; the one before must be done.
     void write(Pass pass) {
-        MemorySegment memory = host.memory();
+        write(pass, host.memory());
+    }
+
+    /// Queues the copy of a pass, behind whatever the stream is doing.
+    void send(Pass pass, CudaStream stream) {
+        Turn turn = turns[sent++ & 1];
+        turn.copied.synchronize(); // that of the pass before the last
+        write(pass, turn.host.memory());
+        stream.copyToDevice(device, 0, turn.host.memory());
+        stream.record(turn.copied);
+    }
+
+    private void write(Pass pass, MemorySegment memory) {
         memory.set(ValueLayout.JAVA_INT, ROWS, pass.rows());
         memory.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
         memory.set(ValueLayout.JAVA_INT, COMMITTED, pass.committed());
@@ -62,7 +89,7 @@ final class StepBlock implements AutoCloseable {
         }
     }
 
-    /// Queues the copy to the device.
+    /// Queues the copy to the device of what was written.
     void upload(CudaStream stream) {
         stream.copyToDevice(device, 0, host.memory());
     }
@@ -103,6 +130,10 @@ final class StepBlock implements AutoCloseable {
     @Override
     public void close() {
         device.close();
+        for (Turn turn : turns) {
+            turn.copied.close();
+            turn.host.close();
+        }
         host.close();
     }
 }

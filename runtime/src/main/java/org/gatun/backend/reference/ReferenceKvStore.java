@@ -1,18 +1,26 @@
 package org.gatun.backend.reference;
 
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.tensor.DType;
+import org.gatun.quantize.Codec;
 
 /// Keys and values on the heap: `[layer][slot][kvHeads · headDim]`, already rounded to the stored type.
 final class ReferenceKvStore implements KvStore {
     private final KvShape shape;
+    private final Codec codec;
+    private final float[] head; // whole blocks, zero behind the head
+    private final MemorySegment stored; // the same
     private float[][][] keys;
     private float[][][] values;
 
     ReferenceKvStore(KvShape shape) {
         this.shape = shape;
+        codec = Codec.of(shape.dtype());
+        head = new float[Math.ceilDiv(shape.headDim(), shape.dtype().blockElements()) * shape.dtype().blockElements()];
+        stored = MemorySegment.ofArray(new byte[(int) shape.dtype().byteSize(head.length)]);
         keys = new float[shape.layers()][shape.slots()][];
         values = new float[shape.layers()][shape.slots()][];
     }
@@ -37,9 +45,11 @@ final class ReferenceKvStore implements KvStore {
     void put(int layer, int slot, float[] source, int sourceOffset, boolean key) {
         requireOpen();
         float[] row = new float[shape.kvHeads() * shape.headDim()];
-        for (int i = 0; i < row.length; i++) {
-            float element = source[sourceOffset + i];
-            row[i] = shape.dtype() == DType.F16 ? Float.float16ToFloat(Float.floatToFloat16(element)) : element;
+        for (int at = 0; at < row.length; at += shape.headDim()) {
+            System.arraycopy(source, sourceOffset + at, head, 0, shape.headDim());
+            codec.encode(head, 0, stored, 0, head.length);
+            codec.decode(stored, 0, head, 0, head.length);
+            System.arraycopy(head, 0, row, at, shape.headDim());
         }
         (key ? keys : values)[layer][slot] = row;
     }

@@ -1,5 +1,6 @@
 package org.gatun.backend.cuda;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,8 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.gatun.backend.Executable;
@@ -16,6 +20,7 @@ import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
@@ -208,6 +213,60 @@ class CudaBackendTest {
                 assertTrue(before < 0 || before == driver.liveHandles(), "modules stay loaded, nothing else");
                 before = driver.liveHandles();
             }
+        }
+    }
+
+    @Test
+    void run_storesByTurns_capturesAGraphOnce() {
+        SimulatorDriver simulator = SimulatorDriver.open(SimulatorOptions.defaults());
+        List<String> captures = new ArrayList<>();
+        CudaDriver driver = (CudaDriver) Proxy.newProxyInstance(CudaDriver.class.getClassLoader(), new Class<?>[] {CudaDriver.class},
+                (_, method, arguments) -> {
+                    if (method.getName().equals("streamBeginCapture")) {
+                        captures.add(method.getName());
+                    }
+                    try {
+                        return method.invoke(simulator, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            Plan plan = blocks(arena, DType.BF16, 1, false);
+            KvShape shape = new KvShape(1, 2, 16, 100, DType.F16);
+            try (Executable executable = backend.compile(plan, LIMITS);
+                    KvStore first = backend.allocateKv(shape);
+                    KvStore second = backend.allocateKv(shape);
+                    KvStore bytes = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.Q8_0))) {
+                float[] five = run(executable, first, arena, 5);
+                float[] eight = run(executable, second, arena, 8);
+                assertEquals(1, captures.size());
+                // each store has its own rows still
+                assertArrayEquals(Arrays.copyOfRange(eight, 5 * 40, 6 * 40), continued(executable, second, arena));
+                assertArrayEquals(Arrays.copyOfRange(eight, 5 * 40, 6 * 40), continued(executable, first, arena));
+                assertArrayEquals(five, Arrays.copyOf(eight, five.length));
+                assertEquals(2, captures.size());
+                run(executable, bytes, arena, 5);
+                assertEquals(3, captures.size(), "another shape");
+            }
+        }
+    }
+
+    /// The sixth row alone, after five that are in the store.
+    private static float[] continued(Executable executable, KvStore kv, Arena arena) {
+        Pass pass = new Pass(arena, LIMITS).beginCausal(5);
+        pass.addRow((5 * 7 + 3) % 40);
+        pass.select(0);
+        executable.run(pass, kv);
+        return executable.logits().asSlice(0, 4L * 40).toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    @Test
+    void allocateKv_wholeFloats_isRefused() {
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+            KvShape shape = new KvShape(1, 2, 16, 100, DType.F32);
+            assertEquals("KV cache of F32: on CUDA expected F16, BF16 or Q8_0",
+                    assertThrows(IllegalArgumentException.class, () -> backend.allocateKv(shape)).getMessage());
         }
     }
 

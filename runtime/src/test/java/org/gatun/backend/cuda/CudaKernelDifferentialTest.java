@@ -22,6 +22,7 @@ import org.gatun.backend.cuda.KernelBench.Operand;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.CudaDriverProvider;
 import org.gatun.cuda.CudaDrivers;
+import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.kernels.ActivationKernels;
@@ -31,6 +32,7 @@ import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.KernelVariant;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
+import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
@@ -147,21 +149,31 @@ class CudaKernelDifferentialTest {
                 cases.add(rope(pairing, shape[0], shape[1], shape[2], shape[3]));
             }
         }
-        for (int headDim : new int[] {8, 16, 24, 48, 64, 80, 96, 128, 192}) {
-            cases.add(attention(headDim, 4, 2, 70, 5, true, 0));
+        for (KvType type : KvType.values()) {
+            for (int headDim : new int[] {8, 16, 24, 48, 64, 80, 96, 128, 192}) {
+                cases.add(attention(type, headDim, 4, 2, 70, 5, true, 0));
+            }
+            // beyond what shared memory holds
+            cases.add(attention(type, 250, 1, 1, 40, 130, true, 0));
         }
+        cases.add(attention(KvType.F16, 256, 3, 1, 300, 129, true, 200));
+        cases.add(attention(KvType.F16, 16, 4, 2, 3, 300, false, 0));
         for (int[] shape : new int[][] {{1, 1, 0, 1, 0}, {8, 1, 300, 7, 0}, {2, 2, 63, 64, 0}, {6, 2, 64, 33, 40}, {4, 4, 700, 2, 300},
             {16, 1, 10, 17, 0}}) {
             for (boolean tree : new boolean[] {false, true}) {
-                cases.add(attention(32, shape[0], shape[1], shape[2], shape[3], tree, shape[4]));
+                for (KvType type : List.of(KvType.F16, KvType.Q8_0)) {
+                    cases.add(attention(type, 32, shape[0], shape[1], shape[2], shape[3], tree, shape[4]));
+                }
             }
         }
-        cases.add(attention(16, 4, 2, 3, 300, false, 0));
-        for (Rotation.Pairing pairing : Rotation.Pairing.values()) {
-            cases.add(ropeAppend(pairing, 3, 6, 2, 20, 8));
-            cases.add(ropeAppend(pairing, 9, 3, 3, 64, 32));
+        for (KvType type : KvType.values()) {
+            for (Rotation.Pairing pairing : Rotation.Pairing.values()) {
+                cases.add(ropeAppend(type, pairing, 3, 6, 2, 20, 8));
+                cases.add(ropeAppend(type, pairing, 9, 3, 3, 64, 32));
+                cases.add(ropeAppend(type, pairing, 2, 2, 1, 250, 90));
+            }
+            cases.add(move(type));
         }
-        cases.add(move());
         for (int[] shape : new int[][] {{1, 1}, {3, 5}, {2, 64}, {4, 1001}, {2, 4096}, {2, 12_290}, {1, 50_000}}) {
             for (int k : new int[] {1, 5, 32, 33, 64}) {
                 if (k <= shape[1]) {
@@ -197,9 +209,11 @@ class CudaKernelDifferentialTest {
             cases.add(gather(type, 77, 32_000, 4096));
         }
         for (int headDim : new int[] {64, 128, 256}) {
-            cases.add(attention(headDim, 32, 8, 5000, 1, false, 0));
-            cases.add(attention(headDim, 32, 8, 3001, 64, true, 0));
-            cases.add(attention(headDim, 8, 2, 1000, 300, false, 512));
+            for (KvType type : KvType.values()) {
+                cases.add(attention(type, headDim, 32, 8, 5000, 1, false, 0));
+                cases.add(attention(type, headDim, 32, 8, 3001, 64, true, 0));
+                cases.add(attention(type, headDim, 8, 2, 1000, 300, false, 512));
+            }
         }
         cases.add(topK(64, 128_256, 64));
     }
@@ -453,20 +467,20 @@ class CudaKernelDifferentialTest {
     }
 
     /// Rows of a pass as a tree in which row `r` continues row `(r - 1) / 2`, or as a chain.
-    private static Case attention(int headDim, int heads, int kvHeads, int committed, int rows, boolean tree, int window) {
+    private static Case attention(KvType type, int headDim, int heads, int kvHeads, int committed, int rows, boolean tree, int window) {
         int storedDim = KvLayer.storedDim(headDim);
-        List<String> entries = new ArrayList<>(List.of("kv_append_f16", "attention_f16_" + storedDim));
+        List<String> entries = new ArrayList<>(List.of("kv_append_" + type, "attention_" + type + "_" + storedDim));
         if (tree) {
             entries.add("tree_paths");
         }
-        return new Case("attention, %d heads of %d over %d, %d rows after %d, tree %s, window %d".formatted(heads, headDim, kvHeads, rows,
-                committed, tree, window), entries, (bench, random) -> {
+        return new Case("attention %s, %d heads of %d over %d, %d rows after %d, tree %s, window %d".formatted(type, heads, headDim,
+                kvHeads, rows, committed, tree, window), entries, (bench, random) -> {
                     int slots = committed + rows;
                     int kvWidth = kvHeads * headDim;
-                    Operand k = bench.random(random, ElementType.F16, slots, kvWidth);
-                    Operand v = bench.random(random, ElementType.F16, slots, kvWidth);
+                    float[] k = bench.random(random, ElementType.F32, slots, kvWidth).values();
+                    float[] v = bench.random(random, ElementType.F32, slots, kvWidth).values();
                     Operand q = bench.random(random, ElementType.F32, rows, heads * headDim);
-                    KvLayer layer = layer(bench, slots, kvHeads, headDim);
+                    KvLayer layer = layer(bench, type, slots, kvHeads, headDim);
                     append(bench, layer, k, v, 0, committed);
                     append(bench, layer, k, v, committed, rows);
 
@@ -498,17 +512,40 @@ class CudaKernelDifferentialTest {
                             bench.empty(cut.partialBytes()), bench.zeros(cut.arrivalBytes())));
 
                     float[] expected = new float[rows * heads * headDim];
+                    float[] keys = stored(type, k, headDim);
+                    float[] values = stored(type, v, headDim);
                     for (int row = 0; row < rows; row++) {
                         for (int head = 0; head < heads; head++) {
-                            attend(expected, q, k, v, row, head, heads, kvHeads, headDim, committed, sees[row], positions, scale, window);
+                            attend(expected, q.values(), keys, values, row, head, heads, kvHeads, headDim, committed, sees[row],
+                                    positions, scale, window);
                         }
                     }
-                    // Queries and probabilities are rounded to f16.
-                    assertClose(expected, bench.floats(out, ElementType.F32, expected.length), ElementType.F32, 1e-3);
+                    // Queries and probabilities are rounded to f16, or to bf16; elements in bytes to f16.
+                    assertClose(expected, bench.floats(out, ElementType.F32, expected.length), ElementType.F32, switch (type) {
+                        case F16 -> 1e-3;
+                        case Q8_0 -> 2e-3;
+                        case BF16 -> 6e-3;
+                    });
                 });
     }
 
-    private static void attend(float[] out, Operand q, Operand k, Operand v, int row, int head, int heads, int kvHeads, int headDim,
+    /// Keys or values as the cache keeps them.
+    private static float[] stored(KvType type, float[] elements, int headDim) {
+        DType dtype = DType.valueOf(type.name());
+        int padded = Math.ceilDiv(headDim, dtype.blockElements()) * dtype.blockElements();
+        MemorySegment bytes = MemorySegment.ofArray(new byte[(int) dtype.byteSize(padded)]);
+        float[] rounded = new float[elements.length];
+        float[] head = new float[padded];
+        for (int at = 0; at < elements.length; at += headDim) {
+            System.arraycopy(elements, at, head, 0, headDim);
+            Codec.of(dtype).encode(head, 0, bytes, 0, padded);
+            Codec.of(dtype).decode(bytes, 0, head, 0, padded);
+            System.arraycopy(head, 0, rounded, at, headDim);
+        }
+        return rounded;
+    }
+
+    private static void attend(float[] out, float[] q, float[] k, float[] v, int row, int head, int heads, int kvHeads, int headDim,
             int committed, boolean[] sees, int[] positions, float scale, int window) {
         int query = (row * heads + head) * headDim;
         int slots = committed + sees.length;
@@ -519,7 +556,7 @@ class CudaKernelDifferentialTest {
             if ((slot < committed || sees[slot - committed]) && (window == 0 || position > positions[row] - window)) {
                 double score = 0;
                 for (int i = 0; i < headDim; i++) {
-                    score += (double) q.values()[query + i] * k.values()[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
+                    score += (double) q[query + i] * k[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
                 }
                 weights[slot] = Math.exp(score * scale);
                 sum += weights[slot];
@@ -528,23 +565,27 @@ class CudaKernelDifferentialTest {
         for (int i = 0; i < headDim; i++) {
             double value = 0;
             for (int slot = 0; slot < slots; slot++) {
-                value += weights[slot] / sum * v.values()[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
+                value += weights[slot] / sum * v[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];
             }
             out[query + i] = (float) value;
         }
     }
 
-    /// A layer whose pages are in no order.
-    private static KvLayer layer(KernelBench bench, int slots, int kvHeads, int headDim) {
-        int pages = Math.ceilDiv(slots, KvLayer.PAGE_SLOTS);
-        long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
-        return new KvLayer(bench.zeros(bytes), bench.zeros(bytes),
-                bench.ints(IntStream.range(0, pages).map(page -> (page * 7 + 3) % pages).distinct().count() == pages
-                        ? IntStream.range(0, pages).map(page -> (page * 7 + 3) % pages).toArray()
-                        : IntStream.range(0, pages).map(page -> pages - 1 - page).toArray()), slots, kvHeads, headDim);
+    /// The second of two layers, whose pages are in no order.
+    private static KvLayer layer(KernelBench bench, KvType type, int slots, int kvHeads, int headDim) {
+        int pages = KvLayer.pageCount(slots);
+        int pageBytes = KvLayer.pageBytes(type, 2, kvHeads, headDim);
+        int[] order = IntStream.range(0, pages).map(page -> page % 2 == 0 ? page / 2 : pages - 1 - page / 2).toArray();
+        return layer(bench, bench.zeros((long) pages * pageBytes).buffer(), type, slots, kvHeads, headDim, pageBytes, order);
     }
 
-    private static void append(KernelBench bench, KvLayer layer, Operand k, Operand v, int from, int rows) {
+    private static KvLayer layer(KernelBench bench, DeviceBuffer memory, KvType type, int slots, int kvHeads, int headDim, int pageBytes,
+            int... order) {
+        return new KvLayer(bench.context.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, order))).slice(), slots,
+                kvHeads, headDim, type, 1);
+    }
+
+    private static void append(KernelBench bench, KvLayer layer, float[] k, float[] v, int from, int rows) {
         if (rows > 0) {
             int width = layer.kvHeads() * layer.headDim();
             bench.run(KvKernels.append(bench.library, layer, f32(bench, k, from * width, rows * width), f32(bench, v, from * width,
@@ -552,12 +593,12 @@ class CudaKernelDifferentialTest {
         }
     }
 
-    private static DeviceSlice f32(KernelBench bench, Operand operand, int from, int count) {
-        return bench.operand(ElementType.F32, Arrays.copyOfRange(operand.values(), from, from + count), count).slice();
+    private static DeviceSlice f32(KernelBench bench, float[] elements, int from, int count) {
+        return bench.operand(ElementType.F32, Arrays.copyOfRange(elements, from, from + count), count).slice();
     }
 
-    private static Case ropeAppend(Rotation.Pairing pairing, int rows, int heads, int kvHeads, int headDim, int pairs) {
-        String entry = "kv_rope_append_" + pairing + "_f16";
+    private static Case ropeAppend(KvType type, Rotation.Pairing pairing, int rows, int heads, int kvHeads, int headDim, int pairs) {
+        String entry = "kv_rope_append_" + pairing + "_" + type;
         return new Case(entry + " %d rows, %d heads of %d over %d".formatted(rows, heads, headDim, kvHeads), List.of(entry),
                 (bench, random) -> {
                     int committed = 62;
@@ -566,29 +607,33 @@ class CudaKernelDifferentialTest {
                     int[] positions = IntStream.range(0, rows).map(row -> 1000 * row + 7).toArray();
                     Rotation rotation = new Rotation(pairing, bench.operand(ElementType.F32, frequencies(pairs), pairs).slice(), pairs,
                             1.1f);
-                    KvLayer layer = layer(bench, committed + rows, kvHeads, headDim);
+                    int slots = committed + rows;
+                    int pageBytes = KvLayer.pageBytes(type, 2, kvHeads, headDim);
+                    DeviceBuffer memory = bench.zeros(2L * pageBytes).buffer();
                     DeviceSlice q = bench.empty(4L * rows * heads * headDim);
-                    bench.run(KvKernels.ropeAppend(bench.library, layer, rotation, q, qkv.slice(), bench.ints(positions),
-                            bench.rows(rows), bench.ints(committed), heads));
+                    bench.run(KvKernels.ropeAppend(bench.library, layer(bench, memory, type, slots, kvHeads, headDim, pageBytes, 1, 0),
+                            rotation, q, qkv.slice(), bench.ints(positions), bench.rows(rows), bench.ints(committed), heads));
 
                     // The same in steps: all heads rotated, then keys and values appended.
                     DeviceSlice rotated = bench.empty(4L * rows * allHeads * headDim);
                     bench.run(RopeKernels.rotate(bench.library, rotation, rotated, qkv.slice(), bench.ints(positions), bench.rows(rows),
                             allHeads, headDim));
                     float[] turned = bench.floats(rotated, ElementType.F32, rows * allHeads * headDim);
-                    KvLayer other = new KvLayer(bench.zeros(layer.keys().byteSize()), bench.zeros(layer.values().byteSize()),
-                            layer.pages(), layer.slots(), kvHeads, headDim);
-                    bench.run(KvKernels.append(bench.library, other, columns(bench, turned, rows, allHeads * headDim, heads * headDim,
-                            kvHeads * headDim), columns(bench, qkv.values(), rows, allHeads * headDim, (heads + kvHeads) * headDim,
-                            kvHeads * headDim), bench.rows(rows), bench.ints(committed)));
-                    int stored = (int) layer.keys().byteSize() / 2;
+                    DeviceBuffer other = bench.zeros(2L * pageBytes).buffer();
+                    bench.run(KvKernels.append(bench.library, layer(bench, other, type, slots, kvHeads, headDim, pageBytes, 1, 0),
+                            columns(bench, turned, rows, allHeads * headDim, heads * headDim, kvHeads * headDim),
+                            columns(bench, qkv.values(), rows, allHeads * headDim, (heads + kvHeads) * headDim, kvHeads * headDim),
+                            bench.rows(rows), bench.ints(committed)));
                     assertArrayEquals(bench.floats(columns(bench, turned, rows, allHeads * headDim, 0, heads * headDim), ElementType.F32,
                             rows * heads * headDim), bench.floats(q, ElementType.F32, rows * heads * headDim));
-                    assertArrayEquals(bench.floats(other.keys(), ElementType.F16, stored),
-                            bench.floats(layer.keys(), ElementType.F16, stored));
-                    assertArrayEquals(bench.floats(other.values(), ElementType.F16, stored),
-                            bench.floats(layer.values(), ElementType.F16, stored));
+                    assertArrayEquals(bytes(other), bytes(memory));
                 });
+    }
+
+    private static byte[] bytes(DeviceBuffer buffer) {
+        byte[] bytes = new byte[(int) buffer.byteSize()];
+        buffer.copyTo(MemorySegment.ofArray(bytes));
+        return bytes;
     }
 
     private static DeviceSlice columns(KernelBench bench, float[] values, int rows, int stride, int from, int width) {
@@ -599,39 +644,36 @@ class CudaKernelDifferentialTest {
         return bench.operand(ElementType.F32, part, width).slice();
     }
 
-    private static Case move() {
-        return new Case("moves of slots", List.of("kv_move_f16"), (bench, random) -> {
+    private static Case move(KvType type) {
+        return new Case("moves of slots " + type, List.of("kv_move"), (bench, random) -> {
             int slots = 130;
             int layers = 3;
             int kvHeads = 2;
-            int headDim = 24;
-            long bytes = KvLayer.byteSize(slots, kvHeads, headDim);
-            int elements = (int) bytes / 2;
-            Operand keys = bench.random(random, ElementType.F16, layers, elements);
-            Operand values = bench.random(random, ElementType.F16, layers, elements);
-            KvLayer first = new KvLayer(keys.slice().slice(0, bytes), values.slice().slice(0, bytes), bench.ints(2, 0, 1), slots, kvHeads,
-                    headDim);
+            int headDim = 72;
+            int pageBytes = KvLayer.pageBytes(type, layers, kvHeads, headDim);
+            byte[] expected = new byte[3 * pageBytes];
+            random.nextBytes(expected);
+            DeviceBuffer memory = bench.context.allocateFrom(MemorySegment.ofArray(expected));
+            int[] pages = {2, 0, 1};
             int[] from = {65, 66, 129};
             int[] to = {63, 64, 65};
-            bench.run(KvKernels.move(bench.library, first, bench.ints(from), bench.ints(to), bench.ints(3), layers));
+            bench.run(KvKernels.move(bench.library, layer(bench, memory, type, slots, kvHeads, headDim, pageBytes, pages),
+                    bench.ints(from), bench.ints(to), bench.ints(3), layers));
 
-            int[] pages = {2, 0, 1};
-            for (Operand operand : List.of(keys, values)) {
-                float[] expected = operand.values().clone();
-                for (int i = 0; i < from.length; i++) {
-                    for (int line = 0; line < layers * kvHeads; line++) {
-                        int layer = line / kvHeads * elements;
-                        System.arraycopy(expected, layer + line(pages, from[i], kvHeads, line % kvHeads, 32), expected,
-                                layer + line(pages, to[i], kvHeads, line % kvHeads, 32), 32);
-                    }
+            int lineBytes = type == KvType.Q8_0 ? 80 : 160;
+            int scaleBytes = type == KvType.Q8_0 ? 6 : 0;
+            int tileBytes = 64 * (lineBytes + scaleBytes);
+            for (int i = 0; i < from.length; i++) {
+                for (int tile = 0; tile < pageBytes; tile += tileBytes) {
+                    int source = pages[from[i] / 64] * pageBytes + tile;
+                    int target = pages[to[i] / 64] * pageBytes + tile;
+                    System.arraycopy(expected, source + from[i] % 64 * lineBytes, expected, target + to[i] % 64 * lineBytes, lineBytes);
+                    System.arraycopy(expected, source + 64 * lineBytes + from[i] % 64 * scaleBytes, expected,
+                            target + 64 * lineBytes + to[i] % 64 * scaleBytes, scaleBytes);
                 }
-                assertArrayEquals(expected, bench.floats(operand.slice(), ElementType.F16, expected.length));
             }
+            assertArrayEquals(expected, bytes(memory));
         });
-    }
-
-    private static int line(int[] pages, int slot, int kvHeads, int head, int storedDim) {
-        return ((pages[slot / 64] * kvHeads + head) * 64 + slot % 64) * storedDim;
     }
 
     private static Case probe(int packs) {

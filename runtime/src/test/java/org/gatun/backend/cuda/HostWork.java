@@ -39,11 +39,17 @@ public final class HostWork {
         try (Backend backend = Backends.open("cuda");
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
-            session.prefill(new int[TEXT], 0, TEXT);
+            int[] text = new int[TEXT + 1];
+            session.prefill(text, 0, TEXT);
             for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
                     new Kind("tree of 64", verifying(tree(64, session), session)),
                     new Kind("draft of 8", () -> {
                         session.rewind(TEXT);
+                        session.roll(1, 8, 0, SAMPLING);
+                    }),
+                    new Kind("draft of 8 after a row", () -> {
+                        session.rewind(TEXT);
+                        session.prefill(text, TEXT, TEXT + 1);
                         session.roll(1, 8, 0, SAMPLING);
                     }))) {
                 kind.step.run();

@@ -17,6 +17,7 @@ import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
+import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
@@ -74,7 +75,7 @@ final class KernelSamples {
             case "rope" -> RopeKernels.rotate(library, rotation(words[1]), activations(), activations(), ints(rows, 4096), rowCount(),
                     width / HEAD, HEAD);
             case "kv" -> cache(words);
-            case "attention" -> attention(Integer.parseInt(words[2]));
+            case "attention" -> attention(kvType(words, 1, words.length - 1), Integer.parseInt(words[words.length - 1]));
             case "tree" -> TreeKernels.paths(library, new TreePaths(ints(rows * words(), 1), ints(rows, 1), words()),
                     ints(2 * rows * words() / HEAD, 1 << 30), rowCount());
             case "activation" -> switch (words[1]) {
@@ -131,24 +132,29 @@ final class KernelSamples {
                         rowCount(), width, width);
     }
 
+    private static KvType kvType(String[] words, int from, int to) {
+        return KvType.valueOf(String.join("_", Arrays.copyOfRange(words, from, to)).toUpperCase(Locale.ROOT));
+    }
+
     private KernelLaunch cache(String[] words) {
         int kvHeads = Math.max(1, width / HEAD / GROUP);
-        KvLayer layer = layer(kvHeads, HEAD);
+        long elements = (long) rows * kvHeads * HEAD;
         return switch (words[1]) {
-            case "append" -> KvKernels.append(library, layer, floats(ElementType.F32, (long) rows * kvHeads * HEAD),
-                    floats(ElementType.F32, (long) rows * kvHeads * HEAD), rowCount(), value(context));
-            case "move" -> KvKernels.move(library, layer, value(context + rows - 1), value(context), value(1), 1);
-            default -> KvKernels.ropeAppend(library, layer, rotation(words[3]), activations(),
-                    floats(ElementType.F32, (long) rows * (width + 2 * kvHeads * HEAD)), ints(rows, 4096), rowCount(), value(context),
-                    width / HEAD);
+            case "append" -> KvKernels.append(library, layer(kvType(words, 2, words.length), kvHeads, HEAD),
+                    floats(ElementType.F32, elements), floats(ElementType.F32, elements), rowCount(), value(context));
+            case "move" -> KvKernels.move(library, layer(KvType.F16, kvHeads, HEAD), value(context + rows - 1), value(context), value(1),
+                    1);
+            default -> KvKernels.ropeAppend(library, layer(kvType(words, 4, words.length), kvHeads, HEAD), rotation(words[3]),
+                    activations(), floats(ElementType.F32, (long) rows * width + 2 * elements), ints(rows, 4096), rowCount(),
+                    value(context), width / HEAD);
         };
     }
 
     /// A chain of rows after the context.
-    private KernelLaunch attention(int headDim) {
+    private KernelLaunch attention(KvType type, int headDim) {
         int kvHeads = Math.max(1, width / headDim / GROUP);
         int heads = kvHeads * GROUP;
-        KvLayer layer = layer(kvHeads, headDim);
+        KvLayer layer = layer(type, kvHeads, headDim);
         AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, 0);
         return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
                 floats(ElementType.F32, (long) rows * heads * headDim), floats(ElementType.F32, (long) rows * heads * headDim),
@@ -156,12 +162,15 @@ final class KernelSamples {
                 ints((int) cut.arrivalBytes() / Integer.BYTES, 1));
     }
 
-    private KvLayer layer(int kvHeads, int headDim) {
+    /// Full of random bytes that are numbers.
+    private KvLayer layer(KvType type, int kvHeads, int headDim) {
         int slots = context + rows;
-        long elements = KvLayer.byteSize(slots, kvHeads, headDim) / Short.BYTES;
-        return new KvLayer(floats(ElementType.F16, elements), floats(ElementType.F16, elements),
-                library.context().allocateFrom(MemorySegment.ofArray(IntStream.range(0,
-                        Math.ceilDiv(slots, KvLayer.PAGE_SLOTS)).toArray())).slice(), slots, kvHeads, headDim);
+        int pageBytes = KvLayer.pageBytes(type, 1, kvHeads, headDim);
+        int[] pages = IntStream.range(0, KvLayer.pageCount(slots)).toArray();
+        DeviceBuffer memory = floats(type == KvType.BF16 ? ElementType.BF16 : ElementType.F16,
+                (long) pageBytes / Short.BYTES * pages.length).buffer();
+        return new KvLayer(library.context().allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, pages))).slice(),
+                slots, kvHeads, headDim, type, 0);
     }
 
     private Rotation rotation(String pairing) {

@@ -2,11 +2,13 @@ package org.gatun.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.backend.KvShape;
 import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.cuda.CudaException;
 import org.gatun.model.Model;
@@ -39,6 +41,10 @@ final class ModelChoice {
             description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, or f16, "
                     + "bf16, f32; embedding and head stay as they are")
     Optional<String> quantize;
+
+    @Option(names = "--kv-type", paramLabel = "TYPE",
+            description = "store keys and values as f16 (default), bf16, q8_0, which takes about half, or f32, which CUDA does not take")
+    Optional<String> kvType;
 
     @Option(names = "--context", paramLabel = "N",
             description = "tokens that prompt and answer may have together; by default what the model was trained for, within "
@@ -94,7 +100,9 @@ final class ModelChoice {
     }
 
     private OpenModels open(Backend opened) throws IOException {
-        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType(), weightType());
+        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0),
+                kvType.map(name -> type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
+                quantize.map(name -> type("--quantize", name, ModelOptions.WEIGHT_TYPES)));
         try {
             if (random.isPresent()) {
                 return random.get().open(opened, options);
@@ -128,11 +136,10 @@ final class ModelChoice {
         }
     }
 
-    private Optional<DType> weightType() {
-        return quantize.map(name -> ModelOptions.WEIGHT_TYPES.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("--quantize " + name + ": expected one of "
-                        + ModelOptions.WEIGHT_TYPES.stream().map(type -> type.name().toLowerCase(Locale.ROOT))
-                                .collect(Collectors.joining(", ")))));
+    private static DType type(String option, String name, List<DType> types) {
+        return types.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(option + " " + name + ": expected one of "
+                        + types.stream().map(type -> type.name().toLowerCase(Locale.ROOT)).collect(Collectors.joining(", "))));
     }
 
     private int threadCount() {

@@ -87,8 +87,8 @@ class GatunTest {
 
     @ParameterizedTest
     @CsvSource({"--max-tokens, -1, 0 or more", "--temperature, nan, expected a number", "--temperature, -1, 0 or more",
-        "--top-p, 0, more than 0", "--top-k, -3, 0 (all) or more", "--threads, 0, 1 or more", "--backend, abacus, auto",
-        "--speculate, magic, none", "--speculate, draft:most=99, from 1 to 63", "--context, -5, 1 or more",
+        "--top-p, 0, more than 0", "--top-k, -3, 0 (all) or more", "--threads, 0, 1 or more", "--kv-type, q4_0, q8_0",
+        "--backend, abacus, auto", "--speculate, magic, none", "--speculate, draft:most=99, from 1 to 63", "--context, -5, 1 or more",
         "--bogus, 1, Unknown option", "--seed, x, a whole number"})
     void generate_badOption_isOneLineAndExitCode2(String option, String value, String expected) {
         assertRefused(CommandRun.of("generate", "--prompt", "x", option, value), option, expected);
