@@ -48,9 +48,9 @@ struct coding {
  * The books of NF4 and FP4 in whole numbers, and their unit: those that come closest to the books, in root mean square over
  * the codes of normally distributed weights. A test of the quantized products holds them.
  */
-static const int8_t nf4_book[16] = {-124, -86, -65, -49, -35, -23, -11, 0, 10, 20, 31, 42, 55, 70, 90, 124};
+static const int8_t nf4_book[16] = {-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112};
 static const int8_t fp4_book[16] = {0, 1, 80, 120, 40, 60, 20, 30, 0, -1, -80, -120, -40, -60, -20, -30};
-static const float nf4_unit = 0.008056844f;
+static const float nf4_unit = 0.0089235323f;
 static const float fp4_unit = 1.0f / 120;
 
 INLINE struct coding coding_of(const int type) {
@@ -129,7 +129,10 @@ INLINE void put(const struct gatun_command *command, int64_t row, int64_t output
     }
 }
 
-/* Vector `group` of the codes of a block: for a dense type k = 4 group .. 4 group + 3 of 16 outputs. */
+/*
+ * Vector `group` of the codes of a block, or of what the book says for them: for a dense type k = 4 group .. 4 group + 3 of 16
+ * outputs, as dot_8_bits or dot_unsigned take them; for a sparse one what dot_picked takes.
+ */
 INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding coding) {
     if (coding.bits == 8) {
         return load_bytes(codes + 64 * group);
@@ -142,7 +145,8 @@ INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding
     } else if (coding.bits == 6) {
         low |= (load_bytes(codes + 256 + 64 * (group / 4)) >> 2 * (group % 4) & 3) << 4;
     } else if (coding.book != NULL) {
-        low = look_up(repeat_bytes(coding.book), low);
+        bytes book = repeat_bytes(coding.book);
+        low = look_up(coding.vectors == 4 ? book : book ^ 0x80, low);
     }
     return low;
 }
@@ -201,7 +205,6 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
                         }
                         continue;
                     }
-                    weight = coding.book == NULL ? weight : weight ^ 0x80;
 #pragma GCC unroll 8
                     for (int r = 0; r < rows; r++) {
                         const int8_t *four = activations + r * blocks * GATUN_BLOCK + 4 * group;

@@ -388,7 +388,9 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
 }
 
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    return dot_unsigned(sum, weights ^ 0x80, activations);
+    int32_t four;
+    memcpy(&four, activations, 4);
+    return dot_picked(sum, weights ^ 0x80, (bytes)splat_int(four));
 }
 #endif
 
