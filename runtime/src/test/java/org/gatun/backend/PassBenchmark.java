@@ -6,10 +6,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.SplittableRandom;
-import org.gatun.backend.cpu.CpuBackend;
-import org.gatun.backend.cpu.CpuOptions;
+import java.util.stream.IntStream;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -21,39 +19,38 @@ import org.gatun.tensor.DType;
 /// interleaved, medians are printed, and for each type but the first how much faster it decodes, beside how much less it reads.
 /// `docs/benchmarks/cpu.md` says how to run it.
 ///
-/// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [INSTRUCTION-SET]]]]. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
+/// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [MOST-ROWS]]]]. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
 /// Q8_0, or F16:NF4 for a file of the first whose blocks are brought to the second. Files are kept in DIRECTORY and reused.
 final class PassBenchmark {
-    private static final int[] ROWS = {1, 2, 4, 8, 16, 64, 512};
-
     private final String name;
     private final long bytes;
     private final Model model;
     private final Session session;
-    private final double[][] seconds;
+    private final double[][] seconds; // [kinds, rounds] of a pass
 
     /// @param bytes of the weights that a token reads
-    private PassBenchmark(String name, long bytes, Model model, int rounds) {
+    private PassBenchmark(String name, long bytes, Model model, double[][] seconds) {
         this.name = name;
         this.bytes = bytes;
         this.model = model;
         session = model.openSession();
-        seconds = new double[ROWS.length][rounds];
+        this.seconds = seconds;
     }
 
     public static void main(String[] args) throws IOException {
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : Runtime.getRuntime().availableProcessors();
         Path directory = Path.of(args.length > 3 ? args[3] : "target");
         int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 7;
-        Optional<String> instructionSet = args.length > 5 ? Optional.of(args[5]) : Optional.empty();
+        int most = args.length > 5 ? Integer.parseInt(args[5]) : 512;
+        int[] rows = IntStream.of(1, 2, 4, 8, 16, 64, 512).filter(count -> count <= most).toArray();
         List<PassBenchmark> benchmarks = new ArrayList<>();
-        try (Backend backend = CpuBackend.open(new CpuOptions(threads, instructionSet))) {
+        try (Backend backend = Backends.open("cpu", threads)) {
             System.out.println(args[0] + ", " + backend.description());
             try {
                 for (String type : args[1].split(",")) {
-                    benchmarks.add(open(args[0], type, directory, backend, rounds));
+                    benchmarks.add(open(args[0], type, directory, backend, new double[rows.length][rounds]));
                 }
-                measure(benchmarks, rounds);
+                measure(benchmarks, rows, rounds);
             } finally {
                 for (PassBenchmark benchmark : benchmarks) {
                     benchmark.session.close();
@@ -63,7 +60,8 @@ final class PassBenchmark {
         }
     }
 
-    private static PassBenchmark open(String name, String type, Path directory, Backend backend, int rounds) throws IOException {
+    private static PassBenchmark open(String name, String type, Path directory, Backend backend, double[][] seconds)
+            throws IOException {
         String[] types = type.split(":");
         DType stored = DType.valueOf(types[0]);
         DType blocks = DType.valueOf(types[types.length - 1]);
@@ -77,7 +75,7 @@ final class PassBenchmark {
         long keys = (long) shape.hidden() / shape.heads() * shape.kvHeads();
         long bytes = shape.layers() * ((2L * shape.hidden() + 2 * keys + 2L * shape.intermediate()) * blocks.rowBytes(shape.hidden())
                 + shape.hidden() * blocks.rowBytes(shape.intermediate())) + shape.vocabulary() * stored.rowBytes(shape.hidden());
-        PassBenchmark opened = new PassBenchmark(type, bytes, model, rounds);
+        PassBenchmark opened = new PassBenchmark(type, bytes, model, seconds);
         opened.session.decode(1, Sampling.GREEDY);
         System.out.printf("%s: first token after %.2f s%n", type, (System.nanoTime() - start) / 1e9);
         return opened;
@@ -91,11 +89,11 @@ final class PassBenchmark {
         };
     }
 
-    private static void measure(List<PassBenchmark> benchmarks, int rounds) {
+    private static void measure(List<PassBenchmark> benchmarks, int[] rows, int rounds) {
         SplittableRandom random = new SplittableRandom(1);
         for (int round = -1; round < rounds; round++) {
-            for (int kind = 0; kind < ROWS.length; kind++) {
-                int[] tokens = random.ints(ROWS[kind], 0, 32_000).toArray();
+            for (int kind = 0; kind < rows.length; kind++) {
+                int[] tokens = random.ints(rows[kind], 0, 32_000).toArray();
                 for (PassBenchmark benchmark : benchmarks) {
                     double taken = benchmark.measure(tokens);
                     if (round >= 0) {
@@ -104,7 +102,7 @@ final class PassBenchmark {
                 }
             }
         }
-        benchmarks.forEach(benchmark -> benchmark.print(benchmarks.getFirst()));
+        benchmarks.forEach(benchmark -> benchmark.print(rows, benchmarks.getFirst()));
     }
 
     private double measure(int[] tokens) {
@@ -116,15 +114,15 @@ final class PassBenchmark {
         return (System.nanoTime() - start) / 1e9 / passes;
     }
 
-    private void print(PassBenchmark first) {
+    private void print(int[] rows, PassBenchmark first) {
         double single = median(seconds[0]);
         double speedup = median(first.seconds[0]) / single;
         System.out.printf("%s: %.0f MB a token, %.1f GB/s; against %s %.2f times as fast, %.2f times less read%n", name, bytes / 1e6,
                 bytes / single / 1e9, first.name, speedup, (double) first.bytes / bytes);
-        for (int kind = 0; kind < ROWS.length; kind++) {
+        for (int kind = 0; kind < rows.length; kind++) {
             double median = median(seconds[kind]);
-            System.out.printf("%4d rows %9.3f ms %9.1f tokens/s %6.2f passes of one row%n", ROWS[kind], median * 1e3,
-                    ROWS[kind] / median, median / single);
+            System.out.printf("%4d rows %9.3f ms %9.1f tokens/s %6.2f passes of one row%n", rows[kind], median * 1e3,
+                    rows[kind] / median, median / single);
         }
     }
 
