@@ -300,10 +300,6 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     return dot_8_bits(sum, weights, activations);
 }
 
-INLINE ints start_8_bits(int32_t sum_of_activations) {
-    return splat_int(-128 * sum_of_activations);
-}
-
 INLINE bytes lift(bytes activations) {
     return activations ^ 0x80;
 }
@@ -345,7 +341,6 @@ INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
     memcpy(&four, activations, 4);
     return dot_picked(sum, weights ^ 0x80, (bytes)splat_int(four));
 }
-
 #elif defined(__ARM_FEATURE_DOTPROD)
 INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
     int8_t w[64];
@@ -372,8 +367,10 @@ INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
 }
 #else
 INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
-    for (int i = 0; i < 64; i++) {
-        sum[i / 4] += (int8_t)weights[i] * (int8_t)activations[i];
+    for (int lane = 0; lane < 16; lane++) {
+        for (int j = 0; j < 4; j++) {
+            sum[lane] += (int8_t)weights[4 * lane + j] * (int8_t)activations[4 * lane + j];
+        }
     }
     return sum;
 }
@@ -388,18 +385,20 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
 }
 
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    int32_t four;
-    memcpy(&four, activations, 4);
-    return dot_picked(sum, weights ^ 0x80, (bytes)splat_int(four));
+    return dot_unsigned(sum, weights, activations);
 }
 #endif
 
-#if !defined(__AVX512VNNI__)
 INLINE ints start_8_bits(int32_t sum_of_activations) {
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
     (void)sum_of_activations;
     return splat_int(0);
+#else
+    return splat_int(-128 * sum_of_activations);
+#endif
 }
 
+#if !defined(__AVX512VNNI__)
 INLINE bytes lift(bytes activations) {
     return activations;
 }
