@@ -4,7 +4,9 @@
  *
  * Layouts (little-endian, f16 scales): Q8_0 d, s8[32]: d·q. Q4_0 d, 16 bytes of nibbles, low ones first: d·(q - 8). Q4_1 d, m:
  * d·q + m. Q5_0 and Q5_1 have 32 fifth bits before the nibbles. Q4_K, Q5_K: d, dmin, eight 6-bit scales and minimums in
- * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d.
+ * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d. NF4, FP4: f32 scale, 32 bytes of nibbles, high ones
+ * first: scale · book[code]. INT8: f32 scale of the row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16,
+ * as in INT8 or as in NF4, then their places within their groups, a stream of 2, 3 or 4 bits each.
  */
 #include <string.h>
 
@@ -72,11 +74,68 @@ static const struct {
 } blocks[GATUN_TYPES] = {
     [GATUN_F32] = {1, 4}, [GATUN_F16] = {1, 2}, [GATUN_BF16] = {1, 2}, [GATUN_Q4_0] = {32, 18}, [GATUN_Q4_1] = {32, 20},
     [GATUN_Q5_0] = {32, 22}, [GATUN_Q5_1] = {32, 24}, [GATUN_Q8_0] = {32, 34}, [GATUN_Q4_K] = {256, 144},
-    [GATUN_Q5_K] = {256, 176}, [GATUN_Q6_K] = {256, 210},
+    [GATUN_Q5_K] = {256, 176}, [GATUN_Q6_K] = {256, 210}, [GATUN_NF4] = {64, 36}, [GATUN_FP4] = {64, 36}, [GATUN_INT8] = {1, 1},
+    [GATUN_SPARSE_2_4_F16] = {64, 72}, [GATUN_SPARSE_2_4_INT8] = {64, 40}, [GATUN_SPARSE_2_4_NF4] = {64, 28},
+    [GATUN_SPARSE_1_4_F16] = {64, 36}, [GATUN_SPARSE_2_8_F16] = {64, 38}, [GATUN_SPARSE_4_8_F16] = {64, 76},
+    [GATUN_SPARSE_1_16_F16] = {64, 10}, [GATUN_SPARSE_2_16_F16] = {64, 20},
 };
 
+/* Bytes before the blocks of a row: of its scale. */
+static int64_t header_bytes(int32_t type) {
+    return type == GATUN_INT8 || type == GATUN_SPARSE_2_4_INT8 ? 4 : 0;
+}
+
 int64_t gatun_file_bytes(int32_t type, int64_t elements) {
-    return elements / blocks[type].elements * blocks[type].bytes;
+    return header_bytes(type) + elements / blocks[type].elements * blocks[type].bytes;
+}
+
+static float read_float(const uint8_t *source) {
+    float value;
+    memcpy(&value, source, sizeof value);
+    return value;
+}
+
+/* Place number `index` of a stream of `bits` bits each. */
+static int read_place(const uint8_t *places, int64_t index, int bits) {
+    int place = 0;
+    for (int i = 0; i < bits; i++) {
+        int64_t bit = index * bits + i;
+        place |= (places[bit / 8] >> bit % 8 & 1) << i;
+    }
+    return place;
+}
+
+static int place_bits(int group) {
+    return group == 4 ? 2 : group == 8 ? 3 : 4;
+}
+
+uint16_t gatun_read_kept(int32_t type, const uint8_t *row, int64_t index, int *place) {
+    struct gatun_sparsity sparsity = gatun_sparsity_of(type);
+    int64_t kept = 64 / sparsity.group * sparsity.kept;
+    const uint8_t *block = row + index / kept * blocks[type].bytes;
+    *place = read_place(block + 2 * kept, index % kept, place_bits(sparsity.group));
+    return read16(block + 2 * (index % kept));
+}
+
+/* Codes of two a byte, the first in the high half. */
+static void read_nibbles(const uint8_t *nibbles, int count, uint8_t *codes) {
+    for (int i = 0; i < count; i++) {
+        codes[i] = i % 2 == 0 ? nibbles[i / 2] >> 4 : nibbles[i / 2] & 15;
+    }
+}
+
+/* One half of a sparse block whose values are bytes or codes of four bits. */
+static void read_sparse_codes(int32_t type, const uint8_t *block, int half, struct gatun_codes *result) {
+    const uint8_t *places = block + blocks[type].bytes - 8 + 4 * half;
+    for (int i = 0; i < 16; i++) {
+        result->places[i] = (uint8_t)read_place(places, i, 2);
+    }
+    if (type == GATUN_SPARSE_2_4_NF4) {
+        result->scale = read_float(block);
+        read_nibbles(block + 4 + 8 * half, 16, result->codes);
+    } else {
+        memcpy(result->codes, block + 16 * half, 16);
+    }
 }
 
 /* Codes, scale and minimum of a block of 4 or 5 bits. */
@@ -135,11 +194,29 @@ static void read_q6_k(const uint8_t *block, int part, uint8_t *codes, float *sca
     }
 }
 
-void gatun_read_codes(int32_t type, const uint8_t *row, int64_t block, struct gatun_codes *result) {
-    const uint8_t *source = row + block / (blocks[type].elements / 32) * blocks[type].bytes;
+void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_t block, struct gatun_codes *result) {
+    const uint8_t *source = row + header_bytes(type) + block * 32 / blocks[type].elements * blocks[type].bytes;
     float scales[2];
     float minimum;
     switch (type) {
+        case GATUN_INT8:
+            result->scale = read_float(row);
+            for (int64_t i = 0; i < 32; i++) {
+                result->codes[i] = block * 32 + i < elements ? source[i] ^ 0x80 : 0x80;
+            }
+            break;
+        case GATUN_NF4:
+        case GATUN_FP4:
+            result->scale = read_float(source);
+            read_nibbles(source + 4 + block % 2 * 16, 32, result->codes);
+            break;
+        case GATUN_SPARSE_2_4_INT8:
+            result->scale = read_float(row);
+            read_sparse_codes(type, source, (int)(block % 2), result);
+            break;
+        case GATUN_SPARSE_2_4_NF4:
+            read_sparse_codes(type, source, (int)(block % 2), result);
+            break;
         case GATUN_Q8_0:
             result->scales[0] = read16(source);
             for (int i = 0; i < 32; i++) {
@@ -187,8 +264,55 @@ static void decode_super_block(int32_t type, const uint8_t *block, float *target
     }
 }
 
+static const float nf4_book[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
+    -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
+    0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
+static const float fp4_book[16] = {0, 0.0052083333f, 0.6666666667f, 1, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
+    -0.0052083333f, -0.6666666667f, -1, -0.3333333333f, -0.5f, -0.1666666667f, -0.25f};
+
+static void decode_sparse(int32_t type, const uint8_t *block, float *target) {
+    struct gatun_sparsity sparsity = gatun_sparsity_of(type);
+    memset(target, 0, 64 * sizeof *target);
+    for (int i = 0; i < 64 / sparsity.group * sparsity.kept; i++) {
+        int place;
+        float value;
+        if (type == GATUN_SPARSE_2_4_INT8 || type == GATUN_SPARSE_2_4_NF4) {
+            struct gatun_codes read;
+            read_sparse_codes(type, block, i / 16, &read);
+            uint8_t code = read.codes[i % 16];
+            value = type == GATUN_SPARSE_2_4_NF4 ? read.scale * nf4_book[code] : (float)(int8_t)code;
+            place = read.places[i % 16];
+        } else {
+            value = half_to_float(gatun_read_kept(type, block, i, &place));
+        }
+        target[i / sparsity.kept * sparsity.group + place] = value;
+    }
+}
+
 static void decode_block(int32_t type, const uint8_t *block, float *target) {
     switch (type) {
+        case GATUN_NF4:
+        case GATUN_FP4: {
+            uint8_t codes[64];
+            read_nibbles(block + 4, 64, codes);
+            for (int i = 0; i < 64; i++) {
+                target[i] = read_float(block) * (type == GATUN_NF4 ? nf4_book : fp4_book)[codes[i]];
+            }
+            break;
+        }
+        case GATUN_INT8:
+            *target = (float)(int8_t)*block;
+            break;
+        case GATUN_SPARSE_2_4_F16:
+        case GATUN_SPARSE_2_4_INT8:
+        case GATUN_SPARSE_2_4_NF4:
+        case GATUN_SPARSE_1_4_F16:
+        case GATUN_SPARSE_2_8_F16:
+        case GATUN_SPARSE_4_8_F16:
+        case GATUN_SPARSE_1_16_F16:
+        case GATUN_SPARSE_2_16_F16:
+            decode_sparse(type, block, target);
+            break;
         case GATUN_F32:
             memcpy(target, block, 4);
             break;
@@ -216,8 +340,12 @@ static void decode_block(int32_t type, const uint8_t *block, float *target) {
 }
 
 void gatun_decode(int32_t type, const uint8_t *source, float *target, int64_t elements) {
+    const uint8_t *block = source + header_bytes(type);
     for (int64_t done = 0; done < elements; done += blocks[type].elements) {
-        decode_block(type, source, target + done);
-        source += blocks[type].bytes;
+        decode_block(type, block, target + done);
+        block += blocks[type].bytes;
+    }
+    for (int64_t i = 0; i < elements && header_bytes(type) != 0; i++) {
+        target[i] *= read_float(source);
     }
 }

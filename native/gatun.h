@@ -34,6 +34,17 @@ enum gatun_type {
     GATUN_Q4_K,
     GATUN_Q5_K,
     GATUN_Q6_K,
+    GATUN_NF4,
+    GATUN_FP4,
+    GATUN_INT8,
+    GATUN_SPARSE_2_4_F16,
+    GATUN_SPARSE_2_4_INT8,
+    GATUN_SPARSE_2_4_NF4,
+    GATUN_SPARSE_1_4_F16,
+    GATUN_SPARSE_2_8_F16,
+    GATUN_SPARSE_4_8_F16,
+    GATUN_SPARSE_1_16_F16,
+    GATUN_SPARSE_2_16_F16,
     GATUN_TYPES
 };
 
@@ -121,11 +132,15 @@ static inline int64_t gatun_kv_head_bytes(const struct gatun_kv *kv) {
 }
 
 /*
- * Activations rounded to 8 bits, of one matrix in, in one piece of memory:
- * codes [rows, width] s8, scales [rows, width / 32] f32, sums of codes [rows, width / 16] s32.
+ * Activations rounded to 8 bits, of one matrix in, in one piece of memory; the last block of a row is filled up with zeros:
+ * codes [rows, blocks, 32] s8, scales [rows, blocks] f32, sums of codes [rows, blocks, 2] s32.
  */
+static inline int64_t gatun_blocks(int64_t width) {
+    return (width + GATUN_BLOCK - 1) / GATUN_BLOCK;
+}
+
 static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
-    return rows * width + rows * (width / GATUN_BLOCK) * 12;
+    return rows * gatun_blocks(width) * (GATUN_BLOCK + 12);
 }
 
 struct gatun_pool;

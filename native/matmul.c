@@ -9,37 +9,93 @@
  *     codes of 4 bits    u8 [4][16][4], vector g of the above in the low nibbles of g, g + 4 in the high ones
  *     codes of 5 bits    as 4, then the fifth bits u8 [16][4], bit g for vector g
  *     codes of 6 bits    as 4, then the upper two bits u8 [2][16][4], bits 2 (g % 4) of half g / 4 for vector g
- * That is as many bytes as in the file, but for Q4_K, Q5_K and Q6_K (11, 9 and 7 % more), whose scales of scales are
- * multiplied out and rounded to f16. A value is scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs.
+ *   NF4, FP4         [tiles][inputs / 64]{ f32 scale[16]; codes of 4 bits, of two blocks }
+ *   INT8             [tiles]{ f32 scale[16]; [inputs / 32]{ codes of 8 bits } }, the last block filled up
+ *   2:4 of INT8      [tiles]{ f32 scale[16]; [inputs / 32]{ s8 code [4][16][4]; u8 places [16][4] } }
+ *   2:4 of NF4       [tiles][inputs / 64]{ f32 scale[16]; two blocks of { codes of 4 bits [2][16][4]; u8 places [16][4] } }
+ *     vector g holds what is kept of k = 8 g .. 8 g + 7 of each output; its places are bits 2 g
+ *   N:M of F16       [tiles][units]{ u16 places[16]; f16 kept[n][16] }: n = 8 places of 2 bits, or 4 of 4 where M > 4
+ * That is as many bytes as in the file, but for Q4_K, Q5_K, Q6_K, 2:8 and 4:8 (11, 9, 7, 5 and 5 % more): scales of scales are
+ * multiplied out and rounded to f16, places of 3 bits take 4. A value is scale · (code - middle) + minimum; Q6_K has a scale for
+ * 16 inputs. NF4 and FP4 have scale · book[code], with books of small integers: docs/decisions/four-bit-books-on-cpu.md.
  *
  * For these activations come as 8-bit codes with a scale for 32 inputs (GATUN_QUANTIZE): products and sums of a block are
  * exact integers, blocks are added in order of k as total += float(sum) · (weight scale · activation scale), the first half of
- * a block first, then minimum · (activation scale · sum of activations).
- * For plain types a partial sum runs over 256 inputs in order of k, then is added to the total.
+ * a block first, then minimum · (activation scale · sum of activations). A scale of the row is multiplied at the end.
+ * For plain types and N:M of F16 a partial sum runs over 256 inputs in order of k, then is added to the total.
+ *
+ * Sparse weights are multiplied as they are kept: a shuffle brings each output the activations of its own places, so that time
+ * falls with the elements that are kept, not only with their bytes.
  *
  * One weight vector serves all rows of a register tile; work is shared by tiles of outputs, taken from a common counter.
  */
 #include "simd.h"
 
+enum scales { OF_BLOCK, OF_TWO_BLOCKS, OF_ROW };
+
 /* What the kernels need to know of a quantized type; constant where a kernel is compiled for it. */
 struct coding {
     int bits;
-    int middle;         /* subtracted from codes */
-    int halves;         /* scales of a block */
-    int minimum;        /* whether blocks have one */
-    int block_bytes;    /* of 16 outputs by 32 inputs */
+    int middle;             /* subtracted from codes */
+    enum scales scales;     /* f16, f32, f32 */
+    int halves;             /* scales of a block */
+    int minimum;            /* whether blocks have one */
+    int vectors;            /* of 16 outputs by 4 codes in a block of 32 inputs: 4 if the type is sparse */
+    const int8_t *book;     /* what codes stand for, if not for themselves */
 };
+
+/*
+ * The books of NF4 and FP4 in whole numbers, and their unit: those that come closest to the books, in root mean square over
+ * the codes of normally distributed weights. A test of the quantized products holds them.
+ */
+static const int8_t nf4_book[16] = {-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112};
+static const int8_t fp4_book[16] = {0, 1, 80, 120, 40, 60, 20, 30, 0, -1, -80, -120, -40, -60, -20, -30};
+static const float nf4_unit = 0.0089235323f;
+static const float fp4_unit = 1.0f / 120;
 
 INLINE struct coding coding_of(const int type) {
     switch (type) {
-        case GATUN_Q8_0: return (struct coding){8, 128, 1, 0, 32 + 512};
-        case GATUN_Q4_0: return (struct coding){4, 8, 1, 0, 32 + 256};
-        case GATUN_Q5_0: return (struct coding){5, 16, 1, 0, 32 + 256 + 64};
+        case GATUN_Q8_0: return (struct coding){8, 128, OF_BLOCK, 1, 0, 8, NULL};
+        case GATUN_Q4_0: return (struct coding){4, 8, OF_BLOCK, 1, 0, 8, NULL};
+        case GATUN_Q5_0: return (struct coding){5, 16, OF_BLOCK, 1, 0, 8, NULL};
         case GATUN_Q4_1:
-        case GATUN_Q4_K: return (struct coding){4, 0, 1, 1, 64 + 256};
+        case GATUN_Q4_K: return (struct coding){4, 0, OF_BLOCK, 1, 1, 8, NULL};
         case GATUN_Q5_1:
-        case GATUN_Q5_K: return (struct coding){5, 0, 1, 1, 64 + 256 + 64};
-        default: return (struct coding){6, 32, 2, 0, 64 + 256 + 128};
+        case GATUN_Q5_K: return (struct coding){5, 0, OF_BLOCK, 1, 1, 8, NULL};
+        case GATUN_Q6_K: return (struct coding){6, 32, OF_BLOCK, 2, 0, 8, NULL};
+        case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, nf4_book};
+        case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, fp4_book};
+        case GATUN_INT8: return (struct coding){8, 128, OF_ROW, 1, 0, 8, NULL};
+        case GATUN_SPARSE_2_4_INT8: return (struct coding){8, 0, OF_ROW, 1, 0, 4, NULL};
+        default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 4, nf4_book};
+    }
+}
+
+/* Bytes of codes and places of a block, of 16 outputs. */
+INLINE int code_bytes(const struct coding coding) {
+    return 8 * coding.vectors * coding.bits + (coding.vectors == 4 ? 64 : 0);
+}
+
+/* Bytes of the scales that blocks share or have for themselves, which lie before their codes. */
+INLINE int scale_bytes(const struct coding coding) {
+    return coding.scales == OF_ROW ? 0 : coding.scales == OF_TWO_BLOCKS ? 64 : 32 * (coding.halves + coding.minimum);
+}
+
+/* Where the scales of a block lie that it does not share with the whole row. */
+INLINE int64_t scales_at(const struct coding coding, int64_t block) {
+    switch (coding.scales) {
+        case OF_ROW: return 64;
+        case OF_TWO_BLOCKS: return block / 2 * (scale_bytes(coding) + 2 * code_bytes(coding));
+        default: return block * (scale_bytes(coding) + code_bytes(coding));
+    }
+}
+
+/* Where the codes of a block lie. */
+INLINE int64_t codes_of(const struct coding coding, int64_t block) {
+    switch (coding.scales) {
+        case OF_ROW: return 64 + block * code_bytes(coding);
+        case OF_TWO_BLOCKS: return scales_at(coding, block) + scale_bytes(coding) + block % 2 * code_bytes(coding);
+        default: return scales_at(coding, block) + scale_bytes(coding);
     }
 }
 
@@ -47,15 +103,16 @@ INLINE struct coding coding_of(const int type) {
 enum { PREFETCH = 2048 };
 
 struct quantized {
-    int8_t *codes;      /* [rows, inputs] */
-    float *scales;      /* [rows, inputs / 32] */
-    int32_t *sums;      /* [rows, inputs / 16], of the codes */
+    int8_t *codes;      /* [rows, blocks, 32] */
+    float *scales;      /* [rows, blocks] */
+    int32_t *sums;      /* [rows, blocks, 2], of the codes of half a block */
 };
 
 static struct quantized quantized_at(void *memory, int64_t rows, int64_t inputs) {
+    const int64_t blocks = rows * gatun_blocks(inputs);
     int8_t *codes = memory;
-    float *scales = (float *)(codes + rows * inputs);
-    return (struct quantized){codes, scales, (int32_t *)(scales + rows * (inputs / GATUN_BLOCK))};
+    float *scales = (float *)(codes + blocks * GATUN_BLOCK);
+    return (struct quantized){codes, scales, (int32_t *)(scales + blocks)};
 }
 
 /* Writes 16 results of a row, without those beyond the last output. */
@@ -72,42 +129,59 @@ INLINE void put(const struct gatun_command *command, int64_t row, int64_t output
     }
 }
 
-/* Vector `group` of the codes of a block, k = 4 group .. 4 group + 3 of 16 outputs. */
-INLINE bytes codes_at(const uint8_t *codes, const int group, const int bits) {
-    if (bits == 8) {
+/*
+ * Vector `group` of the codes of a block, or of what the book says for them: for a dense type k = 4 group .. 4 group + 3 of 16
+ * outputs, as dot_8_bits or dot_unsigned take them; for a sparse one what dot_picked takes.
+ */
+INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding coding) {
+    if (coding.bits == 8) {
         return load_bytes(codes + 64 * group);
     }
-    bytes low = load_bytes(codes + 64 * (group % 4));
-    low = group < 4 ? low & 15 : low >> 4;
-    if (bits == 5) {
+    const int half = coding.vectors / 2;
+    bytes low = load_bytes(codes + 64 * (group % half));
+    low = group < half ? low & 15 : low >> 4;
+    if (coding.bits == 5) {
         low |= (load_bytes(codes + 256) >> group & 1) << 4;
-    } else if (bits == 6) {
+    } else if (coding.bits == 6) {
         low |= (load_bytes(codes + 256 + 64 * (group / 4)) >> 2 * (group % 4) & 3) << 4;
+    } else if (coding.book != NULL) {
+        bytes book = repeat_bytes(coding.book);
+        low = look_up(coding.vectors == 4 ? book : book ^ 0x80, low);
     }
     return low;
+}
+
+/* What is kept in vector `group` of a sparse block: where each is among the 16 inputs that hold those of the vector. */
+INLINE bytes places_at(const uint8_t *places, const int group) {
+    static const uint8_t offsets[2][16] = {{0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4},
+        {8, 8, 12, 12, 8, 8, 12, 12, 8, 8, 12, 12, 8, 8, 12, 12}};
+    return (load_bytes(places) >> 2 * group & 3) | repeat_bytes(offsets[group % 2]);
 }
 
 /* A register tile: `vectors` tiles of outputs by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t row,
     const int vectors, const int rows, const int type) {
     const struct coding coding = coding_of(type);
-    const int64_t inputs = command->group;
-    const int64_t blocks = inputs / GATUN_BLOCK;
-    const uint8_t *weights = (const uint8_t *)command->weights + tile * blocks * coding.block_bytes;
+    const int sparse = coding.vectors == 4;
+    const int lifted = !sparse && (coding.bits == 8 || coding.book != NULL); /* codes are stored or used plus 128 */
+    const int64_t blocks = gatun_blocks(command->group);
+    const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
+    const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
     floats total[TILE_VECTORS][TILE_ROWS] = {0};
     for (int64_t block = 0; block < blocks; block++) {
-        const int8_t *activations = in.codes + row * inputs + block * GATUN_BLOCK;
+        const int8_t *activations = in.codes + (row * blocks + block) * GATUN_BLOCK;
 #pragma GCC unroll 2
         for (int half = 0; half < coding.halves; half++) {
-            const int groups = 8 / coding.halves;
+            const int groups = coding.vectors / coding.halves;
             ints sum[TILE_VECTORS][TILE_ROWS];
+            ints surplus[TILE_VECTORS] = {0};
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
                 int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++) {
-                    sum[v][r] = coding.bits == 8 ? start_8_bits(known) : splat_int(-coding.middle * known);
+                    sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
                 }
             }
 #pragma GCC unroll 8
@@ -115,30 +189,42 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
                 const int group = half * groups + i;
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++) {
-                    const uint8_t *source = weights + (v * blocks + block) * coding.block_bytes;
-                    if (coding.bits == 8 || group < 4) {
-                        __builtin_prefetch(source + 64 * group + PREFETCH);
+                    const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
+#pragma GCC unroll 2
+                    for (int line = group; line < code_bytes(coding) / 64; line += coding.vectors) {
+                        __builtin_prefetch(source + 64 * line + PREFETCH);
                     }
-                    bytes weight = codes_at(source + 32 * (coding.halves + coding.minimum), group, coding.bits);
+                    bytes weight = codes_at(source, group, coding);
+                    if (sparse) {
+                        bytes places = places_at(source + code_bytes(coding) - 64, group);
+                        surplus[v] = add_lift(surplus[v], weight);
+#pragma GCC unroll 8
+                        for (int r = 0; r < rows; r++) {
+                            bytes some = lift(repeat_bytes(activations + r * blocks * GATUN_BLOCK + group / 2 * 16));
+                            sum[v][r] = dot_picked(sum[v][r], weight, look_up(some, places));
+                        }
+                        continue;
+                    }
 #pragma GCC unroll 8
                     for (int r = 0; r < rows; r++) {
-                        const int8_t *four = activations + r * inputs + 4 * group;
-                        sum[v][r] = coding.bits == 8 ? dot_8_bits(sum[v][r], weight, four)
-                            : dot_unsigned(sum[v][r], weight, four);
+                        const int8_t *four = activations + r * blocks * GATUN_BLOCK + 4 * group;
+                        sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
                     }
                 }
             }
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint16_t *scales = (const uint16_t *)(weights + (v * blocks + block) * coding.block_bytes);
-                floats scale = from_halves(scales + half * GATUN_LANES);
+                const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
+                const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
+                floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
+                    : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     floats factor = scale * in.scales[(row + r) * blocks + block];
-                    total[v][r] = multiply_add(to_floats(sum[v][r]), factor, total[v][r]);
+                    total[v][r] = multiply_add(to_floats(sparse ? sum[v][r] - surplus[v] : sum[v][r]), factor, total[v][r]);
                 }
                 if (coding.minimum) {
-                    floats minimum = from_halves(scales + coding.halves * GATUN_LANES);
+                    floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
 #pragma GCC unroll 8
                     for (int r = 0; r < rows; r++) {
                         const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
@@ -150,38 +236,81 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
         }
     }
     for (int v = 0; v < vectors; v++) {
+        floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v * tile_bytes)) : splat(1);
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, (tile + v) * GATUN_LANES, total[v][r]);
+            put(command, row + r, (tile + v) * GATUN_LANES, coding.scales == OF_ROW ? total[v][r] * scale : total[v][r]);
         }
     }
 }
 
-INLINE floats weight_at(const void *weights, int64_t index, const int type) {
+/* A type whose elements, or those of them that are kept, are numbers as they stand. */
+struct plain {
+    int bytes;                          /* of an element */
+    struct gatun_sparsity sparsity;
+    int unit;                           /* elements whose places lie before them */
+    int place_bits;
+};
+
+INLINE struct plain plain_of(const int type) {
+    const struct gatun_sparsity sparsity = gatun_sparsity_of(type);
+    return (struct plain){type == GATUN_F32 ? 4 : 2, sparsity, sparsity.group == 4 ? 8 : 4, sparsity.group == 4 ? 2 : 4};
+}
+
+/* Bytes that 16 outputs take of a multiple of 64 inputs, or of any number of inputs that are all there. */
+INLINE int64_t plain_bytes(const struct plain plain, int64_t inputs) {
+    return plain.sparsity.group == 0 ? inputs * GATUN_LANES * plain.bytes
+        : inputs / plain.sparsity.group * plain.sparsity.kept / plain.unit * (plain.unit + 1) * GATUN_LANES * plain.bytes;
+}
+
+INLINE floats weight_at(const uint8_t *weights, int64_t index, const int type) {
+    const uint8_t *source = weights + index * GATUN_LANES * plain_of(type).bytes;
     switch (type) {
-        case GATUN_F16:
-            return from_halves((const uint16_t *)weights + index * GATUN_LANES);
         case GATUN_BF16:
-            return from_bfloats((const uint16_t *)weights + index * GATUN_LANES);
+            return from_bfloats((const uint16_t *)source);
+        case GATUN_F32:
+            return load((const float *)source);
         default:
-            return load((const float *)weights + index * GATUN_LANES);
+            return from_halves((const uint16_t *)source);
     }
 }
 
-/* Adds a panel of up to 256 inputs to the results in out; `stride` is the number of inputs of a tile. */
-INLINE void multiply_panel(const struct gatun_command *command, const void *weights, int64_t stride, int64_t tile,
-    int64_t row, int64_t from, int64_t to, const int vectors, const int rows, const int type) {
+/* Adds a panel of up to 256 inputs to the results in out; the weights begin with it. */
+INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *weights, int64_t tile, int64_t row, int64_t from,
+    int64_t to, const int vectors, const int rows, const int type) {
+    const struct plain plain = plain_of(type);
+    const struct gatun_sparsity sparsity = plain.sparsity;
     const int64_t inputs = command->group;
+    const int64_t tile_bytes = plain_bytes(plain, inputs);
     const float *in = (const float *)command->in + row * inputs;
     floats sum[TILE_VECTORS][TILE_ROWS] = {0};
-    for (int64_t k = from; k < to; k++) {
+    for (int64_t k = from; k < to && sparsity.group == 0; k++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
-            __builtin_prefetch((const uint8_t *)weights + (v * stride + k - from) * GATUN_LANES * (type == GATUN_F32 ? 4 : 2)
-                + PREFETCH);
-            floats weight = weight_at(weights, v * stride + k - from, type);
+            floats weight = weight_at(weights + v * tile_bytes, k - from, type);
+            __builtin_prefetch(weights + v * tile_bytes + (k - from) * GATUN_LANES * plain.bytes + PREFETCH);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 sum[v][r] = multiply_add(weight, splat(in[r * inputs + k]), sum[v][r]);
+            }
+        }
+    }
+    const int unit_inputs = sparsity.group == 0 ? 1 : plain.unit / sparsity.kept * sparsity.group;
+    for (int64_t k = from; k < to && sparsity.group != 0; k += unit_inputs) {
+        words places[TILE_VECTORS];
+#pragma GCC unroll 8
+        for (int i = 0; i < plain.unit; i++) {
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                const uint8_t *source = weights + v * tile_bytes + (k - from) / unit_inputs * (plain.unit + 1) * 32;
+                places[v] = i == 0 ? load_16_bits((const uint16_t *)source) : places[v] >> plain.place_bits;
+                __builtin_prefetch(source + 32 * (i + 1) + PREFETCH);
+                floats weight = weight_at(source, i + 1, type);
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const float *group = in + r * inputs + k + i / sparsity.kept * sparsity.group;
+                    floats picked = pick(repeat(group, sparsity.group), places[v], sparsity.group);
+                    sum[v][r] = multiply_add(weight, picked, sum[v][r]);
+                }
             }
         }
     }
@@ -235,21 +364,21 @@ INLINE void quantized_rows(const struct gatun_command *command, struct quantized
 #undef RUN
 }
 
-INLINE void panel_rows(const struct gatun_command *command, const void *weights, int64_t stride, int64_t tile, int64_t from,
-    int64_t to, int64_t rows, const int vectors, const int type) {
-#define RUN(n) multiply_panel(command, weights, stride, tile, row, from, to, vectors, n, type)
+INLINE void panel_rows(const struct gatun_command *command, const uint8_t *weights, int64_t tile, int64_t from, int64_t to,
+    int64_t rows, const int vectors, const int type) {
+#define RUN(n) multiply_panel(command, weights, tile, row, from, to, vectors, n, type)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
 
-/* All rows of `vectors` tiles of outputs whose weights were repacked as plain elements. */
+/* All rows of `vectors` tiles of outputs whose weights are numbers as they stand. */
 INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_t rows, const int vectors, const int type) {
     const int64_t inputs = command->group;
     for (int64_t from = 0; from < inputs; from += GATUN_PANEL) {
         int64_t to = from + GATUN_PANEL < inputs ? from + GATUN_PANEL : inputs;
         const uint8_t *weights = (const uint8_t *)command->weights
-            + (tile * inputs + from) * GATUN_LANES * (type == GATUN_F32 ? 4 : 2);
-        panel_rows(command, weights, inputs, tile, from, to, rows, vectors, type);
+            + tile * plain_bytes(plain_of(type), inputs) + plain_bytes(plain_of(type), from);
+        panel_rows(command, weights, tile, from, to, rows, vectors, type);
     }
 }
 
@@ -277,6 +406,17 @@ static void tiles(const struct gatun_command *command, int64_t tile, const int v
         PLAIN(GATUN_F32)
         PLAIN(GATUN_F16)
         PLAIN(GATUN_BF16)
+        QUANTIZED(GATUN_NF4)
+        QUANTIZED(GATUN_FP4)
+        QUANTIZED(GATUN_INT8)
+        QUANTIZED(GATUN_SPARSE_2_4_INT8)
+        QUANTIZED(GATUN_SPARSE_2_4_NF4)
+        PLAIN(GATUN_SPARSE_2_4_F16)
+        PLAIN(GATUN_SPARSE_1_4_F16)
+        PLAIN(GATUN_SPARSE_2_8_F16)
+        PLAIN(GATUN_SPARSE_4_8_F16)
+        PLAIN(GATUN_SPARSE_1_16_F16)
+        PLAIN(GATUN_SPARSE_2_16_F16)
         default:
             break;
     }
@@ -309,12 +449,19 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
     (void)kv;
     const int64_t rows = share->rows;
     const int64_t width = command->width;
+    const int64_t blocks = gatun_blocks(width);
     struct quantized out = quantized_at(command->out, rows, width);
     int64_t from;
     int64_t to;
-    part(rows * (width / GATUN_BLOCK), share, &from, &to);
+    part(rows * blocks, share, &from, &to);
     for (int64_t block = from; block < to; block++) {
-        const float *in = (const float *)command->in + block * GATUN_BLOCK;
+        const int64_t begin = block % blocks * GATUN_BLOCK;
+        const float *in = (const float *)command->in + block / blocks * width + begin;
+        float last[GATUN_BLOCK] = {0};
+        if (width - begin < GATUN_BLOCK) {
+            memcpy(last, in, (size_t)(width - begin) * sizeof *in);
+            in = last;
+        }
         floats first = load(in);
         floats second = load(in + 16);
         floats magnitude = larger(larger(first, -first), larger(second, -second));
@@ -332,29 +479,41 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
 }
 
 /* Repacks a block of 32 inputs of one output. */
-static void pack_block(int32_t type, const uint8_t *row, int64_t block, uint8_t *target, int lane) {
+static void pack_block(int32_t type, const uint8_t *row, int64_t inputs, int64_t block, uint8_t *tile, int lane) {
     const struct coding coding = coding_of(type);
     struct gatun_codes read;
-    gatun_read_codes(type, row, block, &read);
-    uint16_t *scales = (uint16_t *)target;
-    for (int half = 0; half < coding.halves; half++) {
-        scales[half * GATUN_LANES + lane] = read.scales[half];
+    gatun_read_codes(type, row, inputs, block, &read);
+    uint16_t *rounded = (uint16_t *)(tile + scales_at(coding, block));
+    for (int half = 0; half < coding.halves && coding.scales == OF_BLOCK; half++) {
+        rounded[half * GATUN_LANES + lane] = read.scales[half];
     }
     if (coding.minimum) {
-        scales[coding.halves * GATUN_LANES + lane] = read.minimum;
+        rounded[coding.halves * GATUN_LANES + lane] = read.minimum;
     }
-    uint8_t *codes = target + 32 * (coding.halves + coding.minimum) + 4 * lane;
+    if (coding.scales != OF_BLOCK) {
+        float unit = coding.book == nf4_book ? nf4_unit : coding.book == fp4_book ? fp4_unit : 1;
+        ((float *)(tile + (coding.scales == OF_ROW ? 0 : scales_at(coding, block))))[lane] = read.scale * unit;
+    }
+    uint8_t *codes = tile + codes_of(coding, block) + 4 * lane;
+    for (int j = 0; j < 4 && coding.vectors == 4; j++) {
+        uint8_t places = 0;
+        for (int group = 0; group < 4; group++) {
+            places |= (uint8_t)(read.places[4 * group + j] << 2 * group);
+        }
+        codes[code_bytes(coding) - 64 + j] = places;
+    }
     if (coding.bits == 8) {
-        for (int group = 0; group < 8; group++) {
+        for (int group = 0; group < coding.vectors; group++) {
             memcpy(codes + 64 * group, read.codes + 4 * group, 4);
         }
         return;
     }
+    const int half = 2 * coding.vectors;
     uint8_t nibbles[16];
-    for (int k = 0; k < 16; k++) {
-        nibbles[k] = (uint8_t)((read.codes[k] & 15) | read.codes[k + 16] << 4);
+    for (int k = 0; k < half; k++) {
+        nibbles[k] = (uint8_t)((read.codes[k] & 15) | read.codes[k + half] << 4);
     }
-    for (int group = 0; group < 4; group++) {
+    for (int group = 0; group < coding.vectors / 2; group++) {
         memcpy(codes + 64 * group, nibbles + 4 * group, 4);
     }
     for (int j = 0; j < 4 && coding.bits > 4; j++) {
@@ -367,6 +526,22 @@ static void pack_block(int32_t type, const uint8_t *row, int64_t block, uint8_t 
         if (coding.bits == 6) {
             codes[320 + j] = (uint8_t)upper[1];
         }
+    }
+}
+
+/* Repacks a row of one output of which not all elements are kept, all of them f16. */
+static void pack_kept(int32_t type, const uint8_t *row, int64_t inputs, uint8_t *tile, int lane) {
+    const struct plain plain = plain_of(type);
+    uint16_t *target = (uint16_t *)tile + lane;
+    for (int64_t unit = 0; unit < inputs / plain.sparsity.group * plain.sparsity.kept / plain.unit; unit++) {
+        int places = 0;
+        for (int i = 0; i < plain.unit; i++) {
+            int place;
+            target[(i + 1) * GATUN_LANES] = gatun_read_kept(type, row, unit * plain.unit + i, &place);
+            places |= place << i * plain.place_bits;
+        }
+        *target = (uint16_t)places;
+        target += (plain.unit + 1) * GATUN_LANES;
     }
 }
 
@@ -396,9 +571,13 @@ static void NAME(gatun_pack_tile)(
         }
         return;
     }
-    for (int64_t block = 0; block < inputs / GATUN_BLOCK; block++) {
+    const int kept = gatun_sparsity_of(type).group != 0 && type != GATUN_SPARSE_2_4_INT8 && type != GATUN_SPARSE_2_4_NF4;
+    for (int lane = 0; lane < lanes && kept; lane++) {
+        pack_kept(type, rows + lane * row_bytes, inputs, packed, lane);
+    }
+    for (int64_t block = 0; block < gatun_blocks(inputs) && !kept; block++) {
         for (int lane = 0; lane < lanes; lane++) {
-            pack_block(type, rows + lane * row_bytes, block, packed + block * coding_of(type).block_bytes, lane);
+            pack_block(type, rows + lane * row_bytes, inputs, block, packed, lane);
         }
     }
 }

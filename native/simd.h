@@ -190,10 +190,14 @@ INLINE void to_halves(uint16_t *target, const float *source) {
 #endif
 }
 
-INLINE floats from_bfloats(const uint16_t *source) {
+INLINE words load_16_bits(const uint16_t *source) {
     halves raw;
     memcpy(&raw, source, sizeof raw);
-    words bits = __builtin_convertvector(raw, words) << 16;
+    return __builtin_convertvector(raw, words);
+}
+
+INLINE floats from_bfloats(const uint16_t *source) {
+    words bits = load_16_bits(source) << 16;
     floats value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -209,10 +213,102 @@ INLINE bytes load_bytes(const uint8_t *source) {
     return value;
 }
 
+/* 16 bytes, four times. */
+INLINE bytes repeat_bytes(const void *source) {
+#if defined(__AVX512F__)
+    return (bytes)_mm512_broadcast_i32x4(_mm_loadu_si128(source));
+#else
+    bytes value;
+    for (int i = 0; i < 4; i++) {
+        memcpy((uint8_t *)&value + 16 * i, source, 16);
+    }
+    return value;
+#endif
+}
+
+#if defined(__AVX2__)
+/* A vector as AVX2 takes it. */
+union two_vectors {
+    __m256i parts[2];
+    floats numbers;
+    ints whole;
+    bytes raw;
+};
+#endif
+
+/* Byte i: entry indices[i], below 16, of the 16 bytes that `table` repeats. */
+INLINE bytes look_up(bytes table, bytes indices) {
+#if defined(__AVX512F__)
+    return (bytes)_mm512_shuffle_epi8((__m512i)table, (__m512i)indices);
+#elif defined(__AVX2__)
+    union two_vectors entries = {.raw = table};
+    union two_vectors result = {.raw = indices};
+    for (int half = 0; half < 2; half++) {
+        result.parts[half] = _mm256_shuffle_epi8(entries.parts[half], result.parts[half]);
+    }
+    return result.raw;
+#elif defined(__aarch64__)
+    for (int i = 0; i < 4; i++) {
+        uint8_t *part = (uint8_t *)&indices + 16 * i;
+        vst1q_u8(part, vqtbl1q_u8(vld1q_u8((const uint8_t *)&table), vld1q_u8(part)));
+    }
+    return indices;
+#else
+    bytes result;
+    for (int i = 0; i < 64; i++) {
+        result[i] = table[indices[i]];
+    }
+    return result;
+#endif
+}
+
+/* `period` numbers, 4, 8 or 16, over and over. */
+INLINE floats repeat(const float *source, const int period) {
+#if defined(__AVX512F__)
+    return period == 4 ? (floats)_mm512_broadcast_f32x4(_mm_loadu_ps(source))
+        : period == 8 ? (floats)_mm512_broadcast_f32x8(_mm256_loadu_ps(source)) : load(source);
+#else
+    floats value;
+    for (int i = 0; i < GATUN_LANES; i += period) {
+        memcpy((float *)&value + i, source, sizeof(float) * period);
+    }
+    return value;
+#endif
+}
+
+/* Lane i: the number of `table`, which repeats `period` of them, that the lowest bits of indices[i] say. */
+INLINE floats pick(floats table, words indices, const int period) {
+#if defined(__AVX512F__)
+    return period == 4 ? (floats)_mm512_permutevar_ps((__m512)table, (__m512i)indices)
+        : (floats)_mm512_permutexvar_ps((__m512i)indices, (__m512)table);
+#elif defined(__AVX2__)
+    union two_vectors entries = {.numbers = table};
+    union two_vectors result = {.whole = (ints)indices};
+    for (int half = 0; half < 2; half++) {
+        __m256i index = result.parts[half];
+        __m256 low = _mm256_permutevar8x32_ps(_mm256_castsi256_ps(entries.parts[0]), index);
+        __m256 high = _mm256_permutevar8x32_ps(_mm256_castsi256_ps(entries.parts[1]), index);
+        __m256 low_4 = _mm256_permutevar_ps(_mm256_castsi256_ps(entries.parts[0]), index);
+        __m256 low_16 = _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+        result.parts[half] = _mm256_castps_si256(period == 4 ? low_4 : period == 8 ? low : low_16);
+    }
+    return result.numbers;
+#else
+    floats result;
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        result[lane] = table[indices[lane] & (unsigned)(period - 1)];
+    }
+    return result;
+#endif
+}
+
 /*
  * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_8_bits takes
  * weights stored plus 128 and leaves that out of the sum, together with start_8_bits: a machine that multiplies unsigned by
  * signed starts its sums at -128 · Σ activation, the others at 0.
+ *
+ * dot_picked takes signed weights and activations of which each lane has its own, from lift(). On a machine that multiplies
+ * unsigned by signed these are more by 128; what that adds to a sum, the same for all rows, add_lift collects.
  */
 #if defined(__AVX512VNNI__)
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
@@ -225,16 +321,18 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     return dot_8_bits(sum, weights, activations);
 }
 
-INLINE ints start_8_bits(int32_t sum_of_activations) {
-    return splat_int(-128 * sum_of_activations);
+INLINE bytes lift(bytes activations) {
+    return activations ^ 0x80;
+}
+
+INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
+    return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)activations, (__m512i)weights);
+}
+
+INLINE ints add_lift(ints lifted, bytes weights) {
+    return (ints)_mm512_dpbusd_epi32((__m512i)lifted, _mm512_set1_epi8((char)0x80), (__m512i)weights);
 }
 #elif defined(__AVX2__)
-union two_vectors {
-    __m256i parts[2];
-    ints whole;
-    bytes raw;
-};
-
 INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     int32_t four;
     memcpy(&four, activations, 4);
@@ -248,52 +346,56 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
 }
 
 /* |w| · (sign of w given to x) fits 16 bits in pairs, w · x with unsigned w would not. */
-INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    int32_t four;
-    memcpy(&four, activations, 4);
+INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
     union two_vectors w = {.raw = weights};
+    union two_vectors x = {.raw = activations};
     union two_vectors result;
     for (int half = 0; half < 2; half++) {
-        __m256i weight = _mm256_xor_si256(w.parts[half], _mm256_set1_epi8((char)0x80));
-        __m256i pairs = _mm256_maddubs_epi16(
-            _mm256_abs_epi8(weight), _mm256_sign_epi8(_mm256_set1_epi32(four), weight));
+        __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w.parts[half]), _mm256_sign_epi8(x.parts[half], w.parts[half]));
         result.parts[half] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     }
     return sum + result.whole;
 }
 
-INLINE ints start_8_bits(int32_t sum_of_activations) {
-    (void)sum_of_activations;
-    return splat_int(0);
-}
-#elif defined(__ARM_FEATURE_DOTPROD)
-INLINE ints dot_signed(ints sum, const int8_t *weights, const int8_t *activations) {
+INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
     int32_t four;
     memcpy(&four, activations, 4);
-    int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    return dot_picked(sum, weights ^ 0x80, (bytes)splat_int(four));
+}
+#elif defined(__ARM_FEATURE_DOTPROD)
+INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
+    int8_t w[64];
+    int8_t x[64];
     int32_t result[16];
+    memcpy(w, &weights, sizeof w);
+    memcpy(x, &activations, sizeof x);
     memcpy(result, &sum, sizeof result);
     for (int i = 0; i < 4; i++) {
-        vst1q_s32(result + 4 * i, vdotq_s32(vld1q_s32(result + 4 * i), vld1q_s8(weights + 16 * i), x));
+        vst1q_s32(result + 4 * i, vdotq_s32(vld1q_s32(result + 4 * i), vld1q_s8(w + 16 * i), vld1q_s8(x + 16 * i)));
     }
     memcpy(&sum, result, sizeof sum);
     return sum;
 }
 
 INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
-    return dot_signed(sum, (const int8_t *)&weights, activations);
+    int32_t four;
+    memcpy(&four, activations, 4);
+    return dot_picked(sum, weights, (bytes)splat_int(four));
 }
 
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    weights ^= 0x80;
-    return dot_signed(sum, (const int8_t *)&weights, activations);
-}
-
-INLINE ints start_8_bits(int32_t sum_of_activations) {
-    (void)sum_of_activations;
-    return splat_int(0);
+    return dot_unsigned(sum, weights ^ 0x80, activations);
 }
 #else
+INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
+    for (int lane = 0; lane < 16; lane++) {
+        for (int j = 0; j < 4; j++) {
+            sum[lane] += (int8_t)weights[4 * lane + j] * (int8_t)activations[4 * lane + j];
+        }
+    }
+    return sum;
+}
+
 INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
     for (int lane = 0; lane < 16; lane++) {
         for (int j = 0; j < 4; j++) {
@@ -306,9 +408,25 @@ INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
 INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
     return dot_unsigned(sum, weights, activations);
 }
+#endif
 
 INLINE ints start_8_bits(int32_t sum_of_activations) {
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+    (void)sum_of_activations;
+    return splat_int(0);
+#else
     return splat_int(-128 * sum_of_activations);
+#endif
+}
+
+#if !defined(__AVX512VNNI__)
+INLINE bytes lift(bytes activations) {
+    return activations;
+}
+
+INLINE ints add_lift(ints lifted, bytes weights) {
+    (void)weights;
+    return lifted;
 }
 #endif
 

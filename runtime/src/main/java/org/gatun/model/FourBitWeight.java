@@ -74,7 +74,7 @@ final class FourBitWeight {
         long blocks = Math.ceilDiv(elements, (long) block);
         Magnitudes magnitudes = magnitudes(state, blocks);
         int codeBytes = ours / 2;
-        MemorySegment made = arena.allocate(dtype.byteSize(elements), 64);
+        MemorySegment made = arena.allocate(dtype.rowBytes(elements), 64);
         for (long i = 0; i < elements / ours; i++) {
             long at = i * dtype.blockBytes();
             made.set(FLOAT, at, magnitudes.of(i * ours / block));

@@ -47,8 +47,8 @@ final class QuantizedCheckpoint implements Checkpoint {
 
     private Tensor quantize(Tensor tensor) {
         int columns = tensor.columns();
-        long rowBytes = tensor.dtype().byteSize(columns);
-        long targetRowBytes = dtype.byteSize(columns);
+        long rowBytes = tensor.dtype().rowBytes(columns);
+        long targetRowBytes = dtype.rowBytes(columns);
         MemorySegment target = arena.allocate(tensor.rows() * targetRowBytes, ALIGNMENT_BYTES);
         IntStream.range(0, tensor.rows()).parallel().forEach(row -> {
             float[] elements = new float[columns];

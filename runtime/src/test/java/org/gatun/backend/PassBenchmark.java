@@ -3,8 +3,11 @@ package org.gatun.backend;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -12,34 +15,70 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 
-/// What a pass costs: decoding, small trees and prompts, on Llama shapes with random weights. Rounds of all kinds of pass are
-/// interleaved, medians are printed. `docs/benchmarks/cpu.md` says how to run it.
+/// What a pass costs: decoding, small trees and prompts, on Llama shapes with random weights. Rounds of all types and kinds of pass are
+/// interleaved, medians are printed, and for each type but the first how much faster it decodes, beside how much less it reads.
+/// `docs/benchmarks/cpu.md` says how to run it.
 ///
-/// Arguments: SHAPE TYPE [THREADS [DIRECTORY]]. SHAPE is `170m` or `1b`, TYPE a stored type such as Q8_0. The model file is
-/// kept in DIRECTORY and reused.
+/// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [MOST-ROWS]]]]. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
+/// Q8_0, or F16:NF4 for a file of the first whose blocks are brought to the second. Files are kept in DIRECTORY and reused.
 final class PassBenchmark {
-    private static final int[] ROWS = {1, 2, 4, 8, 16, 64, 512};
-    private static final int ROUNDS = 7;
+    private final String name;
+    private final long bytes;
+    private final Model model;
+    private final Session session;
+    private final double[][] seconds; // [kinds, rounds] of a pass
 
-    private PassBenchmark() {}
+    /// @param bytes of the weights that a token reads
+    private PassBenchmark(String name, long bytes, Model model, double[][] seconds) {
+        this.name = name;
+        this.bytes = bytes;
+        this.model = model;
+        session = model.openSession();
+        this.seconds = seconds;
+    }
 
     public static void main(String[] args) throws IOException {
-        DType dtype = DType.valueOf(args[1]);
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : Runtime.getRuntime().availableProcessors();
         Path directory = Path.of(args.length > 3 ? args[3] : "target");
-        Path file = directory.resolve("random-" + args[0] + "-" + dtype + ".gguf");
+        int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 7;
+        int most = args.length > 5 ? Integer.parseInt(args[5]) : 512;
+        int[] rows = IntStream.of(1, 2, 4, 8, 16, 64, 512).filter(count -> count <= most).toArray();
+        List<PassBenchmark> benchmarks = new ArrayList<>();
+        try (Backend backend = Backends.open("cpu", threads)) {
+            System.out.println(args[0] + ", " + backend.description());
+            try {
+                for (String type : args[1].split(",")) {
+                    benchmarks.add(open(args[0], type, directory, backend, new double[rows.length][rounds]));
+                }
+                measure(benchmarks, rows, rounds);
+            } finally {
+                for (PassBenchmark benchmark : benchmarks) {
+                    benchmark.session.close();
+                    benchmark.model.close();
+                }
+            }
+        }
+    }
+
+    private static PassBenchmark open(String name, String type, Path directory, Backend backend, double[][] seconds)
+            throws IOException {
+        String[] types = type.split(":");
+        DType stored = DType.valueOf(types[0]);
+        DType blocks = DType.valueOf(types[types.length - 1]);
+        RandomModel shape = shape(name, stored);
+        Path file = directory.resolve("random-" + name + "-" + stored + ".gguf");
         if (!Files.exists(file)) {
-            shape(args[0], dtype).write(file);
+            shape.write(file);
         }
         long start = System.nanoTime();
-        try (Backend backend = Backends.open("cpu", threads);
-                Model model = Model.load(file, backend, ModelOptions.STANDARD);
-                Session session = model.openSession()) {
-            session.decode(1, Sampling.GREEDY);
-            System.out.printf("%s %s, %s: first token after %.2f s%n", args[0], dtype, backend.description(),
-                    (System.nanoTime() - start) / 1e9);
-            measure(session);
-        }
+        Model model = Model.load(file, backend, blocks == stored ? ModelOptions.STANDARD : ModelOptions.STANDARD.withWeightType(blocks));
+        long keys = (long) shape.hidden() / shape.heads() * shape.kvHeads();
+        long bytes = shape.layers() * ((2L * shape.hidden() + 2 * keys + 2L * shape.intermediate()) * blocks.rowBytes(shape.hidden())
+                + shape.hidden() * blocks.rowBytes(shape.intermediate())) + shape.vocabulary() * stored.rowBytes(shape.hidden());
+        PassBenchmark opened = new PassBenchmark(type, bytes, model, seconds);
+        opened.session.decode(1, Sampling.GREEDY);
+        System.out.printf("%s: first token after %.2f s%n", type, (System.nanoTime() - start) / 1e9);
+        return opened;
     }
 
     private static RandomModel shape(String name, DType dtype) {
@@ -50,27 +89,40 @@ final class PassBenchmark {
         };
     }
 
-    private static void measure(Session session) {
+    private static void measure(List<PassBenchmark> benchmarks, int[] rows, int rounds) {
         SplittableRandom random = new SplittableRandom(1);
-        double[][] seconds = new double[ROWS.length][ROUNDS];
-        for (int round = -1; round < ROUNDS; round++) {
-            for (int kind = 0; kind < ROWS.length; kind++) {
-                int passes = ROWS[kind] > 16 ? 1 : 8;
-                int[] tokens = random.ints(ROWS[kind], 0, 32_000).toArray();
-                long start = System.nanoTime();
-                for (int i = 0; i < passes; i++) {
-                    run(session, tokens);
-                }
-                if (round >= 0) {
-                    seconds[kind][round] = (System.nanoTime() - start) / 1e9 / passes;
+        for (int round = -1; round < rounds; round++) {
+            for (int kind = 0; kind < rows.length; kind++) {
+                int[] tokens = random.ints(rows[kind], 0, 32_000).toArray();
+                for (PassBenchmark benchmark : benchmarks) {
+                    double taken = benchmark.measure(tokens);
+                    if (round >= 0) {
+                        benchmark.seconds[kind][round] = taken;
+                    }
                 }
             }
         }
+        benchmarks.forEach(benchmark -> benchmark.print(rows, benchmarks.getFirst()));
+    }
+
+    private double measure(int[] tokens) {
+        int passes = tokens.length > 16 ? 1 : 8;
+        long start = System.nanoTime();
+        for (int i = 0; i < passes; i++) {
+            run(session, tokens);
+        }
+        return (System.nanoTime() - start) / 1e9 / passes;
+    }
+
+    private void print(int[] rows, PassBenchmark first) {
         double single = median(seconds[0]);
-        for (int kind = 0; kind < ROWS.length; kind++) {
+        double speedup = median(first.seconds[0]) / single;
+        System.out.printf("%s: %.0f MB a token, %.1f GB/s; against %s %.2f times as fast, %.2f times less read%n", name, bytes / 1e6,
+                bytes / single / 1e9, first.name, speedup, (double) first.bytes / bytes);
+        for (int kind = 0; kind < rows.length; kind++) {
             double median = median(seconds[kind]);
-            System.out.printf("%4d rows %9.3f ms %9.1f tokens/s %6.2f passes of one row%n", ROWS[kind], median * 1e3,
-                    ROWS[kind] / median, median / single);
+            System.out.printf("%4d rows %9.3f ms %9.1f tokens/s %6.2f passes of one row%n", rows[kind], median * 1e3,
+                    rows[kind] / median, median / single);
         }
     }
 

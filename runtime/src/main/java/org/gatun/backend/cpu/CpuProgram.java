@@ -19,7 +19,6 @@ import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
-import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Compiles a plan into commands and the memory they work in.
@@ -154,11 +153,10 @@ final class CpuProgram {
 
     private void matMul(Op.MatMul op) {
         Tensor weight = op.weight();
-        DType kept = Weights.kept(weight.dtype());
-        Buffer in = kept.isQuantized()
+        Buffer in = NativeLayout.roundsActivations(weight.dtype())
                 ? quantized.computeIfAbsent(op.in().id(), _ -> quantize(op.in()))
                 : buffers.get(op.in().id());
-        Settings settings = new Settings().type(NativeLayout.type(kept)).group(weight.columns())
+        Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
                 .weights(weight(weight, Weights.Form.MATRIX));
         op.bias().ifPresent(bias -> settings.aux(weight(bias, Weights.Form.VECTOR)));
         emit(Operation.MATMUL, op.out(), List.of(in), settings);
@@ -171,9 +169,7 @@ final class CpuProgram {
     }
 
     private Buffer quantize(Value value) {
-        long capacity = capacity(value);
-        long bytes = capacity * value.width() + capacity * (value.width() / 32) * 12; // gatun_quantized_bytes
-        Buffer out = allocate(bytes);
+        Buffer out = allocate(NativeLayout.roundedBytes(capacity(value), value.width()));
         emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings());
         return out;
     }

@@ -36,10 +36,22 @@ final class NativeLayout {
     static final int SELECTED = 2;
     /// Slots of a KV cache come in groups of so many.
     static final int LANES = 16;
+    /// Activations that share a scale when rounded to 8 bits.
+    private static final long ROUNDED_BLOCK = 32;
     /// Bytes that kernels may read behind a buffer.
     static final int PADDING = 64;
 
     private NativeLayout() {}
+
+    /// Whether products with weights of a type take activations rounded to 8 bits.
+    static boolean roundsActivations(DType weights) {
+        return weights.isQuantized() && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+    }
+
+    /// `gatun_quantized_bytes`.
+    static long roundedBytes(long rows, long width) {
+        return rows * Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 12);
+    }
 
     static long offset(StructLayout layout, String field) {
         return layout.byteOffset(PathElement.groupElement(field));
@@ -61,7 +73,18 @@ final class NativeLayout {
             case Q4_K -> 8;
             case Q5_K -> 9;
             case Q6_K -> 10;
-            case NF4, FP4, F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case NF4 -> 11;
+            case FP4 -> 12;
+            case INT8 -> 13;
+            case SPARSE_2_4_F16 -> 14;
+            case SPARSE_2_4_INT8 -> 15;
+            case SPARSE_2_4_NF4 -> 16;
+            case SPARSE_1_4_F16 -> 17;
+            case SPARSE_2_8_F16 -> 18;
+            case SPARSE_4_8_F16 -> 19;
+            case SPARSE_1_16_F16 -> 20;
+            case SPARSE_2_16_F16 -> 21;
+            case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

@@ -81,26 +81,6 @@ final class Weights {
         }
     }
 
-    /// The type that a weight is read in by kernels: its own, or F16 where there are none for that.
-    static DType kept(DType dtype) {
-        return dtype == DType.NF4 || dtype == DType.FP4 ? DType.F16 : dtype;
-    }
-
-    private static Tensor converted(Tensor tensor, Arena arena) {
-        DType kept = kept(tensor.dtype());
-        if (kept == tensor.dtype()) {
-            return tensor;
-        }
-        long rowBytes = tensor.dtype().byteSize(tensor.columns());
-        MemorySegment target = arena.allocate(kept.byteSize(tensor.shape().elements()), NativeLayout.PADDING);
-        float[] elements = new float[tensor.columns()];
-        for (int row = 0; row < tensor.rows(); row++) {
-            Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, elements, 0, elements.length);
-            Codec.of(kept).encode(elements, 0, target, row * kept.byteSize(elements.length), elements.length);
-        }
-        return new Tensor(tensor.name(), kept, tensor.shape(), target);
-    }
-
     private static MemorySegment offHeap(Tensor tensor, Arena arena) {
         NativeLayout.type(tensor.dtype());
         return tensor.data().isNative() ? tensor.data()
@@ -113,13 +93,7 @@ final class Weights {
         return arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements);
     }
 
-    private MemorySegment matrix(Tensor weight, Arena arena) {
-        try (Arena meanwhile = Arena.ofShared()) {
-            return pack(converted(weight, meanwhile), arena);
-        }
-    }
-
-    private MemorySegment pack(Tensor tensor, Arena arena) {
+    private MemorySegment matrix(Tensor tensor, Arena arena) {
         int type = NativeLayout.type(tensor.dtype());
         MemorySegment source = offHeap(tensor, arena);
         long bytes = library.packedBytes(type, tensor.rows(), tensor.columns());
