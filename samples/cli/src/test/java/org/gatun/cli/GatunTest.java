@@ -167,6 +167,39 @@ class GatunTest {
     }
 
     @Test
+    void bench_formats_compareWithTheModelAsStored() throws IOException {
+        Path report = directory.resolve("formats.html");
+        Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time there was a little girl named Lily. She liked to play.");
+        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16", "--text", text.toString(), "--max-tokens", "4",
+                "--report", report.toString(), "--json");
+
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode rows = run.json();
+        assertEquals(3, rows.size());
+        JsonNode stored = rows.get(0);
+        assertEquals("as stored", stored.get("type").stringValue());
+        assertEquals(0, stored.get("kl_divergence").get("1.0").doubleValue());
+        assertEquals(1, stored.get("same_token").doubleValue());
+        JsonNode sparse = rows.get(2);
+        assertTrue(sparse.get("bytes").longValue() < stored.get("bytes").longValue(), sparse.toString());
+        assertTrue(sparse.get("perplexity").doubleValue() > 2 * stored.get("perplexity").doubleValue(), "one weight of 16: " + sparse);
+        for (JsonNode divergence : sparse.get("kl_divergence")) {
+            assertTrue(divergence.doubleValue() > rows.get(1).get("kl_divergence").get("1.0").doubleValue(), rows.toString());
+        }
+        assertTrue(Files.readString(report).contains("sparse_1_16_f16"));
+        assertRefused(CommandRun.of("bench", "--formats", "f32,q9"), "--formats q9", "expected one of");
+    }
+
+    @Test
+    void divergence_byHand_isThatOfTheFormula() {
+        double[] p = {Math.log(0.5), Math.log(0.25), Math.log(0.25)};
+        double[] q = {Math.log(0.25), Math.log(0.5), Math.log(0.25)};
+        assertEquals(0.25 * Math.log(2), FormatsBench.divergence(p, q, 1), 1e-12);
+        // at half the temperature probabilities are as their squares: 4, 1, 1 of 6
+        assertEquals(0.5 * Math.log(4), FormatsBench.divergence(p, q, 0.5), 1e-12);
+    }
+
+    @Test
     void generate_promptFileThatIsADirectory_isOneLineAndExitCode2() {
         assertRefused(CommandRun.of("generate", "--prompt-file", directory.toString()), directory.toString(), "expected a file");
     }
