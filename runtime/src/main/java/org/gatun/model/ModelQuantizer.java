@@ -135,7 +135,7 @@ public final class ModelQuantizer implements AutoCloseable {
     private static boolean isStored(DType dtype, boolean gguf) {
         return switch (dtype) {
             case F32, F16, BF16 -> true;
-            case Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, Q4_K, Q5_K, Q6_K -> gguf;
+            case Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, Q4_K, Q5_K, Q6_K, MXFP4 -> gguf;
             case F64, I64, I32, I16, I8, U8, BOOL -> false;
             case NF4, FP4, INT8, SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16,
                     SPARSE_1_16_F16, SPARSE_2_16_F16 -> !gguf;

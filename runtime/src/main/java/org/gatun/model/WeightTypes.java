@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 
 /// Which type each weight of a model is to be written in: what the first rule says whose pattern its name matches; where none does, the
@@ -64,7 +63,7 @@ public record WeightTypes(DType standard, List<Rule> rules) {
 
     /// The type of a name, in letters of either case.
     ///
-    /// @throws IllegalArgumentException if there is none, or nothing can be written in it
+    /// @throws IllegalArgumentException if there is none that weights are written in
     public static DType parse(String name) {
         List<DType> types = Arrays.stream(DType.values()).filter(WeightTypes::isWritten).toList();
         return types.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
@@ -75,7 +74,7 @@ public record WeightTypes(DType standard, List<Rule> rules) {
     private static boolean isWritten(DType type) {
         return switch (type) {
             case F64, I64, I32, I16, I8, U8, BOOL -> false;
-            default -> Codec.of(type).canEncode();
+            default -> true;
         };
     }
 
