@@ -190,6 +190,26 @@ class ModelQuantizerTest {
         }
     }
 
+    /// Weights of 64 MB in a heap of 24.
+    @ParameterizedTest
+    @ValueSource(strings = {"out.gguf q4_0", "out nf4", "out int8"})
+    void write_modelLargerThanTheHeap_takesNoMoreThanPieces(String arguments) throws IOException, InterruptedException {
+        Path in = new RandomModel("llama", DType.F32, 40, 512, 2, 4, 2, 4608, 64, SEED, 1).write(directory.resolve("large.gguf"));
+        assertTrue(Files.size(in) > 60_000_000);
+        String[] outAndType = arguments.split(" ");
+        Path log = directory.resolve("log.txt");
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx24m", "-cp",
+                System.getProperty("java.class.path"), QuantizingProcess.class.getName(), in.toString(),
+                directory.resolve(outAndType[0]).toString(), outAndType[1]).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        assertEquals(0, process.waitFor(), () -> {
+            try {
+                return Files.readString(log);
+            } catch (IOException e) {
+                return e.toString();
+            }
+        });
+    }
+
     @Test
     void write_typeThatTheFormatLacks_isRefusedAndLeavesNothing() throws IOException {
         Path in = model("llama");
