@@ -58,7 +58,8 @@ final class FourBitWeight {
         long columns = state.path("shape").path(1).asLong(0);
         int block = state.path("blocksize").asInt(0);
         int ours = dtype.blockElements();
-        parts.require(rows > 0 && rows <= Integer.MAX_VALUE && columns > 0 && columns <= Integer.MAX_VALUE && state.path("shape").size() == 2,
+        parts.require(rows > 0 && rows <= Integer.MAX_VALUE && columns > 0 && columns <= Integer.MAX_VALUE
+                        && state.path("shape").size() == 2,
                 "a shape of " + state.path("shape"), "two sizes");
         parts.require(block > 0 && block % ours == 0 && columns % ours == 0, "blocks of " + block + " and rows of " + columns,
                 "multiples of " + ours);
@@ -67,7 +68,8 @@ final class FourBitWeight {
         float[] book = Codebook.of(dtype);
         MemorySegment theirs = parts.part(name + ".quant_map", DType.F32, book.length);
         for (int i = 0; i < book.length; i++) {
-            parts.require(theirs.getAtIndex(FLOAT, i) == book[i], "entry " + i + " of the book is " + theirs.getAtIndex(FLOAT, i), book[i]);
+            float entry = theirs.getAtIndex(FLOAT, i);
+            parts.require(entry == book[i], "entry " + i + " of the book is " + entry, book[i]);
         }
         long blocks = Math.ceilDiv(elements, (long) block);
         Magnitudes magnitudes = magnitudes(state, blocks);

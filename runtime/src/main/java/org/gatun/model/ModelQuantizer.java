@@ -53,7 +53,8 @@ public final class ModelQuantizer implements AutoCloseable {
     /// @param bytesAfter that it takes
     /// @param relativeError root of the mean squared error over that of the mean square
     /// @param largestError of a weight
-    public record Result(String name, DType from, DType to, long bytesBefore, long bytesAfter, double relativeError, double largestError) {}
+    public record Result(String name, DType from, DType to, long bytesBefore, long bytesAfter, double relativeError,
+            double largestError) {}
 
     /// Measures the inputs of the matrices on a text.
     ///

@@ -180,7 +180,8 @@ final class SafetensorsModelWriter {
         try (Stream<Path> files = Files.list(from)) {
             for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
                 String name = file.getFileName().toString();
-                if (name.matches(".*\\.(json|model|txt|jinja)|tokenizer\\.gguf") && !name.endsWith(".index.json") && !name.equals(CONFIG)) {
+                if (name.matches(".*\\.(json|model|txt|jinja)|tokenizer\\.gguf") && !name.endsWith(".index.json")
+                        && !name.equals(CONFIG)) {
                     Files.copy(file, to.resolve(name));
                 }
             }

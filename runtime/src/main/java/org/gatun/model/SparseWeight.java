@@ -46,7 +46,8 @@ final class SparseWeight {
         int columns = Math.toIntExact(rowBytes / dtype.blockBytes() * dtype.blockElements());
         Tensor weight = new Tensor(name, dtype, Shape.of(stored.rows(), columns), stored.data());
         Optional<String> damage = IntStream.range(0, weight.rows()).parallel()
-                .mapToObj(row -> Codec.of(dtype).damage(weight.data(), row * dtype.rowBytes(columns), columns).map(found -> row + ": " + found))
+                .mapToObj(row -> Codec.of(dtype).damage(weight.data(), row * dtype.rowBytes(columns), columns)
+                        .map(found -> row + ": " + found))
                 .flatMap(Optional::stream).findFirst();
         if (damage.isPresent()) {
             throw new FormatException(path, -1, "tensor " + name + " of " + dtype + ", row " + damage.get());

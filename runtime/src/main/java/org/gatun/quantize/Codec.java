@@ -99,7 +99,8 @@ public final class Codec {
         return Optional.empty();
     }
 
-    /// Encodes `elements` elements, each rounded as ggml does, but the types of 256 elements, whose scales it searches for: whole rows, or one row of a type whose rows have a header.
+    /// Encodes `elements` elements: whole rows, or one row of a type whose rows have a header. Each is rounded as ggml does, but in the
+    /// types of 256 elements, for whose scales ggml searches.
     ///
     /// @param byteOffset where the first block goes in `target`
     /// @param elements a multiple of the type's block

@@ -6,8 +6,8 @@ import static org.gatun.quantize.LittleEndian.unsignedByte;
 import java.lang.foreign.MemorySegment;
 
 /// `MXFP4` of the OCP microscaling formats: a byte `e`, then 16 bytes of which byte `j` has the code of element `j` in its low and of
-/// element `j + 16` in its high half. A code is a sign and three bits, a floating-point number of two bits of exponent and one of fraction:
-/// 0, 0.5, 1, 1.5, 2, 3, 4 or 6. The value is that times `2^(e − 127)`; as in GGUF, 255 is no special exponent.
+/// element `j + 16` in its high half. A code is a sign and three bits, a floating-point number of two bits of exponent and one of
+/// fraction: 0, 0.5, 1, 1.5, 2, 3, 4 or 6. The value is that times `2^(e − 127)`; as in GGUF, 255 is no special exponent.
 ///
 /// Encoding takes the exponent of the largest magnitude, so that it lies from 4 to 8; codes are rounded to nearest, ties to the even one,
 /// and saturate.

@@ -81,9 +81,11 @@ final class Weights {
         }
     }
 
-    /// The type that a weight is read in by kernels: its own, or F16 where there are none for that; BF16 for MXFP4, which it holds exactly.
+    /// The type that a weight is read in by kernels: its own, or F16 where there are none for that; BF16 for MXFP4, which it holds
+    /// exactly.
     static DType kept(DType dtype) {
-        return dtype == DType.MXFP4 ? DType.BF16 : dtype == DType.NF4 || dtype == DType.FP4 || dtype == DType.INT8 || dtype.sparsity().isPresent() ? DType.F16 : dtype;
+        boolean half = dtype == DType.NF4 || dtype == DType.FP4 || dtype == DType.INT8 || dtype.sparsity().isPresent();
+        return dtype == DType.MXFP4 ? DType.BF16 : half ? DType.F16 : dtype;
     }
 
     private static Tensor converted(Tensor tensor, Arena arena) {

@@ -98,8 +98,8 @@ final class FormatsBench {
             means.add(sum / tokens);
         }
         double[] speeds = speeds(stored, other);
-        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), means, (double) same / tokens, speeds[1],
-                speeds[1] / speeds[0]);
+        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), means, (double) same / tokens,
+                speeds[1], speeds[1] / speeds[0]);
     }
 
     /// Sum of `p · log(p / q)`, both at a temperature.

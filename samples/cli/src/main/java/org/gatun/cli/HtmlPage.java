@@ -52,10 +52,11 @@ final class HtmlPage {
         StringBuilder svg = svg(names.size() * BAR_HEIGHT);
         for (int i = 0; i < names.size(); i++) {
             double width = most == 0 ? 0 : values.get(i) / most * (WIDTH - LABEL_WIDTH - 70);
+            String number = format(values.get(i) < 0.1 ? "%.5f" : "%.2f", values.get(i));
             int y = i * BAR_HEIGHT;
             svg.append(format("<text x='0' y='%d'>%s</text><rect x='%d' y='%d' width='%.1f' height='%d' fill='%s'/>"
                     + "<text x='%.1f' y='%d'>%s</text>\n", y + 17, escape(names.get(i)), LABEL_WIDTH, y + 3, width,
-                    BAR_HEIGHT - 6, colour(i), LABEL_WIDTH + width + 6, y + 17, format(values.get(i) < 0.1 ? "%.5f" : "%.2f", values.get(i))));
+                    BAR_HEIGHT - 6, colour(i), LABEL_WIDTH + width + 6, y + 17, number));
         }
         return plot(svg);
     }
