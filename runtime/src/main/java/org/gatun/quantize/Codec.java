@@ -38,6 +38,7 @@ public final class Codec {
             case Q6_K -> SuperBlockLayout.Q6_K;
             case NF4 -> CodebookLayout.NF4;
             case FP4 -> CodebookLayout.FP4;
+            case MXFP4 -> new MicroscaledLayout();
             case INT8 -> new SignedLayout();
             case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
                     SPARSE_2_16_F16 -> new SparseLayout(dtype.sparsity().orElseThrow());
@@ -49,11 +50,6 @@ public final class Codec {
     /// The type that this codec reads and writes.
     public DType dtype() {
         return dtype;
-    }
-
-    /// Whether [#encode] is there for this type: not yet for the types of 256 elements.
-    public boolean canEncode() {
-        return !(layout instanceof SuperBlockLayout);
     }
 
     /// Decodes `elements` elements: whole rows, or one row of a type whose rows have a header.
@@ -103,18 +99,15 @@ public final class Codec {
         return Optional.empty();
     }
 
-    /// Encodes `elements` elements, each rounded as ggml does: whole rows, or one row of a type whose rows have a header.
+    /// Encodes `elements` elements: whole rows, or one row of a type whose rows have a header. Each is rounded as ggml does, but in the
+    /// types of 256 elements, for whose scales ggml searches.
     ///
     /// @param byteOffset where the first block goes in `target`
     /// @param elements a multiple of the type's block
-    /// @throws UnsupportedOperationException if the type cannot be encoded, see [#canEncode]
     /// @throws IllegalArgumentException if `elements` is no multiple of the block, an element is NaN or infinite, in
     ///         which case the message has its index in `source`, or an element is too large for the type
     /// @throws IndexOutOfBoundsException if source or target are too short
     public void encode(float[] source, int sourceOffset, MemorySegment target, long byteOffset, int elements) {
-        if (!canEncode()) {
-            throw new UnsupportedOperationException("encoding " + dtype + " is not supported");
-        }
         Objects.checkFromIndexSize(byteOffset, dtype.rowBytes(elements), target.byteSize());
         Objects.checkFromIndexSize(sourceOffset, elements, source.length);
         for (int i = sourceOffset; i < sourceOffset + elements; i++) {

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 
 /// How one block of elements is laid out in memory. [Codec] checks bounds and that what it encodes is finite.
 sealed interface Layout permits PlainLayout, ByteLayout, NibbleLayout, SuperBlockLayout, CodebookLayout, SignedLayout,
-        SparseLayout {
+        SparseLayout, MicroscaledLayout {
 
     /// Decodes the block at `offset`.
     void decode(MemorySegment source, long offset, float[] target, int targetOffset);

@@ -21,6 +21,22 @@ public final class SixBitScales {
                 : unsignedByte(source, offset + 4 + sub) & 15 | unsignedByte(source, offset + sub - 4) >> 6 << 4;
     }
 
+    /// Writes the scale and the minimum of a sub-block into twelve bytes that were 0.
+    static void put(MemorySegment target, long offset, int sub, int scale, int minimum) {
+        if (sub < 4) {
+            or(target, offset + sub, scale);
+            or(target, offset + 4 + sub, minimum);
+        } else {
+            or(target, offset + 4 + sub, scale & 15 | (minimum & 15) << 4);
+            or(target, offset + sub - 4, scale >> 4 << 6);
+            or(target, offset + sub, minimum >> 4 << 6);
+        }
+    }
+
+    private static void or(MemorySegment target, long offset, int bits) {
+        LittleEndian.putByte(target, offset, unsignedByte(target, offset) | bits);
+    }
+
     /// The minimum of a sub-block.
     ///
     /// @param offset of the twelve bytes

@@ -36,6 +36,8 @@ public enum DType {
     NF4(64, 36),
     /// As [#NF4], with codes of a sign and three bits.
     FP4(64, 36),
+    /// 32 elements: a power of two in a byte, 16 bytes of codes of a sign and three bits, each a small floating-point number.
+    MXFP4(32, 17),
     /// A row is an f32 scale and a signed byte an element; value = scale · code.
     INT8(1, 1, Float.BYTES),
     /// Of each 4 elements 2 are kept, as f16; see [Sparsity].

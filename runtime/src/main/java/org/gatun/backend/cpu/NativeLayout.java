@@ -45,7 +45,7 @@ final class NativeLayout {
 
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
-        return weights.isQuantized() && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+        return weights.isQuantized() && weights != DType.MXFP4 && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
     }
 
     /// `gatun_quantized_bytes`.
@@ -64,7 +64,7 @@ final class NativeLayout {
         return switch (dtype) {
             case F32 -> 0;
             case F16 -> 1;
-            case BF16 -> 2;
+            case BF16, MXFP4 -> 2; // which Weights makes of MXFP4
             case Q4_0 -> 3;
             case Q4_1 -> 4;
             case Q5_0 -> 5;

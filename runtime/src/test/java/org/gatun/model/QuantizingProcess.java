@@ -1,0 +1,17 @@
+package org.gatun.model;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// A process that quantizes a model: its memory can be bounded.
+final class QuantizingProcess {
+    private QuantizingProcess() {}
+
+    /// @param arguments model, what to write, type
+    public static void main(String[] arguments) throws IOException {
+        try (ModelQuantizer quantizer = ModelQuantizer.open(Path.of(arguments[0]))) {
+            quantizer.write(Path.of(arguments[1]), new WeightTypes(WeightTypes.parse(arguments[2])), Optional.empty(), _ -> { });
+        }
+    }
+}
