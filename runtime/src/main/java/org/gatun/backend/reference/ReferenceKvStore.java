@@ -20,7 +20,7 @@ final class ReferenceKvStore implements KvStore {
         this.shape = shape;
         codec = Codec.of(shape.dtype());
         head = new float[Math.ceilDiv(shape.headDim(), shape.dtype().blockElements()) * shape.dtype().blockElements()];
-        stored = MemorySegment.ofArray(new byte[(int) shape.dtype().byteSize(head.length)]);
+        stored = MemorySegment.ofArray(new byte[(int) shape.dtype().rowBytes(head.length)]);
         keys = new float[shape.layers()][shape.slots()][];
         values = new float[shape.layers()][shape.slots()][];
     }
