@@ -23,6 +23,7 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
+import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -533,7 +533,7 @@ class CudaKernelDifferentialTest {
     private static float[] stored(KvType type, float[] elements, int headDim) {
         DType dtype = DType.valueOf(type.name());
         int padded = Math.ceilDiv(headDim, dtype.blockElements()) * dtype.blockElements();
-        MemorySegment bytes = MemorySegment.ofArray(new byte[(int) dtype.byteSize(padded)]);
+        MemorySegment bytes = MemorySegment.ofArray(new byte[(int) dtype.rowBytes(padded)]);
         float[] rounded = new float[elements.length];
         float[] head = new float[padded];
         for (int at = 0; at < elements.length; at += headDim) {

@@ -19,6 +19,8 @@ import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Compares methods on the same prompts.
 @Command(name = "bench", description = "Runs the same prompts through several methods, and compares speed and text.", footer = {

@@ -9,7 +9,7 @@ import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
-import org.gatun.speculative.Speculation;
+import org.gatun.speculative.method.Speculation;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 
