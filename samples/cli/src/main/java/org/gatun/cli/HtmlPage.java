@@ -6,12 +6,20 @@ import java.util.Locale;
 
 /// A report that needs nothing else: one HTML page with tables and plots in SVG.
 final class HtmlPage {
-    static final int WIDTH = 640;
-    static final int BAR_HEIGHT = 26;
     private static final String[] COLOURS = {"#4c6a92", "#d1803a", "#5b8c5a", "#a04b5b", "#7a6a9e", "#8a7b52"};
+    private static final int WIDTH = 640;
+    private static final int BAR_HEIGHT = 26;
     private static final int LABEL_WIDTH = 160;
+    private static final int PLOT_HEIGHT = 240;
 
     private final StringBuilder html;
+
+    /// Points of a line.
+    ///
+    /// @param name of the line
+    /// @param xs where
+    /// @param ys how high
+    record Line(String name, List<Double> xs, List<Double> ys) {}
 
     /// @param subject what was measured on what
     HtmlPage(String subject) {
@@ -21,7 +29,7 @@ final class HtmlPage {
                 <meta charset="utf-8">
                 <title>gatun bench</title>
                 <style>
-                body { font: 15px/1.5 sans-serif; max-width: 52em; margin: 2em auto; color: #222 }
+                body { font: 15px/1.5 sans-serif; max-width: 62em; margin: 2em auto; color: #222 }
                 table { border-collapse: collapse } th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ccc }
                 th:first-child, td:first-child { text-align: left } svg text { font: 13px sans-serif }
                 </style>
@@ -32,6 +40,14 @@ final class HtmlPage {
 
     HtmlPage heading(String text) {
         html.append("<h2>").append(escape(text)).append("</h2>\n");
+        return this;
+    }
+
+    /// Something that the reader must not miss; nothing if it is empty.
+    HtmlPage warning(String text) {
+        if (!text.isEmpty()) {
+            html.append("<p><strong>").append(escape(text)).append("</strong></p>\n");
+        }
         return this;
     }
 
@@ -48,43 +64,98 @@ final class HtmlPage {
 
     /// A bar for each name.
     HtmlPage bars(List<String> names, List<Double> values) {
-        double most = values.stream().mapToDouble(Double::doubleValue).max().orElse(0);
-        StringBuilder svg = svg(names.size() * BAR_HEIGHT);
-        for (int i = 0; i < names.size(); i++) {
-            double width = most == 0 ? 0 : values.get(i) / most * (WIDTH - LABEL_WIDTH - 70);
-            String number = format(values.get(i) < 0.1 ? "%.5f" : "%.2f", values.get(i));
-            int y = i * BAR_HEIGHT;
-            svg.append(format("<text x='0' y='%d'>%s</text><rect x='%d' y='%d' width='%.1f' height='%d' fill='%s'/>"
-                    + "<text x='%.1f' y='%d'>%s</text>\n", y + 17, escape(names.get(i)), LABEL_WIDTH, y + 3, width,
-                    BAR_HEIGHT - 6, colour(i), LABEL_WIDTH + width + 6, y + 17, number));
-        }
-        return plot(svg);
+        return spreads(names, values.stream().map(value -> new BenchRow.Spread(value, value, value)).toList());
     }
 
-    /// A plot begun by [#svg].
-    HtmlPage plot(StringBuilder svg) {
-        html.append(svg).append("</svg>\n");
-        return this;
+    /// A bar for each name, with a line from the least to the most.
+    HtmlPage spreads(List<String> names, List<BenchRow.Spread> values) {
+        double most = values.stream().mapToDouble(BenchRow.Spread::most).max().orElse(0);
+        double scale = most == 0 ? 0 : (WIDTH - LABEL_WIDTH - 70) / most;
+        beginPlot(names.size() * BAR_HEIGHT);
+        for (int i = 0; i < names.size(); i++) {
+            BenchRow.Spread spread = values.get(i);
+            int y = i * BAR_HEIGHT;
+            label(names.get(i), y);
+            bar(LABEL_WIDTH, y, spread.median() * scale, i, "");
+            html.append(format("<path d='M%.1f %dH%.1f' stroke='#222'/><text x='%.1f' y='%d'>%s</text>\n",
+                    LABEL_WIDTH + spread.least() * scale, y + BAR_HEIGHT / 2, LABEL_WIDTH + spread.most() * scale,
+                    LABEL_WIDTH + spread.most() * scale + 6, y + 17, format(spread.median() < 0.1 ? "%.5f" : "%.2f", spread.median())));
+        }
+        return endPlot();
+    }
+
+    /// For each name a bar of parts that add up to 1.
+    HtmlPage shares(List<String> names, List<double[]> parts) {
+        beginPlot(names.size() * BAR_HEIGHT);
+        for (int i = 0; i < names.size(); i++) {
+            label(names.get(i), i * BAR_HEIGHT);
+            double x = LABEL_WIDTH;
+            for (int part = 0; part < parts.get(i).length; part++) {
+                double share = parts.get(i)[part];
+                bar(x, i * BAR_HEIGHT, share * (WIDTH - LABEL_WIDTH), part, format("%.0f %%", 100 * share));
+                x += share * (WIDTH - LABEL_WIDTH);
+            }
+        }
+        return endPlot();
+    }
+
+    /// Lines from 0 on both axes, each point with its figures as a title.
+    ///
+    /// @param leastMost the vertical axis goes at least as far
+    HtmlPage lines(List<Line> lines, double leastMost) {
+        double mostX = lines.stream().flatMap(line -> line.xs.stream()).mapToDouble(x -> x).max().orElse(1);
+        double mostY = Math.max(leastMost, lines.stream().flatMap(line -> line.ys.stream()).mapToDouble(y -> y).max().orElse(1));
+        beginPlot(PLOT_HEIGHT + (lines.size() + 1) * BAR_HEIGHT);
+        html.append(format("<path d='M40 0V%d H%d' fill='none' stroke='#888'/><text x='0' y='12'>%.1f</text><text x='0' y='%d'>0</text>"
+                + "<text x='%d' y='%d'>%.0f</text>\n", PLOT_HEIGHT, WIDTH, mostY, PLOT_HEIGHT, WIDTH - 30, PLOT_HEIGHT + 18, mostX));
+        for (int i = 0; i < lines.size(); i++) {
+            Line line = lines.get(i);
+            StringBuilder points = new StringBuilder();
+            for (int point = 0; point < line.xs.size(); point++) {
+                double x = 40 + line.xs.get(point) / mostX * (WIDTH - 50);
+                double y = PLOT_HEIGHT * (1 - line.ys.get(point) / mostY);
+                points.append(format("%.1f,%.1f ", x, y));
+                html.append(format("<circle cx='%.1f' cy='%.1f' r='3' fill='%s'><title>%.0f: %.2f</title></circle>\n", x, y, colour(i),
+                        line.xs.get(point), line.ys.get(point)));
+            }
+            html.append(format("<polyline points='%s' fill='none' stroke='%s'/><text x='40' y='%d' fill='%s'>%s</text>\n",
+                    points, colour(i), PLOT_HEIGHT + 20 + i * BAR_HEIGHT, colour(i), escape(line.name)));
+        }
+        return endPlot();
     }
 
     String html() {
         return html + "</html>\n";
     }
 
-    static StringBuilder svg(int height) {
-        return new StringBuilder(format("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d'>\n",
+    private void beginPlot(int height) {
+        html.append(format("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d'>\n",
                 WIDTH, height, WIDTH, height));
     }
 
-    static String colour(int row) {
-        return COLOURS[row % COLOURS.length];
+    private HtmlPage endPlot() {
+        html.append("</svg>\n");
+        return this;
     }
 
-    static String escape(String text) {
+    private void label(String name, int y) {
+        html.append(format("<text x='0' y='%d'>%s</text>", y + 17, escape(name)));
+    }
+
+    private void bar(double x, int y, double width, int colour, String title) {
+        html.append(format("<rect x='%.1f' y='%d' width='%.1f' height='%d' fill='%s'><title>%s</title></rect>\n", x, y + 3, width,
+                BAR_HEIGHT - 6, colour(colour), title));
+    }
+
+    private static String colour(int index) {
+        return COLOURS[index % COLOURS.length];
+    }
+
+    private static String escape(String text) {
         return text.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&#39;");
     }
 
-    static String format(String format, Object... values) {
+    private static String format(String format, Object... values) {
         return String.format(Locale.ROOT, format, values);
     }
 }
