@@ -45,6 +45,11 @@ public enum WeightType {
         return codeBits > 0;
     }
 
+    /// Whether codes are looked up in a table, for which a block needs room.
+    public boolean hasTable() {
+        return this == NF4 || this == FP4;
+    }
+
     /// Bits of a code in a unit.
     public int codeBits() {
         return codeBits;

@@ -80,11 +80,11 @@ class KernelTrafficTest {
     void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
             int rows = switch (tile) {
-                case FEW -> 16;
+                case FEW, WIDE -> 16;
                 case SOME -> 64;
                 case MANY -> 128;
             };
-            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : rows;
+            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : Math.max(rows, tile == MatmulKernels.Tile.WIDE ? 128 : 0);
             int outputs = 256;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,

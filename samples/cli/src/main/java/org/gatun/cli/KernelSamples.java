@@ -118,6 +118,7 @@ final class KernelSamples {
                 .toUpperCase(Locale.ROOT));
         MatmulKernels.Tile tile = switch (tileName) {
             case "16x32" -> MatmulKernels.Tile.FEW;
+            case "16x128" -> MatmulKernels.Tile.WIDE;
             case "64x64" -> MatmulKernels.Tile.SOME;
             default -> MatmulKernels.Tile.MANY;
         };

@@ -1,0 +1,344 @@
+// Products with a weight in units: what formats of weights share. A format is a type with
+//
+//     bytes           of a unit, 8 outputs x 64 inputs
+//     block           inputs that share a scale, 16, 32 or 64; 0 if all of an output do
+//     has_table, has_minimum
+//     load(unit)      reads what is this lane's
+//     fragments(...)  two pairs of bf16, of 16 inputs of a unit
+//     scale(i)        of this lane's output and block i of the unit
+//     minimum(i)      likewise, if it has one: what is taken off each weight
+//
+// The weight is the operand of 16 rows of mma, two units at a time, and rows of activations are the one of 8. A lane's weights, and its
+// sums, are all of the same two outputs, so that it needs one scale a unit.
+
+#pragma once
+
+#include "matmul.cuh"
+
+constexpr int UNIT_INPUTS = 64;
+constexpr int TABLE_ENTRIES = 256;
+constexpr int BANKS = 32;
+
+// The sums of this warp: [16 outputs][8 rows][of a lane: two rows of an output, then of the one eight further].
+template <typename TILE> using UnitSums = float[TILE::warp_outputs / 16][TILE::warp_rows / 8][4];
+
+// A tile of the same outputs for at most 8 rows.
+template <typename TILE>
+using HalfTile = Tile<8, TILE::outputs, TILE::inputs, TILE::stages, 1, TILE::warps_across>;
+
+// (a & mask) | bits.
+__device__ __forceinline__ unsigned and_or(unsigned a, unsigned mask, unsigned bits) {
+    unsigned result;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(a), "r"(mask), "r"(bits));
+    return result;
+}
+
+// Sums of two pairs of bf16.
+__device__ __forceinline__ unsigned add_pairs(unsigned a, unsigned b) {
+    unsigned result;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(0x3f803f80u), "r"(b));
+    return result;
+}
+
+// The whole numbers of the bits `mask`, below 128, plus `less`, a pair of bf16 that is 128 below what is wanted. 0x4300 are the bits
+// of 128, whose last bit stands for 1.
+__device__ __forceinline__ unsigned integers(unsigned bits, unsigned mask, unsigned less) {
+    return add_pairs(and_or(bits, mask, 0x43004300u), less);
+}
+
+// The signed bytes 0 and 2 of a word: 128 and the low 7 bits, less 128, or 256 where the high bit is set.
+__device__ __forceinline__ unsigned bytes_of(unsigned word) {
+    return integers(word, 0x007f007fu, and_or(word, 0x00800080u, 0xc300c300u));
+}
+
+// product = a * b.
+__device__ __forceinline__ void multiply_first(float (&product)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
+        : "=f"(product[0]), "=f"(product[1]), "=f"(product[2]), "=f"(product[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
+}
+
+// Bytes of the units of 8 outputs, and behind them of the scales of outputs that have one for all inputs.
+template <typename FORMAT> __device__ __forceinline__ long long group_bytes(int units) {
+    return static_cast<long long>(units) * FORMAT::bytes + (FORMAT::block == 0 ? 8 * sizeof(float) : 0);
+}
+
+// Starts the copies of a tile's units; those that are not there become zeros.
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void copy_units(unsigned char* stage, const unsigned char* weight, int weight_rows, int first_unit, int units) {
+    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    constexpr int RUN = STAGE_UNITS * FORMAT::bytes / 16; // 16-byte pieces of eight outputs
+    constexpr int COUNT = TILE::outputs / 8 * RUN;
+    const int first_group = blockIdx.y * (TILE::outputs / 8);
+    const int left = (units - first_unit) * (FORMAT::bytes / 16);
+#pragma unroll
+    for (int i = 0; i < (COUNT + TILE::threads - 1) / TILE::threads; i++) {
+        const int number = i * TILE::threads + threadIdx.x;
+        if (number < COUNT) {
+            const int group = first_group + number / RUN;
+            const int piece = number % RUN;
+            const bool there = group * 8 < weight_rows && piece < left;
+            copy_async(stage + number * 16, there
+                    ? weight + group * group_bytes<FORMAT>(units) + first_unit * FORMAT::bytes + piece * 16 : weight, there);
+        }
+    }
+}
+
+// Reads the operands of SPAN inputs from `input` on: [16 inputs][8 rows].
+template <typename TILE, int SPAN>
+__device__ __forceinline__ void load_rows(unsigned (&parts)[SPAN / 16][TILE::warp_rows / 8][2], const bf16* stage, int first_row,
+        int input) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < SPAN / 32 * TILE::warp_rows / 8; i++) {
+        unsigned matrices[4];
+        if constexpr (TILE::warp_rows == 8) { // 32 inputs of 8 rows
+            load_matrices(matrices, stage + TILE::at(first_row + lane % 8, input / CHUNK + i * 4 + lane / 8));
+            parts[i * 2][0][0] = matrices[0];
+            parts[i * 2][0][1] = matrices[1];
+            parts[i * 2 + 1][0][0] = matrices[2];
+            parts[i * 2 + 1][0][1] = matrices[3];
+        } else { // 16 inputs of 16 rows
+            constexpr int PAIRS = TILE::warp_rows / 16;
+            const int part = i / PAIRS;
+            const int pair = i % PAIRS;
+            load_matrices(matrices, stage + TILE::at(first_row + pair * 16 + lane % 16, input / CHUNK + part * 2 + lane / 16));
+            parts[part][pair * 2][0] = matrices[0];
+            parts[part][pair * 2 + 1][0] = matrices[1];
+            parts[part][pair * 2][1] = matrices[2];
+            parts[part][pair * 2 + 1][1] = matrices[3];
+        }
+    }
+}
+
+// sums += scale * product, of the scales of a lane's two outputs.
+__device__ __forceinline__ void add_scaled(float (&sums)[4], float scale0, float scale1, const float (&product)[4]) {
+    sums[0] = fmaf(scale0, product[0], sums[0]);
+    sums[1] = fmaf(scale0, product[1], sums[1]);
+    sums[2] = fmaf(scale1, product[2], sums[2]);
+    sums[3] = fmaf(scale1, product[3], sums[3]);
+}
+
+// Adds the products of SPAN inputs, from input `first` of a unit on.
+template <typename TILE, typename FORMAT, int SPAN>
+__device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
+        const unsigned (&in)[SPAN / 16][TILE::warp_rows / 8][2], int first, unsigned table) {
+    constexpr int BLOCK = FORMAT::block == 0 ? 16 : FORMAT::block;
+    constexpr int EIGHTS = TILE::warp_rows / 8;
+#pragma unroll
+    for (int start = 0; start < SPAN; start += BLOCK) {
+        const int number = (first + start) / BLOCK;
+        float totals[EIGHTS][4];
+        if constexpr (FORMAT::has_minimum) {
+            const unsigned ones[4] = {0x3f803f80u, 0x3f803f80u, 0x3f803f80u, 0x3f803f80u};
+#pragma unroll
+            for (int n = 0; n < EIGHTS; n++) {
+                multiply_first(totals[n], ones, in[start / 16][n]);
+#pragma unroll
+                for (int part = 1; part < BLOCK / 16; part++) {
+                    multiply<bf16>(totals[n], ones, in[start / 16 + part][n][0], in[start / 16 + part][n][1]);
+                }
+            }
+        }
+#pragma unroll
+        for (int j = 0; j < TILE::warp_outputs / 16; j++) {
+            const FORMAT& upper = weights[2 * j];
+            const FORMAT& lower = weights[2 * j + 1];
+            unsigned a[BLOCK / 16][4];
+#pragma unroll
+            for (int part = 0; part < BLOCK / 16; part++) {
+                upper.fragments((first + start) / 16 + part, table, a[part][0], a[part][2]);
+                lower.fragments((first + start) / 16 + part, table, a[part][1], a[part][3]);
+            }
+#pragma unroll
+            for (int n = 0; n < EIGHTS; n++) {
+                if constexpr (FORMAT::block == 0) {
+                    multiply<bf16>(sums[j][n], a[0], in[start / 16][n][0], in[start / 16][n][1]);
+                } else {
+                    float product[4];
+                    multiply_first(product, a[0], in[start / 16][n]);
+#pragma unroll
+                    for (int part = 1; part < BLOCK / 16; part++) {
+                        multiply<bf16>(product, a[part], in[start / 16 + part][n][0], in[start / 16 + part][n][1]);
+                    }
+                    add_scaled(sums[j][n], upper.scale(number), lower.scale(number), product);
+                    if constexpr (FORMAT::has_minimum) {
+                        const float all[4] = {totals[n][0], totals[n][1], totals[n][0], totals[n][1]};
+                        add_scaled(sums[j][n], -upper.minimum(number), -lower.minimum(number), all);
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Room for a format's table.
+template <typename FORMAT> __device__ __forceinline__ unsigned* table_memory() {
+    __shared__ unsigned entries[TABLE_ENTRIES * BANKS];
+    return entries;
+}
+
+// Multiplies sums with the scales of their outputs.
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void scale_sums(UnitSums<TILE>& sums, const unsigned char* weight, int weight_rows, int units) {
+#pragma unroll
+    for (int j = 0; j < TILE::warp_outputs / 16; j++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int output = first_weight_row<TILE>() + j * 16 + half * 8 + threadIdx.x % 32 / 4;
+            const float* scales = reinterpret_cast<const float*>(
+                    weight + output / 8 * group_bytes<FORMAT>(units) + static_cast<long long>(units) * FORMAT::bytes);
+            const float scale = output < weight_rows ? scales[output % 8] : 0.0f;
+#pragma unroll
+            for (int n = 0; n < TILE::warp_rows / 8; n++) {
+                sums[j][n][half * 2] *= scale;
+                sums[j][n][half * 2 + 1] *= scale;
+            }
+        }
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const bf16* in, const unsigned char* weight, int rows, int weight_rows,
+        int inputs) {
+    constexpr int SPAN = FORMAT::block == 64 ? 64 : 32;
+    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(bf16);
+    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * FORMAT::bytes;
+    extern __shared__ __align__(128) unsigned char shared[];
+    unsigned table = 0;
+    if constexpr (FORMAT::has_table) {
+        FORMAT::template fill<TILE::threads>(table_memory<FORMAT>()); // seen after the barrier of the first step
+        table = shared_address(table_memory<FORMAT>()) + threadIdx.x % BANKS * sizeof(unsigned);
+    }
+    const int first_row = blockIdx.x * TILE::rows;
+    const int warp = threadIdx.x / 32;
+    const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
+    const int warp_group = warp % TILE::warps_across * (TILE::warp_outputs / 8);
+    const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
+
+    const auto copy = [&](int step, int number) {
+        unsigned char* stage = shared + number * STAGE_BYTES;
+        copy_rows<TILE, TILE::rows>(reinterpret_cast<bf16*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
+        copy_units<TILE, FORMAT>(stage + IN_BYTES, weight, weight_rows, step * STAGE_UNITS, units);
+    };
+    for_stages<TILE>(inputs, copy, [&](int number) {
+        const unsigned char* stage = shared + number * STAGE_BYTES;
+#pragma unroll(TILE::warps_across > 2 ? 1 : STAGE_UNITS) // many warps want few registers
+        for (int unit = 0; unit < STAGE_UNITS; unit++) {
+            FORMAT weights[TILE::warp_outputs / 8];
+#pragma unroll
+            for (int j = 0; j < TILE::warp_outputs / 8; j++) {
+                weights[j].load(stage + IN_BYTES + ((warp_group + j) * STAGE_UNITS + unit) * FORMAT::bytes);
+            }
+#pragma unroll
+            for (int first = 0; first < UNIT_INPUTS; first += SPAN) {
+                unsigned parts[SPAN / 16][TILE::warp_rows / 8][2];
+                load_rows<TILE, SPAN>(parts, reinterpret_cast<const bf16*>(stage), warp_row, unit * UNIT_INPUTS + first);
+                multiply_units<TILE, FORMAT, SPAN>(sums, weights, parts, first, table);
+            }
+        }
+    });
+    if constexpr (FORMAT::block == 0) {
+        scale_sums<TILE, FORMAT>(sums, weight, weight_rows, units);
+    }
+}
+
+// Calls store(row, n, i) for each row of the tile that is there: n and i say which sums are its.
+template <typename TILE, typename STORE> __device__ __forceinline__ void for_row_sums(int rows, STORE store) {
+    const int first_row = blockIdx.x * TILE::rows + threadIdx.x / 32 / TILE::warps_across * TILE::warp_rows + threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int n = 0; n < TILE::warp_rows / 8; n++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            if (first_row + n * 8 + i < rows) {
+                store(first_row + n * 8 + i, n, i);
+            }
+        }
+    }
+}
+
+template <typename TILE>
+__device__ __forceinline__ void store_units(const UnitSums<TILE>& sums, float* out, const float* bias, int rows, int outputs) {
+#pragma unroll
+    for (int j = 0; j < TILE::warp_outputs / 16; j++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int output = first_weight_row<TILE>() + j * 16 + half * 8 + threadIdx.x % 32 / 4;
+            if (output < outputs) {
+                const float added = bias == nullptr ? 0.0f : bias[output];
+                for_row_sums<TILE>(rows, [&](int row, int n, int i) {
+                    out[static_cast<long long>(row) * outputs + output] = sums[j][n][half * 2 + i] + added;
+                });
+            }
+        }
+    }
+}
+
+template <typename TILE>
+__device__ __forceinline__ void store_units_swiglu(const UnitSums<TILE>& sums, bf16* out, int rows, int outputs) {
+#pragma unroll
+    for (int j = 0; j < TILE::warp_outputs / 16; j++) {
+        const int output = first_weight_row<TILE>() / 2 + j * 8 + threadIdx.x % 32 / 4;
+        if (output < outputs) {
+            for_row_sums<TILE>(rows, [&](int row, int n, int i) {
+                out[static_cast<long long>(row) * outputs + output] = narrow<bf16>(swiglu(sums[j][n][i], sums[j][n][2 + i]));
+            });
+        }
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void matmul(float* out, const bf16* in, const unsigned char* weight, const float* bias, const int* row_count,
+        int outputs, int inputs) {
+    const int rows = *row_count;
+    if constexpr (TILE::rows == 16) {
+        if (rows <= 8) {
+            matmul<HalfTile<TILE>, FORMAT>(out, in, weight, bias, row_count, outputs, inputs);
+            return;
+        }
+    }
+    if (blockIdx.x * TILE::rows < rows) {
+        UnitSums<TILE> sums = {};
+        accumulate<TILE, FORMAT>(sums, in, weight, rows, outputs, inputs);
+        store_units<TILE>(sums, out, bias, rows, outputs);
+    }
+}
+
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void matmul_swiglu(bf16* out, const bf16* in, const unsigned char* weight, const int* row_count, int outputs,
+        int inputs) {
+    const int rows = *row_count;
+    if constexpr (TILE::rows == 16) {
+        if (rows <= 8) {
+            matmul_swiglu<HalfTile<TILE>, FORMAT>(out, in, weight, row_count, outputs, inputs);
+            return;
+        }
+    }
+    if (blockIdx.x * TILE::rows < rows) {
+        UnitSums<TILE> sums = {};
+        accumulate<TILE, FORMAT>(sums, in, weight, rows, 2 * outputs, inputs);
+        store_units_swiglu<TILE>(sums, out, rows, outputs);
+    }
+}
+
+using Few = Tile<16, 32, 128, 6, 1, 2>;
+using Wide = Tile<16, 128, 128, 4, 1, 8>;
+using Some = Tile<64, 64, 64, 4, 2, 2>;
+template <typename FORMAT> using Many = Tile<128, 128, 64, FORMAT::has_table ? 2 : 3, 2, 4>; // a table takes the room of a stage
+
+#define MATMUL_KERNEL(FORMAT, TYPE, NAME, TILE)                                                                                    \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##TYPE##_##NAME(float* out, const bf16* in,                 \
+            const unsigned char* weight, const float* bias, const int* rows, int outputs, int inputs) {                            \
+        matmul<TILE, FORMAT>(out, in, weight, bias, rows, outputs, inputs);                                                        \
+    }                                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##TYPE##_##NAME(bf16* out, const bf16* in,           \
+            const unsigned char* weight, const int* rows, int outputs, int inputs) {                                               \
+        matmul_swiglu<TILE, FORMAT>(out, in, weight, rows, outputs, inputs);                                                       \
+    }
+
+#define MATMUL_KERNELS(FORMAT, TYPE)                                                                                               \
+    MATMUL_KERNEL(FORMAT, TYPE, 16x32, Few)                                                                                        \
+    MATMUL_KERNEL(FORMAT, TYPE, 16x128, Wide)                                                                                      \
+    MATMUL_KERNEL(FORMAT, TYPE, 64x64, Some)                                                                                       \
+    MATMUL_KERNEL(FORMAT, TYPE, 128x128, Many<FORMAT>)
