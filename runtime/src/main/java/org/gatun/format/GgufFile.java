@@ -232,7 +232,7 @@ public final class GgufFile implements AutoCloseable {
         }
         try {
             Shape shape = Shape.of(dimensions);
-            long byteSize = dtype.byteSize(shape.elements());
+            long byteSize = dtype.byteSize(shape);
             return new Entry(dtype, shape, in.longValue(name), byteSize);
         } catch (ArithmeticException overflow) {
             throw in.failure(start, "tensor " + name + " has a shape of more than 2^63 bytes");

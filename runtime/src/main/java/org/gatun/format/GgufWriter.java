@@ -30,7 +30,7 @@ public final class GgufWriter {
 
     private record Pending(DType dtype, Shape shape, TensorData data) {
         long byteSize() {
-            return dtype.byteSize(shape.elements());
+            return dtype.byteSize(shape);
         }
     }
 

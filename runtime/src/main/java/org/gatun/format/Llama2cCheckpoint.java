@@ -176,7 +176,7 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     }
 
     private static long byteSize(Shape shape) {
-        return DType.F32.byteSize(shape.elements());
+        return DType.F32.byteSize(shape);
     }
 
     /// What follows the header, in order; the limits of sizes keep the sum within a `long`.

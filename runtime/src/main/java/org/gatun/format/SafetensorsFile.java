@@ -260,7 +260,7 @@ public final class SafetensorsFile implements AutoCloseable {
         Shape shape;
         try {
             shape = Shape.of(dimensions);
-            byteSize = dtype.get().byteSize(shape.elements());
+            byteSize = dtype.get().byteSize(shape);
         } catch (ArithmeticException overflow) {
             throw new FormatException(file, -1, "tensor " + name + " has the shape " + Arrays.toString(dimensions)
                     + " of more than 2^63 bytes", overflow);

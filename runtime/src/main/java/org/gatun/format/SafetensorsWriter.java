@@ -23,7 +23,7 @@ public final class SafetensorsWriter {
 
     private record Pending(String name, DType dtype, Shape shape, TensorData data) {
         long byteSize() {
-            return dtype.byteSize(shape.elements());
+            return dtype.byteSize(shape);
         }
     }
 

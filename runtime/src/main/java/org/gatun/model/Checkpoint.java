@@ -11,7 +11,7 @@ import org.gatun.tokenizer.Tokenizer;
 /// A model file, whatever its format: sizes, weights by their GGUF names, tokenizer.
 ///
 /// Owns the mapping that its tensors view; closed by the [Model].
-interface Checkpoint extends AutoCloseable {
+sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, SafetensorsCheckpoint, QuantizedCheckpoint, RandomCheckpoint {
 
     /// Opens a GGUF file, a safetensors file, or a directory of safetensors.
     ///

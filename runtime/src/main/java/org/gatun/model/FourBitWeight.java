@@ -27,16 +27,14 @@ final class FourBitWeight {
     private static final long MOST_STATE_BYTES = 1 << 16;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final Path path;
-    private final Map<String, Tensor> tensors;
+    private final WeightParts parts;
     private final String name;
     private final DType dtype;
 
-    private FourBitWeight(Path path, Map<String, Tensor> tensors, String name, DType dtype) {
-        this.path = path;
-        this.tensors = tensors;
-        this.name = name;
-        this.dtype = dtype;
+    private FourBitWeight(WeightParts parts) {
+        this.parts = parts;
+        name = parts.name();
+        dtype = parts.dtype();
     }
 
     /// The weight of a name, if it is of this kind, in blocks of its own type.
@@ -48,7 +46,7 @@ final class FourBitWeight {
         for (Map.Entry<String, DType> type : TYPES.entrySet()) {
             Tensor state = tensors.get(name + ".quant_state.bitsandbytes__" + type.getKey());
             if (state != null) {
-                return Optional.of(new FourBitWeight(path, tensors, name, type.getValue()).read(state, arena));
+                return Optional.of(new FourBitWeight(new WeightParts(path, tensors, name, type.getValue())).read(state, arena));
             }
         }
         return Optional.empty();
@@ -60,21 +58,21 @@ final class FourBitWeight {
         long columns = state.path("shape").path(1).asLong(0);
         int block = state.path("blocksize").asInt(0);
         int ours = dtype.blockElements();
-        require(rows > 0 && rows <= Integer.MAX_VALUE && columns > 0 && columns <= Integer.MAX_VALUE && state.path("shape").size() == 2,
+        parts.require(rows > 0 && rows <= Integer.MAX_VALUE && columns > 0 && columns <= Integer.MAX_VALUE && state.path("shape").size() == 2,
                 "a shape of " + state.path("shape"), "two sizes");
-        require(block > 0 && block % ours == 0 && columns % ours == 0, "blocks of " + block + " and rows of " + columns,
+        parts.require(block > 0 && block % ours == 0 && columns % ours == 0, "blocks of " + block + " and rows of " + columns,
                 "multiples of " + ours);
         long elements = rows * columns;
-        MemorySegment codes = part("", DType.U8, elements / 2);
+        MemorySegment codes = parts.part(name, DType.U8, elements / 2);
         float[] book = Codebook.of(dtype);
-        MemorySegment theirs = part(".quant_map", DType.F32, book.length);
+        MemorySegment theirs = parts.part(name + ".quant_map", DType.F32, book.length);
         for (int i = 0; i < book.length; i++) {
-            require(theirs.getAtIndex(FLOAT, i) == book[i], "entry " + i + " of the book is " + theirs.getAtIndex(FLOAT, i), book[i]);
+            parts.require(theirs.getAtIndex(FLOAT, i) == book[i], "entry " + i + " of the book is " + theirs.getAtIndex(FLOAT, i), book[i]);
         }
         long blocks = Math.ceilDiv(elements, (long) block);
         Magnitudes magnitudes = magnitudes(state, blocks);
         int codeBytes = ours / 2;
-        MemorySegment made = arena.allocate(dtype.byteSize(elements), 64);
+        MemorySegment made = arena.allocate(dtype.rowBytes(elements), 64);
         for (long i = 0; i < elements / ours; i++) {
             long at = i * dtype.blockBytes();
             made.set(FLOAT, at, magnitudes.of(i * ours / block));
@@ -91,40 +89,26 @@ final class FourBitWeight {
 
     private Magnitudes magnitudes(JsonNode state, long blocks) throws FormatException {
         if (state.path("nested_blocksize").isMissingNode()) {
-            MemorySegment plain = part(".absmax", DType.F32, blocks);
+            MemorySegment plain = parts.part(name + ".absmax", DType.F32, blocks);
             return block -> plain.getAtIndex(FLOAT, block);
         }
         int nestedBlock = state.path("nested_blocksize").asInt(0);
-        require(nestedBlock > 0, "nested blocks of " + nestedBlock, "1 at least");
-        MemorySegment codes = part(".absmax", DType.U8, blocks);
-        MemorySegment map = part(".nested_quant_map", DType.F32, 256);
-        MemorySegment nested = part(".nested_absmax", DType.F32, Math.ceilDiv(blocks, (long) nestedBlock));
+        parts.require(nestedBlock > 0, "nested blocks of " + nestedBlock, "1 at least");
+        MemorySegment codes = parts.part(name + ".absmax", DType.U8, blocks);
+        MemorySegment map = parts.part(name + ".nested_quant_map", DType.F32, 256);
+        MemorySegment nested = parts.part(name + ".nested_absmax", DType.F32, Math.ceilDiv(blocks, (long) nestedBlock));
         float offset = (float) state.path("nested_offset").asDouble(0);
         return block -> map.getAtIndex(FLOAT, Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, block)))
                 * nested.getAtIndex(FLOAT, block / nestedBlock) + offset;
     }
 
     private JsonNode parse(Tensor state) throws FormatException {
-        require(state.dtype() == DType.U8 && state.data().byteSize() <= MOST_STATE_BYTES,
+        parts.require(state.dtype() == DType.U8 && state.data().byteSize() <= MOST_STATE_BYTES,
                 "a state of " + state.data().byteSize() + " bytes of " + state.dtype(), "some U8");
         try {
             return JsonMapper.shared().readTree(new String(state.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
         } catch (JacksonException e) {
-            throw new FormatException(path, -1, "tensor " + name + ": its state is no JSON: " + e.getOriginalMessage(), e);
-        }
-    }
-
-    private MemorySegment part(String suffix, DType type, long elements) throws FormatException {
-        Tensor part = tensors.get(name + suffix);
-        require(part != null, "no " + suffix, "one beside the codes");
-        require(part.dtype() == type && part.shape().elements() == elements,
-                (suffix.isEmpty() ? "codes" : suffix) + " of " + part.dtype() + " " + part.shape(), elements + " of " + type);
-        return part.data();
-    }
-
-    private void require(boolean valid, String found, Object expected) throws FormatException {
-        if (!valid) {
-            throw new FormatException(path, -1, "tensor " + name + " of " + dtype + ": found " + found + ", expected " + expected);
+            throw new FormatException(parts.path(), -1, "tensor " + name + ": its state is no JSON: " + e.getOriginalMessage(), e);
         }
     }
 }

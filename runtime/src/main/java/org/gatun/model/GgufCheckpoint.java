@@ -65,7 +65,7 @@ final class GgufCheckpoint implements Checkpoint {
                 : RopeTable.Pairing.SPLIT;
         RopeTable rope = ropeScaling(keys).table(pairing, rotated, keys.number("rope.freq_base", 10_000));
         try {
-            return new ModelConfig(keys.architecture, vocabulary, keys.integer("block_count"), hidden,
+            return new ModelConfig(keys.architecture, keys.integer("vocab_size", vocabulary), keys.integer("block_count"), hidden,
                     keys.integer("feed_forward_length"), heads, keys.integer("attention.head_count_kv", heads), headDim,
                     (float) keys.number("attention.layer_norm_rms_epsilon", 1e-5),
                     withFrequencyFactors(rope, Optional.ofNullable(file.tensors().get("rope_freqs.weight"))),
@@ -132,6 +132,11 @@ final class GgufCheckpoint implements Checkpoint {
         double number(String key, double standard) throws FormatException {
             return metadata.number(architecture + "." + key).orElse(standard);
         }
+    }
+
+    /// The file, open as long as this.
+    GgufFile file() {
+        return file;
     }
 
     @Override

@@ -122,6 +122,11 @@ public final class Model implements AutoCloseable {
         return checkpoint.config();
     }
 
+    /// Bytes of its weights as they are stored, whatever its backend makes of them.
+    public long weightBytes() {
+        return plan.ops().stream().flatMap(op -> op.weights().stream()).distinct().mapToLong(weight -> weight.data().byteSize()).sum();
+    }
+
     /// Its tokenizer.
     public Tokenizer tokenizer() {
         return checkpoint.tokenizer();

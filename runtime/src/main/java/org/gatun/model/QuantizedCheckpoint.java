@@ -5,7 +5,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
@@ -17,7 +16,6 @@ import org.gatun.tokenizer.Tokenizer;
 ///
 /// Owns the other and what it makes.
 final class QuantizedCheckpoint implements Checkpoint {
-    private static final Pattern MATRIX = Pattern.compile("blk\\.\\d+\\.(attn_(q|k|v|output)|ffn_(gate|up|down))\\.weight");
     private static final long ALIGNMENT_BYTES = 64;
 
     private final Checkpoint inner;
@@ -33,7 +31,7 @@ final class QuantizedCheckpoint implements Checkpoint {
     @Override
     public Optional<Tensor> find(String tensor) {
         Optional<Tensor> found = inner.find(tensor);
-        if (found.isEmpty() || !MATRIX.matcher(tensor).matches() || found.get().dtype() == dtype
+        if (found.isEmpty() || !WeightTypes.isBlockMatrix(tensor) || found.get().dtype() == dtype
                 || found.get().columns() % dtype.blockElements() != 0) {
             return found;
         }
@@ -47,8 +45,8 @@ final class QuantizedCheckpoint implements Checkpoint {
 
     private Tensor quantize(Tensor tensor) {
         int columns = tensor.columns();
-        long rowBytes = tensor.dtype().byteSize(columns);
-        long targetRowBytes = dtype.byteSize(columns);
+        long rowBytes = tensor.dtype().rowBytes(columns);
+        long targetRowBytes = dtype.rowBytes(columns);
         MemorySegment target = arena.allocate(tensor.rows() * targetRowBytes, ALIGNMENT_BYTES);
         IntStream.range(0, tensor.rows()).parallel().forEach(row -> {
             float[] elements = new float[columns];

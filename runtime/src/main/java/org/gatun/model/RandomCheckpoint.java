@@ -3,6 +3,7 @@ package org.gatun.model;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -12,8 +13,8 @@ import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 
-/// A Llama's weights made up at random, for measuring. All matrices view the same memory, so that a model takes little of the host's;
-/// a backend that copies weights takes what the real ones would.
+/// A Llama's weights made up at random, for measuring. Matrices of as many columns view the same memory, so that a model takes little of
+/// the host's; a backend that copies weights takes what the real ones would.
 final class RandomCheckpoint implements Checkpoint {
     private static final int PATTERN_ELEMENTS = 1 << 18;
 
@@ -21,7 +22,8 @@ final class RandomCheckpoint implements Checkpoint {
     private final ModelConfig config;
     private final DType dtype;
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment matrices;
+    private final Map<String, Shape> shapes; // of the matrices, by their names within a block
+    private final Map<Long, MemorySegment> matrices = new HashMap<>(); // by columns
     private final MemorySegment ones;
 
     RandomCheckpoint(String name, ModelConfig config, DType dtype, long seed) {
@@ -29,27 +31,43 @@ final class RandomCheckpoint implements Checkpoint {
         this.config = config;
         this.dtype = dtype;
         int width = Math.max(config.hidden(), config.intermediate());
-        long elements = (long) config.hidden() * Math.max(config.vocabulary(), width);
-        matrices = arena.allocate(dtype.byteSize(elements), 64);
-        fill(new SplittableRandom(seed), (float) Math.sqrt(3.0 / width));
+        int queries = config.heads() * config.headDim();
+        int keys = config.kvHeads() * config.headDim();
+        shapes = Map.of("token_embd.weight", Shape.of(config.vocabulary(), config.hidden()),
+                "output.weight", Shape.of(config.vocabulary(), config.hidden()),
+                "attn_q.weight", Shape.of(queries, config.hidden()), "attn_k.weight", Shape.of(keys, config.hidden()),
+                "attn_v.weight", Shape.of(keys, config.hidden()), "attn_output.weight", Shape.of(config.hidden(), queries),
+                "ffn_gate.weight", Shape.of(config.intermediate(), config.hidden()),
+                "ffn_up.weight", Shape.of(config.intermediate(), config.hidden()),
+                "ffn_down.weight", Shape.of(config.hidden(), config.intermediate()));
+        SplittableRandom random = new SplittableRandom(seed);
+        shapes.values().stream().map(Shape::columns).distinct().sorted().forEach(columns -> {
+            long rows = shapes.values().stream().filter(shape -> shape.columns() == columns).mapToLong(Shape::rows).max().orElseThrow();
+            matrices.put(columns, random(random, rows, Math.toIntExact(columns), (float) Math.sqrt(3.0 / width)));
+        });
         ones = arena.allocate(4L * width, 64);
         for (int i = 0; i < width; i++) {
             ones.setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
         }
     }
 
-    /// The same thousands of numbers over and over.
-    private void fill(SplittableRandom random, float most) {
-        float[] pattern = new float[PATTERN_ELEMENTS];
-        for (int i = 0; i < pattern.length; i++) {
-            pattern[i] = (float) random.nextDouble(-most, most);
+    /// A matrix of the same rows over and over.
+    private MemorySegment random(SplittableRandom random, long rows, int columns, float most) {
+        long rowBytes = dtype.rowBytes(columns);
+        MemorySegment matrix = arena.allocate(rows * rowBytes, 64);
+        long different = Math.min(rows, Math.ceilDiv(PATTERN_ELEMENTS, columns));
+        float[] elements = new float[columns];
+        for (long row = 0; row < rows; row++) {
+            if (row < different) {
+                for (int i = 0; i < columns; i++) {
+                    elements[i] = (float) random.nextDouble(-most, most);
+                }
+                Codec.of(dtype).encode(elements, 0, matrix, row * rowBytes, columns);
+            } else {
+                MemorySegment.copy(matrix, (row - different) * rowBytes, matrix, row * rowBytes, rowBytes);
+            }
         }
-        MemorySegment encoded = arena.allocate(dtype.byteSize(pattern.length), 64);
-        Codec.of(dtype).encode(pattern, 0, encoded, 0, pattern.length);
-        for (long offset = 0; offset < matrices.byteSize(); offset += encoded.byteSize()) {
-            long bytes = Math.min(encoded.byteSize(), matrices.byteSize() - offset);
-            MemorySegment.copy(encoded, 0, matrices, offset, bytes);
-        }
+        return matrix;
     }
 
     @Override
@@ -63,17 +81,8 @@ final class RandomCheckpoint implements Checkpoint {
         if (part.equals("attn_norm.weight") || part.equals("ffn_norm.weight") || part.equals("output_norm.weight")) {
             return Optional.of(new Tensor(tensor, DType.F32, Shape.of(config.hidden()), ones.asSlice(0, 4L * config.hidden())));
         }
-        int queries = config.heads() * config.headDim();
-        int keys = config.kvHeads() * config.headDim();
-        Map<String, int[]> shapes = Map.of("token_embd.weight", new int[] {config.vocabulary(), config.hidden()},
-                "output.weight", new int[] {config.vocabulary(), config.hidden()},
-                "attn_q.weight", new int[] {queries, config.hidden()}, "attn_k.weight", new int[] {keys, config.hidden()},
-                "attn_v.weight", new int[] {keys, config.hidden()}, "attn_output.weight", new int[] {config.hidden(), queries},
-                "ffn_gate.weight", new int[] {config.intermediate(), config.hidden()},
-                "ffn_up.weight", new int[] {config.intermediate(), config.hidden()},
-                "ffn_down.weight", new int[] {config.hidden(), config.intermediate()});
-        return Optional.ofNullable(shapes.get(part)).map(shape -> new Tensor(tensor, dtype, Shape.of(shape[0], shape[1]),
-                matrices.asSlice(0, shape[0] * dtype.byteSize(shape[1]))));
+        return Optional.ofNullable(shapes.get(part)).map(shape -> new Tensor(tensor, dtype, shape,
+                matrices.get(shape.columns()).asSlice(0, dtype.byteSize(shape))));
     }
 
     @Override

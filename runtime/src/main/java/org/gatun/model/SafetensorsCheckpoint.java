@@ -4,37 +4,30 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.gatun.format.FormatException;
+import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A model as Hugging Face stores it: safetensors with `config.json` and a tokenizer beside.
 final class SafetensorsCheckpoint implements Checkpoint {
     private static final Set<String> ARCHITECTURES = Set.of("llama", "mistral", "qwen2", "qwen3");
 
-    /// Parts of a block: what GGUF calls them, and what Hugging Face does.
-    private static final Map<String, String> BLOCK_PARTS = Map.of(
-            "attn_norm", "input_layernorm",
-            "attn_q", "self_attn.q_proj",
-            "attn_k", "self_attn.k_proj",
-            "attn_v", "self_attn.v_proj",
-            "attn_q_norm", "self_attn.q_norm",
-            "attn_k_norm", "self_attn.k_norm",
-            "attn_output", "self_attn.o_proj",
-            "ffn_norm", "post_attention_layernorm",
-            "ffn_gate", "mlp.gate_proj");
+    /// A GGUF file without tensors, which a model has its tokenizer in that was written from GGUF.
+    static final String TOKENIZER_GGUF = "tokenizer.gguf";
 
     private final SafetensorsFile file;
     private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
+    private final ObjectNode json;
     private final ModelConfig config;
     private final Map<String, Tensor> weights;
     private final Tokenizer tokenizer;
@@ -43,7 +36,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
     private SafetensorsCheckpoint(SafetensorsFile file) throws IOException {
         this.file = file;
         try {
-            JsonNode json = file.json("config.json").orElseThrow(() -> new FormatException(
+            json = file.json("config.json").orElseThrow(() -> new FormatException(
                 file.path(), -1, "config.json is missing beside the weights: expected the sizes of the model there"));
             config = readConfig(file.path(), json);
             weights = weightsByGgufName(config.layers());
@@ -73,31 +66,28 @@ final class SafetensorsCheckpoint implements Checkpoint {
         if (Files.exists(sentencePiece)) {
             return Tokenizers.fromSentencePiece(sentencePiece);
         }
-        throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json or tokenizer.model");
+        Path gguf = directory.resolve(TOKENIZER_GGUF);
+        if (Files.exists(gguf)) {
+            try (GgufFile header = GgufFile.open(gguf)) {
+                return Tokenizers.fromGguf(header.metadata());
+            }
+        }
+        throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json, tokenizer.model or tokenizer.gguf");
     }
 
     private Map<String, Tensor> weightsByGgufName(int layers) throws FormatException {
-        Map<String, Tensor> weights = new HashMap<>();
-        put(weights, "token_embd.weight", "model.embed_tokens.weight");
-        put(weights, "output_norm.weight", "model.norm.weight");
-        put(weights, "output.weight", "lm_head.weight");
-        for (int layer = 0; layer < layers; layer++) {
-            String block = "blk." + layer + ".";
-            String theirs = "model.layers." + layer + ".";
-            for (Map.Entry<String, String> part : BLOCK_PARTS.entrySet()) {
-                put(weights, block + part.getKey() + ".weight", theirs + part.getValue() + ".weight");
-                put(weights, block + part.getKey() + ".bias", theirs + part.getValue() + ".bias");
-            }
-            for (String direction : List.of("up", "down")) {
-                put(weights, block + "ffn_" + direction + ".weight", theirs + "mlp." + direction + "_proj.weight");
-            }
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        for (String name : HuggingFaceNames.ggufNames(layers)) {
+            weight(HuggingFaceNames.of(name)).ifPresent(tensor -> weights.put(name, tensor));
         }
         return weights;
     }
 
-    private void put(Map<String, Tensor> weights, String name, String theirName) throws FormatException {
-        Optional<Tensor> quantized = FourBitWeight.read(file.path(), file.tensors(), theirName, arena);
-        quantized.or(() -> Optional.ofNullable(file.tensors().get(theirName))).ifPresent(tensor -> weights.put(name, tensor));
+    private Optional<Tensor> weight(String name) throws FormatException {
+        Optional<Tensor> fourBits = FourBitWeight.read(file.path(), file.tensors(), name, arena);
+        Optional<Tensor> eightBits = EightBitWeight.read(file.path(), file.tensors(), name, arena);
+        Optional<Tensor> sparse = SparseWeight.read(file.path(), file.tensors(), name);
+        return fourBits.or(() -> eightBits).or(() -> sparse).or(() -> Optional.ofNullable(file.tensors().get(name)));
     }
 
     private static ModelConfig readConfig(Path path, JsonNode json) throws FormatException {
@@ -109,10 +99,9 @@ final class SafetensorsCheckpoint implements Checkpoint {
         int heads = integer(path, json, "num_attention_heads");
         int hidden = integer(path, json, "hidden_size");
         int headDim = json.path("head_dim").asInt(heads <= 0 ? 0 : hidden / heads);
-        // Newer files keep base and scaling together under rope_parameters, older ones apart.
         JsonNode ropeParameters = json.path("rope_parameters");
         JsonNode scaling = ropeParameters.isObject() ? ropeParameters : json.path("rope_scaling");
-        double base = ropeParameters.path("rope_theta").asDouble(json.path("rope_theta").asDouble(10_000));
+        double base = rotaryBase(json);
         int context = json.path("max_position_embeddings").asInt(2048);
         boolean windowed = json.path("use_sliding_window").asBoolean(architecture.equals("mistral"));
         try {
@@ -149,6 +138,26 @@ final class SafetensorsCheckpoint implements Checkpoint {
             throw new FormatException(path, -1, "config.json: " + key + " is " + json.path(key) + ": expected a whole number");
         }
         return json.path(key).asInt();
+    }
+
+    /// What `config.json` says.
+    ObjectNode configJson() {
+        return json;
+    }
+
+    /// The wavelength base of rotary positions.
+    double rotaryBase() {
+        return rotaryBase(json);
+    }
+
+    // Newer files keep base and scaling together under rope_parameters, older ones apart.
+    private static double rotaryBase(JsonNode json) {
+        return json.path("rope_parameters").path("rope_theta").asDouble(json.path("rope_theta").asDouble(10_000));
+    }
+
+    /// The folder with the weights and what belongs to them.
+    Path directory() {
+        return directory(file.path());
     }
 
     @Override

@@ -23,6 +23,16 @@ public sealed interface Op {
         };
     }
 
+    /// The weights it reads.
+    default List<Tensor> weights() {
+        return switch (this) {
+            case Embed op -> List.of(op.table);
+            case RmsNorm op -> List.of(op.gain);
+            case MatMul op -> op.bias.map(bias -> List.of(op.weight, bias)).orElseGet(() -> List.of(op.weight));
+            case Rope _, AppendKv _, Attention _, SwiGlu _, Add _, SelectRows _ -> List.of();
+        };
+    }
+
     /// The value it writes, if any.
     default Optional<Value> output() {
         return switch (this) {

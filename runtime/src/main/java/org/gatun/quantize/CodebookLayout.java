@@ -70,8 +70,13 @@ enum CodebookLayout implements Layout {
 
     @Override
     public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
+        decode(source, offset, target, targetOffset, ELEMENTS);
+    }
+
+    /// Decodes a block of another size.
+    void decode(MemorySegment source, long offset, float[] target, int targetOffset, int count) {
         float largest = source.get(FLOAT, offset);
-        for (int i = 0; i < ELEMENTS; i++) {
+        for (int i = 0; i < count; i++) {
             int pair = unsignedByte(source, offset + CODES + i / 2);
             target[targetOffset + i] = book[i % 2 == 0 ? pair >> 4 : pair & 15] * largest;
         }
@@ -79,13 +84,18 @@ enum CodebookLayout implements Layout {
 
     @Override
     public void encode(float[] source, int sourceOffset, MemorySegment target, long offset) {
+        encode(source, sourceOffset, target, offset, ELEMENTS);
+    }
+
+    /// Encodes a block of another size, an even one.
+    void encode(float[] source, int sourceOffset, MemorySegment target, long offset, int count) {
         float largest = 0;
-        for (int i = 0; i < ELEMENTS; i++) {
+        for (int i = 0; i < count; i++) {
             largest = Math.max(largest, Math.abs(source[sourceOffset + i]));
         }
         float inverse = 1 / largest;
         target.set(FLOAT, offset, largest);
-        for (int i = 0; i < ELEMENTS; i += 2) {
+        for (int i = 0; i < count; i += 2) {
             int first = code(source[sourceOffset + i], inverse);
             int second = code(source[sourceOffset + i + 1], inverse);
             putByte(target, offset + CODES + i / 2, first << 4 | second);

@@ -2,12 +2,13 @@ package org.gatun.quantize;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.Optional;
 import org.gatun.tensor.DType;
 
 /// Turns the stored elements of one [DType] into floats and back: the definition of what the bytes mean, written to be
 /// read. Immutable, shared by threads.
 ///
-/// Layouts and roundings are those of GGUF (ggml-org/ggml): the same floats come out, bit for bit, and the same bytes.
+/// Layouts and roundings of its types are those of GGUF (ggml-org/ggml): the same floats come out, bit for bit, and the same bytes.
 /// Arithmetic is `float`, in the order written. Segments may be unaligned; bytes are little-endian.
 public final class Codec {
     private final DType dtype;
@@ -37,6 +38,9 @@ public final class Codec {
             case Q6_K -> SuperBlockLayout.Q6_K;
             case NF4 -> CodebookLayout.NF4;
             case FP4 -> CodebookLayout.FP4;
+            case INT8 -> new SignedLayout();
+            case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
+                    SPARSE_2_16_F16 -> new SparseLayout(dtype.sparsity().orElseThrow());
             case I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "there is no codec for " + dtype + ": expected a floating-point or quantized type");
         });
@@ -52,23 +56,54 @@ public final class Codec {
         return !(layout instanceof SuperBlockLayout);
     }
 
-    /// Decodes `elements` elements.
+    /// Decodes `elements` elements: whole rows, or one row of a type whose rows have a header.
     ///
     /// @param byteOffset where the first block begins in `source`
     /// @param elements a multiple of the type's block
     /// @throws IllegalArgumentException if `elements` is no multiple of the block
     /// @throws IndexOutOfBoundsException if source or target are too short
     public void decode(MemorySegment source, long byteOffset, float[] target, int targetOffset, int elements) {
-        Objects.checkFromIndexSize(byteOffset, dtype.byteSize(elements), source.byteSize());
+        Objects.checkFromIndexSize(byteOffset, dtype.rowBytes(elements), source.byteSize());
         Objects.checkFromIndexSize(targetOffset, elements, target.length);
-        long offset = byteOffset;
+        long offset = byteOffset + dtype.headerBytes();
         for (int i = 0; i < elements; i += dtype.blockElements()) {
             layout.decode(source, offset, target, targetOffset + i);
             offset += dtype.blockBytes();
         }
+        if (dtype.headerBytes() > 0) {
+            float scale = source.get(LittleEndian.FLOAT, byteOffset);
+            for (int i = targetOffset; i < targetOffset + elements; i++) {
+                target[i] *= scale;
+            }
+        }
     }
 
-    /// Encodes `elements` elements, each rounded as ggml does.
+    /// What is wrong with a row, whatever its numbers are: the scale in its header, or places of elements that do not rise.
+    ///
+    /// @param byteOffset where it begins in `source`
+    /// @param elements a multiple of the type's block
+    /// @throws IllegalArgumentException if `elements` is no multiple of the block
+    /// @throws IndexOutOfBoundsException if source is too short
+    public Optional<String> damage(MemorySegment source, long byteOffset, int elements) {
+        Objects.checkFromIndexSize(byteOffset, dtype.rowBytes(elements), source.byteSize());
+        if (dtype.headerBytes() > 0) {
+            float scale = source.get(LittleEndian.FLOAT, byteOffset);
+            if (!(scale >= 0 && Float.isFinite(scale))) {
+                return Optional.of("a scale of " + scale + ": expected a finite number, not negative");
+            }
+        }
+        long offset = byteOffset + dtype.headerBytes();
+        for (int i = 0; i < elements; i += dtype.blockElements()) {
+            if (!layout.isSound(source, offset)) {
+                return Optional.of("elements " + i + " to " + (i + dtype.blockElements() - 1)
+                        + " have places that do not rise: expected rising ones within a group");
+            }
+            offset += dtype.blockBytes();
+        }
+        return Optional.empty();
+    }
+
+    /// Encodes `elements` elements, each rounded as ggml does: whole rows, or one row of a type whose rows have a header.
     ///
     /// @param byteOffset where the first block goes in `target`
     /// @param elements a multiple of the type's block
@@ -80,7 +115,7 @@ public final class Codec {
         if (!canEncode()) {
             throw new UnsupportedOperationException("encoding " + dtype + " is not supported");
         }
-        Objects.checkFromIndexSize(byteOffset, dtype.byteSize(elements), target.byteSize());
+        Objects.checkFromIndexSize(byteOffset, dtype.rowBytes(elements), target.byteSize());
         Objects.checkFromIndexSize(sourceOffset, elements, source.length);
         for (int i = sourceOffset; i < sourceOffset + elements; i++) {
             if (!Float.isFinite(source[i])) {
@@ -88,10 +123,28 @@ public final class Codec {
                         "element " + i + " is " + source[i] + ": expected a finite number to encode as " + dtype);
             }
         }
-        long offset = byteOffset;
+        boolean scaled = dtype.headerBytes() > 0;
+        float[] blocks = scaled ? scaled(source, sourceOffset, target, byteOffset, elements) : source;
+        int start = scaled ? 0 : sourceOffset;
+        long offset = byteOffset + dtype.headerBytes();
         for (int i = 0; i < elements; i += dtype.blockElements()) {
-            layout.encode(source, sourceOffset + i, target, offset);
+            layout.encode(blocks, start + i, target, offset);
             offset += dtype.blockBytes();
         }
+    }
+
+    /// Writes the header of a row, and returns the elements in units of its scale.
+    private static float[] scaled(float[] source, int sourceOffset, MemorySegment target, long byteOffset, int elements) {
+        float largest = 0;
+        for (int i = 0; i < elements; i++) {
+            largest = Math.max(largest, Math.abs(source[sourceOffset + i]));
+        }
+        float scale = largest / SignedLayout.LARGEST;
+        target.set(LittleEndian.FLOAT, byteOffset, scale);
+        float[] units = new float[elements];
+        for (int i = 0; i < elements && scale > 0; i++) {
+            units[i] = source[sourceOffset + i] / scale;
+        }
+        return units;
     }
 }

@@ -1,5 +1,7 @@
 package org.gatun.tensor;
 
+import java.util.Optional;
+
 /// How the elements of a tensor are stored. Quantized types store blocks of consecutive elements of a row;
 /// their layouts are those of GGUF, and Gatun's own for types that it does not have (`org.gatun.quantize` decodes them).
 public enum DType {
@@ -33,14 +35,80 @@ public enum DType {
     /// 64 elements: f32 scale, 32 bytes of 4-bit codes of quantiles of a normal distribution; `value = scale · book[code]`.
     NF4(64, 36),
     /// As [#NF4], with codes of a sign and three bits.
-    FP4(64, 36);
+    FP4(64, 36),
+    /// A row is an f32 scale and a signed byte an element; value = scale · code.
+    INT8(1, 1, Float.BYTES),
+    /// Of each 4 elements 2 are kept, as f16; see [Sparsity].
+    SPARSE_2_4_F16(2, 4, F16),
+    /// Of each 4 elements 2 are kept, as [#INT8].
+    SPARSE_2_4_INT8(2, 4, INT8),
+    /// Of each 4 elements 2 are kept, as [#NF4].
+    SPARSE_2_4_NF4(2, 4, NF4),
+    /// Of each 4 elements 1 is kept, as f16.
+    SPARSE_1_4_F16(1, 4, F16),
+    /// Of each 8 elements 2 are kept, as f16.
+    SPARSE_2_8_F16(2, 8, F16),
+    /// Of each 8 elements 4 are kept, as f16.
+    SPARSE_4_8_F16(4, 8, F16),
+    /// Of each 16 elements 1 is kept, as f16.
+    SPARSE_1_16_F16(1, 16, F16),
+    /// Of each 16 elements 2 are kept, as f16.
+    SPARSE_2_16_F16(2, 16, F16);
+
+    /// Of every few elements of a row some are kept, the others are 0. A block of 64 elements has the values of those that are kept, in
+    /// order, then their places within their groups as a stream of bits, the lowest of the first byte first. The values are f16; or
+    /// signed bytes, to be multiplied by the scale of the row; or [DType#NF4], an f32 scale and the codes, the first of two in the high
+    /// half.
+    ///
+    /// @param kept elements of a group that are kept, even if some of them are 0
+    /// @param group elements of a group, a power of two up to 16
+    /// @param values how those that are kept are stored: [DType#F16], [DType#INT8] or [DType#NF4]
+    public record Sparsity(int kept, int group, DType values) {
+        /// Elements of a block, for all.
+        public static final int BLOCK_ELEMENTS = 64;
+
+        /// Elements of a block that are kept.
+        public int blockKept() {
+            return BLOCK_ELEMENTS / group * kept;
+        }
+
+        /// Bits of a place.
+        public int indexBits() {
+            return Integer.numberOfTrailingZeros(group);
+        }
+
+        /// Bytes of the values of a block, behind which the places begin.
+        public int valueBytes() {
+            return values == NF4 ? Float.BYTES + blockKept() / 2 : blockKept() * values.blockBytes;
+        }
+
+        private int blockBytes() {
+            return valueBytes() + blockKept() * indexBits() / Byte.SIZE;
+        }
+    }
 
     private final int blockElements;
     private final int blockBytes;
+    private final int headerBytes;
+    private final Optional<Sparsity> sparsity;
 
     DType(int blockElements, int blockBytes) {
+        this(blockElements, blockBytes, 0);
+    }
+
+    DType(int blockElements, int blockBytes, int headerBytes) {
         this.blockElements = blockElements;
         this.blockBytes = blockBytes;
+        this.headerBytes = headerBytes;
+        sparsity = Optional.empty();
+    }
+
+    DType(int kept, int group, DType values) {
+        Sparsity of = new Sparsity(kept, group, values);
+        blockElements = Sparsity.BLOCK_ELEMENTS;
+        blockBytes = of.blockBytes();
+        headerBytes = values.headerBytes;
+        sparsity = Optional.of(of);
     }
 
     /// Elements that are stored together; 1 for plain types.
@@ -53,20 +121,38 @@ public enum DType {
         return blockBytes;
     }
 
-    /// Whether elements are coded in blocks with shared scales.
-    public boolean isQuantized() {
-        return blockElements > 1;
+    /// Bytes before the blocks of each row: those of its f32 scale, or 0.
+    public int headerBytes() {
+        return headerBytes;
     }
 
-    /// Bytes that `elements` elements take.
+    /// Which elements are kept, if not all are.
+    public Optional<Sparsity> sparsity() {
+        return sparsity;
+    }
+
+    /// Whether elements are coded in blocks or rows with shared scales, or some of them left out.
+    public boolean isQuantized() {
+        return blockElements > 1 || headerBytes > 0;
+    }
+
+    /// Bytes that a row takes. For types without a header rows follow each other as one long row would.
     ///
-    /// @throws IllegalArgumentException if `elements` is negative or no multiple of the block
+    /// @throws IllegalArgumentException if `columns` is negative or no multiple of the block
     /// @throws ArithmeticException if the size is beyond a `long`
-    public long byteSize(long elements) {
-        if (elements < 0 || elements % blockElements != 0) {
+    public long rowBytes(long columns) {
+        if (columns < 0 || columns % blockElements != 0) {
             throw new IllegalArgumentException(
-                    elements + " elements of " + this + ": expected a multiple of " + blockElements);
+                    columns + " elements of " + this + ": expected a multiple of " + blockElements);
         }
-        return Math.multiplyExact(elements / blockElements, (long) blockBytes);
+        return Math.addExact(headerBytes, Math.multiplyExact(columns / blockElements, (long) blockBytes));
+    }
+
+    /// Bytes that a tensor takes.
+    ///
+    /// @throws IllegalArgumentException if its rows are no multiple of the block
+    /// @throws ArithmeticException if the size is beyond a `long`
+    public long byteSize(Shape shape) {
+        return Math.multiplyExact(shape.rows(), rowBytes(shape.columns()));
     }
 }

@@ -37,6 +37,16 @@ public record Shape(List<Long> dimensions) {
         return dimensions.get(index);
     }
 
+    /// Size of the innermost dimension; 1 for a scalar.
+    public long columns() {
+        return dimensions.isEmpty() ? 1 : dimensions.getLast();
+    }
+
+    /// Number of rows: the product of all dimensions but the innermost, 0 if that is 0.
+    public long rows() {
+        return columns() == 0 ? 0 : elements() / columns();
+    }
+
     /// Number of elements.
     public long elements() {
         long elements = 1;

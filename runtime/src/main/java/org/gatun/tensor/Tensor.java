@@ -16,12 +16,11 @@ public record Tensor(String name, DType dtype, Shape shape, MemorySegment data) 
     ///         are no multiple of its block
     public Tensor {
         Objects.requireNonNull(name, "name");
-        long columns = shape.rank() == 0 ? 1 : shape.dimension(shape.rank() - 1);
-        if (columns % dtype.blockElements() != 0) {
+        if (shape.columns() % dtype.blockElements() != 0) {
             throw new IllegalArgumentException("tensor " + name + " " + shape + " " + dtype + ": expected rows of a multiple of "
                     + dtype.blockElements() + " elements");
         }
-        long expected = dtype.byteSize(shape.elements());
+        long expected = dtype.byteSize(shape);
         if (data.byteSize() != expected) {
             throw new IllegalArgumentException("tensor " + name + " " + shape + " " + dtype + ": found "
                     + data.byteSize() + " bytes, expected " + expected);
@@ -41,6 +40,6 @@ public record Tensor(String name, DType dtype, Shape shape, MemorySegment data) 
 
     /// Number of columns of a matrix `[rows, columns]`, the length of a vector.
     public int columns() {
-        return shape.rank() == 0 ? 1 : Math.toIntExact(shape.dimension(shape.rank() - 1));
+        return Math.toIntExact(shape.columns());
     }
 }

@@ -38,8 +38,13 @@ final class JsonTokenizer {
     }
 
     static Tokenizer read(Path file) throws IOException {
+        return read(file, Files.readAllBytes(file));
+    }
+
+    /// @param file for messages
+    static Tokenizer read(Path file, byte[] bytes) throws FormatException {
         try {
-            return new JsonTokenizer(file, JsonMapper.shared().readTree(Files.readAllBytes(file))).tokenizer();
+            return new JsonTokenizer(file, JsonMapper.shared().readTree(bytes)).tokenizer();
         } catch (JacksonException e) {
             throw new FormatException(file, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
                     "no JSON: " + e.getOriginalMessage(), e);

@@ -1,20 +1,28 @@
 package org.gatun.tokenizer;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.gatun.format.FormatException;
 import org.gatun.format.Metadata;
 
 /// Reads tokenizers from files.
 public final class Tokenizers {
+    /// The key under which a GGUF file may carry a whole `tokenizer.json`.
+    public static final String HUGGING_FACE_KEY = "tokenizer.huggingface.json";
+
     private Tokenizers() {}
 
     /// The tokenizer that a GGUF file carries: `tokenizer.ggml.model` of `llama` (sentencepiece BPE), `gpt2`
-    /// (byte-level BPE), `bert` (WordPiece), `t5` or `unigram` (sentencepiece unigram).
+    /// (byte-level BPE), `bert` (WordPiece), `t5` or `unigram` (sentencepiece unigram); or else that of the `tokenizer.json` under
+    /// `tokenizer.huggingface.json`.
     ///
     /// @throws FormatException if there is none, it is of another kind, or its parts do not fit together
     public static Tokenizer fromGguf(Metadata metadata) throws FormatException {
-        return new GgufTokenizer(metadata).read();
+        Optional<String> json = metadata.string(HUGGING_FACE_KEY).filter(_ -> !metadata.has("tokenizer.ggml.model"));
+        return json.isPresent() ? JsonTokenizer.read(metadata.source(), json.get().getBytes(StandardCharsets.UTF_8))
+                : new GgufTokenizer(metadata).read();
     }
 
     /// The tokenizer of a sentencepiece `.model` file, of type BPE or unigram. Such a file does not say what to put

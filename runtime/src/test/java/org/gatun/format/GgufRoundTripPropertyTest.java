@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class GgufRoundTripPropertyTest {
     private static final DType[] TYPES = Stream.of(DType.values())
-            .filter(dtype -> !Set.of(DType.U8, DType.BOOL, DType.NF4, DType.FP4).contains(dtype)).toArray(DType[]::new);
+            .filter(dtype -> !Set.of(DType.U8, DType.BOOL, DType.NF4, DType.FP4, DType.INT8).contains(dtype) && dtype.sparsity().isEmpty()).toArray(DType[]::new);
 
     @TempDir
     Path directory;
@@ -135,7 +135,7 @@ class GgufRoundTripPropertyTest {
         }
         dimensions[dimensions.length - 1] *= dtype.blockElements();
         Shape shape = Shape.of(dimensions);
-        byte[] data = new byte[Math.toIntExact(dtype.byteSize(shape.elements()))];
+        byte[] data = new byte[Math.toIntExact(dtype.byteSize(shape))];
         random.nextBytes(data);
         return new Tensor(name, dtype, shape, MemorySegment.ofArray(data));
     }

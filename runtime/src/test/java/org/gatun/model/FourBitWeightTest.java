@@ -112,8 +112,8 @@ class FourBitWeightTest {
 
     @Test
     void read_partsThatDoNotFit_namesThem() {
-        refused("w.absmax", stored -> stored.tensors.remove("w.absmax"), "no .absmax");
-        refused("short codes", stored -> stored.put("", DType.U8, MemorySegment.ofArray(new byte[8]), 8), "codes of U8");
+        refused("w.absmax", stored -> stored.tensors.remove("w.absmax"), "no w.absmax");
+        refused("short codes", stored -> stored.put("", DType.U8, MemorySegment.ofArray(new byte[8]), 8), "w of U8");
         refused("another book", stored -> stored.put(".quant_map", DType.F32, MemorySegment.ofArray(new float[16]), 16), "entry 0");
         for (String json : new String[] {"{", "[]", "{}", "{\"blocksize\": 64, \"shape\": [6, 192, 1]}",
             "{\"blocksize\": 64, \"shape\": [4611686018427387904, 4]}", "{\"blocksize\": 64, \"shape\": [2147483647, 2147483584]}",

@@ -121,7 +121,7 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
     }
 
     private static void tensor(GgufWriter writer, String name, DType dtype, Shape shape, float[] elements) {
-        byte[] bytes = new byte[Math.toIntExact(dtype.byteSize(elements.length))];
+        byte[] bytes = new byte[Math.toIntExact(dtype.rowBytes(elements.length))];
         MemorySegment data = MemorySegment.ofArray(bytes);
         Codec.of(dtype).encode(elements, 0, data, 0, elements.length);
         writer.tensor(new Tensor(name, dtype, shape, data));

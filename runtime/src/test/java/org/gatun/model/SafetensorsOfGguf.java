@@ -59,7 +59,7 @@ final class SafetensorsOfGguf {
         int count = (int) tensor.shape().elements();
         float[] elements = new float[count];
         Codec.of(tensor.dtype()).decode(tensor.data(), 0, elements, 0, count);
-        MemorySegment blocks = MemorySegment.ofArray(new byte[(int) type.byteSize(count)]);
+        MemorySegment blocks = MemorySegment.ofArray(new byte[(int) type.rowBytes(count)]);
         Codec.of(type).encode(elements, 0, blocks, 0, count);
         MemorySegment codes = MemorySegment.ofArray(new byte[count / 2]);
         MemorySegment magnitudes = MemorySegment.ofArray(new byte[count / 64 * 4]);

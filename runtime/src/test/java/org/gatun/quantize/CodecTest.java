@@ -290,21 +290,22 @@ class CodecTest {
         Codec codec = Codec.of(dtype);
         assertEquals(dtype, codec.dtype());
         int elements = dtype.blockElements();
-        byte[] source = new byte[3 * dtype.blockBytes() + 1];
+        int bytes = Math.toIntExact(dtype.rowBytes(elements));
+        byte[] source = new byte[3 * bytes + 1];
         new SplittableRandom(dtype.ordinal()).nextBytes(source);
         float[] middle = new float[elements];
-        codec.decode(MemorySegment.ofArray(source).asSlice(1), dtype.blockBytes(), middle, 0, elements);
+        codec.decode(MemorySegment.ofArray(source).asSlice(1), bytes, middle, 0, elements);
         float[] target = new float[3 * elements];
-        codec.decode(MemorySegment.ofArray(source), 1 + dtype.blockBytes(), target, elements, elements);
+        codec.decode(MemorySegment.ofArray(source), 1 + bytes, target, elements, elements);
         float[] expected = new float[3 * elements];
         System.arraycopy(middle, 0, expected, elements, elements);
         assertArrayEquals(expected, target);
         if (codec.canEncode()) {
-            byte[] encoded = new byte[3 * dtype.blockBytes() + 1];
+            byte[] encoded = new byte[3 * bytes + 1];
             float[] ones = new float[elements];
-            codec.encode(ones, 0, MemorySegment.ofArray(encoded), 1 + dtype.blockBytes(), elements);
+            codec.encode(ones, 0, MemorySegment.ofArray(encoded), 1 + bytes, elements);
             for (int i = 0; i < encoded.length; i++) {
-                boolean inside = i > dtype.blockBytes() && i <= 2 * dtype.blockBytes();
+                boolean inside = i > bytes && i <= 2 * bytes;
                 assertTrue(inside || encoded[i] == 0);
             }
         }
@@ -340,7 +341,7 @@ class CodecTest {
     }
 
     private static float[] decode(DType dtype, int elements, int... bytes) {
-        byte[] source = new byte[Math.toIntExact(dtype.byteSize(elements))];
+        byte[] source = new byte[Math.toIntExact(dtype.rowBytes(elements))];
         for (int i = 0; i < source.length; i++) {
             source[i] = (byte) bytes[i];
         }
@@ -348,13 +349,13 @@ class CodecTest {
     }
 
     private static float[] decode(DType dtype, byte[] source) {
-        float[] target = new float[source.length / dtype.blockBytes() * dtype.blockElements()];
+        float[] target = new float[(source.length - dtype.headerBytes()) / dtype.blockBytes() * dtype.blockElements()];
         Codec.of(dtype).decode(MemorySegment.ofArray(source), 0, target, 0, target.length);
         return target;
     }
 
     private static byte[] encode(DType dtype, float... source) {
-        byte[] target = new byte[Math.toIntExact(dtype.byteSize(source.length))];
+        byte[] target = new byte[Math.toIntExact(dtype.rowBytes(source.length))];
         Codec.of(dtype).encode(source, 0, MemorySegment.ofArray(target), 0, source.length);
         return target;
     }

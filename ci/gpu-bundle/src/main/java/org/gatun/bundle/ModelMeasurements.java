@@ -49,7 +49,7 @@ final class ModelMeasurements {
                 + 3L * config.intermediate());
         for (DType dtype : List.of(DType.BF16, DType.Q8_0, DType.Q4_0)) {
             if (!deadline.isOver()) {
-                long weights = dtype.byteSize(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
+                long weights = dtype.rowBytes(config.layers() * perLayer + (long) config.vocabulary() * config.hidden());
                 System.out.println("bench: uploading " + name + " in " + dtype);
                 DriverMeter meter = new DriverMeter(driver);
                 try (Backend backend = CudaBackend.open(meter.driver(), 0);

@@ -61,7 +61,8 @@ final class NativeLayout {
             case Q4_K -> 8;
             case Q5_K -> 9;
             case Q6_K -> 10;
-            case NF4, FP4, F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case NF4, FP4, INT8, SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16,
+                    SPARSE_1_16_F16, SPARSE_2_16_F16, F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

@@ -83,7 +83,7 @@ final class Weights {
 
     /// The type that a weight is read in by kernels: its own, or F16 where there are none for that.
     static DType kept(DType dtype) {
-        return dtype == DType.NF4 || dtype == DType.FP4 ? DType.F16 : dtype;
+        return dtype == DType.NF4 || dtype == DType.FP4 || dtype == DType.INT8 || dtype.sparsity().isPresent() ? DType.F16 : dtype;
     }
 
     private static Tensor converted(Tensor tensor, Arena arena) {
@@ -91,12 +91,12 @@ final class Weights {
         if (kept == tensor.dtype()) {
             return tensor;
         }
-        long rowBytes = tensor.dtype().byteSize(tensor.columns());
-        MemorySegment target = arena.allocate(kept.byteSize(tensor.shape().elements()), NativeLayout.PADDING);
+        long rowBytes = tensor.dtype().rowBytes(tensor.columns());
+        MemorySegment target = arena.allocate(kept.byteSize(tensor.shape()), NativeLayout.PADDING);
         float[] elements = new float[tensor.columns()];
         for (int row = 0; row < tensor.rows(); row++) {
             Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, elements, 0, elements.length);
-            Codec.of(kept).encode(elements, 0, target, row * kept.byteSize(elements.length), elements.length);
+            Codec.of(kept).encode(elements, 0, target, row * kept.rowBytes(elements.length), elements.length);
         }
         return new Tensor(tensor.name(), kept, tensor.shape(), target);
     }

@@ -103,7 +103,7 @@ final class DeviceWeights {
             return groups * groupBytes;
         }
         DType dtype = DType.valueOf(type.name());
-        long rowBytes = dtype.byteSize(part.tensor.columns());
+        long rowBytes = dtype.rowBytes(part.tensor.columns());
         upload.rows(buffer, offset, part.rows, rowBytes, (row, rows, target) -> write(part, row, rows, dtype, target));
         return part.rows * rowBytes;
     }
@@ -128,7 +128,7 @@ final class DeviceWeights {
     /// Writes rows of a part, in a type.
     private static void write(Part part, int row, int rows, DType type, MemorySegment target) {
         Tensor tensor = part.tensor;
-        long rowBytes = tensor.dtype().byteSize(tensor.columns());
+        long rowBytes = tensor.dtype().rowBytes(tensor.columns());
         MemorySegment stored = tensor.data().asSlice((part.firstRow + row) * rowBytes, rows * rowBytes);
         if (tensor.dtype() == type) {
             target.copyFrom(stored);
@@ -137,7 +137,7 @@ final class DeviceWeights {
         float[] elements = new float[tensor.columns()];
         for (int i = 0; i < rows; i++) {
             Codec.of(tensor.dtype()).decode(stored, i * rowBytes, elements, 0, elements.length);
-            Codec.of(type).encode(elements, 0, target, i * type.byteSize(elements.length), elements.length);
+            Codec.of(type).encode(elements, 0, target, i * type.rowBytes(elements.length), elements.length);
         }
     }
 

@@ -32,7 +32,7 @@ final class WeightUnits {
         this.tensor = tensor;
         this.type = type;
         data = tensor.data();
-        rowBytes = Math.toIntExact(tensor.dtype().byteSize(tensor.columns()));
+        rowBytes = Math.toIntExact(tensor.dtype().rowBytes(tensor.columns()));
         blockBytes = tensor.dtype().blockBytes();
     }
 

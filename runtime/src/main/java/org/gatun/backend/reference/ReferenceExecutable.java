@@ -239,7 +239,7 @@ final class ReferenceExecutable implements Executable {
     }
 
     private static void weightRow(Tensor tensor, int row, float[] target, int targetOffset) {
-        long rowBytes = tensor.dtype().byteSize(tensor.columns());
+        long rowBytes = tensor.dtype().rowBytes(tensor.columns());
         Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, target, targetOffset, tensor.columns());
     }
 

@@ -80,7 +80,7 @@ class CudaBackendTest {
         for (int i = 0; i < elements.length; i++) {
             elements[i] = (float) random.nextDouble(-0.3, 0.3);
         }
-        var data = arena.allocate(dtype.byteSize(elements.length), 64);
+        var data = arena.allocate(dtype.rowBytes(elements.length), 64);
         Codec.of(dtype).encode(elements, 0, data, 0, elements.length);
         return new Tensor("weight", dtype, Shape.of(rows, columns), data);
     }

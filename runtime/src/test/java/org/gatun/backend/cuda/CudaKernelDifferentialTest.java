@@ -470,7 +470,7 @@ class CudaKernelDifferentialTest {
 
     /// Every code and scales of all sizes, subnormal ones and zero among them.
     private static Tensor quantized(DType dtype, SplittableRandom random, int rows, int columns) {
-        byte[] bytes = new byte[(int) dtype.byteSize((long) rows * columns)];
+        byte[] bytes = new byte[(int) dtype.rowBytes((long) rows * columns)];
         random.nextBytes(bytes);
         MemorySegment data = MemorySegment.ofArray(bytes);
         for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {

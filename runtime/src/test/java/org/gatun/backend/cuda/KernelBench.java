@@ -64,7 +64,7 @@ final class KernelBench implements AutoCloseable {
 
     Operand operand(ElementType type, float[] values, int columns) {
         DType dtype = dtype(type);
-        MemorySegment stored = arena.allocate(dtype.byteSize(values.length), 64);
+        MemorySegment stored = arena.allocate(dtype.rowBytes(values.length), 64);
         Codec.of(dtype).encode(values, 0, stored, 0, values.length);
         float[] rounded = new float[values.length];
         Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);

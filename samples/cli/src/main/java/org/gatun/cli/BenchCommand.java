@@ -13,9 +13,11 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.model.ModelOptions;
 import org.gatun.model.Session;
 import org.gatun.speculative.Speculation;
 import org.gatun.speculative.SpeculationMethod;
+import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,7 +33,8 @@ import tools.jackson.databind.node.JsonNodeFactory;
         "  gatun bench",
         "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
         "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
-        "  gatun bench --report report.html"})
+        "  gatun bench --report report.html",
+        "  gatun bench --formats all --text story.txt"})
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
     private static final int WARM_UP_TOKENS = 16;
@@ -56,6 +59,15 @@ final class BenchCommand implements Callable<Integer> {
                     + "by default ten beginnings of stories")
     private Optional<Path> prompts;
 
+    @Option(names = "--formats", paramLabel = "TYPE,...",
+            description = "compare types of weights instead of methods, with commas between; all for every one: size, perplexity, "
+                    + "divergence from the model as stored, speed")
+    private Optional<String> formats;
+
+    @Option(names = "--text", paramLabel = "FILE", description = "with --formats, the text to predict; by default what the model as "
+            + "stored tells after the prompts")
+    private Optional<Path> text;
+
     @Option(names = "--report", paramLabel = "FILE", description = "write a page with plots")
     private Optional<Path> report;
 
@@ -68,10 +80,13 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (formats.isPresent()) {
+            compareFormats(formats.get());
+            return 0;
+        }
         List<BenchRow> rows = rows();
         GenerationOptions options = choice.options(0, Speculation.NONE);
-        List<String> texts = prompts.isPresent()
-                ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+        List<String> texts = texts();
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
             measure(rows, encode(texts, session), options, opened, session);
             Optional<BenchRow> plain = rows.stream().filter(row -> row.method().equals(Speculation.NONE)).findFirst();
@@ -92,6 +107,44 @@ final class BenchCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private List<String> texts() throws IOException {
+        return prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get()) : BenchPrompts.STORIES;
+    }
+
+    private void compareFormats(String names) throws IOException {
+        List<DType> types = names.equals(ALL) ? ModelOptions.WEIGHT_TYPES
+                : Arrays.stream(names.split(",", -1)).map(name -> ModelChoice.weightType("--formats", name.strip())).toList();
+        Optional<String> content = text.isPresent() ? Optional.of(console.read(text.get())) : Optional.empty();
+        List<FormatRow> rows = new FormatsBench(console, models, choice.options(0, Speculation.NONE), texts(), content).rows(types);
+        List<List<String>> cells = rows.stream().map(FormatRow::cells).toList();
+        if (json) {
+            ArrayNode list = JsonNodeFactory.instance.arrayNode();
+            rows.forEach(row -> list.add(row.json()));
+            console.println(list.toString());
+        } else {
+            printFormats(FormatRow.COLUMNS);
+            cells.forEach(this::printFormats);
+        }
+        if (report.isPresent()) {
+            List<String> labels = rows.stream().map(FormatRow::name).toList();
+            Files.writeString(report.get(), new HtmlPage(models.model.map(Path::toString).orElse("embedded target")
+                    + ", its weights in several types; divergence of probabilities at a temperature from those of the model as stored")
+                    .table(FormatRow.COLUMNS, cells)
+                    .heading("Megabytes").bars(labels, rows.stream().map(row -> row.bytes() / 1e6).toList())
+                    .heading("Perplexity").bars(labels, rows.stream().map(FormatRow::perplexity).toList())
+                    .heading("Divergence at temperature 1").bars(labels, rows.stream().map(row -> row.divergences().get(1)).toList())
+                    .heading("Tokens a second").bars(labels, rows.stream().map(FormatRow::tokensPerSecond).toList())
+                    .html());
+            console.note("wrote " + report.get());
+        }
+    }
+
+    private void printFormats(List<String> cells) {
+        StringBuilder line = new StringBuilder("%-16s".formatted(cells.getFirst()));
+        cells.stream().skip(1).forEach(cell -> line.append("%11s".formatted(cell)));
+        console.println(line.toString());
     }
 
     /// A row without outcomes for each method asked for.

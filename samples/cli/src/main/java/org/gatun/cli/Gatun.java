@@ -61,6 +61,7 @@ public final class Gatun {
                 .addSubcommand(new KernelsCommand(console))
                 .addSubcommand(new TokenizeCommand(console))
                 .addSubcommand(new PerplexityCommand(console))
+                .addSubcommand(new QuantizeCommand(console))
                 .addSubcommand(new CommandLine(new ImportCommand()).addSubcommand(new ImportLlama2cCommand(console)))
                 .addSubcommand(new HelpCommand())
                 .registerConverter(Integer.class, text -> number(text, Integer::valueOf, "a whole number"))

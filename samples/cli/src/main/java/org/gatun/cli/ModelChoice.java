@@ -36,8 +36,8 @@ final class ModelChoice {
     Optional<Integer> threads;
 
     @Option(names = "--quantize", paramLabel = "TYPE",
-            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, or f16, "
-                    + "bf16, f32; embedding and head stay as they are")
+            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, int8, or f16, "
+                    + "bf16, f32, or one of sparse_2_4_f16, ..., see the guide; embedding and head stay as they are")
     Optional<String> quantize;
 
     @Option(names = "--context", paramLabel = "N",
@@ -71,24 +71,29 @@ final class ModelChoice {
     /// Opens the models; the caller closes them. Where the backend is left to Gatun and a device cannot take the models, the processor
     /// does.
     OpenModels open(Console console) throws IOException {
+        return open(console, quantize.map(type -> weightType("--quantize", type)));
+    }
+
+    /// As the other, with the weights in a type, whatever `--quantize` says.
+    OpenModels open(Console console, Optional<DType> weightType) throws IOException {
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
-        OpenModels opened = open(openBackend());
+        OpenModels opened = open(openBackend(), weightType);
         if (backend.equals(Backends.AUTO) && opened.backend() instanceof CudaBackend) {
             try {
                 opened.prepare(console);
             } catch (CudaException | IllegalArgumentException e) {
                 console.note("gatun: backend " + opened.backend().name() + " cannot be used: " + e.getMessage());
                 opened.close();
-                return open(Backends.openHost(threadCount()));
+                return open(Backends.openHost(threadCount()), weightType);
             }
         }
         return opened;
     }
 
-    private OpenModels open(Backend opened) throws IOException {
-        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType(), weightType());
+    private OpenModels open(Backend opened, Optional<DType> weightType) throws IOException {
+        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0), ModelOptions.STANDARD.kvType(), weightType);
         try {
             if (model.isEmpty()) {
                 StoryModels pair = StoryModels.open(opened, options);
@@ -119,11 +124,12 @@ final class ModelChoice {
         }
     }
 
-    private Optional<DType> weightType() {
-        return quantize.map(name -> ModelOptions.WEIGHT_TYPES.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("--quantize " + name + ": expected one of "
+    /// The type of a name that weights can be brought to.
+    static DType weightType(String option, String name) {
+        return ModelOptions.WEIGHT_TYPES.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(option + " " + name + ": expected one of "
                         + ModelOptions.WEIGHT_TYPES.stream().map(type -> type.name().toLowerCase(Locale.ROOT))
-                                .collect(Collectors.joining(", ")))));
+                                .collect(Collectors.joining(", "))));
     }
 
     private int threadCount() {

@@ -1,14 +1,10 @@
 package org.gatun.cli;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.gatun.model.Session;
-import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -41,29 +37,22 @@ final class PerplexityCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         String content = console.read(text);
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
-            Tokenizer tokenizer = opened.target().tokenizer();
-            int[] tokens = tokenizer.encode(content, Tokenizer.Special.NONE);
-            int[] first = tokenizer.beginOfText().stream().toArray();
             // beyond what a model was trained for it would be measured where it is not meant to be used
             int window = models.context.orElse(Math.min(session.capacity(), opened.target().config().contextLength()));
-            int step = window - first.length;
             if (window < 2) {
                 throw new IllegalArgumentException("--context " + window + ": expected 2 or more, so that there is a token to predict");
             }
-            double logLikelihood = 0;
-            int predicted = 0;
-            try (Progress progress = new Progress(console, "reading " + text, tokens.length)) {
-                for (int from = 0; from < tokens.length; from += step) {
-                    int[] piece = Arrays.copyOf(first, first.length + Math.min(step, tokens.length - from));
-                    System.arraycopy(tokens, from, piece, first.length, piece.length - first.length);
-                    logLikelihood += logLikelihood(session, piece);
-                    predicted += piece.length - 1;
-                    progress.at(from);
-                }
-            }
+            TextWindows windows = TextWindows.of(opened.target().tokenizer(), content, window);
+            int predicted = windows.predicted();
             if (predicted == 0) {
-                throw new IllegalArgumentException("--text " + text + ": found " + tokens.length
-                        + " tokens, expected more, so that there is one to predict");
+                throw new IllegalArgumentException("--text " + text + ": found no token to predict, expected more text");
+            }
+            double logLikelihood = 0;
+            try (Progress progress = new Progress(console, "reading " + text, windows.windows().size())) {
+                for (int i = 0; i < windows.windows().size(); i++) {
+                    logLikelihood += logLikelihood(session, windows.windows().get(i));
+                    progress.at(i);
+                }
             }
             double perplexity = Math.exp(-logLikelihood / predicted);
             console.println(json
@@ -75,35 +64,14 @@ final class PerplexityCommand implements Callable<Integer> {
 
     /// Sum of the log-probabilities of all tokens of a window but the first.
     private static double logLikelihood(Session session, int[] window) {
-        session.rewind(0);
         double sum = 0;
-        int most = session.maxTreeRows();
-        for (int start = 0; start + 1 < window.length; start += most) {
-            int rows = Math.min(most, window.length - 1 - start);
-            session.pass().beginCausal(start);
+        for (int start = 0; start + 1 < window.length; ) {
+            int rows = TextWindows.read(session, window, start);
             for (int row = 0; row < rows; row++) {
-                session.pass().addRow(window[start + row]);
-                session.pass().select(row);
+                sum += TextWindows.logProbabilities(session, row)[window[start + row + 1]];
             }
-            session.run();
-            for (int row = 0; row < rows; row++) {
-                sum += logProbability(session.logits(), row, session.vocabularySize(), window[start + row + 1]);
-            }
+            start += rows;
         }
         return sum;
-    }
-
-    /// @param logits `[rows, vocabulary] f32`
-    private static double logProbability(MemorySegment logits, int row, int vocabulary, int token) {
-        long start = (long) row * vocabulary;
-        double largest = Double.NEGATIVE_INFINITY;
-        for (int i = 0; i < vocabulary; i++) {
-            largest = Math.max(largest, logits.getAtIndex(ValueLayout.JAVA_FLOAT, start + i));
-        }
-        double sum = 0;
-        for (int i = 0; i < vocabulary; i++) {
-            sum += Math.exp(logits.getAtIndex(ValueLayout.JAVA_FLOAT, start + i) - largest);
-        }
-        return logits.getAtIndex(ValueLayout.JAVA_FLOAT, start + token) - largest - Math.log(sum);
     }
 }

@@ -119,6 +119,86 @@ class GatunTest {
         }
     }
 
+    private static final String TARGET = "../stories/src/main/resources/org/gatun/stories/target.gguf";
+
+    @Test
+    void quantize_json_saysSizesAndErrorsOfEachWeightAndTheModelRuns() {
+        Path out = directory.resolve("out");
+        CommandRun run = CommandRun.of("quantize", TARGET, out.toString(), "--type", "int8", "--json");
+
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.json().get("weights").size() > 10);
+        JsonNode weight = run.json().get("weights").valueStream()
+                .filter(one -> one.get("name").stringValue().equals("blk.0.ffn_up.weight")).findFirst().orElseThrow();
+        assertEquals("INT8", weight.get("to").stringValue());
+        double error = weight.get("relative_rms_error").doubleValue();
+        assertTrue(error > 0.001 && error < 0.02, "8 bits a weight: " + error);
+        assertEquals(run.json().get("bytes_after").longValue(),
+                run.json().get("weights").valueStream().mapToLong(one -> one.get("bytes_after").longValue()).sum());
+        assertEquals(0, CommandRun.of("generate", "--model", out.toString(), "--prompt", "One day", "--max-tokens", "3").exitCode());
+    }
+
+    @Test
+    void quantize_whatIsThere_isReplacedOnlyByForce() throws IOException {
+        Path out = Files.writeString(directory.resolve("out.gguf"), "mine");
+        assertRefused(CommandRun.of("quantize", TARGET, out.toString(), "--type", "q4_0"), out.toString(), "--force");
+        assertEquals("mine", Files.readString(out));
+
+        CommandRun run = CommandRun.of("quantize", TARGET, out.toString(), "--type", "q4_0", "--force");
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("blk.0.ffn_up.weight"));
+        assertTrue(Files.size(out) > 1_000_000);
+    }
+
+    @Test
+    void quantize_badInput_isOneLineAndExitCode2() throws IOException {
+        String out = directory.resolve("out").toString();
+        Path rules = Files.writeString(directory.resolve("rules.txt"), "\nblk.* q4_0\n");
+        Path unknown = Files.writeString(directory.resolve("unknown.txt"), "blk.* = q3\n");
+        Path empty = Files.createFile(directory.resolve("empty.txt"));
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "q9"), "--type", "expected one of");
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "q4_0"), "Q4_0", "FILE.gguf");
+        assertRefused(CommandRun.of("quantize", TARGET, out + ".gguf", "--type", "nf4"), "NF4", "directory");
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "nf4", "--layers", rules.toString()), "line 2", "pattern = type");
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "nf4", "--layers", unknown.toString()), "line 1", "expected one of");
+        assertRefused(CommandRun.of("quantize", TARGET, directory.resolve("no/where").toString(), "--type", "nf4"), "no folder", "create");
+        assertRefused(CommandRun.of("quantize", "absent.gguf", out, "--type", "nf4"), "absent.gguf", "no such file");
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "sparse_2_4_f16", "--calibrate", empty.toString()), "--calibrate");
+    }
+
+    @Test
+    void bench_formats_compareWithTheModelAsStored() throws IOException {
+        Path report = directory.resolve("formats.html");
+        Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time there was a little girl named Lily. She liked to play.");
+        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16", "--text", text.toString(), "--max-tokens", "4",
+                "--report", report.toString(), "--json");
+
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode rows = run.json();
+        assertEquals(3, rows.size());
+        JsonNode stored = rows.get(0);
+        assertEquals("as stored", stored.get("type").stringValue());
+        assertEquals(0, stored.get("kl_divergence").get("1.0").doubleValue());
+        assertEquals(1, stored.get("same_token").doubleValue());
+        JsonNode sparse = rows.get(2);
+        assertTrue(sparse.get("bytes").longValue() < stored.get("bytes").longValue(), sparse.toString());
+        assertTrue(sparse.get("perplexity").doubleValue() > 2 * stored.get("perplexity").doubleValue(), "one weight of 16: " + sparse);
+        for (JsonNode divergence : sparse.get("kl_divergence")) {
+            assertTrue(divergence.doubleValue() > rows.get(1).get("kl_divergence").get("1.0").doubleValue(), rows.toString());
+        }
+        assertTrue(Files.readString(report).contains("sparse_1_16_f16"));
+        assertRefused(CommandRun.of("bench", "--formats", "f32,q9"), "--formats q9", "expected one of");
+    }
+
+    @Test
+    void divergence_byHand_isThatOfTheFormula() {
+        double[] p = {Math.log(0.5), Math.log(0.25), Math.log(0.25)};
+        double[] q = {Math.log(0.25), Math.log(0.5), Math.log(0.25)};
+        assertEquals(0.25 * Math.log(2), FormatsBench.divergence(p, q, 1), 1e-12);
+        // at half the temperature probabilities are as their squares: 4, 1, 1 of 6
+        assertEquals(0.5 * Math.log(4), FormatsBench.divergence(p, q, 0.5), 1e-12);
+    }
+
     @Test
     void generate_promptFileThatIsADirectory_isOneLineAndExitCode2() {
         assertRefused(CommandRun.of("generate", "--prompt-file", directory.toString()), directory.toString(), "expected a file");

@@ -1,0 +1,225 @@
+package org.gatun.model;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
+import org.gatun.format.FormatException;
+import org.gatun.format.GgufFile;
+import org.gatun.format.GgufWriter;
+import org.gatun.format.Metadata;
+import org.gatun.format.SafetensorsWriter;
+import org.gatun.format.TensorData;
+import org.gatun.quantize.Codebook;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Writes weights on their way as a directory with `model.safetensors`, `config.json` and what the tokenizer needs. Quantized weights have
+/// the parts that bitsandbytes gives them; for sparse ones, see [SparseWeight].
+final class SafetensorsModelWriter {
+    private static final String WEIGHTS = "model.safetensors";
+    private static final String CONFIG = "config.json";
+
+    private final SafetensorsWriter writer = new SafetensorsWriter();
+
+    private SafetensorsModelWriter() {}
+
+    /// Writes into a folder of another name, which then takes the name of the target.
+    static void write(Checkpoint source, List<WeightConversion> weights, Path target, LongConsumer progress) throws IOException {
+        if (Files.exists(target) && !Files.isDirectory(target)) {
+            throw new IOException(target + " is a file: expected FILE.gguf, or the name of a directory to write");
+        }
+        Path folder = target.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(target + ": there is no folder " + folder + " to write it in: create it first");
+        }
+        Path made = Files.createDirectory(target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".part"));
+        try {
+            writeConfig(source, weights, made);
+            SafetensorsModelWriter all = new SafetensorsModelWriter();
+            weights.forEach(all::add);
+            all.writer.write(made.resolve(WEIGHTS), progress);
+            if (Files.exists(target)) {
+                moveAll(made, target);
+            } else {
+                Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
+            }
+        } finally {
+            if (Files.exists(made)) {
+                for (Path file : files(made)) {
+                    Files.delete(file);
+                }
+                Files.delete(made);
+            }
+        }
+    }
+
+    /// The weights last, in one step, when all that they need is there.
+    private static void moveAll(Path from, Path to) throws IOException {
+        for (Path file : files(from)) {
+            Files.move(file, to.resolve(file.getFileName()), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    private static List<Path> files(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.sorted(Comparator.comparing(file -> file.endsWith(WEIGHTS))).toList();
+        }
+    }
+
+    private void add(WeightConversion weight) {
+        String name = HuggingFaceNames.of(weight.name());
+        Shape shape = weight.source().shape();
+        switch (weight.dtype()) {
+            case NF4, FP4 -> addFourBits(name, weight);
+            case INT8 -> {
+                int header = DType.INT8.headerBytes();
+                writer.tensor(name, DType.I8, shape, weight.data(Math.toIntExact(shape.columns()),
+                        (_, row, target) -> target.copyFrom(row.asSlice(header))));
+                writer.tensor(EightBitWeight.partName(name, "SCB"), DType.F32, Shape.of(shape.rows()),
+                        weight.data(Float.BYTES, (row, _, target) -> WeightConversion.largestMagnitude(row, target)));
+                addBytes(EightBitWeight.partName(name, "weight_format"), new byte[1], Shape.of());
+            }
+            case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
+                    SPARSE_2_16_F16 -> {
+                writer.tensor(name, DType.U8, Shape.of(shape.rows(), weight.dtype().rowBytes(shape.columns())), weight.data());
+                byte[] type = SparseWeight.nameOf(weight.dtype()).getBytes(StandardCharsets.UTF_8);
+                addBytes(name + SparseWeight.TYPE, type, Shape.of(type.length));
+            }
+            default -> writer.tensor(name, weight.dtype(), shape, weight.data());
+        }
+    }
+
+    /// Encoded twice, once for the largest magnitudes and once for the codes, as each must be written whole.
+    private void addFourBits(String name, WeightConversion weight) {
+        DType dtype = weight.dtype();
+        Shape shape = weight.source().shape();
+        int blocks = Math.toIntExact(shape.columns() / dtype.blockElements());
+        writer.tensor(name + ".absmax", DType.F32, Shape.of(shape.rows() * blocks),
+                weight.data(blocks * Float.BYTES, (_, row, target) -> {
+                    for (int block = 0; block < blocks; block++) {
+                        MemorySegment.copy(row, (long) block * dtype.blockBytes(), target, (long) block * Float.BYTES, Float.BYTES);
+                    }
+                }));
+        int codes = dtype.blockBytes() - Float.BYTES;
+        writer.tensor(name, DType.U8, Shape.of(shape.elements() / 2, 1), weight.data(blocks * codes, (_, row, target) -> {
+            for (int block = 0; block < blocks; block++) {
+                MemorySegment.copy(row, (long) block * dtype.blockBytes() + Float.BYTES, target, (long) block * codes, codes);
+            }
+        }));
+        writer.tensor(name + ".quant_map", DType.F32, Shape.of(16), TensorData.of(bytes(Codebook.of(dtype))));
+        String kind = SparseWeight.nameOf(dtype);
+        ObjectNode state = JsonNodeFactory.instance.objectNode().put("quant_type", kind).put("blocksize", dtype.blockElements())
+                .put("dtype", "bfloat16");
+        state.putArray("shape").add(shape.rows()).add(shape.columns());
+        byte[] json = state.toString().getBytes(StandardCharsets.UTF_8);
+        addBytes(name + ".quant_state.bitsandbytes__" + kind, json, Shape.of(json.length));
+    }
+
+    private static MemorySegment bytes(float[] numbers) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
+        for (int i = 0; i < numbers.length; i++) {
+            bytes.set(WeightConversion.FLOAT, (long) i * Float.BYTES, numbers[i]);
+        }
+        return bytes;
+    }
+
+    private void addBytes(String name, byte[] bytes, Shape shape) {
+        writer.tensor(name, DType.U8, shape, TensorData.of(MemorySegment.ofArray(bytes)));
+    }
+
+    private static void writeConfig(Checkpoint source, List<WeightConversion> weights, Path directory) throws IOException {
+        ObjectNode config = switch (source) {
+            case GgufCheckpoint gguf -> {
+                new GgufWriter().putAll(gguf.file()).write(directory.resolve(SafetensorsCheckpoint.TOKENIZER_GGUF));
+                Optional<String> template = gguf.chatTemplate();
+                if (template.isPresent()) {
+                    writeJson(directory.resolve("tokenizer_config.json"),
+                            JsonNodeFactory.instance.objectNode().put("chat_template", template.get()));
+                }
+                yield config(gguf);
+            }
+            case SafetensorsCheckpoint safetensors -> {
+                copyCompanions(safetensors.directory(), directory);
+                ObjectNode theirs = safetensors.configJson().deepCopy();
+                theirs.remove("quantization_config");
+                yield theirs;
+            }
+            case RandomCheckpoint _, QuantizedCheckpoint _ -> throw new IllegalArgumentException("not a model in a file");
+        };
+        Set<DType> types = new HashSet<>();
+        weights.stream().filter(weight -> WeightTypes.isBlockMatrix(weight.name())).forEach(weight -> types.add(weight.dtype()));
+        if (types.equals(Set.of(DType.INT8))) {
+            config.putObject("quantization_config").put("quant_method", "bitsandbytes").put("load_in_8bit", true);
+        } else if (types.equals(Set.of(DType.NF4)) || types.equals(Set.of(DType.FP4))) {
+            config.putObject("quantization_config").put("quant_method", "bitsandbytes").put("load_in_4bit", true)
+                    .put("bnb_4bit_quant_type", SparseWeight.nameOf(types.iterator().next())).put("bnb_4bit_compute_dtype", "bfloat16");
+        }
+        writeJson(directory.resolve(CONFIG), config);
+    }
+
+    private static void writeJson(Path file, ObjectNode json) throws IOException {
+        Files.writeString(file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
+    }
+
+    /// All that belongs to a tokenizer: small files that are neither weights nor their index.
+    private static void copyCompanions(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.list(from)) {
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                String name = file.getFileName().toString();
+                if (name.matches(".*\\.(json|model|txt|jinja)|tokenizer\\.gguf") && !name.endsWith(".index.json") && !name.equals(CONFIG)) {
+                    Files.copy(file, to.resolve(name));
+                }
+            }
+        }
+    }
+
+    /// Sizes as Hugging Face has them.
+    private static ObjectNode config(GgufCheckpoint gguf) throws FormatException {
+        ModelConfig config = gguf.config();
+        Metadata metadata = gguf.file().metadata();
+        String scaling = metadata.string(config.architecture() + ".rope.scaling.type").orElse("none");
+        if (gguf.find("rope_freqs.weight").isPresent() || !scaling.equals("none")) {
+            throw new IllegalArgumentException(metadata.source() + " scales its rotary positions, which cannot be told in config.json: "
+                    + "write FILE.gguf");
+        }
+        String type = config.architecture().equals("llama") && config.window() > 0 ? "mistral" : config.architecture();
+        ObjectNode json = JsonNodeFactory.instance.objectNode()
+                .put("model_type", type)
+                .put("vocab_size", config.vocabulary())
+                .put("hidden_size", config.hidden())
+                .put("intermediate_size", config.intermediate())
+                .put("num_hidden_layers", config.layers())
+                .put("num_attention_heads", config.heads())
+                .put("num_key_value_heads", config.kvHeads())
+                .put("head_dim", config.headDim())
+                .put("rms_norm_eps", Double.parseDouble(Float.toString(config.normEpsilon())))
+                .put("rope_theta", metadata.number(config.architecture() + ".rope.freq_base").orElse(10_000.0))
+                .put("max_position_embeddings", config.contextLength())
+                .put("hidden_act", "silu")
+                .put("tie_word_embeddings", gguf.find("output.weight").isEmpty());
+        json.putArray("architectures").add(switch (type) {
+            case "mistral" -> "MistralForCausalLM";
+            case "qwen2" -> "Qwen2ForCausalLM";
+            case "qwen3" -> "Qwen3ForCausalLM";
+            default -> "LlamaForCausalLM";
+        });
+        if (config.window() > 0) {
+            json.put("sliding_window", config.window()).put("use_sliding_window", true).put("max_window_layers", 0);
+        }
+        return json;
+    }
+}

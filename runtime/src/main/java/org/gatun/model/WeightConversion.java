@@ -1,0 +1,170 @@
+package org.gatun.model;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.channels.WritableByteChannel;
+import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import org.gatun.format.TensorData;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+
+/// A weight on its way from one type to another. It is decoded and encoded in pieces of a few megabytes while it is written, so that the
+/// whole is never in memory.
+final class WeightConversion {
+    static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private static final long PIECE_BYTES = 1 << 22;
+
+    private final String name;
+    private final Tensor source;
+    private final DType dtype;
+    private final IntUnaryOperator sourceRow;
+    private final Optional<double[]> columnNorms;
+    private final Codec decoder;
+    private final Codec encoder;
+    private double squaredError;
+    private double squaredNorm;
+    private double largestError;
+
+    /// @param name as in GGUF
+    /// @param sourceRow the row of the source that a row is made of
+    /// @param columnNorms norms of the inputs, by which sparse types choose what they keep
+    WeightConversion(String name, Tensor source, DType dtype, IntUnaryOperator sourceRow, Optional<double[]> columnNorms) {
+        this.name = name;
+        this.source = source;
+        this.dtype = dtype;
+        this.sourceRow = sourceRow;
+        this.columnNorms = columnNorms;
+        decoder = Codec.of(source.dtype());
+        encoder = Codec.of(dtype);
+    }
+
+    String name() {
+        return name;
+    }
+
+    Tensor source() {
+        return source;
+    }
+
+    DType dtype() {
+        return dtype;
+    }
+
+    long byteSize() {
+        return dtype.byteSize(source.shape());
+    }
+
+    private int rows() {
+        return Math.toIntExact(source.shape().rows());
+    }
+
+    private int columns() {
+        return source.columns();
+    }
+
+    /// Root of the mean squared error over that of the mean square, of what was last written.
+    double relativeError() {
+        return squaredError == 0 ? 0 : Math.sqrt(squaredError / squaredNorm);
+    }
+
+    /// The largest error of a weight, of what was last written.
+    double largestError() {
+        return largestError;
+    }
+
+    /// What a row of a written tensor is made of.
+    @FunctionalInterface
+    interface RowPart {
+        /// @param row as the source has it
+        /// @param encoded the same in the type
+        void write(float[] row, MemorySegment encoded, MemorySegment target);
+    }
+
+    /// The rows as the type has them.
+    TensorData data() {
+        return data(Math.toIntExact(dtype.rowBytes(columns())), (_, encoded, target) -> target.copyFrom(encoded));
+    }
+
+    /// Something of each row, all of the same size.
+    TensorData data(int partBytes, RowPart part) {
+        return channel -> write(channel, partBytes, part);
+    }
+
+    private void write(WritableByteChannel channel, int partBytes, RowPart part) throws IOException {
+        squaredError = 0;
+        squaredNorm = 0;
+        largestError = 0;
+        int piece = Math.clamp(PIECE_BYTES / Math.max(1L, (long) columns() * Float.BYTES), 1, Math.max(1, rows()));
+        MemorySegment parts = MemorySegment.ofArray(new byte[Math.multiplyExact(piece, partBytes)]);
+        double[][] errors = new double[piece][];
+        for (int first = 0; first < rows(); first += piece) {
+            int start = first;
+            int count = Math.min(piece, rows() - first);
+            IntStream.range(0, count).parallel().forEach(i ->
+                    errors[i] = convert(start + i, part, parts.asSlice((long) i * partBytes, partBytes)));
+            for (int i = 0; i < count; i++) {
+                squaredError += errors[i][0];
+                squaredNorm += errors[i][1];
+                largestError = Math.max(largestError, errors[i][2]);
+            }
+            channel.write(parts.asSlice(0, (long) count * partBytes).asByteBuffer());
+        }
+    }
+
+    /// Returns squared error, squared norm and largest error.
+    private double[] convert(int row, RowPart part, MemorySegment target) {
+        int columns = columns();
+        float[] elements = new float[columns];
+        decoder.decode(source.data(), sourceRow.applyAsInt(row) * source.dtype().rowBytes(columns), elements, 0, columns);
+        float[] kept = columnNorms.isPresent() && dtype.sparsity().isPresent()
+                ? pruned(elements, columnNorms.get(), dtype.sparsity().get()) : elements;
+        MemorySegment encoded = MemorySegment.ofArray(new byte[Math.toIntExact(dtype.rowBytes(columns))]);
+        try {
+            encoder.encode(kept, 0, encoded, 0, columns);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("tensor " + name + ", row " + row + ": " + e.getMessage(), e);
+        }
+        part.write(elements, encoded, target);
+        float[] back = new float[columns];
+        encoder.decode(encoded, 0, back, 0, columns);
+        double[] errors = new double[3];
+        for (int i = 0; i < columns; i++) {
+            double error = Math.abs((double) back[i] - elements[i]);
+            errors[0] += error * error;
+            errors[1] += (double) elements[i] * elements[i];
+            errors[2] = Math.max(errors[2], error);
+        }
+        return errors;
+    }
+
+    /// A row with 0 for all elements of a group but those of the largest magnitude times norm of their column, of equal ones the first.
+    /// (Wanda: Sun et al. 2023, arXiv 2306.11695.)
+    static float[] pruned(float[] row, double[] norms, DType.Sparsity sparsity) {
+        float[] kept = new float[row.length];
+        for (int i = 0; i < row.length; i++) {
+            int group = i - i % sparsity.group();
+            int before = 0;
+            for (int other = group; other < group + sparsity.group(); other++) {
+                int order = Double.compare(Math.abs(row[other]) * norms[other], Math.abs(row[i]) * norms[i]);
+                before += order > 0 || order == 0 && other < i ? 1 : 0;
+            }
+            kept[i] = before < sparsity.kept() ? row[i] : 0;
+        }
+        return kept;
+    }
+
+    /// The largest magnitude of a row, as one f32.
+    static void largestMagnitude(float[] row, MemorySegment target) {
+        float largest = 0;
+        for (float element : row) {
+            largest = Math.max(largest, Math.abs(element));
+        }
+        target.set(FLOAT, 0, largest);
+    }
+}

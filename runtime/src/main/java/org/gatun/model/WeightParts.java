@@ -1,0 +1,35 @@
+package org.gatun.model;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Map;
+import org.gatun.format.FormatException;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+
+/// The tensors of a safetensors file that together are one quantized weight.
+///
+/// @param path of the file, for messages
+/// @param tensors all of the file
+/// @param name of the weight
+/// @param dtype what it is read as
+record WeightParts(Path path, Map<String, Tensor> tensors, String name, DType dtype) {
+
+    /// The bytes of a part.
+    ///
+    /// @param part its full name
+    /// @throws FormatException if it is missing, of another type or size
+    MemorySegment part(String part, DType type, long elements) throws FormatException {
+        Tensor tensor = tensors.get(part);
+        require(tensor != null, "no " + part, "one beside the codes");
+        require(tensor.dtype() == type && tensor.shape().elements() == elements,
+                part + " of " + tensor.dtype() + " " + tensor.shape(), elements + " of " + type);
+        return tensor.data();
+    }
+
+    void require(boolean valid, String found, Object expected) throws FormatException {
+        if (!valid) {
+            throw new FormatException(path, -1, "tensor " + name + " of " + dtype + ": found " + found + ", expected " + expected);
+        }
+    }
+}
