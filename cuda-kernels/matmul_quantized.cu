@@ -3,10 +3,11 @@
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
 // Entry points, with tiles as in matmul.cu:
-//     matmul_{q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
 //
 // in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is
+//     int8  d * q, q a signed byte; d is f32, one for an output
 //     q8_0  d * q, q a signed byte           q4_0  d * (q - 8), q of 4 bits; d is f16, one for 32 inputs
 //     q4_k  (d * s) * q - (m * t), q of 4 bits, s and t whole numbers of 6 bits for 32 inputs, d and m f16
 //     q6_k  (d * s) * (q - 32), q of 6 bits, s a signed byte for 16 inputs, d f16
@@ -21,8 +22,8 @@
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn two pairs, of the inputs
 // 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four s, d and two
-// bytes of nothing; or d for all 64. Of pair i of a word of codes the elements are
-//     q8_0  bytes i and i + 2            q4_0, q4_k, q6_k  bits 4 i and 16 + 4 i on
+// bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes the elements are
+//     int8, q8_0  bytes i and i + 2            q4_0, q4_k, q6_k  bits 4 i and 16 + 4 i on
 //     nf4, fp4  low and high bits of byte i
 // and of q6_k the high 2 bits of the unit's pair i follow in a word of its own, from bits 2 i and 16 + 2 i on. So one logic operation
 // makes two bf16 of a mask: 128 + q exactly, from which the rest is taken in one more.
@@ -40,11 +41,13 @@ __device__ __forceinline__ float half_of(__half2 scales, int half) {
     return half == 0 ? __low2float(scales) : __high2float(scales);
 }
 
-struct Q8_0 {
+__device__ __forceinline__ unsigned word_of(const uint4& codes, int number) {
+    return number == 0 ? codes.x : number == 1 ? codes.y : number == 2 ? codes.z : codes.w;
+}
+
+struct Q8_0 : UnitFormat {
     static constexpr int bytes = 512 + 32;
     static constexpr int block = 32;
-    static constexpr bool has_table = false;
-    static constexpr bool has_minimum = false;
 
     uint4 codes;
     __half2 scales;
@@ -56,7 +59,7 @@ struct Q8_0 {
 
     // The weights of 16 inputs, the first or the second, third or fourth of the unit.
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
-        const unsigned word = step == 0 ? codes.x : step == 1 ? codes.y : step == 2 ? codes.z : codes.w;
+        const unsigned word = word_of(codes, step);
         first = bytes_of(word);
         second = bytes_of(word >> 8);
     }
@@ -66,11 +69,9 @@ struct Q8_0 {
     }
 };
 
-struct Q4_0 {
+struct Q4_0 : UnitFormat {
     static constexpr int bytes = 256 + 32;
     static constexpr int block = 32;
-    static constexpr bool has_table = false;
-    static constexpr bool has_minimum = false;
 
     uint2 codes;
     __half2 scales;
@@ -92,10 +93,9 @@ struct Q4_0 {
     }
 };
 
-struct Q4_K {
+struct Q4_K : UnitFormat {
     static constexpr int bytes = 256 + 64;
     static constexpr int block = 32;
-    static constexpr bool has_table = false;
     static constexpr bool has_minimum = true;
 
     uint2 codes;
@@ -122,11 +122,9 @@ struct Q4_K {
     }
 };
 
-struct Q6_K {
+struct Q6_K : UnitFormat {
     static constexpr int bytes = 384 + 64;
     static constexpr int block = 16;
-    static constexpr bool has_table = false;
-    static constexpr bool has_minimum = false;
 
     uint2 codes;
     unsigned high;
@@ -162,11 +160,10 @@ __constant__ const float NF4_BOOK[16] = {-1.0f, -0.6961928009986877f, -0.5250730
 __constant__ const float FP4_BOOK[16] = {0.0f, 0.0052083333f, 0.6666666667f, 1.0f, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
         -0.0052083333f, -0.6666666667f, -1.0f, -0.3333333333f, -0.5f, -0.1666666667f, -0.25f};
 
-template <bool NORMAL> struct Book {
+template <bool NORMAL> struct Book : UnitFormat {
     static constexpr int bytes = 256 + 32;
     static constexpr int block = 64;
     static constexpr bool has_table = true;
-    static constexpr bool has_minimum = false;
 
     uint2 codes;
     float d;
@@ -210,9 +207,27 @@ template <bool NORMAL> struct Book {
     }
 };
 
+struct INT8 : UnitFormat {
+    static constexpr int bytes = 512;
+    static constexpr bool has_row_scale = true;
+
+    uint4 codes;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
+        const unsigned word = word_of(codes, step);
+        first = bytes_of(word);
+        second = bytes_of(word >> 8);
+    }
+};
+
 using NF4 = Book<true>;
 using FP4 = Book<false>;
 
+MATMUL_KERNELS(INT8, int8)
 MATMUL_KERNELS(Q8_0, q8_0)
 MATMUL_KERNELS(Q4_0, q4_0)
 MATMUL_KERNELS(Q4_K, q4_k)

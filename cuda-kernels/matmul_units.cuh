@@ -1,12 +1,17 @@
 // Products with a weight in units: what formats of weights share. A format is a type with
 //
 //     bytes           of a unit, 8 outputs x 64 inputs
-//     block           inputs that share a scale, 16, 32 or 64; 0 if all of an output do
+//     Element         of the activations
+//     block           inputs that share a scale, 16, 32 or 64; 0 if none do
+//     has_row_scale   whether all inputs of an output share a scale
+//     is_sparse       whether two of every four weights are kept
 //     has_table, has_minimum
 //     load(unit)      reads what is this lane's
 //     fragments(...)  two pairs of bf16, of 16 inputs of a unit
 //     scale(i)        of this lane's output and block i of the unit
 //     minimum(i)      likewise, if it has one: what is taken off each weight
+//
+// (of those that it has no use for a format may have none).
 //
 // The weight is the operand of 16 rows of mma, two units at a time, and rows of activations are the one of 8. A lane's weights, and its
 // sums, are all of the same two outputs, so that it needs one scale a unit.
@@ -58,42 +63,69 @@ __device__ __forceinline__ void multiply_first(float (&product)[4], const unsign
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
 }
 
+// What most formats are like.
+struct UnitFormat {
+    using Element = bf16;
+    static constexpr int block = 0;
+    static constexpr bool has_row_scale = false;
+    static constexpr bool is_sparse = false;
+    static constexpr bool has_table = false;
+    static constexpr bool has_minimum = false;
+};
+
 // Bytes of the units of 8 outputs, and behind them of the scales of outputs that have one for all inputs.
 template <typename FORMAT> __device__ __forceinline__ long long group_bytes(int units) {
-    return static_cast<long long>(units) * FORMAT::bytes + (FORMAT::block == 0 ? 8 * sizeof(float) : 0);
+    return static_cast<long long>(units) * FORMAT::bytes + (FORMAT::has_row_scale ? 8 * sizeof(float) : 0);
 }
 
-// Starts the copies of a tile's units; those that are not there become zeros.
-template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void copy_units(unsigned char* stage, const unsigned char* weight, int weight_rows, int first_unit, int units) {
-    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
-    constexpr int RUN = STAGE_UNITS * FORMAT::bytes / 16; // 16-byte pieces of eight outputs
-    constexpr int COUNT = TILE::outputs / 8 * RUN;
-    const int first_group = blockIdx.y * (TILE::outputs / 8);
-    const int left = (units - first_unit) * (FORMAT::bytes / 16);
+// What a thread copies of the units of each stage: pieces of 16 bytes; of those that are not there come zeros.
+template <typename TILE, typename FORMAT> struct UnitCopies {
+    static constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    static constexpr int RUN = STAGE_UNITS * FORMAT::bytes / 16; // pieces of eight outputs
+    static constexpr int COUNT = TILE::outputs / 8 * RUN;
+    static constexpr int PIECES = (COUNT + TILE::threads - 1) / TILE::threads;
+
+    const unsigned char* first; // unit of the tile
+    int offsets[PIECES];        // of the first stage's from there
+    int left[PIECES];           // pieces of the row of units from there on
+
+    __device__ __forceinline__ UnitCopies(const unsigned char* weight, int weight_rows, int units)
+        : first(weight + blockIdx.y * (TILE::outputs / 8) * group_bytes<FORMAT>(units)) {
 #pragma unroll
-    for (int i = 0; i < (COUNT + TILE::threads - 1) / TILE::threads; i++) {
-        const int number = i * TILE::threads + threadIdx.x;
-        if (number < COUNT) {
-            const int group = first_group + number / RUN;
-            const int piece = number % RUN;
-            const bool there = group * 8 < weight_rows && piece < left;
-            copy_async(stage + number * 16, there
-                    ? weight + group * group_bytes<FORMAT>(units) + first_unit * FORMAT::bytes + piece * 16 : weight, there);
+        for (int i = 0; i < PIECES; i++) {
+            const int number = i * TILE::threads + threadIdx.x;
+            const int group = number / RUN;
+            offsets[i] = group * static_cast<int>(group_bytes<FORMAT>(units)) + number % RUN * 16;
+            left[i] = blockIdx.y * TILE::outputs + group * 8 < weight_rows ? units * (FORMAT::bytes / 16) - number % RUN : 0;
         }
     }
-}
+
+    __device__ __forceinline__ void start(unsigned stage, int step) const {
+        const unsigned char* from = first + static_cast<long long>(step) * (RUN * 16);
+#pragma unroll
+        for (int i = 0; i < PIECES; i++) {
+            const int number = i * TILE::threads + threadIdx.x;
+            if (COUNT % TILE::threads == 0 || number < COUNT) {
+                const bool there = step * RUN < left[i];
+                copy_async(stage + number * 16, there ? from + offsets[i] : first, there);
+            }
+        }
+    }
+};
 
 // Reads the operands of SPAN inputs from `input` on: [16 inputs][8 rows].
 template <typename TILE, int SPAN>
-__device__ __forceinline__ void load_rows(unsigned (&parts)[SPAN / 16][TILE::warp_rows / 8][2], const bf16* stage, int first_row,
+__device__ __forceinline__ void load_rows(unsigned (&parts)[SPAN / 16][TILE::warp_rows / 8][2], unsigned stage, int first_row,
         int input) {
+    static_assert(TILE::padded, "chunks of a row follow each other");
     const int lane = threadIdx.x % 32;
+    const int row = first_row + lane % (TILE::warp_rows == 8 ? 8 : 16);
+    const unsigned from = stage + (row * TILE::stride + lane / (TILE::warp_rows == 8 ? 8 : 16) * CHUNK) * 2; // this lane's
 #pragma unroll
     for (int i = 0; i < SPAN / 32 * TILE::warp_rows / 8; i++) {
         unsigned matrices[4];
         if constexpr (TILE::warp_rows == 8) { // 32 inputs of 8 rows
-            load_matrices(matrices, stage + TILE::at(first_row + lane % 8, input / CHUNK + i * 4 + lane / 8));
+            load_matrices(matrices, from + (input + i * 32) * 2);
             parts[i * 2][0][0] = matrices[0];
             parts[i * 2][0][1] = matrices[1];
             parts[i * 2 + 1][0][0] = matrices[2];
@@ -102,7 +134,7 @@ __device__ __forceinline__ void load_rows(unsigned (&parts)[SPAN / 16][TILE::war
             constexpr int PAIRS = TILE::warp_rows / 16;
             const int part = i / PAIRS;
             const int pair = i % PAIRS;
-            load_matrices(matrices, stage + TILE::at(first_row + pair * 16 + lane % 16, input / CHUNK + part * 2 + lane / 16));
+            load_matrices(matrices, from + (pair * 16 * TILE::stride + input + part * 16) * 2);
             parts[part][pair * 2][0] = matrices[0];
             parts[part][pair * 2 + 1][0] = matrices[1];
             parts[part][pair * 2][1] = matrices[2];
@@ -172,6 +204,30 @@ __device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMA
     }
 }
 
+// The same of a sparse format, for 32 inputs; the places of those of both steps of a unit are in one word.
+template <typename TILE, typename FORMAT>
+__device__ __forceinline__ void multiply_sparse_units(UnitSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
+        const unsigned (&in)[2][TILE::warp_rows / 8][2], int step) {
+#pragma unroll
+    for (int j = 0; j < TILE::warp_outputs / 16; j++) {
+        const FORMAT& upper = weights[2 * j];
+        const FORMAT& lower = weights[2 * j + 1];
+        unsigned a[4];
+        upper.fragments(step, a[0], a[2]);
+        lower.fragments(step, a[1], a[3]);
+        const unsigned places = __byte_perm(upper.places, lower.places, 0x5410);
+#pragma unroll
+        for (int n = 0; n < TILE::warp_rows / 8; n++) {
+            const unsigned b[4] = {in[0][n][0], in[0][n][1], in[1][n][0], in[1][n][1]};
+            if (step == 0) {
+                FORMAT::template multiply<0>(sums[j][n], a, b, places);
+            } else {
+                FORMAT::template multiply<1>(sums[j][n], a, b, places);
+            }
+        }
+    }
+}
+
 // Room for a format's table.
 template <typename FORMAT> __device__ __forceinline__ unsigned* table_memory() {
     __shared__ unsigned entries[TABLE_ENTRIES * BANKS];
@@ -199,11 +255,12 @@ __device__ __forceinline__ void scale_sums(UnitSums<TILE>& sums, const unsigned 
 }
 
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const bf16* in, const unsigned char* weight, int rows, int weight_rows,
-        int inputs) {
+__device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename FORMAT::Element* in, const unsigned char* weight,
+        int rows, int weight_rows, int inputs) {
+    using T = typename FORMAT::Element;
     constexpr int SPAN = FORMAT::block == 64 ? 64 : 32;
     constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
-    constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(bf16);
+    constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(T);
     constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * FORMAT::bytes;
     extern __shared__ __align__(128) unsigned char shared[];
     unsigned table = 0;
@@ -217,14 +274,16 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const bf16* in,
     const int warp_group = warp % TILE::warps_across * (TILE::warp_outputs / 8);
     const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
 
+    const UnitCopies<TILE, FORMAT> copies(weight, weight_rows, units);
+
     const auto copy = [&](int step, int number) {
         unsigned char* stage = shared + number * STAGE_BYTES;
-        copy_rows<TILE, TILE::rows>(reinterpret_cast<bf16*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
-        copy_units<TILE, FORMAT>(stage + IN_BYTES, weight, weight_rows, step * STAGE_UNITS, units);
+        copy_rows<TILE, TILE::rows>(reinterpret_cast<T*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
+        copies.start(shared_address(stage + IN_BYTES), step);
     };
     for_stages<TILE>(inputs, copy, [&](int number) {
         const unsigned char* stage = shared + number * STAGE_BYTES;
-#pragma unroll(TILE::warps_across > 2 ? 1 : STAGE_UNITS) // many warps want few registers
+#pragma unroll(TILE::warps_across > 2 || FORMAT::bytes > 400 ? 1 : STAGE_UNITS) // many warps and large units want few registers
         for (int unit = 0; unit < STAGE_UNITS; unit++) {
             FORMAT weights[TILE::warp_outputs / 8];
 #pragma unroll
@@ -234,12 +293,16 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const bf16* in,
 #pragma unroll
             for (int first = 0; first < UNIT_INPUTS; first += SPAN) {
                 unsigned parts[SPAN / 16][TILE::warp_rows / 8][2];
-                load_rows<TILE, SPAN>(parts, reinterpret_cast<const bf16*>(stage), warp_row, unit * UNIT_INPUTS + first);
-                multiply_units<TILE, FORMAT, SPAN>(sums, weights, parts, first, table);
+                load_rows<TILE, SPAN>(parts, shared_address(stage), warp_row, unit * UNIT_INPUTS + first);
+                if constexpr (FORMAT::is_sparse) {
+                    multiply_sparse_units<TILE, FORMAT>(sums, weights, parts, first / SPAN);
+                } else {
+                    multiply_units<TILE, FORMAT, SPAN>(sums, weights, parts, first, table);
+                }
             }
         }
     });
-    if constexpr (FORMAT::block == 0) {
+    if constexpr (FORMAT::has_row_scale) {
         scale_sums<TILE, FORMAT>(sums, weight, weight_rows, units);
     }
 }
@@ -275,22 +338,22 @@ __device__ __forceinline__ void store_units(const UnitSums<TILE>& sums, float* o
     }
 }
 
-template <typename TILE>
-__device__ __forceinline__ void store_units_swiglu(const UnitSums<TILE>& sums, bf16* out, int rows, int outputs) {
+template <typename TILE, typename T>
+__device__ __forceinline__ void store_units_swiglu(const UnitSums<TILE>& sums, T* out, int rows, int outputs) {
 #pragma unroll
     for (int j = 0; j < TILE::warp_outputs / 16; j++) {
         const int output = first_weight_row<TILE>() / 2 + j * 8 + threadIdx.x % 32 / 4;
         if (output < outputs) {
             for_row_sums<TILE>(rows, [&](int row, int n, int i) {
-                out[static_cast<long long>(row) * outputs + output] = narrow<bf16>(swiglu(sums[j][n][i], sums[j][n][2 + i]));
+                out[static_cast<long long>(row) * outputs + output] = narrow<T>(swiglu(sums[j][n][i], sums[j][n][2 + i]));
             });
         }
     }
 }
 
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void matmul(float* out, const bf16* in, const unsigned char* weight, const float* bias, const int* row_count,
-        int outputs, int inputs) {
+__device__ __forceinline__ void matmul(float* out, const typename FORMAT::Element* in, const unsigned char* weight,
+        const float* bias, const int* row_count, int outputs, int inputs) {
     const int rows = *row_count;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
@@ -306,8 +369,8 @@ __device__ __forceinline__ void matmul(float* out, const bf16* in, const unsigne
 }
 
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void matmul_swiglu(bf16* out, const bf16* in, const unsigned char* weight, const int* row_count, int outputs,
-        int inputs) {
+__device__ __forceinline__ void matmul_swiglu(typename FORMAT::Element* out, const typename FORMAT::Element* in,
+        const unsigned char* weight, const int* row_count, int outputs, int inputs) {
     const int rows = *row_count;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
@@ -328,12 +391,12 @@ using Some = Tile<64, 64, 64, 4, 2, 2>;
 template <typename FORMAT> using Many = Tile<128, 128, 64, FORMAT::has_table ? 2 : 3, 2, 4>; // a table takes the room of a stage
 
 #define MATMUL_KERNEL(FORMAT, TYPE, NAME, TILE)                                                                                    \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##TYPE##_##NAME(float* out, const bf16* in,                 \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##TYPE##_##NAME(float* out, const FORMAT::Element* in,      \
             const unsigned char* weight, const float* bias, const int* rows, int outputs, int inputs) {                            \
         matmul<TILE, FORMAT>(out, in, weight, bias, rows, outputs, inputs);                                                        \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##TYPE##_##NAME(bf16* out, const bf16* in,           \
-            const unsigned char* weight, const int* rows, int outputs, int inputs) {                                               \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##TYPE##_##NAME(FORMAT::Element* out,                \
+            const FORMAT::Element* in, const unsigned char* weight, const int* rows, int outputs, int inputs) {                    \
         matmul_swiglu<TILE, FORMAT>(out, in, weight, rows, outputs, inputs);                                                       \
     }
 

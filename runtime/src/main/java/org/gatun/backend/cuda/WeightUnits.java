@@ -26,7 +26,7 @@ final class WeightUnits {
     private final MemorySegment data;
     private final int rowBytes;
     private final int blockBytes;
-    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an element
+    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an input
 
     private WeightUnits(Tensor tensor, WeightType type) {
         this.tensor = tensor;
@@ -55,7 +55,18 @@ final class WeightUnits {
                 long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
                 units.read((long) (firstRow + row) * units.rowBytes, unit, row * INPUTS, target, scales);
             }
-            units.writeCodes(target, at);
+            if (type == WeightType.SPARSE_2_4) {
+                units.writeValues(target, at);
+            } else {
+                units.writeCodes(target, at);
+            }
+        }
+        if (type.outputScaleBytes() > 0) {
+            long scales = offset + groupBytes(type, tensor.columns()) - (long) OUTPUTS * Float.BYTES;
+            for (int row = 0; row < OUTPUTS; row++) {
+                MemorySegment.copy(units.data, (long) (firstRow + row) * units.rowBytes, target, scales + (long) row * Float.BYTES,
+                        Float.BYTES);
+            }
         }
     }
 
@@ -100,6 +111,13 @@ final class WeightUnits {
                     codes[start + i] = (byte) (data.get(BYTE, block + Float.BYTES + i / 2) >> (1 - i % 2) * 4 & 15);
                 }
             }
+            case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) unit * INPUTS, codes, start,
+                    Math.min(INPUTS, tensor.columns() - unit * INPUTS));
+            case SPARSE_2_4 -> {
+                long block = row + (long) unit * blockBytes;
+                MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
+                MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
+            }
             default -> throw new IllegalArgumentException(type + " has no units");
         }
     }
@@ -134,6 +152,16 @@ final class WeightUnits {
                     or(target, at + OUTPUTS * INPUTS * bits / Byte.SIZE, (lane * LANE_CODES + place(i, LANE_CODES)) * highBits,
                             code >> bits);
                 }
+            }
+        }
+    }
+
+    /// Values of two bytes, half as many as inputs.
+    private void writeValues(MemorySegment target, long at) {
+        for (int lane = 0; lane < LANES; lane++) {
+            for (int i = 0; i < LANE_CODES / 2; i++) {
+                int value = i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4];
+                MemorySegment.copy(codes, lane / 4 * INPUTS + 2 * value, target, BYTE, at + lane * LANE_CODES + 2L * i, Short.BYTES);
             }
         }
     }

@@ -135,7 +135,7 @@ class CudaKernelDifferentialTest {
             for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
                 for (int[] shape : new int[][] {{1, 8, 1}, {17, 136, 3}, {130, 72, 7}, {5, 264, 17}}) {
                     if (type.hasUnits()) {
-                        int inputs = shape[2] * DType.valueOf(type.name()).blockElements();
+                        int inputs = shape[2] * (type == WeightType.INT8 ? 8 : stored(type).blockElements());
                         boolean swiglu = shape[0] % 2 == 0 || shape[2] == 3;
                         cases.add(matmulQuantized(tile, type, swiglu, shape[0], shape[1], Math.min(inputs, 1024)));
                     }
@@ -398,15 +398,15 @@ class CudaKernelDifferentialTest {
         return new Case(family + " " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
                 List.of(tile.kernel(family, type)), (bench, random) -> {
                     int weightRows = swiglu ? 2 * outputs : outputs;
-                    Operand in = bench.random(random, ElementType.BF16, rows, inputs);
-                    Tensor stored = quantized(DType.valueOf(type.name()), random, weightRows, inputs);
+                    Operand in = bench.random(random, type.activations(), rows, inputs);
+                    Tensor stored = quantized(stored(type), random, weightRows, inputs);
                     MemorySegment units = MemorySegment.ofArray(new byte[(int) type.byteSize(weightRows, inputs)]);
                     for (int row = 0; row < weightRows; row += WeightType.UNIT_OUTPUTS) {
                         WeightUnits.write(stored, type, row, units,
                                 row / WeightType.UNIT_OUTPUTS * WeightUnits.groupBytes(type, inputs));
                     }
                     DeviceSlice weight = bench.context.allocateFrom(units).slice();
-                    ElementType outType = swiglu ? ElementType.BF16 : ElementType.F32;
+                    ElementType outType = swiglu ? type.activations() : ElementType.F32;
                     DeviceSlice out = bench.empty((long) rows * outputs * outType.byteSize());
                     run(bench, tile, type, swiglu, out, in, weight, rows, outputs, inputs);
                     float[] found = bench.floats(out, outType, rows * outputs);
@@ -422,8 +422,8 @@ class CudaKernelDifferentialTest {
                     });
                     assertClose(expected, found, outType);
 
-                    Operand alone = bench.operand(ElementType.BF16, Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs),
-                            inputs);
+                    Operand alone = bench.operand(type.activations(),
+                            Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
                     DeviceSlice row = bench.empty((long) outputs * outType.byteSize());
                     run(bench, another(tile), type, swiglu, row, alone, weight, 1, outputs, inputs);
                     assertArrayEquals(Arrays.copyOfRange(found, (rows - 1) * outputs, rows * outputs),
@@ -431,16 +431,21 @@ class CudaKernelDifferentialTest {
                 });
     }
 
+    /// The type in a file that is kept as a type.
+    private static DType stored(WeightType type) {
+        return type == WeightType.SPARSE_2_4 ? DType.SPARSE_2_4_F16 : DType.valueOf(type.name());
+    }
+
     /// What weights stand for on the device: what their codec says, with entries of a book rounded to bf16.
     private static float[] decoded(Tensor stored) {
         float[] weights = new float[Math.toIntExact(stored.shape().elements())];
-        Codec.of(stored.dtype()).decode(stored.data(), 0, weights, 0, weights.length);
+        decode(stored.dtype(), stored.data(), stored.shape(), weights);
         if (stored.dtype() == DType.NF4 || stored.dtype() == DType.FP4) {
             MemorySegment entries = MemorySegment.ofArray(stored.data().toArray(ValueLayout.JAVA_BYTE));
             for (long block = 0; block < entries.byteSize(); block += stored.dtype().blockBytes()) {
                 entries.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block, 1);
             }
-            Codec.of(stored.dtype()).decode(entries, 0, weights, 0, weights.length);
+            decode(stored.dtype(), entries, stored.shape(), weights);
             MemorySegment rounded = MemorySegment.ofArray(new byte[Short.BYTES * weights.length]);
             Codec.of(DType.BF16).encode(weights, 0, rounded, 0, weights.length);
             Codec.of(DType.BF16).decode(rounded, 0, weights, 0, weights.length);
@@ -450,6 +455,13 @@ class CudaKernelDifferentialTest {
             }
         }
         return weights;
+    }
+
+    private static void decode(DType type, MemorySegment data, Shape shape, float[] target) {
+        int columns = Math.toIntExact(shape.columns());
+        for (int row = 0; row < shape.rows(); row++) {
+            Codec.of(type).decode(data, row * type.rowBytes(columns), target, row * columns, columns);
+        }
     }
 
     /// Every other group of elements, from group `first` on.
@@ -470,20 +482,37 @@ class CudaKernelDifferentialTest {
 
     /// Every code and scales of all sizes, subnormal ones and zero among them.
     private static Tensor quantized(DType dtype, SplittableRandom random, int rows, int columns) {
-        byte[] bytes = new byte[(int) dtype.rowBytes((long) rows * columns)];
+        byte[] bytes = new byte[(int) dtype.byteSize(Shape.of(rows, columns))];
         random.nextBytes(bytes);
         MemorySegment data = MemorySegment.ofArray(bytes);
-        for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
-            for (int at : dtype == DType.Q6_K ? new int[] {208} : dtype == DType.Q4_K ? new int[] {0, 2} : new int[] {0}) {
-                float scale = random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
-                if (dtype == DType.NF4 || dtype == DType.FP4) {
-                    data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block + at, scale);
-                } else {
-                    data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale));
+        if (dtype.sparsity().isPresent()) {
+            float[] elements = new float[rows * columns];
+            for (int i = 0; i < elements.length; i++) {
+                elements[i] = (float) random.nextDouble(-2, 2);
+            }
+            for (int row = 0; row < rows; row++) {
+                Codec.of(dtype).encode(elements, row * columns, data, row * dtype.rowBytes(columns), columns);
+            }
+        } else if (dtype == DType.INT8) {
+            for (int row = 0; row < rows; row++) {
+                data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, row * dtype.rowBytes(columns), scale(random));
+            }
+        } else {
+            for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
+                for (int at : dtype == DType.Q6_K ? new int[] {208} : dtype == DType.Q4_K ? new int[] {0, 2} : new int[] {0}) {
+                    if (dtype == DType.NF4 || dtype == DType.FP4) {
+                        data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block + at, scale(random));
+                    } else {
+                        data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale(random)));
+                    }
                 }
             }
         }
         return new Tensor("weight", dtype, Shape.of(rows, columns), data);
+    }
+
+    private static float scale(SplittableRandom random) {
+        return random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
     }
 
     /// Rows of a pass as a tree in which row `r` continues row `(r - 1) / 2`, or as a chain.
