@@ -390,18 +390,18 @@ using Wide = Tile<16, 128, 128, 4, 1, 8>;
 using Some = Tile<64, 64, 64, 4, 2, 2>;
 template <typename FORMAT> using Many = Tile<128, 128, 64, FORMAT::has_table ? 2 : 3, 2, 4>; // a table takes the room of a stage
 
-#define MATMUL_KERNEL(FORMAT, TYPE, NAME, TILE)                                                                                    \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_##TYPE##_##NAME(float* out, const FORMAT::Element* in,      \
+#define MATMUL_KERNEL(FORMAT, TYPE, NAME, TILE, BOUNDS)                                                                            \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_##TYPE##_##NAME(float* out, const FORMAT::Element* in,              \
             const unsigned char* weight, const float* bias, const int* rows, int outputs, int inputs) {                            \
         matmul<TILE, FORMAT>(out, in, weight, bias, rows, outputs, inputs);                                                        \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_##TYPE##_##NAME(FORMAT::Element* out,                \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_swiglu_##TYPE##_##NAME(FORMAT::Element* out,                        \
             const FORMAT::Element* in, const unsigned char* weight, const int* rows, int outputs, int inputs) {                    \
         matmul_swiglu<TILE, FORMAT>(out, in, weight, rows, outputs, inputs);                                                       \
     }
 
 #define MATMUL_KERNELS(FORMAT, TYPE)                                                                                               \
-    MATMUL_KERNEL(FORMAT, TYPE, 16x32, Few)                                                                                        \
-    MATMUL_KERNEL(FORMAT, TYPE, 16x128, Wide)                                                                                      \
-    MATMUL_KERNEL(FORMAT, TYPE, 64x64, Some)                                                                                       \
-    MATMUL_KERNEL(FORMAT, TYPE, 128x128, Many<FORMAT>)
+    MATMUL_KERNEL(FORMAT, TYPE, 16x32, Few, (Few::threads))                                                                        \
+    MATMUL_KERNEL(FORMAT, TYPE, 16x128, Wide, (Wide::threads))                                                                     \
+    MATMUL_KERNEL(FORMAT, TYPE, 64x64, Some, (Some::threads, FORMAT::has_table ? 3 : 2))                                           \
+    MATMUL_KERNEL(FORMAT, TYPE, 128x128, Many<FORMAT>, (Many<FORMAT>::threads))
