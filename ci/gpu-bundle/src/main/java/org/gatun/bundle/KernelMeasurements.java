@@ -94,7 +94,7 @@ final class KernelMeasurements {
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
-                WeightType.NF4)) {
+                WeightType.NF4, WeightType.INT8)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
                 for (int rows : real ? FEW_ROWS : new int[] {2}) {
                     if (!deadline.isOver()) {

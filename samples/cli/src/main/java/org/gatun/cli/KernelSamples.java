@@ -37,6 +37,7 @@ final class KernelSamples {
     private static final long SEED = 1;
     private static final int HEAD = 64;
     private static final int GROUP = 4; // query heads of a key-value head
+    private static final int FIRST_TWO = 0x44444444; // the first two of every four, and two f16
 
     private final KernelLibrary library;
     private final int rows;
@@ -123,7 +124,8 @@ final class KernelSamples {
             default -> MatmulKernels.Tile.MANY;
         };
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
-        DeviceSlice weight = type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
+        DeviceSlice weight = type == WeightType.SPARSE_2_4 ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
+                : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
                 ? MatmulKernels.swiglu(library, tile, type, activations(type.activations()), activations(type.activations()), weight,
@@ -226,6 +228,12 @@ final class KernelSamples {
 
     private DeviceSlice value(int number) {
         return library.context().allocateFrom(MemorySegment.ofArray(new int[] {number})).slice();
+    }
+
+    private DeviceSlice equal(int count, int number) {
+        int[] numbers = new int[count];
+        Arrays.fill(numbers, number);
+        return library.context().allocateFrom(MemorySegment.ofArray(numbers)).slice();
     }
 
     private DeviceSlice ints(int count, int bound) {
