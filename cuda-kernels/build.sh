@@ -67,7 +67,7 @@ for source in *.cu; do
         if assemble "$work/$ptx"; then
             break
         fi
-        if [ "$version" = "${versions##* }" ]; then
+        if [ "$version" = "${versions##* }" ] || grep -q "spilled" "$work"/*.log; then
             cat "$work"/*.log >&2
             exit 1
         fi

@@ -4,15 +4,16 @@
 //     swiglu: out[r, n] = g / (1 + exp(-g)) * u, g and u the sums for rows n of the gate and of the up weight
 //
 // Entry points (f16 or bf16 is the type of in and weight, and of out in swiglu; out is f32 else):
-//     matmul_{f16,bf16}_{16x32,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{f16,bf16}_{16x32,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
-//     matmul_f32_{16x32,64x64}                        (out, in, weight, bias, rows, outputs, inputs), all f32
+//     matmul_{f16,bf16}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{f16,bf16}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_f32_{16x32,64x64}                               (out, in, weight, bias, rows, outputs, inputs), all f32
 //
 // out [rows, outputs], in [rows, inputs], weight [outputs, inputs], bias [outputs] f32 or 0 for none, rows [1] int. For swiglu
 // weight is [2 outputs, inputs] with rows in groups of eight: eight of the gate, the same eight of up, and so on; outputs is a
 // multiple of 8. inputs is a multiple of 8, but any for f32. Any rows and outputs. Addresses are multiples of 16. out overlaps nothing.
-// A block computes a tile of out, named rows x outputs: few rows as in decoding, a tree, a prompt. Of swiglu a tile has half as
-// many outputs.
+// A block computes a tile of out, named rows x outputs: few rows as in decoding, and where that leaves a block for every
+// multiprocessor those of 128 outputs, so that fewer blocks read the same rows; a tree; a prompt. Of swiglu a tile has half as many
+// outputs.
 // Launch: grid (most rows / tile rows, weight rows / tile outputs, both rounded up), threads and dynamic shared memory as
 // MatmulKernels has them, compute capability 8.0. Neighbouring blocks share a strip of the weight.
 // Products are exact and sums f32, 16 inputs at a time in rising order (f32: one at a time): every tile, and a row beside any others,
@@ -24,11 +25,13 @@
 #include "matmul.cuh"
 
 using Few = Tile<16, 32, 128, 6, 1, 2>;
+using Wide = Tile<16, 128, 64, 4, 1, 8>;
 using Some = Tile<64, 64, 64, 4, 2, 2>;
 using Many = Tile<128, 128, 32, 4, 2, 4>;
 
 template <typename TILE, typename T>
 __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const T* weight, int rows, int weight_rows, int inputs) {
+    static_assert(TILE::warp_rows % 16 == 0, "rows are the operand of 16");
     extern __shared__ __align__(128) unsigned char shared[];
     constexpr int STAGE = (TILE::rows + TILE::outputs) * TILE::stride;
     T* stages = reinterpret_cast<T*>(shared);
@@ -103,9 +106,11 @@ __device__ __forceinline__ void matmul_swiglu(T* out, const T* in, const T* weig
     }
 
 MATMUL_KERNELS(f16, 16x32, Few)
+MATMUL_KERNELS(f16, 16x128, Wide)
 MATMUL_KERNELS(f16, 64x64, Some)
 MATMUL_KERNELS(f16, 128x128, Many)
 MATMUL_KERNELS(bf16, 16x32, Few)
+MATMUL_KERNELS(bf16, 16x128, Wide)
 MATMUL_KERNELS(bf16, 64x64, Some)
 MATMUL_KERNELS(bf16, 128x128, Many)
 

@@ -17,7 +17,7 @@ template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> s
     static constexpr int warp_outputs = OUTPUTS / ACROSS;
     static constexpr bool padded = INPUTS > 32;
     static constexpr int stride = INPUTS + (padded ? CHUNK : 0); // elements from row to row of a stage
-    static_assert(warp_rows % 16 == 0 && warp_outputs % 16 == 0 && INPUTS % 32 == 0, "whole products");
+    static_assert(warp_rows % 8 == 0 && warp_outputs % 16 == 0 && INPUTS % 32 == 0, "whole products");
 
     // Index of a chunk's first element.
     static __device__ __forceinline__ int at(int row, int chunk) {
@@ -29,10 +29,12 @@ template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> s
 template <typename TILE, int COUNT, typename T>
 __device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_row, int rows, int first_input, int inputs) {
     constexpr int ROW_CHUNKS = TILE::inputs / CHUNK;
-    static_assert(COUNT * ROW_CHUNKS % TILE::threads == 0, "every thread copies as much");
 #pragma unroll
-    for (int i = 0; i < COUNT * ROW_CHUNKS / TILE::threads; i++) {
+    for (int i = 0; i < (COUNT * ROW_CHUNKS + TILE::threads - 1) / TILE::threads; i++) {
         const int number = i * TILE::threads + threadIdx.x;
+        if (COUNT * ROW_CHUNKS % TILE::threads != 0 && number >= COUNT * ROW_CHUNKS) {
+            break;
+        }
         const int row = number / ROW_CHUNKS;
         const int chunk = number % ROW_CHUNKS;
         const int input = first_input + chunk * CHUNK;

@@ -7,10 +7,13 @@ __device__ __forceinline__ unsigned shared_address(const void* pointer) {
     return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
 }
 
-// Copies 16 bytes to shared memory, or writes zeros there.
+// Copies 16 bytes to an address in shared memory, or writes zeros there.
+__device__ __forceinline__ void copy_async(unsigned to, const void* from, bool there) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");
+}
+
 __device__ __forceinline__ void copy_async(void* to, const void* from, bool there) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(there ? 16 : 0)
-                 : "memory");
+    copy_async(shared_address(to), from, there);
 }
 
 __device__ __forceinline__ void commit_copies() {
@@ -22,12 +25,16 @@ template <int PENDING> __device__ __forceinline__ void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
 
-// Four matrices of 8 x 8; lanes 8 i to 8 i + 7 give the rows of matrix i.
-__device__ __forceinline__ void load_matrices(unsigned (&matrices)[4], const void* row) {
+// Four matrices of 8 x 8; lanes 8 i to 8 i + 7 give the rows of matrix i, by their addresses in shared memory.
+__device__ __forceinline__ void load_matrices(unsigned (&matrices)[4], unsigned row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(matrices[0]), "=r"(matrices[1]), "=r"(matrices[2]), "=r"(matrices[3])
-                 : "r"(shared_address(row))
+                 : "r"(row)
                  : "memory");
+}
+
+__device__ __forceinline__ void load_matrices(unsigned (&matrices)[4], const void* row) {
+    load_matrices(matrices, shared_address(row));
 }
 
 __device__ __forceinline__ void load_matrices_transposed(unsigned (&matrices)[4], const void* row) {

@@ -166,7 +166,7 @@ class ModelTest {
         for (DType type : ModelOptions.WEIGHT_TYPES) {
             ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(type);
             float[] expected = logitsOfText(file, "reference", options);
-            // the processor rounds activations to 8 bits where weights are quantized, CUDA both to bf16
+            // the processor rounds activations to 8 bits where weights are quantized, CUDA to bf16
             double bound = backendName.equals("cpu") && type.isQuantized() ? 5e-2 : 2e-2;
             assertWithin(bound, expected, logitsOfText(file, backendName, options), type + " on " + backendName);
             assertEquals(type == DType.F32, Arrays.equals(plain, expected), type + " changes the model");

@@ -95,7 +95,7 @@ final class KernelMeasurements {
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
-                WeightType.NF4)) {
+                WeightType.NF4, WeightType.INT8)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
                 for (int rows : real ? FEW_ROWS : new int[] {2}) {
                     if (!deadline.isOver()) {
@@ -139,8 +139,8 @@ final class KernelMeasurements {
     }
 
     private void product(WeightType type, Product product, int rows) {
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows);
         int matrices = product.swiglu ? 2 : 1;
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device().multiprocessors());
         long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;

@@ -21,6 +21,8 @@ public final class MatmulKernels {
     public enum Tile {
         /// Decoding.
         FEW(16, 32, 128, 6, 64, 128, 6),
+        /// Decoding, with enough outputs for every multiprocessor: a quarter of the blocks read the same rows.
+        WIDE(16, 128, 64, 4, 256, 128, 4),
         /// Trees.
         SOME(64, 64, 64, 4, 128, 64, 4),
         /// Prompts.
@@ -45,13 +47,29 @@ public final class MatmulKernels {
         }
 
         /// The one for passes of at most so many rows.
-        public static Tile of(int rows) {
-            return rows <= FEW.rows ? FEW : rows <= SOME.rows ? SOME : MANY;
+        ///
+        /// @param weightRows of the weight, both of the gate and of up
+        public static Tile of(int rows, int weightRows, int multiprocessors) {
+            return rows > SOME.rows ? MANY : rows > FEW.rows ? SOME : weightRows / WIDE.outputs >= multiprocessors ? WIDE : FEW;
+        }
+
+        /// The one of which there is a kernel for a type.
+        private Tile of(WeightType type) {
+            return type != WeightType.F32 ? this : switch (this) {
+                case FEW, WIDE -> FEW;
+                case SOME, MANY -> SOME;
+            };
+        }
+
+        /// Name of the kernel of a family that computes such tiles, as `matmul_bf16_16x32`.
+        public String kernel(String family, WeightType type) {
+            return family + "_" + type + "_" + of(type).rows + "x" + of(type).outputs;
         }
 
         private int sharedBytes(WeightType type) {
             if (type.hasUnits()) {
-                return quantizedStages * (rows * (quantizedInputs + PADDING) * Short.BYTES
+                int ring = this == MANY && type.hasTable() ? quantizedStages - 1 : quantizedStages;
+                return ring * (rows * (quantizedInputs + PADDING) * Short.BYTES
                         + outputs / WeightType.UNIT_OUTPUTS * (quantizedInputs / WeightType.UNIT_INPUTS) * type.unitBytes());
             }
             return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
@@ -69,8 +87,8 @@ public final class MatmulKernels {
     /// @throws IllegalArgumentException if an operand is too small, or the inputs are not a multiple of 8
     public static KernelLaunch matmul(KernelLibrary library, Tile tile, WeightType type, DeviceSlice out, DeviceSlice in,
             DeviceSlice weight, Optional<DeviceSlice> bias, Rows rows, int outputs, int inputs) {
-        Tile chosen = type == WeightType.F32 && tile == Tile.MANY ? Tile.SOME : tile;
-        CudaFunction kernel = library.kernel("matmul_" + type + "_" + chosen.rows + "x" + chosen.outputs);
+        Tile chosen = tile.of(type);
+        CudaFunction kernel = library.kernel(tile.kernel("matmul", type));
         KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
         KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
         KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(outputs, inputs));
@@ -96,7 +114,7 @@ public final class MatmulKernels {
     /// @throws IllegalArgumentException if an operand is too small, or a number no multiple of 8
     public static KernelLaunch swiglu(KernelLibrary library, Tile tile, WeightType type, DeviceSlice out, DeviceSlice in,
             DeviceSlice weight, Rows rows, int outputs, int inputs) {
-        CudaFunction kernel = library.kernel("matmul_swiglu_" + type + "_" + tile.rows + "x" + tile.outputs);
+        CudaFunction kernel = library.kernel(tile.kernel("matmul_swiglu", type));
         KernelLaunch.check(kernel, "out", out, type.activations().byteSize(), rows.most(), outputs);
         KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
         KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(2L * outputs, inputs));

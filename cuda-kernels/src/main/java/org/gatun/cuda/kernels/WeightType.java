@@ -18,7 +18,11 @@ public enum WeightType {
     /// Blocks of 64 codes of 4 bits, entries of a book, and an f32 scale, in units.
     NF4(ElementType.BF16, 4, 4),
     /// As [#NF4], with another book.
-    FP4(ElementType.BF16, 4, 4);
+    FP4(ElementType.BF16, 4, 4),
+    /// Signed bytes, and an f32 scale for each output, in units.
+    INT8(ElementType.BF16, 8, 0),
+    /// Two f16 of every four, and where they are, in units.
+    SPARSE_2_4(ElementType.F16, 8, 8);
 
     /// Outputs of a unit.
     public static final int UNIT_OUTPUTS = 8;
@@ -45,7 +49,12 @@ public enum WeightType {
         return codeBits > 0;
     }
 
-    /// Bits of a code in a unit.
+    /// Whether codes are looked up in a table, for which a block needs room.
+    public boolean hasTable() {
+        return this == NF4 || this == FP4;
+    }
+
+    /// Bits of a unit that an input of an output takes besides scales.
     public int codeBits() {
         return codeBits;
     }
@@ -55,6 +64,11 @@ public enum WeightType {
         return scaleBytes;
     }
 
+    /// Bytes of the scale of an output that all its inputs share; those of 8 outputs follow their units.
+    public int outputScaleBytes() {
+        return this == INT8 ? Float.BYTES : 0;
+    }
+
     /// Bytes of a unit.
     public int unitBytes() {
         return UNIT_OUTPUTS * (UNIT_INPUTS * codeBits / Byte.SIZE + scaleBytes);
@@ -62,7 +76,8 @@ public enum WeightType {
 
     /// Bytes of a weight.
     public long byteSize(long outputs, int inputs) {
-        return hasUnits() ? Math.ceilDiv(outputs, UNIT_OUTPUTS) * Math.ceilDiv(inputs, UNIT_INPUTS) * unitBytes()
+        return hasUnits() ? Math.ceilDiv(outputs, UNIT_OUTPUTS)
+                        * (Math.ceilDiv(inputs, UNIT_INPUTS) * (long) unitBytes() + UNIT_OUTPUTS * outputScaleBytes())
                 : Math.multiplyExact(outputs, (long) inputs * activations.byteSize());
     }
 

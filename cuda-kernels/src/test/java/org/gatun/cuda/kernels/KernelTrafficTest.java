@@ -81,11 +81,11 @@ class KernelTrafficTest {
     void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
             int rows = switch (tile) {
-                case FEW -> 16;
+                case FEW, WIDE -> 16;
                 case SOME -> 64;
                 case MANY -> 128;
             };
-            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : rows;
+            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : Math.max(rows, tile == MatmulKernels.Tile.WIDE ? 128 : 0);
             int outputs = 256;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
@@ -115,6 +115,50 @@ class KernelTrafficTest {
                 assertEquals(0, counters.shared().bankConflicts(), type.toString());
             }
         }
+    }
+
+    /// One row: an H200 can issue 4.4 instructions for each weight of 4 bits that its memory delivers, 6.4 for 6 bits, 8.8 for 8. Q4_K and
+    /// Q6_K take more than that.
+    @Test
+    void matmul_wideTileOfOneRow_readsLittleElseThanWeightsAndIssuesFewInstructions() {
+        int outputs = 256;
+        int inputs = 2048;
+        for (WeightType type : WeightType.values()) {
+            if (type == WeightType.F32) {
+                continue;
+            }
+            long weightBytes = type.byteSize(outputs, inputs);
+            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.WIDE, type,
+                    zeros(library, 4L * outputs), zeros(library, 2L * inputs), zeros(library, weightBytes), Optional.empty(),
+                    rows(library, 1), outputs, inputs));
+
+            double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * inputs);
+            assertTrue(read <= 1.03, type + ": read " + read);
+            assertTrue(counters.global().coalescing() > 0.97, type + ": coalescing " + counters.global().coalescing());
+            assertEquals(0, counters.shared().bankConflicts(), type.toString());
+            double instructions = counters.threadInstructions() / ((double) outputs * inputs);
+            assertTrue(instructions <= most(type), type + ": " + instructions + " instructions a weight");
+        }
+    }
+
+    private static double most(WeightType type) {
+        return switch (type) {
+            case F32, F16, BF16 -> 4.4;
+            case Q4_0, NF4, FP4 -> 4.4;
+            case Q4_K -> 6.4;
+            case Q8_0, Q6_K, INT8, SPARSE_2_4 -> 8.8;
+        };
+    }
+
+    @Test
+    void matmul_sparseWeight_multipliesHalf() {
+        int outputs = 64;
+        int inputs = 256;
+        LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.FEW, WeightType.SPARSE_2_4,
+                zeros(library, 4L * outputs), zeros(library, 2L * inputs),
+                zeros(library, WeightType.SPARSE_2_4.byteSize(outputs, inputs)), Optional.empty(), rows(library, 1), outputs, inputs));
+
+        assertEquals(outputs / 16 * (inputs / 32), counters.matrixInstructions());
     }
 
     @Test

@@ -447,7 +447,6 @@ final class CudaExecutable implements Executable {
     }
 
     private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows.most());
         return switch (step) {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
                     weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
@@ -462,11 +461,11 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile, key(step).orElseThrow().type(), at(out),
+            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile(rows, out.width()), key(step).orElseThrow().type(), at(out),
                     at(in), weights.get(key(step).orElseThrow()), Optional.ofNullable(weights.get(projections)), rows, out.width(),
                     in.width());
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile, key(step).orElseThrow().type(), at(out), at(in),
-                    weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
+            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key(step).orElseThrow().type(), at(out),
+                    at(in), weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
             case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,
@@ -484,6 +483,10 @@ final class CudaExecutable implements Executable {
             case Step.SelectRows(var in, var out) -> EmbeddingKernels.gather(library, ElementType.F32, at(out), error.slice(), at(in),
                     block.selected(), rows, limits.rows(), in.width());
         };
+    }
+
+    private MatmulKernels.Tile tile(Rows rows, int weightRows) {
+        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device().multiprocessors());
     }
 
     private Rotation rotation(RopeTable table) {

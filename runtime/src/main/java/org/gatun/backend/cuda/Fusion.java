@@ -63,11 +63,13 @@ final class Fusion {
     /// How the weight of a product is kept on the device: in the type of the file where there is a kernel for it, other quantized ones
     /// decoded and rounded to bf16. What tensor cores cannot read is f32.
     static WeightType weightType(Tensor weight) {
-        boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0;
-        return WeightType.valueOf(switch (weight.dtype()) {
-            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4 -> inFull ? weight.dtype().name() : tableType(weight).name();
-            default -> tableType(weight).name();
-        });
+        boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0 && weight.columns() % 8 == 0;
+        WeightType decoded = WeightType.valueOf(tableType(weight).name());
+        return switch (weight.dtype()) {
+            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
+            case SPARSE_2_4_F16 -> inFull ? WeightType.SPARSE_2_4 : decoded;
+            default -> decoded;
+        };
     }
 
     /// How a table that rows are taken from is kept on the device.

@@ -26,7 +26,7 @@ final class WeightUnits {
     private final MemorySegment data;
     private final int rowBytes;
     private final int blockBytes;
-    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an element
+    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an input
 
     private WeightUnits(Tensor tensor, WeightType type) {
         this.tensor = tensor;
@@ -55,7 +55,18 @@ final class WeightUnits {
                 long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
                 units.read((long) (firstRow + row) * units.rowBytes, unit, row * INPUTS, target, scales);
             }
-            units.writeCodes(target, at);
+            if (type == WeightType.SPARSE_2_4) {
+                units.writeValues(target, at);
+            } else {
+                units.writeCodes(target, at);
+            }
+        }
+        if (type.outputScaleBytes() > 0) {
+            long scales = offset + groupBytes(type, tensor.columns()) - (long) OUTPUTS * Float.BYTES;
+            for (int row = 0; row < OUTPUTS; row++) {
+                MemorySegment.copy(units.data, (long) (firstRow + row) * units.rowBytes, target, scales + (long) row * Float.BYTES,
+                        Float.BYTES);
+            }
         }
     }
 
@@ -100,6 +111,13 @@ final class WeightUnits {
                     codes[start + i] = (byte) (data.get(BYTE, block + Float.BYTES + i / 2) >> (1 - i % 2) * 4 & 15);
                 }
             }
+            case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) unit * INPUTS, codes, start,
+                    Math.min(INPUTS, tensor.columns() - unit * INPUTS));
+            case SPARSE_2_4 -> {
+                long block = row + (long) unit * blockBytes;
+                MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
+                MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
+            }
             default -> throw new IllegalArgumentException(type + " has no units");
         }
     }
@@ -121,27 +139,41 @@ final class WeightUnits {
         }
     }
 
-    /// Bytes; or nibbles and, behind them, the bits above these.
+    /// Pairs of codes so that a mask finds both at the same place of the halves of a word; of a type with a table in a byte.
     private void writeCodes(MemorySegment target, long at) {
-        int highBits = type.codeBits() - 4;
+        int bits = type.codeBits() == Byte.SIZE ? Byte.SIZE : 4;
         for (int lane = 0; lane < LANES; lane++) {
             for (int i = 0; i < LANE_CODES; i++) {
-                byte code = codes[lane / 4 * INPUTS + i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4]];
-                int number = lane * LANE_CODES + i;
-                if (type.codeBits() == Byte.SIZE) {
-                    target.set(BYTE, at + number, code);
-                } else {
-                    or(target, at + number / 2, (code & 15) << number % 2 * 4);
-                    if (highBits > 0) {
-                        int bit = number * highBits;
-                        or(target, at + OUTPUTS * INPUTS / 2 + bit / Byte.SIZE, code >> 4 << bit % Byte.SIZE);
-                    }
+                int code = codes[lane / 4 * INPUTS + i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4]] & 0xff;
+                int place = type.hasTable() ? i : place(i, Integer.SIZE / bits);
+                or(target, at, (lane * LANE_CODES + place) * bits, code & (1 << bits) - 1);
+                if (type.codeBits() > bits) {
+                    int highBits = type.codeBits() - bits;
+                    or(target, at + OUTPUTS * INPUTS * bits / Byte.SIZE, (lane * LANE_CODES + place(i, LANE_CODES)) * highBits,
+                            code >> bits);
                 }
             }
         }
     }
 
-    private static void or(MemorySegment target, long at, int bits) {
-        target.set(BYTE, at, (byte) (target.get(BYTE, at) | bits));
+    /// Values of two bytes, half as many as inputs.
+    private void writeValues(MemorySegment target, long at) {
+        for (int lane = 0; lane < LANES; lane++) {
+            for (int i = 0; i < LANE_CODES / 2; i++) {
+                int value = i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4];
+                MemorySegment.copy(codes, lane / 4 * INPUTS + 2 * value, target, BYTE, at + lane * LANE_CODES + 2L * i, Short.BYTES);
+            }
+        }
+    }
+
+    /// Where a code is among those of its lane: the first of each pair in the low half of a word, the second in the high half.
+    private static int place(int number, int wordCodes) {
+        return number / wordCodes * wordCodes + number % wordCodes / 2 + number % 2 * wordCodes / 2;
+    }
+
+    /// @param bit number of the lowest bit, not across bytes
+    private static void or(MemorySegment target, long at, int bit, int bits) {
+        long place = at + bit / Byte.SIZE;
+        target.set(BYTE, place, (byte) (target.get(BYTE, place) | bits << bit % Byte.SIZE));
     }
 }

@@ -85,8 +85,10 @@ class CudaBackendTest {
         for (int i = 0; i < elements.length; i++) {
             elements[i] = (float) random.nextDouble(-0.3, 0.3);
         }
-        var data = arena.allocate(dtype.rowBytes(elements.length), 64);
-        Codec.of(dtype).encode(elements, 0, data, 0, elements.length);
+        var data = arena.allocate(dtype.byteSize(Shape.of(rows, columns)), 64);
+        for (int row = 0; row < rows; row++) {
+            Codec.of(dtype).encode(elements, row * columns, data, row * dtype.rowBytes(columns), columns);
+        }
         return new Tensor("weight", dtype, Shape.of(rows, columns), data);
     }
 
@@ -110,7 +112,7 @@ class CudaBackendTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0"})
+    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "INT8"})
     void fusion_everyWeightType_changesRoundingOnly(DType dtype) {
         for (boolean headNorms : new boolean[] {false, true}) {
             try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(

@@ -137,7 +137,7 @@ class CudaKernelDifferentialTest {
             for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
                 for (int[] shape : new int[][] {{1, 8, 1}, {17, 136, 3}, {130, 72, 7}, {5, 264, 17}}) {
                     if (type.hasUnits()) {
-                        int inputs = shape[2] * DType.valueOf(type.name()).blockElements();
+                        int inputs = shape[2] * (type == WeightType.INT8 ? 8 : stored(type).blockElements());
                         boolean swiglu = shape[0] % 2 == 0 || shape[2] == 3;
                         cases.add(matmulQuantized(tile, type, swiglu, shape[0], shape[1], Math.min(inputs, 1024)));
                     }
@@ -348,8 +348,8 @@ class CudaKernelDifferentialTest {
     }
 
     private static Case matmul(MatmulKernels.Tile tile, ElementType type, int rows, int outputs, int inputs) {
-        return new Case("matmul " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs, List.of(matmulEntry("matmul_", tile,
-                type)), (bench, random) -> {
+        return new Case("matmul " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs, List.of(tile.kernel("matmul",
+                weights(type))), (bench, random) -> {
             Operand in = bench.random(random, type, rows, inputs);
             Operand weight = bench.random(random, type, outputs, inputs);
             Operand bias = bench.random(random, ElementType.F32, 1, outputs);
@@ -363,7 +363,7 @@ class CudaKernelDifferentialTest {
                 assertClose(expected, bench.floats(out, ElementType.F32, rows * outputs), ElementType.F32);
             }
             // Rows alike in every pass: the last row alone, by another tile, has the same bits.
-            MatmulKernels.Tile other = MatmulKernels.Tile.values()[(tile.ordinal() + 1) % 3];
+            MatmulKernels.Tile other = another(tile);
             Operand alone = bench.operand(type, Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
             DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
             bench.run(MatmulKernels.matmul(bench.library, other, weights(type), row, alone.slice(), weight.slice(),
@@ -376,7 +376,7 @@ class CudaKernelDifferentialTest {
 
     private static Case matmulSwiglu(MatmulKernels.Tile tile, ElementType type, int rows, int outputs, int inputs) {
         return new Case("matmul and swiglu " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
-                List.of(matmulEntry("matmul_swiglu_", tile, type)), (bench, random) -> {
+                List.of(tile.kernel("matmul_swiglu", weights(type))), (bench, random) -> {
                     Operand in = bench.random(random, type, rows, inputs);
                     Operand gate = bench.random(random, type, outputs, inputs);
                     Operand up = bench.random(random, type, outputs, inputs);
@@ -402,31 +402,89 @@ class CudaKernelDifferentialTest {
         return WeightType.valueOf(type.name());
     }
 
-    /// Weights in units against the same weights, decoded and rounded to bf16: the same bits.
+    private static MatmulKernels.Tile another(MatmulKernels.Tile tile) {
+        return MatmulKernels.Tile.values()[(tile.ordinal() + 1) % MatmulKernels.Tile.values().length];
+    }
+
+    /// Weights in units against the reference with the decoded weights; the last row alone, by another tile, has the same bits.
     private static Case matmulQuantized(MatmulKernels.Tile tile, WeightType type, boolean swiglu, int rows, int outputs, int inputs) {
-        String prefix = swiglu ? "matmul_swiglu_" : "matmul_";
-        return new Case(prefix + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
-                List.of(matmulEntry(prefix, tile, type)), (bench, random) -> {
+        String family = swiglu ? "matmul_swiglu" : "matmul";
+        return new Case(family + " " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
+                List.of(tile.kernel(family, type)), (bench, random) -> {
                     int weightRows = swiglu ? 2 * outputs : outputs;
-                    Operand in = bench.random(random, ElementType.BF16, rows, inputs);
-                    Tensor stored = quantized(DType.valueOf(type.name()), random, weightRows, inputs);
-                    float[] decoded = new float[weightRows * inputs];
-                    Codec.of(stored.dtype()).decode(stored.data(), 0, decoded, 0, decoded.length);
+                    Operand in = bench.random(random, type.activations(), rows, inputs);
+                    Tensor stored = quantized(stored(type), random, weightRows, inputs);
                     MemorySegment units = MemorySegment.ofArray(new byte[(int) type.byteSize(weightRows, inputs)]);
                     for (int row = 0; row < weightRows; row += WeightType.UNIT_OUTPUTS) {
                         WeightUnits.write(stored, type, row, units,
                                 row / WeightType.UNIT_OUTPUTS * WeightUnits.groupBytes(type, inputs));
                     }
-                    int outBytes = swiglu ? Short.BYTES : Float.BYTES;
-                    DeviceSlice found = bench.empty((long) rows * outputs * outBytes);
-                    DeviceSlice expected = bench.empty((long) rows * outputs * outBytes);
-                    run(bench, tile, type, swiglu, found, in, bench.context.allocateFrom(units).slice(), rows, outputs, inputs);
-                    run(bench, tile, WeightType.BF16, swiglu, expected, in,
-                            bench.operand(ElementType.BF16, decoded, inputs).slice(), rows, outputs, inputs);
+                    DeviceSlice weight = bench.context.allocateFrom(units).slice();
+                    ElementType outType = swiglu ? type.activations() : ElementType.F32;
+                    DeviceSlice out = bench.empty((long) rows * outputs * outType.byteSize());
+                    run(bench, tile, type, swiglu, out, in, weight, rows, outputs, inputs);
+                    float[] found = bench.floats(out, outType, rows * outputs);
 
-                    ElementType outType = swiglu ? ElementType.BF16 : ElementType.F32;
-                    assertArrayEquals(bench.floats(expected, outType, rows * outputs), bench.floats(found, outType, rows * outputs));
+                    Operand all = bench.operand(ElementType.F32, decoded(stored), inputs);
+                    int group = WeightType.UNIT_OUTPUTS * inputs;
+                    float[] expected = KernelBench.reference(rows, plan -> {
+                        Value x = plan.embed(table(in, inputs));
+                        return !swiglu ? plan.matMul(x, table(all, inputs))
+                                : plan.swiGlu(plan.matMul(x, table(bench.operand(ElementType.F32, everyOther(all.values(), 0, group),
+                                        inputs), inputs)), plan.matMul(x, table(bench.operand(ElementType.F32,
+                                        everyOther(all.values(), 1, group), inputs), inputs)));
+                    });
+                    assertClose(expected, found, outType);
+
+                    Operand alone = bench.operand(type.activations(),
+                            Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
+                    DeviceSlice row = bench.empty((long) outputs * outType.byteSize());
+                    run(bench, another(tile), type, swiglu, row, alone, weight, 1, outputs, inputs);
+                    assertArrayEquals(Arrays.copyOfRange(found, (rows - 1) * outputs, rows * outputs),
+                            bench.floats(row, outType, outputs), "a row alone");
                 });
+    }
+
+    /// The type in a file that is kept as a type.
+    private static DType stored(WeightType type) {
+        return type == WeightType.SPARSE_2_4 ? DType.SPARSE_2_4_F16 : DType.valueOf(type.name());
+    }
+
+    /// What weights stand for on the device: what their codec says, with entries of a book rounded to bf16.
+    private static float[] decoded(Tensor stored) {
+        float[] weights = new float[Math.toIntExact(stored.shape().elements())];
+        decode(stored.dtype(), stored.data(), stored.shape(), weights);
+        if (stored.dtype() == DType.NF4 || stored.dtype() == DType.FP4) {
+            MemorySegment entries = MemorySegment.ofArray(stored.data().toArray(ValueLayout.JAVA_BYTE));
+            for (long block = 0; block < entries.byteSize(); block += stored.dtype().blockBytes()) {
+                entries.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block, 1);
+            }
+            decode(stored.dtype(), entries, stored.shape(), weights);
+            MemorySegment rounded = MemorySegment.ofArray(new byte[Short.BYTES * weights.length]);
+            Codec.of(DType.BF16).encode(weights, 0, rounded, 0, weights.length);
+            Codec.of(DType.BF16).decode(rounded, 0, weights, 0, weights.length);
+            int block = stored.dtype().blockElements();
+            for (int i = 0; i < weights.length; i++) {
+                weights[i] *= stored.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) i / block * stored.dtype().blockBytes());
+            }
+        }
+        return weights;
+    }
+
+    private static void decode(DType type, MemorySegment data, Shape shape, float[] target) {
+        int columns = Math.toIntExact(shape.columns());
+        for (int row = 0; row < shape.rows(); row++) {
+            Codec.of(type).decode(data, row * type.rowBytes(columns), target, row * columns, columns);
+        }
+    }
+
+    /// Every other group of elements, from group `first` on.
+    private static float[] everyOther(float[] elements, int first, int group) {
+        float[] chosen = new float[elements.length / 2];
+        for (int i = 0; i < chosen.length; i += group) {
+            System.arraycopy(elements, 2 * i + first * group, chosen, i, group);
+        }
+        return chosen;
     }
 
     private static void run(KernelBench bench, MatmulKernels.Tile tile, WeightType type, boolean swiglu, DeviceSlice out, Operand in,
@@ -438,32 +496,37 @@ class CudaKernelDifferentialTest {
 
     /// Every code and scales of all sizes, subnormal ones and zero among them.
     private static Tensor quantized(DType dtype, SplittableRandom random, int rows, int columns) {
-        byte[] bytes = new byte[(int) dtype.rowBytes((long) rows * columns)];
+        byte[] bytes = new byte[(int) dtype.byteSize(Shape.of(rows, columns))];
         random.nextBytes(bytes);
         MemorySegment data = MemorySegment.ofArray(bytes);
-        for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
-            for (int at : dtype == DType.Q6_K ? new int[] {208} : dtype == DType.Q4_K ? new int[] {0, 2} : new int[] {0}) {
-                float scale = random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
-                if (dtype == DType.NF4 || dtype == DType.FP4) {
-                    data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block + at, scale);
-                } else {
-                    data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale));
+        if (dtype.sparsity().isPresent()) {
+            float[] elements = new float[rows * columns];
+            for (int i = 0; i < elements.length; i++) {
+                elements[i] = (float) random.nextDouble(-2, 2);
+            }
+            for (int row = 0; row < rows; row++) {
+                Codec.of(dtype).encode(elements, row * columns, data, row * dtype.rowBytes(columns), columns);
+            }
+        } else if (dtype == DType.INT8) {
+            for (int row = 0; row < rows; row++) {
+                data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, row * dtype.rowBytes(columns), scale(random));
+            }
+        } else {
+            for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
+                for (int at : dtype == DType.Q6_K ? new int[] {208} : dtype == DType.Q4_K ? new int[] {0, 2} : new int[] {0}) {
+                    if (dtype == DType.NF4 || dtype == DType.FP4) {
+                        data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, block + at, scale(random));
+                    } else {
+                        data.set(ValueLayout.JAVA_SHORT_UNALIGNED, block + at, Float.floatToFloat16(scale(random)));
+                    }
                 }
             }
         }
         return new Tensor("weight", dtype, Shape.of(rows, columns), data);
     }
 
-    private static String matmulEntry(String prefix, MatmulKernels.Tile tile, ElementType type) {
-        return matmulEntry(prefix, tile, weights(type));
-    }
-
-    private static String matmulEntry(String prefix, MatmulKernels.Tile tile, WeightType type) {
-        return prefix + type + switch (tile) {
-            case FEW -> "_16x32";
-            case SOME -> "_64x64";
-            case MANY -> type == WeightType.F32 ? "_64x64" : "_128x128";
-        };
+    private static float scale(SplittableRandom random) {
+        return random.nextInt(8) == 0 ? 0 : (float) (random.nextDouble(-1, 1) * Math.pow(2, -random.nextInt(24)));
     }
 
     /// Rows of a pass as a tree in which row `r` continues row `(r - 1) / 2`, or as a chain.

@@ -38,6 +38,7 @@ final class KernelSamples {
     private static final long SEED = 1;
     private static final int HEAD = 64;
     private static final int GROUP = 4; // query heads of a key-value head
+    private static final int FIRST_TWO = 0x44444444; // the first two of every four, and two f16
 
     private final KernelLibrary library;
     private final int rows;
@@ -119,11 +120,13 @@ final class KernelSamples {
                 .toUpperCase(Locale.ROOT));
         MatmulKernels.Tile tile = switch (tileName) {
             case "16x32" -> MatmulKernels.Tile.FEW;
+            case "16x128" -> MatmulKernels.Tile.WIDE;
             case "64x64" -> MatmulKernels.Tile.SOME;
             default -> MatmulKernels.Tile.MANY;
         };
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
-        DeviceSlice weight = type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
+        DeviceSlice weight = type == WeightType.SPARSE_2_4 ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
+                : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
                 ? MatmulKernels.swiglu(library, tile, type, activations(type.activations()), activations(type.activations()), weight,
@@ -234,6 +237,12 @@ final class KernelSamples {
 
     private DeviceSlice value(int number) {
         return library.context().allocateFrom(MemorySegment.ofArray(new int[] {number})).slice();
+    }
+
+    private DeviceSlice equal(int count, int number) {
+        int[] numbers = new int[count];
+        Arrays.fill(numbers, number);
+        return library.context().allocateFrom(MemorySegment.ofArray(numbers)).slice();
     }
 
     private DeviceSlice ints(int count, int bound) {
