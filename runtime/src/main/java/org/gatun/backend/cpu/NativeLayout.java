@@ -45,7 +45,8 @@ final class NativeLayout {
 
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
-        return weights.isQuantized() && weights != DType.MXFP4 && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+        return weights.isQuantized() && weights != DType.MXFP4
+                && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
     }
 
     /// `gatun_quantized_bytes`.

@@ -461,11 +461,16 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> MatmulKernels.matmul(library, tile(rows, out.width()), key(step).orElseThrow().type(), at(out),
-                    at(in), weights.get(key(step).orElseThrow()), Optional.ofNullable(weights.get(projections)), rows, out.width(),
-                    in.width());
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key(step).orElseThrow().type(), at(out),
-                    at(in), weights.get(key(step).orElseThrow()), rows, out.width(), in.width());
+            case Step.Project(var in, var projections, var out) -> {
+                DeviceWeights.Key key = key(step).orElseThrow();
+                yield MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
+                        Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
+            }
+            case Step.ProjectSwiGlu(var in, _, _, var out) -> {
+                DeviceWeights.Key key = key(step).orElseThrow();
+                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
+                        out.width(), in.width());
+            }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
             case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,

@@ -141,7 +141,8 @@ public record SpeculationMethod(
                             RetrievalDrafter.ofTextAnd(settings.text("corpus"), target, settings.number("rows")),
                             inner(settings.text("inner"), draft).open(target, draft), settings.number("rows"))),
             new SpeculationMethod("auto", "whichever of some methods is fastest as the text goes, or none",
-                    "", false, false, List.of(new Text("methods", "methods to choose among, with + between", "draft+lookup", "names of methods")),
+                    "", false, false,
+                    List.of(new Text("methods", "methods to choose among, with + between", "draft+lookup", "names of methods")),
                     (target, draft, settings) -> Automatic.open(settings.text("methods").split("\\+", -1), target, draft)));
 
     public SpeculationMethod {

@@ -130,7 +130,8 @@ final class BenchCommand implements Callable<Integer> {
         List<DType> types = names.equals(ALL) ? ModelOptions.WEIGHT_TYPES
                 : Arrays.stream(names.split(",", -1)).map(name -> ModelChoice.weightType("--formats", name.strip())).toList();
         Optional<String> content = text.isPresent() ? Optional.of(console.read(text.get())) : Optional.empty();
-        List<FormatRow> rows = new FormatsBench(console, models, choice.options(0, Speculation.NONE), texts().stream().map(BenchPrompts.Prompt::text).toList(), content).rows(types);
+        List<String> beginnings = texts().stream().map(BenchPrompts.Prompt::text).toList();
+        List<FormatRow> rows = new FormatsBench(console, models, choice.options(0, Speculation.NONE), beginnings, content).rows(types);
         List<List<String>> cells = rows.stream().map(FormatRow::cells).toList();
         if (json) {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();

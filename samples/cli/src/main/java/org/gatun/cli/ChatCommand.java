@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
+import org.gatun.speculative.Drafter;
 import org.gatun.speculative.method.Speculation;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -52,7 +53,7 @@ final class ChatCommand implements Callable<Integer> {
         Speculation speculation = models.speculation(speculate);
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
-                ChatInput input = ChatInput.open(console)) {
+                Drafter drafter = opened.openDrafter(speculation); ChatInput input = ChatInput.open(console)) {
             Conversation conversation = new Conversation(opened.target());
             system.ifPresent(conversation::system);
             if (!conversation.hasTemplate()) {
@@ -68,7 +69,7 @@ final class ChatCommand implements Callable<Integer> {
                 if (said.startsWith("/")) {
                     obey(said.strip(), conversation, session);
                 } else if (!said.isBlank()) {
-                    answer(said, conversation, opened, session, options, input);
+                    answer(said, conversation, opened, session, drafter, options, input);
                 }
             }
         }
@@ -89,9 +90,9 @@ final class ChatCommand implements Callable<Integer> {
         }
     }
 
-    private void answer(String said, Conversation conversation, OpenModels opened, Session session, GenerationOptions options,
-            ChatInput input) {
-        try (Generation generation = opened.begin(session, conversation.prompt(said), options, console);
+    private void answer(String said, Conversation conversation, OpenModels opened, Session session, Drafter drafter,
+            GenerationOptions options, ChatInput input) {
+        try (Generation generation = opened.begin(session, conversation.prompt(said), drafter, options, console);
                 Interruption _ = new Interruption(generation::cancel)) {
             input.onInterrupt(generation::cancel);
             Outcome outcome = Outcome.of(generation, console::print);

@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
+import org.gatun.speculative.Drafter;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
@@ -71,7 +72,8 @@ final class GenerateCommand implements Callable<Integer> {
         String text = prompt.file == null ? prompt.text : console.read(prompt.file);
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
             int[] tokens = session.model().tokenizer().encode(text, Tokenizer.Special.ADD);
-            try (Generation generation = opened.begin(session, tokens, options, console);
+            try (Drafter drafter = opened.openDrafter(speculation);
+                    Generation generation = opened.begin(session, tokens, drafter, options, console);
                     Interruption _ = new Interruption(generation::cancel)) {
                 Outcome outcome = Outcome.of(generation, piece -> json || console.print(piece));
                 String backend = opened.backend().name();

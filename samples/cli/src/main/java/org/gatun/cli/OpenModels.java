@@ -6,6 +6,8 @@ import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.Session;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.method.Speculation;
 import org.gatun.stories.StoryModels;
 
 /// The models of a command and their backend, all closed together, after their sessions.
@@ -35,10 +37,16 @@ record OpenModels(Backend backend, Model target, Optional<Model> draft, Optional
         }
     }
 
+    /// A drafter for the target; the caller closes it, before the session.
+    Drafter openDrafter(Speculation speculation) {
+        return speculation.open(target, draft);
+    }
+
     /// Reads a prompt; the caller closes the generation.
     ///
+    /// @param drafter keeps what it learns for the next prompt
     /// @throws IllegalArgumentException if the prompt is empty or leaves no room for a token
-    Generation begin(Session session, int[] prompt, GenerationOptions options, Console console) {
+    Generation begin(Session session, int[] prompt, Drafter drafter, GenerationOptions options, Console console) {
         if (prompt.length == 0) {
             throw new IllegalArgumentException("the prompt is empty: " + target.name()
                     + " has no beginning-of-text token, so give at least a word");
@@ -48,7 +56,7 @@ record OpenModels(Backend backend, Model target, Optional<Model> draft, Optional
                     + session.capacity() + " of the context; shorten it, or give a larger --context");
         }
         try (Progress _ = new Progress(console, "reading the prompt of " + prompt.length + " tokens")) {
-            return new Generation(session, prompt, draft, options);
+            return new Generation(session, prompt, drafter, options);
         }
     }
 
