@@ -31,6 +31,7 @@ public final class AutoDrafter implements Drafter {
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
         drafters.forEach(drafter -> drafter.begin(target, prompt, sampling));
+        choice.begin();
     }
 
     @Override

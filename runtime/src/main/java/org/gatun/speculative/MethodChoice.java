@@ -17,6 +17,9 @@ final class MethodChoice {
     /// What is in use, but with smaller trees than it wants, is soon tried with them again.
     private static final int MOST_PAUSE_OF_SIZE = 128;
     private static final int PAUSE_GROWTH = 4;
+    /// What a lost trial took longer than plain decoding is at most this part of the time to the next: a model that must read a long
+    /// prompt first is tried seldom.
+    private static final double MOST_LOSS = 0.01;
     /// A trial ends after so many steps with a proposal,
     static final int TRIAL_PROPOSALS = 6;
     /// or after so many steps with or without one;
@@ -43,6 +46,8 @@ final class MethodChoice {
     private boolean trial;
     private int steps;          // of this turn of `next`
     private int proposals;      // those with a proposal
+    private boolean textBegins;
+    private double loss;        // of this trial, in tokens of plain decoding
     private long tokens;        // since the start
 
     /// What is known of a drafter.
@@ -76,7 +81,8 @@ final class MethodChoice {
             if (steps <= 2) {
                 nanos = drafterNanos;
             } else if (MethodChoice.this.steps > 1) {
-                nanos += weight * (Math.min(drafterNanos, MOST_SURPRISE * nanos + 1) - nanos);
+                // what a drafter reads of a new text is part of its price
+                nanos += weight * ((textBegins ? drafterNanos : Math.min(drafterNanos, MOST_SURPRISE * nanos + 1)) - nanos);
             }
         }
 
@@ -110,8 +116,8 @@ final class MethodChoice {
             }
         }
 
-        void tryAgainLater() {
-            nextTrial = tokens + pause;
+        void tryAgainLater(double pauseAtLeast) {
+            nextTrial = tokens + Math.max(pause, (long) pauseAtLeast);
         }
     }
 
@@ -135,6 +141,11 @@ final class MethodChoice {
         return next == PLAIN ? 1 : candidates[next].rows;
     }
 
+    /// Says that the next step is the first of another text.
+    void begin() {
+        textBegins = true;
+    }
+
     /// Learns from the step that [#next] asked for, and decides on the one after it.
     ///
     /// @param mostRows that the tree was allowed
@@ -148,10 +159,12 @@ final class MethodChoice {
         steps++;
         proposals += size > 1 ? 1 : 0;
         costs.observe(size, passNanos);
+        loss += (drafterNanos + passNanos) / costs.nanos(1) - acceptedCount - 1;
         if (next != PLAIN && mostRows > 1) {
             candidates[next].learn(mostRows, size, acceptedNodes, acceptedCount, drafterNanos);
             candidates[next].rate();
         }
+        textBegins = false;
         if (tokens >= PLAIN_TOKENS && (!trial || isDecided())) {
             decide();
         }
@@ -171,14 +184,15 @@ final class MethodChoice {
             boolean won = inUse == next && (before != next || tried.rows == tried.proposed.length);
             tried.pause = won ? FIRST_PAUSE : proposals == 0 ? tried.pause
                     : Math.min(PAUSE_GROWTH * tried.pause, inUse == next ? MOST_PAUSE_OF_SIZE : MOST_PAUSE);
-            tried.tryAgainLater();
+            tried.tryAgainLater(won ? 0 : loss / MOST_LOSS);
         }
         if (before != inUse && before != PLAIN) {
-            candidates[before].tryAgainLater();
+            candidates[before].tryAgainLater(0);
         }
         int candidate = dueForTrial();
         boolean goesOn = candidate == PLAIN && !trial && inUse == next;
         trial = candidate != PLAIN;
+        loss = 0;
         next = trial ? candidate : inUse;
         if (trial) {
             candidates[next].rows = candidates[next].proposed.length;

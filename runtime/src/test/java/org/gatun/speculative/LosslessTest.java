@@ -84,6 +84,25 @@ class LosslessTest {
         }
     }
 
+    @ParameterizedTest
+    @FieldSource("org.gatun.speculative.method.SpeculationMethod#ALL")
+    void everyMethod_contextRunsFull_givesTokensOfPlainDecoding(SpeculationMethod method) throws IOException {
+        try (Backend backend = Backends.open("cpu");
+                Model target = load(RandomModel.tiny(SEED), backend, new ModelOptions(29, DType.F16));
+                Model draft = load(RandomModel.tiny(SEED).withDtype(DType.Q4_0), backend, new ModelOptions(27, DType.F16))) {
+            GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(100).withIgnoreEndOfText(true);
+            for (int length = 1; length < 29; length++) {
+                int[] prompt = new SplittableRandom(SEED + length).ints(length, 3, 32).toArray();
+
+                int[] expected = generate(target, draft, prompt, plain);
+                int[] found = generate(target, draft, prompt, plain.withSpeculation(SpeculationMethod.parse(method.name())));
+
+                assertEquals(29 - length + 1, expected.length);
+                assertArrayEquals(expected, found, "seed " + SEED + ", prompt of " + length + " tokens");
+            }
+        }
+    }
+
     private static int[] generate(Model target, Model draft, int[] prompt, GenerationOptions options) {
         try (Session session = target.openSession();
                 Generation generation = new Generation(session, prompt, Optional.of(draft), options)) {

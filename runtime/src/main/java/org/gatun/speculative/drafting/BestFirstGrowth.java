@@ -34,12 +34,13 @@ final class BestFirstGrowth implements Growth {
     @Override
     public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
         model.read(text, read.begin(text.last()));
+        int mostRead = Math.min(read.capacity(), 1 + model.room(text));
         List<Candidate> all = new ArrayList<>();
         addChildren(model, 0, -1, 0, all);
         int levelStart = 0;
         for (int level = 1; level < depth; level++) {
             List<Candidate> best = all.subList(levelStart, all.size()).stream().sorted(Candidate.BEST_FIRST)
-                    .limit(Math.min(branch, read.capacity() - read.size())).toList();
+                    .limit(Math.min(branch, mostRead - read.size())).toList();
             levelStart = all.size();
             int[] nodes = best.stream().mapToInt(candidate -> read.add(candidate.parentNode, candidate.token)).toArray();
             model.read(nodes, nodes.length);

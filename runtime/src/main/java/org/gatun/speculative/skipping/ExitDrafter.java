@@ -2,6 +2,7 @@ package org.gatun.speculative.skipping;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
+import org.gatun.model.ModelConfig;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
@@ -20,11 +21,13 @@ import org.gatun.speculative.TokenTree;
 /// Tokens are drawn with the target's own noise, so that they agree with the target's wherever the laws do. A model that was not trained
 /// for early exits seldom has one that pays; then nothing is drafted, and exits are looked at ever more rarely.
 public final class ExitDrafter implements Drafter {
-    private static final int MOST_EXITS = 8;
+    private static final int MOST_EXITS = 4;
     private static final int MOST_REPLAYED = 16;
-    private static final double DECAY = 0.95;
-    private static final int FIRST_INTERVAL = 4;
-    private static final int LAST_INTERVAL = 256;
+    private static final double DECAY = 0.98;
+    private static final int FIRST_INTERVAL = 16; // tokens between two looks at the exits
+    private static final int LAST_INTERVAL = 1024;
+    /// An exit counts as having guessed wrong so many times before it was seen.
+    private static final double DOUBT = 4;
 
     private final int most;
     private Session session;
@@ -33,8 +36,9 @@ public final class ExitDrafter implements Drafter {
     private Sampler sampler;
     private Exit[] exits = {};
     private Law law;
+    private double head;             // what it takes beside a layer
     private int interval = FIRST_INTERVAL;
-    private int untilNext;
+    private int untilNext;           // tokens
 
     /// An exit with what is known of it; older tokens count less.
     private static final class Exit {
@@ -51,7 +55,7 @@ public final class ExitDrafter implements Drafter {
         }
 
         double acceptance() {
-            return seen == 0 ? 0 : guessed / seen;
+            return guessed / (seen + DOUBT);
         }
 
         /// A token less sure than this is rather wrong.
@@ -72,6 +76,9 @@ public final class ExitDrafter implements Drafter {
             close();
             session = target;
             layers = target.model().config().layers();
+            head = headShare(target.model().config());
+            interval = FIRST_INTERVAL;
+            untilNext = 0;
             law = new Law(target.vocabularySize());
             int count = Math.min(layers - 1, MOST_EXITS);
             exits = new Exit[count];
@@ -82,20 +89,19 @@ public final class ExitDrafter implements Drafter {
         }
         random = sampling.temperature() > 0;
         sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
-        untilNext = 0;
     }
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
-        if (untilNext-- <= 0) {
+        if (untilNext <= 0) {
             judgeExits(text);
         }
         Exit best = null;
         int length = 0;
-        double rate = tokensPerLayer(0, 0, 0, layers);
+        double rate = tokensPerLayer(0, 0, 0, layers, head);
         for (Exit exit : exits) {
             for (int count = 1; count <= most; count++) {
-                double found = tokensPerLayer(exit.acceptance(), count, exit.layers, layers);
+                double found = tokensPerLayer(exit.acceptance(), count, exit.layers, layers, head);
                 if (found > rate) {
                     rate = found;
                     best = exit;
@@ -108,12 +114,20 @@ public final class ExitDrafter implements Drafter {
         }
     }
 
-    /// Tokens emitted for each layer that is run in sequence: a draft of `count` tokens through `depth` layers, then all layers.
+    /// Tokens emitted for each layer that is run in sequence: a draft of `count` tokens through `depth` layers, then all layers, the head
+    /// after each.
     ///
     /// @param acceptance probability that a drafted token is right
-    static double tokensPerLayer(double acceptance, int count, int depth, int layers) {
+    /// @param head what the head takes beside a layer
+    static double tokensPerLayer(double acceptance, int count, int depth, int layers, double head) {
         double tokens = acceptance == 1 ? count + 1 : (1 - Math.pow(acceptance, count + 1)) / (1 - acceptance);
-        return tokens / (count * depth + layers);
+        return tokens / (count * (depth + head) + layers + head);
+    }
+
+    /// Weights of the head over those of a layer.
+    private static double headShare(ModelConfig config) {
+        double attention = 2.0 * (config.heads() + config.kvHeads()) * config.headDim();
+        return config.vocabulary() / (attention + 3.0 * config.intermediate());
     }
 
     private void draftChain(TokenText text, TokenTree tree, Exit exit, int length) {
@@ -163,7 +177,7 @@ public final class ExitDrafter implements Drafter {
                     exit.sureWhenWrong += confidence;
                 }
             }
-            pays |= tokensPerLayer(exit.acceptance(), 1, exit.layers, layers) > 1.0 / layers;
+            pays |= tokensPerLayer(exit.acceptance(), 1, exit.layers, layers, head) > tokensPerLayer(0, 0, 0, layers, head);
         }
         interval = pays ? FIRST_INTERVAL : Math.min(2 * interval, LAST_INTERVAL);
         untilNext = interval;
@@ -171,7 +185,7 @@ public final class ExitDrafter implements Drafter {
 
     @Override
     public void observe(TokenText text, Step step) {
-        // exits are judged by the text
+        untilNext -= step.accepted() + 1;
     }
 
     @Override
