@@ -36,7 +36,7 @@ final class ChatCommand implements Callable<Integer> {
     private GenerationChoice choice;
 
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
-            description = "none, draft, lookup or auto; draft by default if there is a draft model")
+            description = "how tokens are drafted, see 'gatun bench'; auto by default")
     private Optional<String> speculate;
 
     @Option(names = "--system", paramLabel = "TEXT", description = "what the model should know before the first line")
@@ -50,7 +50,7 @@ final class ChatCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Speculation speculation = models.speculation(speculate);
+        Speculation speculation = models.speculation(speculate.or(() -> Optional.of("auto")));
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
                 Drafter drafter = opened.openDrafter(speculation); ChatInput input = ChatInput.open(console)) {
