@@ -107,6 +107,10 @@ class LosslessTest {
         try (Session session = target.openSession();
                 Generation generation = new Generation(session, prompt, Optional.of(draft), options)) {
             generation.text();
+            SpeculationStatistics statistics = generation.statistics();
+            assertEquals(statistics.emitted() - statistics.targetPasses(), statistics.accepted(), statistics::toString);
+            assertTrue(statistics.accepted() <= statistics.drafted(), statistics::toString);
+            assertTrue(statistics.emitted() >= generation.generatedTokens(), statistics::toString);
             return generation.tokens();
         }
     }

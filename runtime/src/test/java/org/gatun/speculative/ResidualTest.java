@@ -23,7 +23,7 @@ class ResidualTest {
     private static final double[] Q = {0.1, 0.2, 0.3, 0.4};
 
     /// Ways to test drawn children that look right and are not; each must give another law than the target's.
-    private enum Mistake { NONE, LAW_NOT_RENORMALISED, DUPLICATE_SKIPPED, KEPT_BY_ITS_PROBABILITY, CHOSEN_TESTED_AS_DRAWN }
+    private enum Mistake { NONE, LAW_NOT_RENORMALISED, DUPLICATE_SKIPPED, KEPT_BY_ITS_PROBABILITY, CHOSEN_TESTED_AS_DRAWN, SAMPLED_FOR_EACH_PATH }
 
     @ParameterizedTest
     @EnumSource(TokenTree.Draws.class)
@@ -64,7 +64,9 @@ class ResidualTest {
                 new Object[] {Mistake.KEPT_BY_ITS_PROBABILITY, TokenTree.Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
                     new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.36, 0.24}},
                 new Object[] {Mistake.CHOSEN_TESTED_AS_DRAWN, TokenTree.Draws.WITHOUT_REPLACEMENT, new double[] {0.5, 0.3, 0.2},
-                    new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.6, 0}});
+                    new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.6, 0}},
+                new Object[] {Mistake.SAMPLED_FOR_EACH_PATH, TokenTree.Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
+                    new double[] {0.2, 0.5, 0.3}, new double[] {0.28, 0.468, 0.252}});
     }
 
     @ParameterizedTest
@@ -111,8 +113,8 @@ class ResidualTest {
 
     private static double[] emitted(double[] p, double[] q, TokenTree.Draws how, int children, Mistake mistake) {
         double[] outcome = new double[p.length + 1];
-        List<Drawing> drawings = mistake == Mistake.CHOSEN_TESTED_AS_DRAWN
-                ? List.of(new Drawing(new int[] {1, 2}, 1)) : drawings(q, how, children);
+        boolean chosen = mistake == Mistake.CHOSEN_TESTED_AS_DRAWN || mistake == Mistake.SAMPLED_FOR_EACH_PATH;
+        List<Drawing> drawings = chosen ? List.of(new Drawing(new int[] {1, 2}, 1)) : drawings(q, how, children);
         for (Drawing drawing : drawings) {
             test(p, q, how, drawing.tokens, drawing.probability, mistake, outcome);
         }
@@ -166,13 +168,16 @@ class ResidualTest {
             boolean skipped = mistake == Mistake.DUPLICATE_SKIPPED && contains(Arrays.copyOf(children, i), token)
                     || mistake == Mistake.KEPT_BY_ITS_PROBABILITY && q[token] <= 0.25;
             if (!skipped) {
-                double acceptance = residual.acceptance(token);
+                // another sample of the target for each path accepts with the token's own probability, and changes nothing
+                double acceptance = mistake == Mistake.SAMPLED_FOR_EACH_PATH ? p[token] : residual.acceptance(token);
                 outcome[token] += reached * acceptance;
                 reached *= 1 - acceptance;
                 if (reached == 0) {
                     return;
                 }
-                assertTrue(residual.reject(token), "something is left of the target's law");
+                if (mistake != Mistake.SAMPLED_FOR_EACH_PATH) {
+                    assertTrue(residual.reject(token), "something is left of the target's law");
+                }
             }
         }
         for (int token = 0; token < p.length; token++) {
