@@ -131,7 +131,13 @@ public final class Law {
         int arrived = 0;
         for (int i = 0; i < size; i++) {
             int token = tokens[i];
-            float time = (float) (noise.exponential(Noise.Purpose.PROPOSAL, position, serial, token) / weights[token] * mass);
+            int bits = noise.bits(Noise.Purpose.PROPOSAL, position, serial, token);
+            double rate = weights[token] / mass;
+            // a variate is not below its own uniform number, which spares nearly all logarithms
+            if (arrived == count && PortableMath.leastExponential(bits) >= times[count - 1] * rate) {
+                continue;
+            }
+            float time = (float) (PortableMath.exponential(bits) / rate);
             if (arrived == count && time >= times[count - 1]) {
                 continue;
             }

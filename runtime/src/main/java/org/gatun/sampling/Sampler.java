@@ -238,7 +238,7 @@ public final class Sampler {
             float weight = weight(candidates[i]);
             int bits = noise.bits(Noise.Purpose.TOKEN, position, 0, id);
             // a variate is not below its own uniform number, which spares nearly all logarithms
-            if ((bits >>> 1) * (0x1p-31f * (1 - 1e-5f)) <= bestTime * weight) {
+            if (PortableMath.leastExponential(bits) <= bestTime * weight) {
                 float time = PortableMath.exponential(bits) / weight;
                 if (time < bestTime || time == bestTime && id < winner) {
                     bestTime = time;

@@ -21,7 +21,7 @@ final class DraftModel implements AutoCloseable {
     private static final int READ_WITH_ROOT = 16;
 
     private final Session session;
-    private final Law[] laws;            // of the root, then of the nodes read, by row
+    private final Law[] laws;            // of the root, then of the nodes read, by row; made when first needed
     private final int[] rows;            // of nodes, -1 if not read
     private final long[] ancestors;      // [row, words]
     private final int words;
@@ -39,7 +39,6 @@ final class DraftModel implements AutoCloseable {
         this.session = session;
         int most = session.maxTreeRows();
         laws = new Law[most + 1];
-        Arrays.setAll(laws, _ -> new Law(session.vocabularySize()));
         rows = new int[most];
         words = most / Long.SIZE;
         ancestors = new long[most * words];
@@ -73,7 +72,7 @@ final class DraftModel implements AutoCloseable {
         }
         session.pass().select(text.length() - 1 - from);
         session.run();
-        sampler.law(session.logits(), 0, text.array(), text.length(), laws[0]);
+        sampler.law(session.logits(), 0, text.array(), text.length(), storedLaw(0));
         session.pass().beginTree(session.length());
     }
 
@@ -93,8 +92,15 @@ final class DraftModel implements AutoCloseable {
         session.evaluate();
         for (int i = 0; i < count; i++) {
             nodeText.set(text, text.length(), tree, nodes[i]);
-            sampler.law(session.logits(), i, nodeText.tokens(), nodeText.length(), laws[1 + first + i]);
+            sampler.law(session.logits(), i, nodeText.tokens(), nodeText.length(), storedLaw(1 + first + i));
         }
+    }
+
+    private Law storedLaw(int index) {
+        if (laws[index] == null) {
+            laws[index] = new Law(session.vocabularySize());
+        }
+        return laws[index];
     }
 
     /// Reads all nodes from `from` on in one pass.
