@@ -24,21 +24,17 @@ public final class PartialModel implements AutoCloseable {
         pass = new Pass(arena, executable.limits());
     }
 
-    /// The pass to fill before [#run].
-    public Pass pass() {
-        requireOpen();
-        return pass;
-    }
-
-    /// Runs [#pass], which must begin behind the session's text or behind rows that this model stored there. Hot.
+    /// Reads a token behind the text, or behind tokens that this model read there; [#logits] are those of what follows it. Hot.
     ///
-    /// @throws IllegalArgumentException if the pass begins inside the text, does not fit, or holds a token outside the vocabulary
-    public void run() {
+    /// @param ahead how many tokens stand between the text and this one, from 0 on
+    /// @throws IllegalArgumentException if it stands inside the text or does not fit, or is outside the vocabulary
+    public void read(int ahead, int token) {
         requireOpen();
-        if (pass.committed() < session.length()) {
-            throw new IllegalArgumentException("pass after " + pass.committed() + " slots: expected at least the "
-                    + session.length() + " of the text");
+        if (ahead < 0) {
+            throw new IllegalArgumentException("token " + -ahead + " before the end of the text: expected one behind it");
         }
+        pass.beginCausal(session.length() + ahead).addRow(token);
+        pass.select(0);
         executable.run(pass, kv.store());
     }
 

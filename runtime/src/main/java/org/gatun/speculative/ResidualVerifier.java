@@ -6,6 +6,7 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
 
 /// Verifies trees with drawn children, so that what is emitted has the target's law at any temperature (see [Residual]).
 ///
@@ -22,12 +23,12 @@ final class ResidualVerifier {
     private final Verdict verdict;
     private final int[] keptRows;
 
-    ResidualVerifier(Session session, TokenTree tree, TokenText text, Sampler sampler) {
+    ResidualVerifier(Session session, TokenTree tree, TokenText text, Sampling sampling) {
         this.session = session;
         this.tree = tree;
         this.text = text;
-        this.sampler = sampler;
-        noise = new Noise(sampler.sampling().seed());
+        sampler = new Sampler(sampling, session.vocabularySize());
+        noise = new Noise(sampling.seed());
         residual = new Residual(session.vocabularySize());
         verdict = new Verdict(tree.capacity());
         keptRows = new int[tree.capacity()];

@@ -5,7 +5,6 @@ import java.util.List;
 import org.gatun.backend.Verdict;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationStatistics.Depth;
 
@@ -20,7 +19,7 @@ public final class SpeculativeDecoder {
     private final TokenText text;
     private final TokenTree tree;
     private final Sampling sampling;
-    private final ResidualVerifier residual;
+    private ResidualVerifier residual; // made when a proposal was first drawn
     private final Step step;
     private long steps;
     private long emitted;
@@ -34,7 +33,7 @@ public final class SpeculativeDecoder {
     /// the start of the prompt are kept.
     ///
     /// @param session of the target, empty or holding rows of a prefix of `prompt`
-    /// @param drafter begun on this prompt
+    /// @param drafter begun on the prompt here
     /// @param prompt at least one token
     /// @throws IllegalArgumentException if the prompt is empty or too long for the session
     public SpeculativeDecoder(Session session, Drafter drafter, Sampling sampling, int[] prompt) {
@@ -48,9 +47,7 @@ public final class SpeculativeDecoder {
         tree = new TokenTree(session.maxTreeRows());
         tested = new long[tree.capacity()];
         accepted = new long[tree.capacity()];
-        Sampler sampler = new Sampler(sampling, session.vocabularySize());
-        residual = new ResidualVerifier(session, tree, text, sampler);
-        step = new Step(session, tree, text, sampler);
+        step = new Step(session, tree, text, sampling);
         session.prefill(prompt, session.length(), prompt.length - 1);
         drafter.begin(session, text, sampling);
     }
@@ -70,7 +67,7 @@ public final class SpeculativeDecoder {
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        Verdict verdict = tree.drawings() == 0 ? session.verify(sampling) : residual.verify();
+        Verdict verdict = tree.drawings() == 0 ? session.verify(sampling) : verifyDrawings();
         for (int i = 0; i <= verdict.accepted(); i++) {
             text.append(verdict.token(i));
         }
@@ -85,6 +82,13 @@ public final class SpeculativeDecoder {
         draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
         verifyNanos += verifyDone - draftDone;
         return text.length() - start;
+    }
+
+    private Verdict verifyDrawings() {
+        if (residual == null) {
+            residual = new ResidualVerifier(session, tree, text, sampling);
+        }
+        return residual.verify();
     }
 
     private void countDepths() {

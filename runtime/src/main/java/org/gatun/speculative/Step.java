@@ -7,6 +7,7 @@ import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampler;
+import org.gatun.sampling.Sampling;
 
 /// What became of a proposal, and what the target computed for it: every row of the pass, those of rejected nodes too. Shown to the
 /// drafter, valid until the next pass.
@@ -14,7 +15,8 @@ public final class Step {
     private final Session session;
     private final TokenTree tree;
     private final TokenText text;
-    private final Sampler sampler;
+    private final Sampling sampling;
+    private Sampler sampler;                // made when a drafter first asks for a law
     private final NodeText nodeText = new NodeText();
     private float[] row = new float[0];     // [vocabulary]
     private float[] best = new float[0];
@@ -22,11 +24,11 @@ public final class Step {
     private long draftNanos;
     private long verifyNanos;
 
-    Step(Session session, TokenTree tree, TokenText text, Sampler sampler) {
+    Step(Session session, TokenTree tree, TokenText text, Sampling sampling) {
         this.session = session;
         this.tree = tree;
         this.text = text;
-        this.sampler = sampler;
+        this.sampling = sampling;
     }
 
     void set(Verdict result, long drafting, long verifying) {
@@ -112,6 +114,9 @@ public final class Step {
 
     /// The law of the target's next token after a node, all settings of the sampling applied.
     public void law(int node, Law law) {
+        if (sampler == null) {
+            sampler = new Sampler(sampling, session.vocabularySize());
+        }
         nodeText.set(text, text.length() - verdict.accepted() - 1, tree, node);
         sampler.law(session.logits(), node, nodeText.tokens(), nodeText.length(), law);
     }

@@ -134,9 +134,7 @@ public final class ExitDrafter implements Drafter {
         TokenText drafted = new TokenText(text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW)));
         int node = 0;
         for (int depth = 0; depth < length; depth++) {
-            exit.model.pass().beginCausal(session.length() + depth).addRow(tree.token(node));
-            exit.model.pass().select(0);
-            exit.model.run();
+            exit.model.read(depth, tree.token(node));
             int token = draw(exit, 0, text.length() + depth, drafted.array(), drafted.length());
             node = tree.add(node, token);
             drafted.append(token);

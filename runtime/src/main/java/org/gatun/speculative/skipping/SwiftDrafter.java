@@ -88,9 +88,7 @@ public final class SwiftDrafter implements Drafter {
         int[] tokens = new int[branch];
         int node = 0;
         for (int depth = 0; depth < most && tree.size() < room; depth++) {
-            draft.pass().beginCausal(session.length() + depth).addRow(tree.token(node));
-            draft.pass().select(0);
-            draft.run();
+            draft.read(depth, tree.token(node));
             Law law = laws[depth];
             sampler.law(draft.logits(), 0, context, contextLength, law);
             double confidence = law.probability(law.mostProbable());
