@@ -19,8 +19,6 @@ import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 
 /// Compares methods on the same prompts.
 @Command(name = "bench", description = "Runs the same prompts through several methods, and compares speed and text.", footer = {
@@ -67,7 +65,7 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(names = "--formats", paramLabel = "TYPE,...",
             description = "compare types of weights instead of methods, with commas between; all for every one: size, perplexity, "
-                    + "divergence from the model as stored, speed")
+                    + "divergence from the model as stored at several temperatures, speed")
     private Optional<String> formats;
 
     @Option(names = "--text", paramLabel = "FILE", description = "with --formats, the text to predict; by default what the model as "
@@ -131,34 +129,17 @@ final class BenchCommand implements Callable<Integer> {
                 : Arrays.stream(names.split(",", -1)).map(name -> ModelChoice.weightType("--formats", name.strip())).toList();
         Optional<String> content = text.isPresent() ? Optional.of(console.read(text.get())) : Optional.empty();
         List<String> beginnings = texts().stream().map(BenchPrompts.Prompt::text).toList();
-        List<FormatRow> rows = new FormatsBench(console, models, choice.options(0, Speculation.NONE), beginnings, content).rows(types);
-        List<List<String>> cells = rows.stream().map(FormatRow::cells).toList();
+        FormatsReport result = new FormatsReport(
+                new FormatsBench(console, models, choice.options(0, Speculation.NONE), beginnings, content).rows(types));
         if (json) {
-            ArrayNode list = JsonNodeFactory.instance.arrayNode();
-            rows.forEach(row -> list.add(row.json()));
-            console.println(list.toString());
+            console.println(result.json().toString());
         } else {
-            printFormats(FormatRow.COLUMNS);
-            cells.forEach(this::printFormats);
+            result.lines().forEach(console::println);
         }
         if (report.isPresent()) {
-            List<String> labels = rows.stream().map(FormatRow::name).toList();
-            Files.writeString(report.get(), new HtmlPage(models.model.map(Path::toString).orElse("embedded target")
-                    + ", its weights in several types; divergence of probabilities at a temperature from those of the model as stored")
-                    .table(FormatRow.COLUMNS, cells)
-                    .heading("Megabytes").bars(labels, rows.stream().map(row -> row.bytes() / 1e6).toList())
-                    .heading("Perplexity").bars(labels, rows.stream().map(FormatRow::perplexity).toList())
-                    .heading("Divergence at temperature 1").bars(labels, rows.stream().map(row -> row.divergences().get(1)).toList())
-                    .heading("Tokens a second").bars(labels, rows.stream().map(FormatRow::tokensPerSecond).toList())
-                    .html());
+            Files.writeString(report.get(), result.html(models.model.map(Path::toString).orElse("embedded target")));
             console.note("wrote " + report.get());
         }
-    }
-
-    private void printFormats(List<String> cells) {
-        StringBuilder line = new StringBuilder("%-16s".formatted(cells.getFirst()));
-        cells.stream().skip(1).forEach(cell -> line.append("%11s".formatted(cell)));
-        console.println(line.toString());
     }
 
     /// A row without rounds for each method asked for.

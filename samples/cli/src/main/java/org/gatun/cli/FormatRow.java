@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -12,22 +13,34 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param perplexity on the text
 /// @param divergences mean Kullback–Leibler divergence, in nats a token, of its probabilities from those as stored, one for each of
 ///        [#TEMPERATURES]
-/// @param agreement part of the tokens at which both find the same one most probable
+/// @param sameDraws part of the tokens at which both draw the same one with the same noise, one for each of [#TEMPERATURES]
+/// @param sameToken part of the tokens at which both find the same one most probable
+/// @param sameText mean number of generated tokens before the first that differs from those of the model as stored
 /// @param tokensPerSecond of plain decoding
 /// @param speedup over decoding as stored, prompt by prompt in turn
-record FormatRow(String name, long bytes, double perplexity, List<Double> divergences, double agreement, double tokensPerSecond,
-        double speedup) {
-    /// Temperatures at which probabilities are compared.
-    static final List<Double> TEMPERATURES = List.of(0.5, 1.0, 1.5);
+record FormatRow(String name, long bytes, double perplexity, List<Double> divergences, List<Double> sameDraws, double sameToken,
+        double sameText, double tokensPerSecond, double speedup) {
+    /// Temperatures at which probabilities and draws are compared.
+    static final List<Double> TEMPERATURES = List.of(0.1, 0.3, 0.5, 0.7, 1.0, 1.5);
     /// Names of the columns.
-    static final List<String> COLUMNS = List.of("type", "MB", "perplexity", "KL at 0.5", "at 1", "at 1.5", "same token", "tokens/s",
-            "speedup");
+    static final List<String> COLUMNS = List.of("type", "MB", "perplexity", "same token", "same text", "tokens/s", "speedup");
+    /// Names of the columns of what depends on the temperature.
+    static final List<String> SWEEP_COLUMNS = Stream.concat(Stream.of("type"), TEMPERATURES.stream().map(t -> "at " + t)).toList();
 
-    /// As text, one a column.
+    /// What is alike at all temperatures, as text, one a column.
     List<String> cells() {
-        return List.of(name, format("%.2f", bytes / 1e6), format("%.3f", perplexity), format("%.5f", divergences.get(0)),
-                format("%.5f", divergences.get(1)), format("%.5f", divergences.get(2)), format("%.1f %%", 100 * agreement),
-                format("%.1f", tokensPerSecond), format("%.2f", speedup));
+        return List.of(name, format("%.2f", bytes / 1e6), format("%.3f", perplexity), format("%.1f %%", 100 * sameToken),
+                format("%.1f", sameText), format("%.1f", tokensPerSecond), format("%.2f", speedup));
+    }
+
+    /// Divergences as text, one a column.
+    List<String> divergenceCells() {
+        return Stream.concat(Stream.of(name), divergences.stream().map(divergence -> format("%.5f", divergence))).toList();
+    }
+
+    /// Equal draws as text, one a column.
+    List<String> sameDrawCells() {
+        return Stream.concat(Stream.of(name), sameDraws.stream().map(part -> format("%.1f %%", 100 * part))).toList();
     }
 
     private static String format(String format, Object value) {
@@ -36,10 +49,14 @@ record FormatRow(String name, long bytes, double perplexity, List<Double> diverg
 
     ObjectNode json() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("type", name).put("bytes", bytes).put("perplexity", perplexity);
-        ObjectNode divergence = json.putObject("kl_divergence");
+        byTemperature(json.putObject("kl_divergence"), divergences);
+        byTemperature(json.putObject("same_draw"), sameDraws);
+        return json.put("same_token", sameToken).put("same_text_tokens", sameText).put("tokens_per_second", tokensPerSecond).put("speedup", speedup);
+    }
+
+    private static void byTemperature(ObjectNode json, List<Double> values) {
         for (int i = 0; i < TEMPERATURES.size(); i++) {
-            divergence.put(TEMPERATURES.get(i).toString(), divergences.get(i));
+            json.put(TEMPERATURES.get(i).toString(), values.get(i));
         }
-        return json.put("same_token", agreement).put("tokens_per_second", tokensPerSecond).put("speedup", speedup);
     }
 }

@@ -2,19 +2,21 @@ package org.gatun.cli;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
+import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 
-/// Compares types of weights: how much they take, how well the model still predicts a text, how far its probabilities are from those of
-/// the model as stored, and how fast it decodes. The model as stored stays open beside each type, reads the same windows and decodes
+/// Compares types of weights: how much they take, how well the model still predicts a text, how far its probabilities and draws are from
+/// those of the model as stored at a sweep of temperatures, and how fast it decodes. The model as stored stays open beside each type, reads the same windows and decodes
 /// the same prompts in turn.
 final class FormatsBench {
     private static final int WARM_UP_TOKENS = 16;
@@ -66,6 +68,9 @@ final class FormatsBench {
 
     private FormatRow measure(String name, List<TextWindows> texts, Session stored, Session other) {
         double[] divergences = new double[FormatRow.TEMPERATURES.size()];
+        int[] sameDraws = new int[divergences.length];
+        List<Sampler> samplers = FormatRow.TEMPERATURES.stream().map(temperature -> new Sampler(
+                new Sampling(temperature, 0, 1, 0, 1, options.sampling().seed()), stored.vocabularySize())).toList();
         double logLikelihood = 0;
         int tokens = 0;
         int same = 0;
@@ -74,18 +79,22 @@ final class FormatsBench {
                 for (int start = 0; start + 1 < window.length; ) {
                     int rows = TextWindows.read(stored, window, start);
                     double[][] expected = new double[rows][];
+                    int[][] drawn = new int[rows][];
                     for (int row = 0; row < rows; row++) {
                         expected[row] = TextWindows.logProbabilities(stored, row);
+                        drawn[row] = draws(samplers, stored, row, window, start + row + 1);
                     }
                     if (other != stored) {
                         TextWindows.read(other, window, start);
                     }
                     for (int row = 0; row < rows; row++) {
                         double[] found = TextWindows.logProbabilities(other, row);
+                        int[] alsoDrawn = draws(samplers, other, row, window, start + row + 1);
                         logLikelihood += found[window[start + row + 1]];
                         same += largest(found) == largest(expected[row]) ? 1 : 0;
                         for (int i = 0; i < divergences.length; i++) {
                             divergences[i] += divergence(expected[row], found, FormatRow.TEMPERATURES.get(i));
+                            sameDraws[i] += alsoDrawn[i] == drawn[row][i] ? 1 : 0;
                         }
                     }
                     tokens += rows;
@@ -93,13 +102,20 @@ final class FormatsBench {
                 }
             }
         }
-        List<Double> means = new ArrayList<>();
-        for (double sum : divergences) {
-            means.add(sum / tokens);
+        List<Double> meanDivergences = new ArrayList<>();
+        List<Double> sameDrawn = new ArrayList<>();
+        for (int i = 0; i < divergences.length; i++) {
+            meanDivergences.add(divergences[i] / tokens);
+            sameDrawn.add((double) sameDraws[i] / tokens);
         }
-        double[] speeds = speeds(stored, other);
-        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), means, (double) same / tokens,
-                speeds[1], speeds[1] / speeds[0]);
+        Decoding decoding = decode(stored, other);
+        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), meanDivergences, sameDrawn,
+                (double) same / tokens, decoding.sameText, decoding.tokensPerSecond, decoding.speedup);
+    }
+
+    /// What each sampler draws after a row of the last pass.
+    private static int[] draws(List<Sampler> samplers, Session session, int row, int[] window, int position) {
+        return samplers.stream().mapToInt(sampler -> sampler.draw(session.logits(), row, position, window, position)).toArray();
     }
 
     /// Sum of `p · log(p / q)`, both at a temperature.
@@ -131,20 +147,31 @@ final class FormatsBench {
         return largest;
     }
 
-    /// Tokens a second of both, prompt by prompt in turn.
-    private double[] speeds(Session stored, Session other) {
+    /// How a model decodes beside the one as stored.
+    ///
+    /// @param sameText mean number of tokens that are the same from the start
+    private record Decoding(double tokensPerSecond, double speedup, double sameText) {}
+
+    /// Both decode, prompt by prompt in turn.
+    private Decoding decode(Session stored, Session other) {
         double[] tokens = new double[2];
         double[] seconds = new double[2];
+        int[][] texts = new int[2][];
+        double same = 0;
         List<Session> sessions = List.of(stored, other);
         sessions.forEach(session -> generate(prompts.getFirst(), session, options.withMaxTokens(WARM_UP_TOKENS)));
         for (String prompt : prompts) {
             for (int i = 0; i < 2; i++) {
                 Outcome outcome = generate(prompt, sessions.get(i), options);
+                texts[i] = outcome.tokens();
                 tokens[i] += outcome.tokens().length;
                 seconds[i] += outcome.seconds();
             }
+            int difference = Arrays.mismatch(texts[0], texts[1]);
+            same += difference < 0 ? texts[0].length : difference;
         }
-        return new double[] {tokens[0] / seconds[0], tokens[1] / seconds[1]};
+        double speed = tokens[1] / seconds[1];
+        return new Decoding(speed, speed * seconds[0] / tokens[0], same / prompts.size());
     }
 
     private static Outcome generate(String prompt, Session session, GenerationOptions options) {

@@ -107,7 +107,7 @@ final class HtmlPage {
         double mostY = Math.max(leastMost, lines.stream().flatMap(line -> line.ys.stream()).mapToDouble(y -> y).max().orElse(1));
         beginPlot(PLOT_HEIGHT + (lines.size() + 1) * BAR_HEIGHT);
         html.append(format("<path d='M40 0V%d H%d' fill='none' stroke='#888'/><text x='0' y='12'>%.1f</text><text x='0' y='%d'>0</text>"
-                + "<text x='%d' y='%d'>%.0f</text>\n", PLOT_HEIGHT, WIDTH, mostY, PLOT_HEIGHT, WIDTH - 30, PLOT_HEIGHT + 18, mostX));
+                + "<text x='%d' y='%d'>%s</text>\n", PLOT_HEIGHT, WIDTH, mostY, PLOT_HEIGHT, WIDTH - 30, PLOT_HEIGHT + 18, number(mostX)));
         for (int i = 0; i < lines.size(); i++) {
             Line line = lines.get(i);
             StringBuilder points = new StringBuilder();
@@ -115,8 +115,8 @@ final class HtmlPage {
                 double x = 40 + line.xs.get(point) / mostX * (WIDTH - 50);
                 double y = PLOT_HEIGHT * (1 - line.ys.get(point) / mostY);
                 points.append(format("%.1f,%.1f ", x, y));
-                html.append(format("<circle cx='%.1f' cy='%.1f' r='3' fill='%s'><title>%.0f: %.2f</title></circle>\n", x, y, colour(i),
-                        line.xs.get(point), line.ys.get(point)));
+                html.append(format("<circle cx='%.1f' cy='%.1f' r='3' fill='%s'><title>%s: %.4f</title></circle>\n", x, y, colour(i),
+                        number(line.xs.get(point)), line.ys.get(point)));
             }
             html.append(format("<polyline points='%s' fill='none' stroke='%s'/><text x='40' y='%d' fill='%s'>%s</text>\n",
                     points, colour(i), PLOT_HEIGHT + 20 + i * BAR_HEIGHT, colour(i), escape(line.name)));
@@ -149,6 +149,11 @@ final class HtmlPage {
 
     private static String colour(int index) {
         return COLOURS[index % COLOURS.length];
+    }
+
+    /// Without a fraction if it has none.
+    private static String number(double value) {
+        return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
     }
 
     private static String escape(String text) {

@@ -195,12 +195,15 @@ class GatunTest {
         assertEquals("as stored", stored.get("type").stringValue());
         assertEquals(0, stored.get("kl_divergence").get("1.0").doubleValue());
         assertEquals(1, stored.get("same_token").doubleValue());
+        assertEquals(1, stored.get("same_draw").get("0.7").doubleValue());
+        assertEquals(4, stored.get("same_text_tokens").doubleValue());
         JsonNode sparse = rows.get(2);
         assertTrue(sparse.get("bytes").longValue() < stored.get("bytes").longValue(), sparse.toString());
         assertTrue(sparse.get("perplexity").doubleValue() > 2 * stored.get("perplexity").doubleValue(), "one weight of 16: " + sparse);
         for (JsonNode divergence : sparse.get("kl_divergence")) {
             assertTrue(divergence.doubleValue() > rows.get(1).get("kl_divergence").get("1.0").doubleValue(), rows.toString());
         }
+        assertTrue(sparse.get("same_draw").get("0.1").doubleValue() < 1, sparse.toString());
         assertTrue(Files.readString(report).contains("sparse_1_16_f16"));
         assertRefused(CommandRun.of("bench", "--formats", "f32,q9"), "--formats q9", "expected one of");
     }
