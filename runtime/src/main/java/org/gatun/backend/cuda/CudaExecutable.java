@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
+import java.util.stream.Stream;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
@@ -170,14 +171,28 @@ final class CudaExecutable implements Executable {
         return resource;
     }
 
-    /// Refuses what does not fit before anything is uploaded.
+    /// Refuses what does not fit before anything is uploaded, and says what would.
     private void requireRoom() {
-        long needed = backend.weights().missingBytes(keys) + memory.byteSize();
+        long weightBytes = backend.weights().missingBytes(keys);
         long free = context.memoryInfo().freeBytes();
-        if (needed > free) {
-            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; choose a smaller model or another backend"
-                    .formatted(needed, context.device().name(), backend.weights().missingBytes(keys), memory.byteSize(), free));
+        if (weightBytes + memory.byteSize() > free) {
+            String instead = Stream.of(WeightType.Q8_0, WeightType.Q4_0)
+                    .filter(type -> bytesWithLayersIn(type) + memory.byteSize() <= free).findFirst()
+                    .map(type -> "with layers in %s they would take %,d".formatted(type.name(), bytesWithLayersIn(type)))
+                    .orElse("choose a smaller model or another backend");
+            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; %s"
+                    .formatted(weightBytes + memory.byteSize(), context.device().name(), weightBytes, memory.byteSize(), free, instead));
         }
+    }
+
+    /// Bytes of all weights if those of the layers, which can be quantized, were of a type.
+    private long bytesWithLayersIn(WeightType type) {
+        Map<DeviceWeights.Key, Long> bytes = new HashMap<>();
+        for (Step step : program.steps()) {
+            boolean isLayer = !(step instanceof Step.Embed) && !step.outputs().contains(plan.logits());
+            key(step).ifPresent(key -> bytes.put(key, isLayer ? Math.min(key.byteSize(), key.with(type).byteSize()) : key.byteSize()));
+        }
+        return bytes.values().stream().mapToLong(Long::longValue).sum();
     }
 
     private static Optional<DeviceWeights.Key> key(Step step) {

@@ -33,6 +33,10 @@ final class DeviceWeights {
         long byteSize() {
             return tensors.stream().mapToLong(tensor -> type.byteSize(tensor.rows(), tensor.columns())).sum();
         }
+
+        Key with(WeightType other) {
+            return new Key(tensors, order, other);
+        }
     }
 
     private static final class Entry {

@@ -41,6 +41,7 @@ import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// What the CUDA backend promises beyond right results: fusion, launches, memory.
@@ -158,15 +159,17 @@ class CudaBackendTest {
         assertEquals(8, (three.size() - one.size()) / 2, three.toString());
     }
 
-    @Test
-    void compile_modelBeyondMemory_isRefusedWithSizesBeforeAnythingIsUploaded() {
-        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(100 << 10));
+    @ParameterizedTest
+    @CsvSource({"100, choose a smaller model", "160, with layers in Q8_0 they would take"})
+    void compile_modelBeyondMemory_isRefusedWithSizesBeforeAnythingIsUploaded(int kilobytes, String advice) {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(kilobytes << 10));
         try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             int handles = driver.liveHandles();
             String message = assertThrows(IllegalArgumentException.class,
                     () -> backend.compile(blocks(arena, DType.BF16, 2, false), LIMITS)).getMessage();
 
-            assertTrue(message.contains("weights") && message.contains("found 102,4"), message);
+            assertTrue(message.contains("weights") && message.contains("found %,d free".formatted(kilobytes << 10)), message);
+            assertTrue(message.contains(advice), message);
             assertEquals(handles, driver.liveHandles());
         }
     }
