@@ -10,190 +10,44 @@ import org.gatun.tensor.Tensor;
 
 /// One launch of a pass: an op of the plan, or several in one kernel. Values are f32 unless [Program#type] says otherwise.
 sealed interface Step {
+
     /// The values it reads.
-    List<Value> inputs();
+    default List<Value> inputs() {
+        return switch (this) {
+            case Embed _ -> List.of();
+            case Round step -> List.of(step.in);
+            case RmsNorm step -> List.of(step.in);
+            case AddRmsNorm step -> List.of(step.a, step.b);
+            case RmsNormPart step -> List.of(step.rows);
+            case Project step -> List.of(step.in);
+            case ProjectSwiGlu step -> List.of(step.in);
+            case Rope step -> List.of(step.in);
+            case AppendKv step -> List.of(step.keys, step.values);
+            case RopeAppendKv step -> List.of(step.qkv);
+            case Attention step -> List.of(step.queries);
+            case SwiGlu step -> List.of(step.gate, step.up);
+            case Add step -> List.of(step.a, step.b);
+            case SelectRows step -> List.of(step.in);
+        };
+    }
 
     /// The values it writes.
-    List<Value> outputs();
-
-    record Embed(Tensor table, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of();
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    /// `out` is `in` in the type that a product wants.
-    record Round(Value in, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    /// `sum = a + b`, and the norm of that.
-    record AddRmsNorm(Value a, Value b, Value sum, Tensor gain, float epsilon, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(a, b);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(sum, out);
-        }
-    }
-
-    /// Norms, in place, the groups of a part of each row.
-    ///
-    /// @param first element of the part
-    /// @param width of the part
-    record RmsNormPart(Value rows, int first, int width, Tensor gain, float epsilon) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(rows);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of();
-        }
-    }
-
-    /// Products with weights of one type, side by side in a row of `out`.
-    record Project(Value in, List<Projection> projections, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    /// A weight and what is added to its product.
-    record Projection(Tensor weight, Optional<Tensor> bias) {}
-
-    /// The products with gate and up, and SwiGLU of these.
-    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record Rope(Value in, int headDim, RopeTable table, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record AppendKv(int layer, Value keys, Value values) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(keys, values);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of();
-        }
-    }
-
-    /// Rotates queries and keys of rows `[queries, keys, values]`, appends keys and values, and gives the queries.
-    record RopeAppendKv(int layer, Value qkv, RopeTable table, AttentionShape shape, Value queries) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(qkv);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(queries);
-        }
-    }
-
-    record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(queries);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record SwiGlu(Value gate, Value up, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(gate, up);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record Add(Value a, Value b, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(a, b);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
-    }
-
-    record SelectRows(Value in, Value out) implements Step {
-        @Override
-        public List<Value> inputs() {
-            return List.of(in);
-        }
-
-        @Override
-        public List<Value> outputs() {
-            return List.of(out);
-        }
+    default List<Value> outputs() {
+        return switch (this) {
+            case Embed step -> List.of(step.out);
+            case Round step -> List.of(step.out);
+            case RmsNorm step -> List.of(step.out);
+            case AddRmsNorm step -> List.of(step.sum, step.out);
+            case RmsNormPart _, AppendKv _ -> List.of();
+            case Project step -> List.of(step.out);
+            case ProjectSwiGlu step -> List.of(step.out);
+            case Rope step -> List.of(step.out);
+            case RopeAppendKv step -> List.of(step.queries);
+            case Attention step -> List.of(step.out);
+            case SwiGlu step -> List.of(step.out);
+            case Add step -> List.of(step.out);
+            case SelectRows step -> List.of(step.out);
+        };
     }
 
     /// All values it touches.
@@ -202,4 +56,44 @@ sealed interface Step {
         all.addAll(outputs());
         return all;
     }
+
+    record Embed(Tensor table, Value out) implements Step {}
+
+    /// `out` is `in` in the type that a product wants.
+    record Round(Value in, Value out) implements Step {}
+
+    record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Step {}
+
+    /// `sum = a + b`, and the norm of that.
+    record AddRmsNorm(Value a, Value b, Value sum, Tensor gain, float epsilon, Value out) implements Step {}
+
+    /// Norms, in place, the groups of a part of each row.
+    ///
+    /// @param first element of the part
+    /// @param width of the part
+    record RmsNormPart(Value rows, int first, int width, Tensor gain, float epsilon) implements Step {}
+
+    /// Products with weights of one type, side by side in a row of `out`.
+    record Project(Value in, List<Projection> projections, Value out) implements Step {}
+
+    /// A weight and what is added to its product.
+    record Projection(Tensor weight, Optional<Tensor> bias) {}
+
+    /// The products with gate and up, and SwiGLU of these.
+    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Value out) implements Step {}
+
+    record Rope(Value in, int headDim, RopeTable table, Value out) implements Step {}
+
+    record AppendKv(int layer, Value keys, Value values) implements Step {}
+
+    /// Rotates queries and keys of rows `[queries, keys, values]`, appends keys and values, and gives the queries.
+    record RopeAppendKv(int layer, Value qkv, RopeTable table, AttentionShape shape, Value queries) implements Step {}
+
+    record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Step {}
+
+    record SwiGlu(Value gate, Value up, Value out) implements Step {}
+
+    record Add(Value a, Value b, Value out) implements Step {}
+
+    record SelectRows(Value in, Value out) implements Step {}
 }
