@@ -1,0 +1,116 @@
+package org.gatun.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import org.gatun.format.SafetensorsFile;
+import org.gatun.quantize.Codebook;
+import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Compares with weights that bitsandbytes quantized, stored and decoded: `bitsandbytes-golden.safetensors`, made by
+/// `bitsandbytes-golden.py` beside it.
+class BitsandbytesGoldenTest {
+    private static final Path FILE = Path.of("src/test/resources/org/gatun/model/bitsandbytes-golden.safetensors");
+    private static SafetensorsFile golden;
+
+    @BeforeAll
+    static void open() throws IOException {
+        golden = SafetensorsFile.open(FILE);
+    }
+
+    @AfterAll
+    static void close() {
+        golden.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"nf4, NF4", "nf4_nested, NF4", "fp4, FP4", "fp4_nested, FP4"})
+    void read_fourBits_sameBits(String weight, DType dtype) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor read = FourBitWeight.read(FILE, golden.tensors(), weight + ".weight", arena).orElseThrow();
+            assertEquals(dtype, read.dtype());
+            assertArrayEquals(floats(weight + ".decoded"), decode(read), 0); // 0 and -0 alike
+        }
+    }
+
+    /// Small negative numbers are -0 in FP4 for its CUDA kernels and for Gatun, and 0 where it runs on a CPU.
+    @ParameterizedTest
+    @CsvSource({"nf4, NF4", "fp4, FP4"})
+    void encode_fourBits_sameCodesAndMagnitudes(String weight, DType dtype) {
+        float[] elements = floats(weight + ".original");
+        byte[] codes = bytes(weight + ".weight");
+        float[] magnitudes = floats(weight + ".weight.absmax");
+        MemorySegment encoded = MemorySegment.ofArray(new byte[(int) dtype.rowBytes(elements.length)]);
+        Codec.of(dtype).encode(elements, 0, encoded, 0, elements.length);
+
+        float[] book = Codebook.of(dtype);
+        int block = dtype.blockElements();
+        for (int i = 0; i < elements.length; i++) {
+            long at = (long) i / block * dtype.blockBytes();
+            byte found = encoded.get(ValueLayout.JAVA_BYTE, at + Float.BYTES + i % block / 2);
+            assertEquals(magnitudes[i / block], encoded.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at));
+            assertEquals(book[code(codes[i / 2], i)], book[code(found, i)], 0, "element " + i);
+        }
+    }
+
+    private static int code(byte two, int element) {
+        return element % 2 == 0 ? two >> 4 & 15 : two & 15;
+    }
+
+    @Test
+    void read_eightBits_sameBits() throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor read = EightBitWeight.read(FILE, golden.tensors(), "int8.weight", arena).orElseThrow();
+            assertArrayEquals(floats("int8.decoded"), decode(read), 1e-6f);
+        }
+    }
+
+    /// It rounds what it quantizes to f16 before.
+    @Test
+    void encode_eightBits_sameCodes() {
+        float[] elements = floats("int8.original");
+        byte[] codes = bytes("int8.weight");
+        int columns = golden.tensors().get("int8.weight").columns();
+        for (int row = 0; row < codes.length / columns; row++) {
+            float[] halves = new float[columns];
+            for (int i = 0; i < columns; i++) {
+                halves[i] = Float.float16ToFloat(Float.floatToFloat16(elements[row * columns + i]));
+            }
+            MemorySegment encoded = MemorySegment.ofArray(new byte[(int) DType.INT8.rowBytes(columns)]);
+            Codec.of(DType.INT8).encode(halves, 0, encoded, 0, columns);
+            for (int i = 0; i < columns; i++) {
+                assertEquals(codes[row * columns + i], encoded.get(ValueLayout.JAVA_BYTE, DType.INT8.headerBytes() + i),
+                        "row " + row + ", element " + i);
+            }
+        }
+    }
+
+    private static float[] decode(Tensor tensor) {
+        float[] elements = new float[Math.toIntExact(tensor.shape().elements())];
+        int columns = tensor.columns();
+        for (int row = 0; row < tensor.rows(); row++) {
+            Codec.of(tensor.dtype()).decode(tensor.data(), row * tensor.dtype().rowBytes(columns), elements, row * columns, columns);
+        }
+        return elements;
+    }
+
+    private static byte[] bytes(String name) {
+        return golden.tensors().get(name).data().toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    private static float[] floats(String name) {
+        return golden.tensors().get(name).data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+}
