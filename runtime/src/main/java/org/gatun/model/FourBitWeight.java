@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// Reads weights that bitsandbytes quantized to 4 bits. Beside the codes of `P.weight`, two a byte, a file has the largest magnitudes of
 /// the blocks (`.absmax`), the book (`.quant_map`) and a JSON object (`.quant_state.bitsandbytes__nf4`, or `fp4`). The largest magnitudes
-/// may themselves be codes of 8 bits with a book and magnitudes of their own (`.nested_…`), from which they differ by an offset.
+/// may themselves be codes of 8 bits with a book and magnitudes of their own (`.nested_…`), see [NestedMagnitudes].
 ///
 /// (Dettmers et al. 2023, arXiv 2305.14314.)
 final class FourBitWeight {
@@ -96,12 +96,10 @@ final class FourBitWeight {
         }
         int nestedBlock = state.path("nested_blocksize").asInt(0);
         parts.require(nestedBlock > 0, "nested blocks of " + nestedBlock, "1 at least");
-        MemorySegment codes = parts.part(name + ".absmax", DType.U8, blocks);
-        MemorySegment map = parts.part(name + ".nested_quant_map", DType.F32, 256);
-        MemorySegment nested = parts.part(name + ".nested_absmax", DType.F32, Math.ceilDiv(blocks, (long) nestedBlock));
-        float offset = (float) state.path("nested_offset").asDouble(0);
-        return block -> map.getAtIndex(FLOAT, Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, block)))
-                * nested.getAtIndex(FLOAT, block / nestedBlock) + offset;
+        return new NestedMagnitudes(parts.part(name + ".absmax", DType.U8, blocks),
+                parts.part(name + ".nested_quant_map", DType.F32, NestedMagnitudes.ENTRIES),
+                parts.part(name + ".nested_absmax", DType.F32, Math.ceilDiv(blocks, (long) nestedBlock)), nestedBlock,
+                (float) state.path("nested_offset").asDouble(0))::of;
     }
 
     private JsonNode parse(Tensor state) throws FormatException {

@@ -130,7 +130,8 @@ public final class ModelQuantizer implements AutoCloseable {
                     + dtype.blockElements() + " that " + dtype + " asks for; give it another type, as '" + name + " = f16' in a file for "
                     + "--layers");
         }
-        return new WeightConversion(name, weight, dtype, order(name, weight, gguf), norms.flatMap(all -> all.of(weight.name())));
+        return new WeightConversion(name, weight, dtype, order(name, weight, gguf), norms.flatMap(all -> all.of(weight.name())),
+                types.nestsMagnitudes() && WeightTypes.hasMagnitudes(dtype));
     }
 
     private static boolean isStored(DType dtype, boolean gguf) {

@@ -2,10 +2,12 @@ package org.gatun.model;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -32,6 +34,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class SafetensorsModelWriter {
     private static final String WEIGHTS = "model.safetensors";
     private static final String CONFIG = "config.json";
+    private static final int STATE_BYTES = 256;
 
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
@@ -103,30 +106,56 @@ final class SafetensorsModelWriter {
         }
     }
 
-    /// Encoded twice, once for the largest magnitudes and once for the codes, as each must be written whole.
+    /// Encoded once for the largest magnitudes and once for the codes, as each must be written whole.
     private void addFourBits(String name, WeightConversion weight) {
         DType dtype = weight.dtype();
         Shape shape = weight.source().shape();
-        int blocks = Math.toIntExact(shape.columns() / dtype.blockElements());
-        writer.tensor(name + ".absmax", DType.F32, Shape.of(shape.rows() * blocks),
-                weight.data(blocks * Float.BYTES, (_, row, target) -> {
-                    for (int block = 0; block < blocks; block++) {
-                        MemorySegment.copy(row, (long) block * dtype.blockBytes(), target, (long) block * Float.BYTES, Float.BYTES);
-                    }
-                }));
-        int codes = dtype.blockBytes() - Float.BYTES;
-        writer.tensor(name, DType.U8, Shape.of(shape.elements() / 2, 1), weight.data(blocks * codes, (_, row, target) -> {
-            for (int block = 0; block < blocks; block++) {
-                MemorySegment.copy(row, (long) block * dtype.blockBytes() + Float.BYTES, target, (long) block * codes, codes);
-            }
-        }));
-        writer.tensor(name + ".quant_map", DType.F32, Shape.of(16), TensorData.of(bytes(Codebook.of(dtype))));
         String kind = SparseWeight.nameOf(dtype);
         ObjectNode state = JsonNodeFactory.instance.objectNode().put("quant_type", kind).put("blocksize", dtype.blockElements())
                 .put("dtype", "bfloat16");
         state.putArray("shape").add(shape.rows()).add(shape.columns());
-        byte[] json = state.toString().getBytes(StandardCharsets.UTF_8);
-        addBytes(name + ".quant_state.bitsandbytes__" + kind, json, Shape.of(json.length));
+        writer.tensor(name + ".quant_map", DType.F32, Shape.of(16), TensorData.of(bytes(Codebook.of(dtype))));
+        String stateName = name + ".quant_state.bitsandbytes__" + kind;
+        if (weight.nestsMagnitudes()) {
+            addNested(name, weight, stateName, state);
+        } else {
+            writer.tensor(name + ".absmax", DType.F32, Shape.of(weight.blocks()), weight.magnitudes());
+            addCodes(name, weight);
+            byte[] json = state.toString().getBytes(StandardCharsets.UTF_8);
+            addBytes(stateName, json, Shape.of(json.length));
+        }
+    }
+
+    private void addCodes(String name, WeightConversion weight) {
+        int blocks = weight.source().columns() / weight.dtype().blockElements();
+        int blockBytes = weight.dtype().blockBytes();
+        int codes = blockBytes - Float.BYTES;
+        writer.tensor(name, DType.U8, Shape.of(weight.source().shape().elements() / 2, 1), weight.data(blocks * codes, (_, row, target) -> {
+            for (int block = 0; block < blocks; block++) {
+                MemorySegment.copy(row, (long) block * blockBytes + Float.BYTES, target, (long) block * codes, codes);
+            }
+        }));
+    }
+
+    /// With largest magnitudes of 8 bits. Tensors of bytes are written after those of numbers, in the order added, so that these
+    /// magnitudes are made twice, and those of one weight only are in memory.
+    private void addNested(String name, WeightConversion weight, String stateName, ObjectNode state) {
+        writer.tensor(name + ".nested_absmax", DType.F32, Shape.of(NestedMagnitudes.groups(weight.blocks())), channel -> {
+            TensorData.of(weight.nested().largest()).writeTo(channel);
+            weight.forgetNested();
+        });
+        writer.tensor(name + ".nested_quant_map", DType.F32, Shape.of(NestedMagnitudes.ENTRIES), TensorData.of(NestedMagnitudes.standardBook()));
+        writer.tensor(name + ".absmax", DType.U8, Shape.of(weight.blocks()),
+                channel -> TensorData.of(weight.nested().codes()).writeTo(channel));
+        addCodes(name, weight);
+        state.put("nested_blocksize", NestedMagnitudes.GROUP).put("nested_dtype", "float32");
+        writer.tensor(stateName, DType.U8, Shape.of(STATE_BYTES), channel -> {
+            byte[] json = state.put("nested_offset", (double) weight.nested().offset()).toString().getBytes(StandardCharsets.UTF_8);
+            byte[] padded = Arrays.copyOf(json, STATE_BYTES); // its length was said before its offset was known
+            Arrays.fill(padded, json.length, STATE_BYTES, (byte) ' ');
+            channel.write(ByteBuffer.wrap(padded));
+            weight.forgetNested();
+        });
     }
 
     private static MemorySegment bytes(float[] numbers) {
@@ -166,7 +195,8 @@ final class SafetensorsModelWriter {
             config.putObject("quantization_config").put("quant_method", "bitsandbytes").put("load_in_8bit", true);
         } else if (types.equals(Set.of(DType.NF4)) || types.equals(Set.of(DType.FP4))) {
             config.putObject("quantization_config").put("quant_method", "bitsandbytes").put("load_in_4bit", true)
-                    .put("bnb_4bit_quant_type", SparseWeight.nameOf(types.iterator().next())).put("bnb_4bit_compute_dtype", "bfloat16");
+                    .put("bnb_4bit_quant_type", SparseWeight.nameOf(types.iterator().next())).put("bnb_4bit_compute_dtype", "bfloat16")
+                    .put("bnb_4bit_use_double_quant", weights.stream().anyMatch(WeightConversion::nestsMagnitudes));
         }
         writeJson(directory.resolve(CONFIG), config);
     }

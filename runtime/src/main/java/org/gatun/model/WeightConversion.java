@@ -1,9 +1,11 @@
 package org.gatun.model;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.util.Optional;
 import java.util.function.IntUnaryOperator;
@@ -25,21 +27,26 @@ final class WeightConversion {
     private final DType dtype;
     private final IntUnaryOperator sourceRow;
     private final Optional<double[]> columnNorms;
+    private final boolean nestsMagnitudes;
     private final Codec decoder;
     private final Codec encoder;
     private double squaredError;
     private double squaredNorm;
     private double largestError;
+    private NestedMagnitudes nested; // while it is being written
 
     /// @param name as in GGUF
     /// @param sourceRow the row of the source that a row is made of
     /// @param columnNorms norms of the inputs, by which sparse types choose what they keep
-    WeightConversion(String name, Tensor source, DType dtype, IntUnaryOperator sourceRow, Optional<double[]> columnNorms) {
+    /// @param nestsMagnitudes whether the largest magnitudes of its blocks are quantized too
+    WeightConversion(String name, Tensor source, DType dtype, IntUnaryOperator sourceRow, Optional<double[]> columnNorms,
+            boolean nestsMagnitudes) {
         this.name = name;
         this.source = source;
         this.dtype = dtype;
         this.sourceRow = sourceRow;
         this.columnNorms = columnNorms;
+        this.nestsMagnitudes = nestsMagnitudes;
         decoder = Codec.of(source.dtype());
         encoder = Codec.of(dtype);
     }
@@ -56,8 +63,44 @@ final class WeightConversion {
         return dtype;
     }
 
+    boolean nestsMagnitudes() {
+        return nestsMagnitudes;
+    }
+
     long byteSize() {
+        if (nestsMagnitudes) {
+            return source.shape().elements() / 2 + blocks() + (long) NestedMagnitudes.groups(blocks()) * Float.BYTES;
+        }
         return dtype.byteSize(source.shape());
+    }
+
+    /// Blocks of the type that it takes.
+    int blocks() {
+        return Math.toIntExact(source.shape().elements() / dtype.blockElements());
+    }
+
+    /// The first number of each block, the largest magnitude of NF4 and FP4.
+    TensorData magnitudes() {
+        int blocks = columns() / dtype.blockElements();
+        return data(blocks * Float.BYTES, (_, encoded, target) -> {
+            for (int block = 0; block < blocks; block++) {
+                MemorySegment.copy(encoded, (long) block * dtype.blockBytes(), target, (long) block * Float.BYTES, Float.BYTES);
+            }
+        });
+    }
+
+    /// The largest magnitudes of its blocks, quantized. Until they are forgotten, rows are as they come out with these.
+    NestedMagnitudes nested() throws IOException {
+        if (nested == null) {
+            ByteArrayOutputStream plain = new ByteArrayOutputStream();
+            magnitudes().writeTo(Channels.newChannel(plain));
+            nested = NestedMagnitudes.of(MemorySegment.ofArray(plain.toByteArray()).toArray(FLOAT));
+        }
+        return nested;
+    }
+
+    void forgetNested() {
+        nested = null;
     }
 
     private int rows() {
@@ -129,6 +172,12 @@ final class WeightConversion {
             encoder.encode(kept, 0, encoded, 0, columns);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("tensor " + name + ", row " + row + ": " + e.getMessage(), e);
+        }
+        if (nested != null) {
+            int blocks = columns / dtype.blockElements();
+            for (int block = 0; block < blocks; block++) {
+                encoded.set(FLOAT, (long) block * dtype.blockBytes(), nested.of((long) row * blocks + block));
+            }
         }
         part.write(elements, encoded, target);
         float[] back = new float[columns];

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.gatun.tensor.DType;
 
 /// Which type each weight of a model is to be written in: what the first rule says whose pattern its name matches; where none does, the
@@ -14,7 +15,8 @@ import org.gatun.tensor.DType;
 ///
 /// @param standard type of the matrices of the blocks
 /// @param rules in order
-public record WeightTypes(DType standard, List<Rule> rules) {
+/// @param nestsMagnitudes whether the largest magnitudes of NF4 and FP4 are quantized too: double quantization, for safetensors only
+public record WeightTypes(DType standard, List<Rule> rules, boolean nestsMagnitudes) {
     private static final Pattern MATRIX = Pattern.compile("blk\\.\\d+\\.(attn_(q|k|v|output)|ffn_(gate|up|down))\\.weight");
 
     /// A type for some weights.
@@ -29,7 +31,7 @@ public record WeightTypes(DType standard, List<Rule> rules) {
 
     /// All matrices of the blocks in one type.
     public WeightTypes(DType standard) {
-        this(standard, List.of());
+        this(standard, List.of(), false);
     }
 
     public WeightTypes {
@@ -58,7 +60,17 @@ public record WeightTypes(DType standard, List<Rule> rules) {
                 }
             }
         }
-        return new WeightTypes(standard, parsed);
+        return new WeightTypes(standard, parsed, nestsMagnitudes);
+    }
+
+    /// These with double quantization.
+    ///
+    /// @throws IllegalArgumentException if none is NF4 or FP4
+    public WeightTypes withNestedMagnitudes() {
+        if (Stream.concat(Stream.of(standard), rules.stream().flatMap(rule -> rule.dtype.stream())).noneMatch(WeightTypes::hasMagnitudes)) {
+            throw new IllegalArgumentException("double quantization of " + standard + ": expected nf4 or fp4, or a rule with one of them");
+        }
+        return new WeightTypes(standard, rules, true);
     }
 
     /// The type of a name, in letters of either case.
@@ -76,6 +88,11 @@ public record WeightTypes(DType standard, List<Rule> rules) {
             case F64, I64, I32, I16, I8, U8, BOOL -> false;
             default -> true;
         };
+    }
+
+    /// Whether blocks of a type have a largest magnitude that can be quantized too.
+    static boolean hasMagnitudes(DType type) {
+        return type == DType.NF4 || type == DType.FP4;
     }
 
     /// Whether a weight is a matrix of a block.

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Compares with weights that bitsandbytes quantized, stored and decoded: `bitsandbytes-golden.safetensors`, made by
 /// `bitsandbytes-golden.py` beside it.
@@ -62,6 +63,26 @@ class BitsandbytesGoldenTest {
             byte found = encoded.get(ValueLayout.JAVA_BYTE, at + Float.BYTES + i % block / 2);
             assertEquals(magnitudes[i / block], encoded.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at));
             assertEquals(book[code(codes[i / 2], i)], book[code(found, i)], 0, "element " + i);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nf4_nested", "fp4_nested"})
+    void nest_magnitudes_sameCodes(String weight) {
+        float[] elements = floats(weight + ".original");
+        float[] magnitudes = new float[elements.length / DType.NF4.blockElements()];
+        for (int i = 0; i < elements.length; i++) {
+            int block = i / DType.NF4.blockElements();
+            magnitudes[block] = Math.max(magnitudes[block], Math.abs(elements[i]));
+        }
+        NestedMagnitudes nested = NestedMagnitudes.of(magnitudes);
+
+        assertArrayEquals(bytes(weight + ".weight.absmax"), nested.codes().toArray(ValueLayout.JAVA_BYTE));
+        assertArrayEquals(floats(weight + ".weight.nested_absmax"), nested.largest().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED), 1e-6f);
+        float[] book = nested.book().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+        float[] theirs = floats(weight + ".weight.nested_quant_map");
+        for (int i = 0; i < book.length; i++) {
+            assertEquals(theirs[i], book[i], Math.ulp(theirs[i]));
         }
     }
 

@@ -13,6 +13,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -158,6 +159,41 @@ class ModelQuantizerTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"NF4", "FP4"})
+    void write_nestedMagnitudes_areReadAsTheErrorsSay(DType type) throws IOException {
+        Path in = model("llama");
+        Path out = directory.resolve("out");
+        List<ModelQuantizer.Result> results = convert(in, out, new WeightTypes(type).withNestedMagnitudes());
+        try (GgufFile before = GgufFile.open(in); Checkpoint after = Checkpoint.open(out)) {
+            for (ModelQuantizer.Result result : results.stream().filter(one -> one.to() == type).toList()) {
+                Tensor dense = before.tensors().get(result.name());
+                int count = (int) dense.shape().elements();
+                assertEquals(count / 2 + count / 64 + Math.ceilDiv(count / 64, 256) * 4, result.bytesAfter());
+                float[] expected = new float[count];
+                Codec.of(DType.F32).decode(dense.data(), 0, expected, 0, count);
+                float[] found = new float[count];
+                Codec.of(type).decode(after.find(result.name()).orElseThrow().data(), 0, found, 0, count);
+                double error = 0;
+                double norm = 0;
+                for (int i = 0; i < count; i++) {
+                    error += Math.pow((double) found[i] - expected[i], 2);
+                    norm += Math.pow(expected[i], 2);
+                }
+                if (!result.name().matches(".*attn_[qk].*")) { // whose rows are in another order
+                    assertEquals(Math.sqrt(error / norm), result.relativeError(), 1e-12, result.name());
+                }
+                assertTrue(result.relativeError() < 0.14, result.toString());
+            }
+        }
+    }
+
+    @Test
+    void withNestedMagnitudes_noTypeWithThem_isRefused() {
+        assertThrows(IllegalArgumentException.class, () -> new WeightTypes(DType.INT8).withNestedMagnitudes());
+        new WeightTypes(DType.INT8).withRules("blk.0.* = nf4").withNestedMagnitudes();
+    }
+
     /// Against the definition, with inputs that the reference gives.
     @Test
     void write_calibrated_keepsTheLargestScores() throws IOException {
@@ -192,15 +228,15 @@ class ModelQuantizerTest {
 
     /// Weights of 64 MB in a heap of 24.
     @ParameterizedTest
-    @ValueSource(strings = {"out.gguf q4_0", "out nf4", "out int8"})
+    @ValueSource(strings = {"out.gguf q4_0", "out nf4", "out nf4 nested", "out int8"})
     void write_modelLargerThanTheHeap_takesNoMoreThanPieces(String arguments) throws IOException, InterruptedException {
         Path in = new RandomModel("llama", DType.F32, 40, 512, 2, 4, 2, 4608, 64, SEED, 1).write(directory.resolve("large.gguf"));
         assertTrue(Files.size(in) > 60_000_000);
-        String[] outAndType = arguments.split(" ");
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx24m", "-cp",
+                System.getProperty("java.class.path"), QuantizingProcess.class.getName(), in.toString()));
+        command.addAll(List.of(arguments.replaceFirst("^", directory + "/").split(" ")));
         Path log = directory.resolve("log.txt");
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx24m", "-cp",
-                System.getProperty("java.class.path"), QuantizingProcess.class.getName(), in.toString(),
-                directory.resolve(outAndType[0]).toString(), outAndType[1]).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
         assertEquals(0, process.waitFor(), () -> {
             try {
                 return Files.readString(log);

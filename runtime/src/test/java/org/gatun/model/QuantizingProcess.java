@@ -8,10 +8,11 @@ import java.util.Optional;
 final class QuantizingProcess {
     private QuantizingProcess() {}
 
-    /// @param arguments model, what to write, type
+    /// @param arguments model, what to write, type, and anything more for double quantization
     public static void main(String[] arguments) throws IOException {
         try (ModelQuantizer quantizer = ModelQuantizer.open(Path.of(arguments[0]))) {
-            quantizer.write(Path.of(arguments[1]), new WeightTypes(WeightTypes.parse(arguments[2])), Optional.empty(), _ -> { });
+            WeightTypes types = new WeightTypes(WeightTypes.parse(arguments[2]));
+            quantizer.write(Path.of(arguments[1]), arguments.length > 3 ? types.withNestedMagnitudes() : types, Optional.empty(), _ -> { });
         }
     }
 }

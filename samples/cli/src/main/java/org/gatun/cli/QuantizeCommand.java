@@ -49,6 +49,10 @@ final class QuantizeCommand implements Callable<Integer> {
                     + "'blk.*.ffn_down.weight = q8_0', or 'output.weight = same'")
     private Optional<Path> layers;
 
+    @Option(names = "--double-quantize",
+            description = "store the scales of NF4 and FP4 in 8 bits too, as bitsandbytes does: 4.13 bits a weight instead of 4.5")
+    private boolean doubleQuantize;
+
     @Option(names = "--calibrate", paramLabel = "FILE",
             description = "text to measure the inputs of the matrices on, so that sparse types keep the weights that matter there")
     private Optional<Path> calibrate;
@@ -85,6 +89,15 @@ final class QuantizeCommand implements Callable<Integer> {
     }
 
     private WeightTypes types() throws IOException {
+        WeightTypes types = withRules();
+        try {
+            return doubleQuantize ? types.withNestedMagnitudes() : types;
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--double-quantize: " + e.getMessage(), e);
+        }
+    }
+
+    private WeightTypes withRules() throws IOException {
         WeightTypes all;
         try {
             all = new WeightTypes(WeightTypes.parse(type));

@@ -1,0 +1,97 @@
+package org.gatun.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// The largest magnitudes of a weight's blocks when they are themselves quantized: an offset that all share, plus an entry of a book of
+/// 256 numbers times the largest magnitude of a group. Double quantization, which takes 0.37 bits off each weight of 4.5.
+/// (Dettmers et al. 2023, arXiv 2305.14314; the book: Dettmers 2015, arXiv 1511.04561.)
+///
+/// @param codes `[blocks] u8`
+/// @param book `[256] f32`
+/// @param largest `[blocks / group, rounded up] f32`
+/// @param group blocks that share a largest magnitude
+/// @param offset added to each
+record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment largest, int group, float offset) {
+    /// Blocks of a group in what is made here.
+    static final int GROUP = 256;
+    /// Entries of a book.
+    static final int ENTRIES = 256;
+    /// Powers of ten of the book; with each the numbers lie twice as close.
+    private static final int DECADES = 7;
+    private static final float[] BOOK = makeBook();
+
+    /// The middles of 1, 2, 4 ... equal parts between a tenth of a power of ten and itself, of both signs, and 0 and 1; rising.
+    private static float[] makeBook() {
+        float[] entries = new float[ENTRIES];
+        int count = 0;
+        for (int decade = 0; decade < DECADES; decade++) {
+            int parts = 1 << decade;
+            for (int part = 0; part < parts; part++) {
+                double middle = (0.1 + 0.9 * (part + 0.5) / parts) * Math.pow(10, decade - DECADES + 1);
+                entries[count++] = (float) middle;
+                entries[count++] = (float) -middle;
+            }
+        }
+        entries[count] = 1; // the last entry stays 0
+        Arrays.sort(entries);
+        return entries;
+    }
+
+    /// The book that is used here.
+    static MemorySegment standardBook() {
+        return littleEndian(BOOK);
+    }
+
+    /// Groups of so many blocks.
+    static int groups(int blocks) {
+        return Math.ceilDiv(blocks, GROUP);
+    }
+
+    /// Quantizes magnitudes.
+    static NestedMagnitudes of(float[] magnitudes) {
+        double sum = 0;
+        for (float magnitude : magnitudes) {
+            sum += magnitude;
+        }
+        float offset = (float) (sum / magnitudes.length);
+        byte[] codes = new byte[magnitudes.length];
+        float[] largest = new float[groups(magnitudes.length)];
+        for (int i = 0; i < magnitudes.length; i++) {
+            largest[i / GROUP] = Math.max(largest[i / GROUP], Math.abs(magnitudes[i] - offset));
+        }
+        for (int i = 0; i < magnitudes.length; i++) {
+            float most = largest[i / GROUP];
+            codes[i] = (byte) nearest(most == 0 ? 0 : (magnitudes[i] - offset) * (1 / most));
+        }
+        return new NestedMagnitudes(MemorySegment.ofArray(codes), standardBook(), littleEndian(largest), GROUP, offset);
+    }
+
+    /// The code of the entry next to a number, of two as near the lower.
+    private static int nearest(float number) {
+        int above = Arrays.binarySearch(BOOK, number);
+        if (above >= 0) {
+            return above;
+        }
+        above = -above - 1;
+        if (above == 0 || above == ENTRIES) {
+            return Math.min(above, ENTRIES - 1);
+        }
+        return number - BOOK[above - 1] <= BOOK[above] - number ? above - 1 : above;
+    }
+
+    private static MemorySegment littleEndian(float[] numbers) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
+        for (int i = 0; i < numbers.length; i++) {
+            bytes.set(WeightConversion.FLOAT, (long) i * Float.BYTES, numbers[i]);
+        }
+        return bytes;
+    }
+
+    /// The largest magnitude of a block.
+    float of(long block) {
+        return book.get(WeightConversion.FLOAT, (long) Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, block)) * Float.BYTES)
+                * largest.get(WeightConversion.FLOAT, block / group * Float.BYTES) + offset;
+    }
+}
