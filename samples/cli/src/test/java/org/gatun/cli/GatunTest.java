@@ -174,6 +174,7 @@ class GatunTest {
         assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "q4_0"), "Q4_0", "FILE.gguf");
         assertRefused(CommandRun.of("quantize", TARGET, out + ".gguf", "--type", "nf4"), "NF4", "directory");
         assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "nf4", "--layers", rules.toString()), "line 2", "pattern = type");
+        assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "int8", "--double-quantize"), "--double-quantize", "nf4 or fp4");
         assertRefused(CommandRun.of("quantize", TARGET, out, "--type", "nf4", "--layers", unknown.toString()), "line 1",
                 "expected one of");
         assertRefused(CommandRun.of("quantize", TARGET, directory.resolve("no/where").toString(), "--type", "nf4"), "no folder", "create");
