@@ -38,9 +38,12 @@ public final class HostWork {
                 .write(Path.of(arguments[0]).resolve("model.gguf"));
         try (Backend backend = Backends.open("cuda");
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
-                Session session = model.openSession()) {
+                Session session = model.openSession();
+                Session drafting = model.openSession()) {
             int[] text = new int[TEXT + 1];
             session.prefill(text, 0, TEXT);
+            drafting.prefill(text, 0, TEXT);
+            TokenTree tree = tree(5, session);
             for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
                     new Kind("tree of 64", verifying(tree(64, session), session)),
                     new Kind("draft of 8", () -> {
@@ -51,6 +54,14 @@ public final class HostWork {
                         session.rewind(TEXT);
                         session.prefill(text, TEXT, TEXT + 1);
                         session.roll(1, 8, 0, SAMPLING);
+                    }),
+                    new Kind("draft of 4 while a tree of 5 runs", () -> {
+                        session.rewind(TEXT);
+                        tree.writeTo(session.pass(), TEXT);
+                        session.launch(SAMPLING);
+                        drafting.rewind(TEXT);
+                        drafting.roll(1, 4, 0, SAMPLING);
+                        session.await();
                     }))) {
                 kind.step.run();
                 stub.reset();

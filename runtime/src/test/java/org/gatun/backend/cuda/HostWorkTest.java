@@ -11,7 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HostWorkTest {
-    private static final List<String> KINDS = List.of("row", "tree of 64", "draft of 8", "draft of 8 after a row");
+    private static final List<String> KINDS = List.of("row", "tree of 64", "draft of 8", "draft of 8 after a row",
+            "draft of 4 while a tree of 5 runs");
     private static final int PROCESSES = 4;
 
     @TempDir
@@ -35,6 +36,9 @@ class HostWorkTest {
         assertTrue(lines.contains("draft of 8 after a row calls: cuEventSynchronize cuMemcpyHtoDAsync_v2 cuEventRecord cuGraphLaunch "
                 + "cuMemcpyHtoDAsync_v2 cuMemsetD32Async " + "cuGraphLaunch ".repeat(8) + "cuMemcpyDtoHAsync_v2 cuStreamSynchronize"),
                 found::toString);
+        // a draft behind what the target was given to do, and not what the target does behind a draft
+        assertTrue(lines.contains("draft of 4 while a tree of 5 runs calls: cuGraphLaunch cuMemcpyHtoDAsync_v2 cuMemsetD32Async "
+                + "cuGraphLaunch ".repeat(4) + "cuMemcpyDtoHAsync_v2 cuStreamSynchronize cuStreamSynchronize"), found::toString);
         assertTrue(allocatesNothing(lines), found::toString);
     }
 
