@@ -13,6 +13,7 @@ import org.gatun.plan.Plan;
 public final class MarkovBackend implements Backend {
     private final int vocabulary;
     private final float[] logits; // [before, last, next]
+    private int passes;
 
     /// @param sharpness standard deviation of the logits
     /// @param like a model that this one resembles, or null
@@ -54,6 +55,11 @@ public final class MarkovBackend implements Backend {
             law[followers[rank]] = Math.pow(0.5, rank);
         }
         return withLaw(last, law);
+    }
+
+    /// Passes run so far.
+    public int passes() {
+        return passes;
     }
 
     /// Logits of what follows two tokens.
@@ -120,6 +126,7 @@ public final class MarkovBackend implements Backend {
         @Override
         public void run(Pass pass, KvStore kv) {
             pass.requireWithin(limits, kv.shape());
+            passes++;
             int[] slots = ((Tokens) kv).slots;
             for (int row = pass.first(); row < pass.rows(); row++) {
                 slots[pass.committed() + row] = pass.token(row);
@@ -134,9 +141,19 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public void verify(Pass pass, KvStore kv, Verdict verdict) {
+        public void launch(Pass pass, KvStore kv, Verdict verdict) {
             run(pass, kv);
             verifier.verify(pass, result, kv, verdict);
+        }
+
+        @Override
+        public void await() {
+            // launching did it all
+        }
+
+        @Override
+        public boolean runsBesideHost() {
+            return false;
         }
 
         @Override

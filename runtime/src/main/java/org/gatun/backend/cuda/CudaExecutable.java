@@ -119,6 +119,8 @@ final class CudaExecutable implements Executable {
     private CudaStream running;
     private boolean busy; // whether a pass may still run
     private boolean blockIsRead; // by one of them
+    private Verdict awaited;
+    private int awaitedRows;
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
@@ -275,11 +277,18 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public void verify(Pass pass, KvStore kv, Verdict result) {
+    public void launch(Pass pass, KvStore kv, Verdict result) {
         pass.sampling(); // refuses a pass without
         run(pass, kv);
+        awaited = result;
+        awaitedRows = pass.rows();
+    }
+
+    @Override
+    public void await() {
         awaitPass();
-        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), pass.rows());
+        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
+        Verdict result = awaited;
         result.clear();
         for (int i = 0; i <= accepted; i++) {
             readDrawn(i, result);
@@ -287,6 +296,11 @@ final class CudaExecutable implements Executable {
                 result.accept(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
             }
         }
+    }
+
+    @Override
+    public boolean runsBesideHost() {
+        return true;
     }
 
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
