@@ -115,17 +115,22 @@ static struct quantized quantized_at(void *memory, int64_t rows, int64_t inputs)
     return (struct quantized){codes, scales, (int32_t *)(scales + blocks)};
 }
 
-/* Writes 16 results of a row, without those beyond the last output. */
-INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value) {
-    float *target = (float *)command->out + row * command->width + output;
-    const float *bias = command->aux == NULL ? NULL : (const float *)command->aux + output;
-    int64_t left = command->width - output;
-    if (left >= GATUN_LANES) {
-        store(target, bias == NULL ? value : value + load(bias));
-        return;
+/* The last results of a row, fewer than 16. */
+static __attribute__((noinline)) void put_some(float *target, const float *addend, floats value, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        target[i] = value[i] + (addend == NULL ? 0 : addend[i]);
     }
-    for (int64_t i = 0; i < left; i++) {
-        target[i] = value[i] + (bias == NULL ? 0 : bias[i]);
+}
+
+/* Puts 16 results of a row where they belong: the first with the bias, others are added to what is there. */
+INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value, const int first) {
+    float *target = (float *)command->out + row * command->width + output;
+    const float *addend = !first ? target : command->aux == NULL ? NULL : (const float *)command->aux + output;
+    const int64_t left = command->width - output;
+    if (left < GATUN_LANES) {
+        put_some(target, addend, value, left);
+    } else {
+        store(target, addend == NULL ? value : value + load(addend));
     }
 }
 
@@ -158,6 +163,17 @@ INLINE bytes places_at(const uint8_t *places, const int group) {
     return (load_bytes(places) >> 2 * group & 3) | repeat_bytes(offsets[group % 2]);
 }
 
+/* Only what a register tile uses, so that it stays in registers. */
+INLINE void clear(floats sums[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            sums[v][r] = splat(0);
+        }
+    }
+}
+
 /* A register tile: `vectors` tiles of outputs by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t row,
     const int vectors, const int rows, const int type) {
@@ -167,7 +183,8 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
     const int64_t blocks = gatun_blocks(command->group);
     const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
     const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
-    floats total[TILE_VECTORS][TILE_ROWS] = {0};
+    floats total[TILE_VECTORS][TILE_ROWS];
+    clear(total, vectors, rows);
     for (int64_t block = 0; block < blocks; block++) {
         const int8_t *activations = in.codes + (row * blocks + block) * GATUN_BLOCK;
 #pragma GCC unroll 2
@@ -235,10 +252,12 @@ INLINE void multiply_quantized(const struct gatun_command *command, struct quant
             }
         }
     }
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
         floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v * tile_bytes)) : splat(1);
+#pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, (tile + v) * GATUN_LANES, coding.scales == OF_ROW ? total[v][r] * scale : total[v][r]);
+            put(command, row + r, (tile + v) * GATUN_LANES, coding.scales == OF_ROW ? total[v][r] * scale : total[v][r], 1);
         }
     }
 }
@@ -262,6 +281,12 @@ INLINE int64_t plain_bytes(const struct plain plain, int64_t inputs) {
         : inputs / plain.sparsity.group * plain.sparsity.kept / plain.unit * (plain.unit + 1) * GATUN_LANES * plain.bytes;
 }
 
+/* Inputs of a sparse type that are multiplied at a time: whole units, and whole vectors of activations. */
+INLINE int sparse_step(const struct plain plain) {
+    const int inputs = plain.sparsity.group == 0 ? GATUN_LANES : plain.unit / plain.sparsity.kept * plain.sparsity.group;
+    return inputs < GATUN_LANES ? GATUN_LANES : inputs;
+}
+
 INLINE floats weight_at(const uint8_t *weights, int64_t index, const int type) {
     const uint8_t *source = weights + index * GATUN_LANES * plain_of(type).bytes;
     switch (type) {
@@ -282,7 +307,8 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
     const int64_t inputs = command->group;
     const int64_t tile_bytes = plain_bytes(plain, inputs);
     const float *in = (const float *)command->in + row * inputs;
-    floats sum[TILE_VECTORS][TILE_ROWS] = {0};
+    floats sum[TILE_VECTORS][TILE_ROWS];
+    clear(sum, vectors, rows);
     for (int64_t k = from; k < to && sparsity.group == 0; k++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
@@ -294,42 +320,35 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
             }
         }
     }
-    const int unit_inputs = sparsity.group == 0 ? 1 : plain.unit / sparsity.kept * sparsity.group;
-    for (int64_t k = from; k < to && sparsity.group != 0; k += unit_inputs) {
+    const int step = sparse_step(plain);
+    for (int64_t k = from; k < to && sparsity.group != 0; k += step) {
         words places[TILE_VECTORS];
 #pragma GCC unroll 8
-        for (int i = 0; i < plain.unit; i++) {
+        for (int i = 0; i < step / sparsity.group * sparsity.kept; i++) {
+            const int group = i / sparsity.kept * sparsity.group;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *source = weights + v * tile_bytes + (k - from) / unit_inputs * (plain.unit + 1) * 32;
-                places[v] = i == 0 ? load_16_bits((const uint16_t *)source) : places[v] >> plain.place_bits;
-                __builtin_prefetch(source + 32 * (i + 1) + PREFETCH);
-                floats weight = weight_at(source, i + 1, type);
+                const uint8_t *source = weights + v * tile_bytes + plain_bytes(plain, k - from);
+                const int line = i / plain.unit * (plain.unit + 1) + i % plain.unit + 1;
+                places[v] = i % plain.unit != 0 ? places[v] >> plain.place_bits
+                    : load_16_bits((const uint16_t *)source + (line - 1) * GATUN_LANES);
+                __builtin_prefetch(source + 32 * line + PREFETCH);
+                floats weight = weight_at(source, line, type);
+                words aimed = aim(places[v], group % GATUN_LANES, sparsity.group);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
-                    const float *group = in + r * inputs + k + i / sparsity.kept * sparsity.group;
-                    floats picked = pick(repeat(group, sparsity.group), places[v], sparsity.group);
+                    const float *sixteen = in + r * inputs + k + group / GATUN_LANES * GATUN_LANES;
+                    floats picked = pick(sixteen, aimed, group % GATUN_LANES, sparsity.group);
                     sum[v][r] = multiply_add(weight, picked, sum[v][r]);
                 }
             }
         }
     }
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
-        int64_t output = (tile + v) * GATUN_LANES;
+#pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            if (from == 0) {
-                put(command, row + r, output, sum[v][r]);
-                continue;
-            }
-            float *target = (float *)command->out + (row + r) * command->width + output;
-            int64_t left = command->width - output;
-            if (left >= GATUN_LANES) {
-                store(target, load(target) + sum[v][r]);
-            } else {
-                for (int64_t i = 0; i < left; i++) {
-                    target[i] += sum[v][r][i];
-                }
-            }
+            put(command, row + r, (tile + v) * GATUN_LANES, sum[v][r], from == 0);
         }
     }
 }
