@@ -174,90 +174,120 @@ INLINE void clear(floats sums[TILE_VECTORS][TILE_ROWS], const int vectors, const
     }
 }
 
-/* A register tile: `vectors` tiles of outputs by `rows` rows. */
-INLINE void multiply_quantized(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t row,
-    const int vectors, const int rows, const int type) {
-    const struct coding coding = coding_of(type);
-    const int sparse = coding.vectors == 4;
-    const int lifted = !sparse && (coding.bits == 8 || coding.book != NULL); /* codes are stored or used plus 128 */
-    const int64_t blocks = gatun_blocks(command->group);
-    const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
-    const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
-    floats total[TILE_VECTORS][TILE_ROWS];
-    clear(total, vectors, rows);
-    for (int64_t block = 0; block < blocks; block++) {
-        const int8_t *activations = in.codes + (row * blocks + block) * GATUN_BLOCK;
+/* Adds the products of a block of a sparse type, of 16 outputs; `totals` are of so many rows. */
+INLINE void multiply_sparse_block(struct quantized in, const uint8_t *weights, int64_t block, int64_t blocks, int64_t row,
+    floats *totals, const int rows, const struct coding coding) {
+    const uint8_t *source = weights + codes_of(coding, block);
+    bytes weight[4];
+    bytes places[4];
+    ints start = {0};
+#pragma GCC unroll 8
+    for (int group = 0; group < 4; group++) {
+        weight[group] = codes_at(source, group, coding);
+        places[group] = places_at(source + code_bytes(coding) - 64, group);
+        start = add_lift(start, weight[group]);
+    }
+    start = -start;
+#pragma GCC unroll 8
+    for (int line = 0; line < code_bytes(coding) / 64; line++) {
+        __builtin_prefetch(source + 64 * line + PREFETCH);
+    }
+    floats scale = coding.scales == OF_ROW ? splat(1) : load((const float *)(weights + scales_at(coding, block)));
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        const int64_t at = (row + r) * blocks + block;
+        ints sum = start;
+#pragma GCC unroll 8
+        for (int group = 0; group < 4; group++) {
+            bytes some = lift(repeat_bytes(in.codes + at * GATUN_BLOCK + group / 2 * 16));
+            sum = dot_picked(sum, weight[group], look_up(some, places[group]));
+        }
+        totals[r] = multiply_add(to_floats(sum), scale * in.scales[at], totals[r]);
+    }
+}
+
+/* The same of a dense type and `vectors` tiles of outputs. */
+INLINE void multiply_block(struct quantized in, const uint8_t *weights, int64_t tile_bytes, int64_t block, int64_t blocks,
+    int64_t row, floats totals[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows, const struct coding coding) {
+    const int8_t *activations = in.codes + (row * blocks + block) * GATUN_BLOCK;
+    const int lifted = coding.bits == 8 || coding.book != NULL; /* codes are stored or used plus 128 */
 #pragma GCC unroll 2
-        for (int half = 0; half < coding.halves; half++) {
-            const int groups = coding.vectors / coding.halves;
-            ints sum[TILE_VECTORS][TILE_ROWS];
-            ints surplus[TILE_VECTORS] = {0};
+    for (int half = 0; half < coding.halves; half++) {
+        const int groups = 8 / coding.halves;
+        ints sum[TILE_VECTORS][TILE_ROWS];
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
-                int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) {
-                    sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
-                }
-            }
-#pragma GCC unroll 8
-            for (int i = 0; i < groups; i++) {
-                const int group = half * groups + i;
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) {
-                    const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
-#pragma GCC unroll 2
-                    for (int line = group; line < code_bytes(coding) / 64; line += coding.vectors) {
-                        __builtin_prefetch(source + 64 * line + PREFETCH);
-                    }
-                    bytes weight = codes_at(source, group, coding);
-                    if (sparse) {
-                        bytes places = places_at(source + code_bytes(coding) - 64, group);
-                        surplus[v] = add_lift(surplus[v], weight);
-#pragma GCC unroll 8
-                        for (int r = 0; r < rows; r++) {
-                            bytes some = lift(repeat_bytes(activations + r * blocks * GATUN_BLOCK + group / 2 * 16));
-                            sum[v][r] = dot_picked(sum[v][r], weight, look_up(some, places));
-                        }
-                        continue;
-                    }
-#pragma GCC unroll 8
-                    for (int r = 0; r < rows; r++) {
-                        const int8_t *four = activations + r * blocks * GATUN_BLOCK + 4 * group;
-                        sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
-                    }
-                }
-            }
+        for (int r = 0; r < rows; r++) {
+            const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
+            int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
-                const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
-                floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
-                    : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
+                sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
+            }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < groups; i++) {
+            const int group = half * groups + i;
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
+                if (group < code_bytes(coding) / 64) {
+                    __builtin_prefetch(source + 64 * group + PREFETCH);
+                }
+                bytes weight = codes_at(source, group, coding);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
-                    floats factor = scale * in.scales[(row + r) * blocks + block];
-                    total[v][r] = multiply_add(to_floats(sparse ? sum[v][r] - surplus[v] : sum[v][r]), factor, total[v][r]);
+                    const int8_t *four = activations + r * blocks * GATUN_BLOCK + 4 * group;
+                    sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
                 }
-                if (coding.minimum) {
-                    floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
+            }
+        }
 #pragma GCC unroll 8
-                    for (int r = 0; r < rows; r++) {
-                        const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
-                        float activation = in.scales[(row + r) * blocks + block] * (float)(sums[0] + sums[1]);
-                        total[v][r] = multiply_add(minimum, splat(activation), total[v][r]);
-                    }
+        for (int v = 0; v < vectors; v++) {
+            const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
+            const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
+            floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
+                : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                floats factor = scale * in.scales[(row + r) * blocks + block];
+                totals[v][r] = multiply_add(to_floats(sum[v][r]), factor, totals[v][r]);
+            }
+            if (coding.minimum) {
+                floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
+                    float activation = in.scales[(row + r) * blocks + block] * (float)(sums[0] + sums[1]);
+                    totals[v][r] = multiply_add(minimum, splat(activation), totals[v][r]);
                 }
             }
         }
     }
+}
+
+/* A register tile: `vectors` tiles of outputs by `rows` rows. */
+INLINE void multiply_quantized(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t row,
+    const int vectors, const int rows, const int type) {
+    const struct coding coding = coding_of(type);
+    const int64_t blocks = gatun_blocks(command->group);
+    const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
+    const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
+    floats totals[TILE_VECTORS][TILE_ROWS] = {0};
+    for (int64_t block = 0; block < blocks; block++) {
+        if (coding.vectors == 8) {
+            multiply_block(in, weights, tile_bytes, block, blocks, row, totals, vectors, rows, coding);
+        } else {
 #pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                multiply_sparse_block(in, weights + v * tile_bytes, block, blocks, row, totals[v], rows, coding);
+            }
+        }
+    }
     for (int v = 0; v < vectors; v++) {
         floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v * tile_bytes)) : splat(1);
-#pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, (tile + v) * GATUN_LANES, coding.scales == OF_ROW ? total[v][r] * scale : total[v][r], 1);
+            floats value = coding.scales == OF_ROW ? totals[v][r] * scale : totals[v][r];
+            put(command, row + r, (tile + v) * GATUN_LANES, value, 1);
         }
     }
 }
@@ -355,17 +385,16 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
 
 /*
  * Calls run(n) for all rows in register tiles of n rows, n a constant, so that the compiler keeps the sums in registers;
- * `row` is the first of them.
+ * `row` is the first of them. A tile of two rows takes about as long as one of four, as its sums wait for each other.
  */
 #define FOR_ROWS(rows, run) \
     do { \
         int64_t row = 0; \
-        for (; row + TILE_ROWS <= (rows); row += TILE_ROWS) { \
+        for (; row + TILE_ROWS <= (rows) && row + 8 != (rows); row += TILE_ROWS) { \
             run(TILE_ROWS); \
         } \
-        if (TILE_ROWS > 4 && row + 4 <= (rows)) { \
+        for (; row + 4 <= (rows); row += 4) { \
             run(4); \
-            row += 4; \
         } \
         if (row + 2 <= (rows)) { \
             run(2); \
