@@ -18,7 +18,8 @@
  *   N:M of F16       [tiles][units]{ u16 places[16]; f16 kept[n][16] }: n = 8 places of 2 bits, or 4 of 4 where M > 4
  * That is as many bytes as in the file, but for Q4_K, Q5_K, Q6_K, MXFP4, 2:8 and 4:8 (11, 9, 7, 6, 5 and 5 % more): scales of
  * scales are multiplied out and rounded to f16, powers of two take 16 bits and places of 3 bits 4. A value is
- * scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs. NF4, FP4 and MXFP4 have scale · book[code], with books of small integers: docs/decisions/four-bit-books-on-cpu.md.
+ * scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs. NF4, FP4 and MXFP4 have scale · book[code], with books of
+ * small integers: docs/decisions/four-bit-books-on-cpu.md.
  *
  * For these activations come as 8-bit codes with a scale for 32 inputs (GATUN_QUANTIZE): products and sums of a block are
  * exact integers, blocks are added in order of k as total += float(sum) · (weight scale · activation scale), the first half of
@@ -232,7 +233,8 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
         for (int v = 0; v < vectors; v++) {
             const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
             const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
-            floats scale = coding.scales == OF_BLOCK ? from_halves(rounded) : coding.scales == POWER_OF_BLOCK ? from_bfloats(rounded)
+            floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
+                : coding.scales == POWER_OF_BLOCK ? from_bfloats(rounded)
                 : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
