@@ -6,7 +6,8 @@
  * d·q + m. Q5_0 and Q5_1 have 32 fifth bits before the nibbles. Q4_K, Q5_K: d, dmin, eight 6-bit scales and minimums in
  * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d. NF4, FP4: f32 scale, 32 bytes of nibbles, high ones
  * first: scale · book[code]. MXFP4: a byte e, 16 bytes of nibbles as in Q4_0: 2^(e - 127) · book[code]. INT8: f32 scale of the
- * row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16, as in INT8 or as in NF4, then their places within their groups, a stream of 2, 3 or 4 bits each.
+ * row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16, as in INT8 or as in NF4, then their places
+ * within their groups, a stream of 2, 3 or 4 bits each.
  */
 #include <string.h>
 

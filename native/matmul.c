@@ -255,7 +255,8 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
 }
 
 /* A register tile: `vectors` tiles of outputs by `rows` rows. */
-INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows, const int type) {
+INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
+    const int type) {
     const struct coding coding = coding_of(type);
     const int64_t blocks = gatun_blocks(command->group);
     const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
