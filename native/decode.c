@@ -5,8 +5,9 @@
  * Layouts (little-endian, f16 scales): Q8_0 d, s8[32]: d·q. Q4_0 d, 16 bytes of nibbles, low ones first: d·(q - 8). Q4_1 d, m:
  * d·q + m. Q5_0 and Q5_1 have 32 fifth bits before the nibbles. Q4_K, Q5_K: d, dmin, eight 6-bit scales and minimums in
  * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d. NF4, FP4: f32 scale, 32 bytes of nibbles, high ones
- * first: scale · book[code]. INT8: f32 scale of the row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16,
- * as in INT8 or as in NF4, then their places within their groups, a stream of 2, 3 or 4 bits each.
+ * first: scale · book[code]. MXFP4: a byte e, 16 bytes of nibbles as in Q4_0: 2^(e - 127) · book[code]. INT8: f32 scale of the
+ * row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16, as in INT8 or as in NF4, then their places
+ * within their groups, a stream of 2, 3 or 4 bits each.
  */
 #include <string.h>
 
@@ -63,6 +64,13 @@ static uint16_t read16(const uint8_t *source) {
     return (uint16_t)(source[0] | source[1] << 8);
 }
 
+static float bfloat_to_float(uint16_t source) {
+    uint32_t bits = (uint32_t)source << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 static float read_half(const uint8_t *source) {
     return half_to_float(read16(source));
 }
@@ -77,7 +85,7 @@ static const struct {
     [GATUN_Q5_K] = {256, 176}, [GATUN_Q6_K] = {256, 210}, [GATUN_NF4] = {64, 36}, [GATUN_FP4] = {64, 36}, [GATUN_INT8] = {1, 1},
     [GATUN_SPARSE_2_4_F16] = {64, 72}, [GATUN_SPARSE_2_4_INT8] = {64, 40}, [GATUN_SPARSE_2_4_NF4] = {64, 28},
     [GATUN_SPARSE_1_4_F16] = {64, 36}, [GATUN_SPARSE_2_8_F16] = {64, 38}, [GATUN_SPARSE_4_8_F16] = {64, 76},
-    [GATUN_SPARSE_1_16_F16] = {64, 10}, [GATUN_SPARSE_2_16_F16] = {64, 20},
+    [GATUN_SPARSE_1_16_F16] = {64, 10}, [GATUN_SPARSE_2_16_F16] = {64, 20}, [GATUN_MXFP4] = {32, 17},
 };
 
 /* Bytes before the blocks of a row: of its scale. */
@@ -135,6 +143,17 @@ static void read_sparse_codes(int32_t type, const uint8_t *block, int half, stru
         read_nibbles(block + 4 + 8 * half, 16, result->codes);
     } else {
         memcpy(result->codes, block + 16 * half, 16);
+    }
+}
+
+const int8_t gatun_mxfp4_book[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+/* Codes of MXFP4 and, as bf16, half their scale, 2^(e - 128): the unit of the book. Two of them have too few bits for an exponent. */
+static void read_mxfp4(const uint8_t *block, struct gatun_codes *result) {
+    result->scales[0] = (uint16_t)(*block < 2 ? 0x20 << *block : (*block - 1) << 7);
+    for (int i = 0; i < 16; i++) {
+        result->codes[i] = block[1 + i] & 15;
+        result->codes[i + 16] = block[1 + i] >> 4;
     }
 }
 
@@ -209,6 +228,9 @@ void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_
         case GATUN_FP4:
             result->scale = read_float(source);
             read_nibbles(source + 4 + block % 2 * 16, 32, result->codes);
+            break;
+        case GATUN_MXFP4:
+            read_mxfp4(source, result);
             break;
         case GATUN_SPARSE_2_4_INT8:
             result->scale = read_float(row);
@@ -319,9 +341,15 @@ static void decode_block(int32_t type, const uint8_t *block, float *target) {
         case GATUN_F16:
             *target = read_half(block);
             break;
-        case GATUN_BF16: {
-            uint32_t bits = (uint32_t)read16(block) << 16;
-            memcpy(target, &bits, 4);
+        case GATUN_BF16:
+            *target = bfloat_to_float(read16(block));
+            break;
+        case GATUN_MXFP4: {
+            struct gatun_codes read;
+            read_mxfp4(block, &read);
+            for (int i = 0; i < 32; i++) {
+                target[i] = bfloat_to_float(read.scales[0]) * gatun_mxfp4_book[read.codes[i]];
+            }
             break;
         }
         case GATUN_Q8_0:

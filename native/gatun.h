@@ -45,6 +45,7 @@ enum gatun_type {
     GATUN_SPARSE_4_8_F16,
     GATUN_SPARSE_1_16_F16,
     GATUN_SPARSE_2_16_F16,
+    GATUN_MXFP4,
     GATUN_TYPES
 };
 
@@ -131,16 +132,19 @@ static inline int64_t gatun_kv_head_bytes(const struct gatun_kv *kv) {
     return kv->slots * (kv->head_dim * gatun_kv_element_bytes(kv->type) + 2 * gatun_kv_blocks(kv));
 }
 
-/*
- * Activations rounded to 8 bits, of one matrix in, in one piece of memory; the last block of a row is filled up with zeros:
- * codes [rows, blocks, 32] s8, scales [rows, blocks] f32, sums of codes [rows, blocks, 2] s32.
- */
+/* 32 activations of a row rounded to 8 bits; a matrix is [rows][blocks] of them, the last of a row filled up with zeros. */
+struct gatun_rounded {
+    int8_t codes[GATUN_BLOCK];
+    float scale;
+    int32_t sums[2];    /* of the codes of each half */
+};
+
 static inline int64_t gatun_blocks(int64_t width) {
     return (width + GATUN_BLOCK - 1) / GATUN_BLOCK;
 }
 
 static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
-    return rows * gatun_blocks(width) * (GATUN_BLOCK + 12);
+    return rows * gatun_blocks(width) * (int64_t)sizeof(struct gatun_rounded);
 }
 
 struct gatun_pool;

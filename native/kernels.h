@@ -69,10 +69,12 @@ void gatun_round_to_halves(uint16_t *target, const float *source, int64_t count)
 struct gatun_codes {
     uint8_t codes[32];
     uint8_t places[16];     /* of kept elements, within their groups */
-    uint16_t scales[2];     /* f16; the second is for the second half where a type has two */
+    uint16_t scales[2];     /* f16, of MXFP4 bf16; the second is for the second half where a type has two */
     uint16_t minimum;       /* f16 */
     float scale;            /* of types that have it in f32 */
 };
+/* Twice the numbers that codes of MXFP4 stand for. (decode.c) */
+extern const int8_t gatun_mxfp4_book[16];
 /* Reads block number `block` of 32 elements of a row of `elements`; those beyond the end are zeros. (decode.c) */
 void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_t block, struct gatun_codes *result);
 /* The f16 of kept element number `index` of a row, and its place within its group. (decode.c) */

@@ -9,15 +9,17 @@
  *     codes of 4 bits    u8 [4][16][4], vector g of the above in the low nibbles of g, g + 4 in the high ones
  *     codes of 5 bits    as 4, then the fifth bits u8 [16][4], bit g for vector g
  *     codes of 6 bits    as 4, then the upper two bits u8 [2][16][4], bits 2 (g % 4) of half g / 4 for vector g
+ *   MXFP4            the same with bf16 scale[16] and codes of 4 bits
  *   NF4, FP4         [tiles][inputs / 64]{ f32 scale[16]; codes of 4 bits, of two blocks }
  *   INT8             [tiles]{ f32 scale[16]; [inputs / 32]{ codes of 8 bits } }, the last block filled up
  *   2:4 of INT8      [tiles]{ f32 scale[16]; [inputs / 32]{ s8 code [4][16][4]; u8 places [16][4] } }
  *   2:4 of NF4       [tiles][inputs / 64]{ f32 scale[16]; two blocks of { codes of 4 bits [2][16][4]; u8 places [16][4] } }
  *     vector g holds what is kept of k = 8 g .. 8 g + 7 of each output; its places are bits 2 g
  *   N:M of F16       [tiles][units]{ u16 places[16]; f16 kept[n][16] }: n = 8 places of 2 bits, or 4 of 4 where M > 4
- * That is as many bytes as in the file, but for Q4_K, Q5_K, Q6_K, 2:8 and 4:8 (11, 9, 7, 5 and 5 % more): scales of scales are
- * multiplied out and rounded to f16, places of 3 bits take 4. A value is scale · (code - middle) + minimum; Q6_K has a scale for
- * 16 inputs. NF4 and FP4 have scale · book[code], with books of small integers: docs/decisions/four-bit-books-on-cpu.md.
+ * That is as many bytes as in the file, but for Q4_K, Q5_K, Q6_K, MXFP4, 2:8 and 4:8 (11, 9, 7, 6, 5 and 5 % more): scales of
+ * scales are multiplied out and rounded to f16, powers of two take 16 bits and places of 3 bits 4. A value is
+ * scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs. NF4, FP4 and MXFP4 have scale · book[code], with books of
+ * small integers: docs/decisions/four-bit-books-on-cpu.md.
  *
  * For these activations come as 8-bit codes with a scale for 32 inputs (GATUN_QUANTIZE): products and sums of a block are
  * exact integers, blocks are added in order of k as total += float(sum) · (weight scale · activation scale), the first half of
@@ -31,13 +33,13 @@
  */
 #include "simd.h"
 
-enum scales { OF_BLOCK, OF_TWO_BLOCKS, OF_ROW };
+enum scales { OF_BLOCK, POWER_OF_BLOCK, OF_TWO_BLOCKS, OF_ROW };
 
 /* What the kernels need to know of a quantized type; constant where a kernel is compiled for it. */
 struct coding {
     int bits;
     int middle;             /* subtracted from codes */
-    enum scales scales;     /* f16, f32, f32 */
+    enum scales scales;     /* f16, bf16, f32, f32 */
     int halves;             /* scales of a block */
     int minimum;            /* whether blocks have one */
     int vectors;            /* of 16 outputs by 4 codes in a block of 32 inputs: 4 if the type is sparse */
@@ -65,6 +67,7 @@ INLINE struct coding coding_of(const int type) {
         case GATUN_Q6_K: return (struct coding){6, 32, OF_BLOCK, 2, 0, 8, NULL};
         case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, nf4_book};
         case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, fp4_book};
+        case GATUN_MXFP4: return (struct coding){4, 0, POWER_OF_BLOCK, 1, 0, 8, gatun_mxfp4_book};
         case GATUN_INT8: return (struct coding){8, 128, OF_ROW, 1, 0, 8, NULL};
         case GATUN_SPARSE_2_4_INT8: return (struct coding){8, 0, OF_ROW, 1, 0, 4, NULL};
         default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 4, nf4_book};
@@ -102,30 +105,22 @@ INLINE int64_t codes_of(const struct coding coding, int64_t block) {
 /* How far ahead of use weights are fetched, in bytes: some 100 nanoseconds of a core's stream. */
 enum { PREFETCH = 2048 };
 
-struct quantized {
-    int8_t *codes;      /* [rows, blocks, 32] */
-    float *scales;      /* [rows, blocks] */
-    int32_t *sums;      /* [rows, blocks, 2], of the codes of half a block */
-};
-
-static struct quantized quantized_at(void *memory, int64_t rows, int64_t inputs) {
-    const int64_t blocks = rows * gatun_blocks(inputs);
-    int8_t *codes = memory;
-    float *scales = (float *)(codes + blocks * GATUN_BLOCK);
-    return (struct quantized){codes, scales, (int32_t *)(scales + blocks)};
+/* The last results of a row, fewer than 16. */
+static __attribute__((noinline)) void put_some(float *target, const float *addend, floats value, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        target[i] = value[i] + (addend == NULL ? 0 : addend[i]);
+    }
 }
 
-/* Writes 16 results of a row, without those beyond the last output. */
-INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value) {
+/* Puts 16 results of a row where they belong: the first with the bias, others are added to what is there. */
+INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value, const int first) {
     float *target = (float *)command->out + row * command->width + output;
-    const float *bias = command->aux == NULL ? NULL : (const float *)command->aux + output;
-    int64_t left = command->width - output;
-    if (left >= GATUN_LANES) {
-        store(target, bias == NULL ? value : value + load(bias));
-        return;
-    }
-    for (int64_t i = 0; i < left; i++) {
-        target[i] = value[i] + (bias == NULL ? 0 : bias[i]);
+    const float *addend = !first ? target : command->aux == NULL ? NULL : (const float *)command->aux + output;
+    const int64_t left = command->width - output;
+    if (left < GATUN_LANES) {
+        put_some(target, addend, value, left);
+    } else {
+        store(target, addend == NULL ? value : value + load(addend));
     }
 }
 
@@ -158,87 +153,131 @@ INLINE bytes places_at(const uint8_t *places, const int group) {
     return (load_bytes(places) >> 2 * group & 3) | repeat_bytes(offsets[group % 2]);
 }
 
+/* Only what a register tile uses, so that it stays in registers. */
+INLINE void clear(floats sums[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            sums[v][r] = splat(0);
+        }
+    }
+}
+
+/* Adds the products of a block of a sparse type, of 16 outputs, to the totals of `rows` rows; they are `stride` blocks apart. */
+INLINE void multiply_sparse_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, int64_t block,
+    floats *totals, const int rows, const struct coding coding) {
+    const uint8_t *source = weights + codes_of(coding, block);
+    bytes weight[4];
+    bytes places[4];
+    ints start = {0};
+#pragma GCC unroll 8
+    for (int group = 0; group < 4; group++) {
+        weight[group] = codes_at(source, group, coding);
+        places[group] = places_at(source + code_bytes(coding) - 64, group);
+        start = add_lift(start, weight[group]);
+    }
+    start = -start;
+#pragma GCC unroll 8
+    for (int line = 0; line < code_bytes(coding) / 64; line++) {
+        __builtin_prefetch(source + 64 * line + PREFETCH);
+    }
+    floats scale = coding.scales == OF_ROW ? splat(1) : load((const float *)(weights + scales_at(coding, block)));
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        ints sum = start;
+#pragma GCC unroll 8
+        for (int group = 0; group < 4; group++) {
+            bytes some = lift(repeat_bytes(in[r * stride].codes + group / 2 * 16));
+            sum = dot_picked(sum, weight[group], look_up(some, places[group]));
+        }
+        totals[r] = multiply_add(to_floats(sum), scale * in[r * stride].scale, totals[r]);
+    }
+}
+
+/* The same of a dense type and `vectors` tiles of outputs. */
+INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, int64_t tile_bytes, int64_t block,
+    floats totals[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows, const struct coding coding) {
+    const int lifted = coding.bits == 8 || coding.book != NULL; /* codes are stored or used plus 128 */
+#pragma GCC unroll 2
+    for (int half = 0; half < coding.halves; half++) {
+        const int groups = 8 / coding.halves;
+        ints sum[TILE_VECTORS][TILE_ROWS];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            const int32_t *sums = in[r * stride].sums;
+            int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
+            }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < groups; i++) {
+            const int group = half * groups + i;
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
+                if (group < code_bytes(coding) / 64) {
+                    __builtin_prefetch(source + 64 * group + PREFETCH);
+                }
+                bytes weight = codes_at(source, group, coding);
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const int8_t *four = in[r * stride].codes + 4 * group;
+                    sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
+                }
+            }
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) {
+            const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
+            const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
+            floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
+                : coding.scales == POWER_OF_BLOCK ? from_bfloats(rounded)
+                : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                floats factor = scale * in[r * stride].scale;
+                totals[v][r] = multiply_add(to_floats(sum[v][r]), factor, totals[v][r]);
+            }
+            if (coding.minimum) {
+                floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const struct gatun_rounded *rounded_row = in + r * stride;
+                    float activation = rounded_row->scale * (float)(rounded_row->sums[0] + rounded_row->sums[1]);
+                    totals[v][r] = multiply_add(minimum, splat(activation), totals[v][r]);
+                }
+            }
+        }
+    }
+}
+
 /* A register tile: `vectors` tiles of outputs by `rows` rows. */
-INLINE void multiply_quantized(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t row,
-    const int vectors, const int rows, const int type) {
+INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
+    const int type) {
     const struct coding coding = coding_of(type);
-    const int sparse = coding.vectors == 4;
-    const int lifted = !sparse && (coding.bits == 8 || coding.book != NULL); /* codes are stored or used plus 128 */
     const int64_t blocks = gatun_blocks(command->group);
     const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
     const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
-    floats total[TILE_VECTORS][TILE_ROWS] = {0};
+    const struct gatun_rounded *in = (const struct gatun_rounded *)command->in + row * blocks;
+    floats totals[TILE_VECTORS][TILE_ROWS] = {0};
     for (int64_t block = 0; block < blocks; block++) {
-        const int8_t *activations = in.codes + (row * blocks + block) * GATUN_BLOCK;
-#pragma GCC unroll 2
-        for (int half = 0; half < coding.halves; half++) {
-            const int groups = coding.vectors / coding.halves;
-            ints sum[TILE_VECTORS][TILE_ROWS];
-            ints surplus[TILE_VECTORS] = {0};
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
-                int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) {
-                    sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
-                }
-            }
-#pragma GCC unroll 8
-            for (int i = 0; i < groups; i++) {
-                const int group = half * groups + i;
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++) {
-                    const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
-#pragma GCC unroll 2
-                    for (int line = group; line < code_bytes(coding) / 64; line += coding.vectors) {
-                        __builtin_prefetch(source + 64 * line + PREFETCH);
-                    }
-                    bytes weight = codes_at(source, group, coding);
-                    if (sparse) {
-                        bytes places = places_at(source + code_bytes(coding) - 64, group);
-                        surplus[v] = add_lift(surplus[v], weight);
-#pragma GCC unroll 8
-                        for (int r = 0; r < rows; r++) {
-                            bytes some = lift(repeat_bytes(activations + r * blocks * GATUN_BLOCK + group / 2 * 16));
-                            sum[v][r] = dot_picked(sum[v][r], weight, look_up(some, places));
-                        }
-                        continue;
-                    }
-#pragma GCC unroll 8
-                    for (int r = 0; r < rows; r++) {
-                        const int8_t *four = activations + r * blocks * GATUN_BLOCK + 4 * group;
-                        sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
-                    }
-                }
-            }
+        if (coding.vectors == 8) {
+            multiply_block(in + block, blocks, weights, tile_bytes, block, totals, vectors, rows, coding);
+        } else {
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
-                const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
-                floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
-                    : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
-#pragma GCC unroll 8
-                for (int r = 0; r < rows; r++) {
-                    floats factor = scale * in.scales[(row + r) * blocks + block];
-                    total[v][r] = multiply_add(to_floats(sparse ? sum[v][r] - surplus[v] : sum[v][r]), factor, total[v][r]);
-                }
-                if (coding.minimum) {
-                    floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
-#pragma GCC unroll 8
-                    for (int r = 0; r < rows; r++) {
-                        const int32_t *sums = in.sums + ((row + r) * blocks + block) * 2;
-                        float activation = in.scales[(row + r) * blocks + block] * (float)(sums[0] + sums[1]);
-                        total[v][r] = multiply_add(minimum, splat(activation), total[v][r]);
-                    }
-                }
+                multiply_sparse_block(in + block, blocks, weights + v * tile_bytes, block, totals[v], rows, coding);
             }
         }
     }
     for (int v = 0; v < vectors; v++) {
         floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v * tile_bytes)) : splat(1);
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, (tile + v) * GATUN_LANES, coding.scales == OF_ROW ? total[v][r] * scale : total[v][r]);
+            floats value = coding.scales == OF_ROW ? totals[v][r] * scale : totals[v][r];
+            put(command, row + r, (tile + v) * GATUN_LANES, value, 1);
         }
     }
 }
@@ -262,6 +301,12 @@ INLINE int64_t plain_bytes(const struct plain plain, int64_t inputs) {
         : inputs / plain.sparsity.group * plain.sparsity.kept / plain.unit * (plain.unit + 1) * GATUN_LANES * plain.bytes;
 }
 
+/* Inputs of a sparse type that are multiplied at a time: whole units, and whole vectors of activations. */
+INLINE int sparse_step(const struct plain plain) {
+    const int inputs = plain.sparsity.group == 0 ? GATUN_LANES : plain.unit / plain.sparsity.kept * plain.sparsity.group;
+    return inputs < GATUN_LANES ? GATUN_LANES : inputs;
+}
+
 INLINE floats weight_at(const uint8_t *weights, int64_t index, const int type) {
     const uint8_t *source = weights + index * GATUN_LANES * plain_of(type).bytes;
     switch (type) {
@@ -282,7 +327,8 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
     const int64_t inputs = command->group;
     const int64_t tile_bytes = plain_bytes(plain, inputs);
     const float *in = (const float *)command->in + row * inputs;
-    floats sum[TILE_VECTORS][TILE_ROWS] = {0};
+    floats sum[TILE_VECTORS][TILE_ROWS];
+    clear(sum, vectors, rows);
     for (int64_t k = from; k < to && sparsity.group == 0; k++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
@@ -294,59 +340,51 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
             }
         }
     }
-    const int unit_inputs = sparsity.group == 0 ? 1 : plain.unit / sparsity.kept * sparsity.group;
-    for (int64_t k = from; k < to && sparsity.group != 0; k += unit_inputs) {
+    const int step = sparse_step(plain);
+    for (int64_t k = from; k < to && sparsity.group != 0; k += step) {
         words places[TILE_VECTORS];
 #pragma GCC unroll 8
-        for (int i = 0; i < plain.unit; i++) {
+        for (int i = 0; i < step / sparsity.group * sparsity.kept; i++) {
+            const int group = i / sparsity.kept * sparsity.group;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *source = weights + v * tile_bytes + (k - from) / unit_inputs * (plain.unit + 1) * 32;
-                places[v] = i == 0 ? load_16_bits((const uint16_t *)source) : places[v] >> plain.place_bits;
-                __builtin_prefetch(source + 32 * (i + 1) + PREFETCH);
-                floats weight = weight_at(source, i + 1, type);
+                const uint8_t *source = weights + v * tile_bytes + plain_bytes(plain, k - from);
+                const int line = i / plain.unit * (plain.unit + 1) + i % plain.unit + 1;
+                places[v] = i % plain.unit != 0 ? places[v] >> plain.place_bits
+                    : load_16_bits((const uint16_t *)source + (line - 1) * GATUN_LANES);
+                __builtin_prefetch(source + 32 * line + PREFETCH);
+                floats weight = weight_at(source, line, type);
+                words aimed = aim(places[v], group % GATUN_LANES, sparsity.group);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
-                    const float *group = in + r * inputs + k + i / sparsity.kept * sparsity.group;
-                    floats picked = pick(repeat(group, sparsity.group), places[v], sparsity.group);
+                    const float *sixteen = in + r * inputs + k + group / GATUN_LANES * GATUN_LANES;
+                    floats picked = pick(sixteen, aimed, group % GATUN_LANES, sparsity.group);
                     sum[v][r] = multiply_add(weight, picked, sum[v][r]);
                 }
             }
         }
     }
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
-        int64_t output = (tile + v) * GATUN_LANES;
+#pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            if (from == 0) {
-                put(command, row + r, output, sum[v][r]);
-                continue;
-            }
-            float *target = (float *)command->out + (row + r) * command->width + output;
-            int64_t left = command->width - output;
-            if (left >= GATUN_LANES) {
-                store(target, load(target) + sum[v][r]);
-            } else {
-                for (int64_t i = 0; i < left; i++) {
-                    target[i] += sum[v][r][i];
-                }
-            }
+            put(command, row + r, (tile + v) * GATUN_LANES, sum[v][r], from == 0);
         }
     }
 }
 
 /*
  * Calls run(n) for all rows in register tiles of n rows, n a constant, so that the compiler keeps the sums in registers;
- * `row` is the first of them.
+ * `row` is the first of them. A tile of two rows takes about as long as one of four, as its sums wait for each other.
  */
 #define FOR_ROWS(rows, run) \
     do { \
         int64_t row = 0; \
-        for (; row + TILE_ROWS <= (rows); row += TILE_ROWS) { \
+        for (; row + TILE_ROWS <= (rows) && row + 8 != (rows); row += TILE_ROWS) { \
             run(TILE_ROWS); \
         } \
-        if (TILE_ROWS > 4 && row + 4 <= (rows)) { \
+        for (; row + 4 <= (rows); row += 4) { \
             run(4); \
-            row += 4; \
         } \
         if (row + 2 <= (rows)) { \
             run(2); \
@@ -357,9 +395,8 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
         } \
     } while (0)
 
-INLINE void quantized_rows(const struct gatun_command *command, struct quantized in, int64_t tile, int64_t rows,
-    const int vectors, const int type) {
-#define RUN(n) multiply_quantized(command, in, tile, row, vectors, n, type)
+INLINE void quantized_rows(const struct gatun_command *command, int64_t tile, int64_t rows, const int vectors, const int type) {
+#define RUN(n) multiply_quantized(command, tile, row, vectors, n, type)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
@@ -384,12 +421,11 @@ INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_
 
 static void tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
     const int64_t rows = share->rows;
-    struct quantized in = quantized_at((void *)command->in, rows, command->group);
     switch (command->type) {
 #define QUANTIZED(type) \
         case type: \
-            vectors == 1 ? quantized_rows(command, in, tile, rows, 1, type) \
-                : quantized_rows(command, in, tile, rows, TILE_VECTORS, type); \
+            vectors == 1 ? quantized_rows(command, tile, rows, 1, type) \
+                : quantized_rows(command, tile, rows, TILE_VECTORS, type); \
             break;
 #define PLAIN(type) \
         case type: \
@@ -408,6 +444,7 @@ static void tiles(const struct gatun_command *command, int64_t tile, const int v
         PLAIN(GATUN_BF16)
         QUANTIZED(GATUN_NF4)
         QUANTIZED(GATUN_FP4)
+        QUANTIZED(GATUN_MXFP4)
         QUANTIZED(GATUN_INT8)
         QUANTIZED(GATUN_SPARSE_2_4_INT8)
         QUANTIZED(GATUN_SPARSE_2_4_NF4)
@@ -450,7 +487,7 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
     const int64_t rows = share->rows;
     const int64_t width = command->width;
     const int64_t blocks = gatun_blocks(width);
-    struct quantized out = quantized_at(command->out, rows, width);
+    struct gatun_rounded *out = command->out;
     int64_t from;
     int64_t to;
     part(rows * blocks, share, &from, &to);
@@ -472,9 +509,9 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
         ints high = __builtin_convertvector(second * inverse + rounder - rounder, ints);
         codes rounded[2] = {to_codes(low), to_codes(high)};
         int32_t sums[2] = {sum_of_ints(low), sum_of_ints(high)};
-        memcpy(out.codes + block * GATUN_BLOCK, rounded, sizeof rounded);
-        out.scales[block] = largest / 127;
-        memcpy(out.sums + 2 * block, sums, sizeof sums);
+        memcpy(out[block].codes, rounded, sizeof rounded);
+        out[block].scale = largest / 127;
+        memcpy(out[block].sums, sums, sizeof sums);
     }
 }
 
@@ -484,15 +521,16 @@ static void pack_block(int32_t type, const uint8_t *row, int64_t inputs, int64_t
     struct gatun_codes read;
     gatun_read_codes(type, row, inputs, block, &read);
     uint16_t *rounded = (uint16_t *)(tile + scales_at(coding, block));
-    for (int half = 0; half < coding.halves && coding.scales == OF_BLOCK; half++) {
-        rounded[half * GATUN_LANES + lane] = read.scales[half];
-    }
-    if (coding.minimum) {
-        rounded[coding.halves * GATUN_LANES + lane] = read.minimum;
-    }
-    if (coding.scales != OF_BLOCK) {
+    if (coding.scales == OF_TWO_BLOCKS || coding.scales == OF_ROW) {
         float unit = coding.book == nf4_book ? nf4_unit : coding.book == fp4_book ? fp4_unit : 1;
         ((float *)(tile + (coding.scales == OF_ROW ? 0 : scales_at(coding, block))))[lane] = read.scale * unit;
+    } else {
+        for (int half = 0; half < coding.halves; half++) {
+            rounded[half * GATUN_LANES + lane] = read.scales[half];
+        }
+        if (coding.minimum) {
+            rounded[coding.halves * GATUN_LANES + lane] = read.minimum;
+        }
     }
     uint8_t *codes = tile + codes_of(coding, block) + 4 * lane;
     for (int j = 0; j < 4 && coding.vectors == 4; j++) {

@@ -292,6 +292,8 @@ int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs) {
             return rows * (inputs / GATUN_BLOCK) * 24;
         case GATUN_Q6_K:
             return rows * (inputs / GATUN_BLOCK) * 28;
+        case GATUN_MXFP4: /* scales of 16 bits, not 8 */
+            return rows * (inputs / GATUN_BLOCK) * 18;
         case GATUN_INT8: /* whole blocks */
             return rows * (4 + gatun_blocks(inputs) * GATUN_BLOCK);
         case GATUN_SPARSE_2_8_F16: /* places of 4 bits, not 3: 2.5 bytes for each element that is kept */

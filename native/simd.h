@@ -191,9 +191,13 @@ INLINE void to_halves(uint16_t *target, const float *source) {
 }
 
 INLINE words load_16_bits(const uint16_t *source) {
+#if defined(__AVX512F__)
+    return (words)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)source));
+#else
     halves raw;
     memcpy(&raw, source, sizeof raw);
     return __builtin_convertvector(raw, words);
+#endif
 }
 
 INLINE floats from_bfloats(const uint16_t *source) {
@@ -262,28 +266,37 @@ INLINE bytes look_up(bytes table, bytes indices) {
 #endif
 }
 
-/* `period` numbers, 4, 8 or 16, over and over. */
-INLINE floats repeat(const float *source, const int period) {
+/*
+ * pick: lane i is number places[i] of the group of `period` numbers, 4, 8 or 16, that begins `offset` after `sixteen`. It takes
+ * places from aim(), which serves many rows; only their lowest bits count.
+ *
+ * AVX-512 picks of all 16 numbers: a load that repeats a few takes as long as a shuffle.
+ */
 #if defined(__AVX512F__)
-    return period == 4 ? (floats)_mm512_broadcast_f32x4(_mm_loadu_ps(source))
-        : period == 8 ? (floats)_mm512_broadcast_f32x8(_mm256_loadu_ps(source)) : load(source);
-#else
-    floats value;
-    for (int i = 0; i < GATUN_LANES; i += period) {
-        memcpy((float *)&value + i, source, sizeof(float) * period);
-    }
-    return value;
-#endif
+INLINE words aim(words places, const int offset, const int period) {
+    return period == GATUN_LANES ? places : (places & (unsigned)(period - 1)) | (unsigned)offset;
 }
 
-/* Lane i: the number of `table`, which repeats `period` of them, that the lowest bits of indices[i] say. */
-INLINE floats pick(floats table, words indices, const int period) {
-#if defined(__AVX512F__)
-    return period == 4 ? (floats)_mm512_permutevar_ps((__m512)table, (__m512i)indices)
-        : (floats)_mm512_permutexvar_ps((__m512i)indices, (__m512)table);
-#elif defined(__AVX2__)
+INLINE floats pick(const float *sixteen, words aimed, const int offset, const int period) {
+    (void)offset;
+    (void)period;
+    return (floats)_mm512_permutexvar_ps((__m512i)aimed, (__m512)load(sixteen));
+}
+#else
+INLINE words aim(words places, const int offset, const int period) {
+    (void)offset;
+    (void)period;
+    return places;
+}
+
+INLINE floats pick(const float *sixteen, words aimed, const int offset, const int period) {
+    floats table;
+    for (int i = 0; i < GATUN_LANES; i += period) {
+        memcpy((float *)&table + i, sixteen + offset, sizeof(float) * (size_t)period);
+    }
+#if defined(__AVX2__)
     union two_vectors entries = {.numbers = table};
-    union two_vectors result = {.whole = (ints)indices};
+    union two_vectors result = {.whole = (ints)aimed};
     for (int half = 0; half < 2; half++) {
         __m256i index = result.parts[half];
         __m256 low = _mm256_permutevar8x32_ps(_mm256_castsi256_ps(entries.parts[0]), index);
@@ -296,11 +309,12 @@ INLINE floats pick(floats table, words indices, const int period) {
 #else
     floats result;
     for (int lane = 0; lane < GATUN_LANES; lane++) {
-        result[lane] = table[indices[lane] & (unsigned)(period - 1)];
+        result[lane] = table[aimed[lane] & (unsigned)(period - 1)];
     }
     return result;
 #endif
 }
+#endif
 
 /*
  * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_8_bits takes

@@ -149,6 +149,8 @@ class BackendDifferentialTest {
                 plan.matMul(plan.embed(tables.extreme(128)), tables.weight(DType.Q8_0, 33, 128))));
         cases.add(new Case("matmul of extreme codes", QUANTIZED, (tables, plan) ->
                 plan.matMul(plan.embed(tables.random(70)), tables.extremeBytes(19, 70))));
+        cases.add(new Case("matmul of the least powers of two", QUANTIZED, (tables, plan) ->
+                plan.matMul(plan.embed(tables.huge(128)), tables.leastPowers(19, 128))));
         for (int width : new int[] {1, 15, 16, 17, 96, 1000}) {
             cases.add(new Case("rms norm " + width, EXACT,
                     (tables, plan) -> plan.rmsNorm(plan.embed(tables.random(width)), tables.vector(width), 1e-5f)));
@@ -296,6 +298,11 @@ class BackendDifferentialTest {
             }).toArray());
         }
 
+        /// Near the largest number, for weights near the least.
+        Tensor huge(int width) {
+            return table(width, random.doubles(VOCABULARY * width, -1e37, 1e37).toArray());
+        }
+
         private Tensor table(int width, double[] elements) {
             MemorySegment data = arena.allocate(4L * elements.length, 64);
             for (int i = 0; i < elements.length; i++) {
@@ -346,6 +353,15 @@ class BackendDifferentialTest {
                     weight.data().set(ValueLayout.JAVA_BYTE, row * rowBytes + DType.INT8.headerBytes() + i,
                             (byte) (random.nextInt(3) == 0 ? 127 : -128));
                 }
+            }
+            return weight;
+        }
+
+        /// MXFP4 with the two scales below the least normal number.
+        Tensor leastPowers(int rows, int columns) {
+            Tensor weight = weight(DType.MXFP4, rows, columns);
+            for (long block = 0; block < weight.data().byteSize() / DType.MXFP4.blockBytes(); block++) {
+                weight.data().set(ValueLayout.JAVA_BYTE, block * DType.MXFP4.blockBytes(), (byte) (block % 2));
             }
             return weight;
         }

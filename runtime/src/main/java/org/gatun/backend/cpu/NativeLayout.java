@@ -45,8 +45,7 @@ final class NativeLayout {
 
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
-        return weights.isQuantized() && weights != DType.MXFP4
-                && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+        return weights.isQuantized() && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
     }
 
     /// `gatun_quantized_bytes`.
@@ -65,7 +64,7 @@ final class NativeLayout {
         return switch (dtype) {
             case F32 -> 0;
             case F16 -> 1;
-            case BF16, MXFP4 -> 2; // which Weights makes of MXFP4
+            case BF16 -> 2;
             case Q4_0 -> 3;
             case Q4_1 -> 4;
             case Q5_0 -> 5;
@@ -85,6 +84,7 @@ final class NativeLayout {
             case SPARSE_4_8_F16 -> 19;
             case SPARSE_1_16_F16 -> 20;
             case SPARSE_2_16_F16 -> 21;
+            case MXFP4 -> 22;
             case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
