@@ -15,8 +15,8 @@
 
 #include "simd.h"
 
-/* Sums kept in registers together: of query heads, by blocks of 16 slots or vectors of 16 elements. */
-enum { HEADS = 4, BLOCKS = 2, VECTORS = 2 };
+/* Sums kept in registers together: of query heads, by vectors of slots or elements. */
+enum { HEADS = 4, VECTORS = PARTS == 1 ? 2 : PARTS };
 
 /* One head of a layer. */
 struct cache {
@@ -46,32 +46,38 @@ INLINE floats elements_at(const uint8_t *memory, int64_t index, const int type) 
     }
 }
 
-/* Scores of `blocks` times 16 slots; several sums at once hide the latency of each. */
+/* Scores of `vectors` vectors of slots; several sums at once hide the latency of each. */
 INLINE void score_slots(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t slot, float scale,
-    const int heads, const int blocks, const int type) {
+    const int heads, const int vectors, const int type) {
     const int64_t step = type == GATUN_Q8_0 ? GATUN_BLOCK : cache->head_dim; /* elements with the same scales */
-    floats sum[HEADS][BLOCKS] = {0};
-    floats scales[BLOCKS] = {0};
+    floats sum[HEADS][VECTORS] = {0};
+    floats scales[VECTORS] = {0};
     for (int64_t start = 0; start < cache->head_dim; start += step) {
-        for (int block = 0; block < blocks && type == GATUN_Q8_0; block++) {
-            scales[block] = from_halves(
-                cache->key_scales + ((slot / GATUN_LANES + block) * cache->blocks + start / GATUN_BLOCK) * GATUN_LANES);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors && type == GATUN_Q8_0; v++) {
+            int64_t first = slot + v * WIDTH;
+            scales[v] = from_halves(cache->key_scales
+                + (first / GATUN_LANES * cache->blocks + start / GATUN_BLOCK) * GATUN_LANES + first % GATUN_LANES);
         }
         for (int64_t i = start; i < start + step && i < cache->head_dim; i++) {
 #pragma GCC unroll 4
-            for (int block = 0; block < blocks; block++) {
-                floats key = elements_at(cache->keys, (slot + block * GATUN_LANES) * cache->head_dim + i * GATUN_LANES, type);
-                key = type == GATUN_Q8_0 ? key * scales[block] : key;
+            for (int v = 0; v < vectors; v++) {
+                int64_t first = slot + v * WIDTH;
+                floats key = elements_at(cache->keys,
+                    (first / GATUN_LANES * cache->head_dim + i) * GATUN_LANES + first % GATUN_LANES, type);
+                key = type == GATUN_Q8_0 ? key * scales[v] : key;
 #pragma GCC unroll 4
                 for (int head = 0; head < heads; head++) {
-                    sum[head][block] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head][block]);
+                    sum[head][v] = multiply_add(key, splat(queries[head * cache->head_dim + i]), sum[head][v]);
                 }
             }
         }
     }
+#pragma GCC unroll 4
     for (int head = 0; head < heads; head++) {
-        for (int block = 0; block < blocks; block++) {
-            store(scores + head * stride + slot + block * GATUN_LANES, sum[head][block] * scale);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            store(scores + head * stride + slot + v * WIDTH, sum[head][v] * scale);
         }
     }
 }
@@ -79,24 +85,24 @@ INLINE void score_slots(const struct cache *cache, const float *queries, float *
 INLINE void score_heads(const struct cache *cache, const float *queries, float *scores, int64_t stride, int64_t from,
     int64_t to, float scale, const int heads, const int type) {
     int64_t slot = from;
-    for (; slot + BLOCKS * GATUN_LANES <= to; slot += BLOCKS * GATUN_LANES) {
-        score_slots(cache, queries, scores, stride, slot, scale, heads, BLOCKS, type);
+    for (; slot + VECTORS * WIDTH <= to; slot += VECTORS * WIDTH) {
+        score_slots(cache, queries, scores, stride, slot, scale, heads, VECTORS, type);
     }
-    for (; slot < to; slot += GATUN_LANES) {
+    for (; slot < to; slot += WIDTH) {
         score_slots(cache, queries, scores, stride, slot, scale, heads, 1, type);
     }
 }
 
-/* Elements i .. i + 16 · vectors - 1 of the heads, or as many as there are. */
+/* `vectors` vectors of elements of the heads, from element i on, or as many as there are. */
 INLINE void sum_elements(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
     const float *factors, float *out, int64_t i, const int heads, const int vectors, const int type) {
     floats sum[HEADS][VECTORS] = {0};
     for (int64_t rank = 0; rank < count; rank++) {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
-            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i + v * GATUN_LANES, type);
+            floats value = elements_at(cache->values, slots[rank] * cache->head_dim + i + v * WIDTH, type);
             if (type == GATUN_Q8_0) {
-                value *= from_half(cache->value_scales[slots[rank] * cache->blocks + (i + v * GATUN_LANES) / GATUN_BLOCK]);
+                value *= from_half(cache->value_scales[slots[rank] * cache->blocks + (i + v * WIDTH) / GATUN_BLOCK]);
             }
 #pragma GCC unroll 4
             for (int head = 0; head < heads; head++) {
@@ -104,12 +110,14 @@ INLINE void sum_elements(const struct cache *cache, const float *weights, int64_
             }
         }
     }
+#pragma GCC unroll 4
     for (int head = 0; head < heads; head++) {
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             floats result = sum[head][v] * factors[head];
-            float *target = out + head * cache->head_dim + i + v * GATUN_LANES;
-            int64_t left = cache->head_dim - i - v * GATUN_LANES;
-            memcpy(target, &result, (size_t)(left < GATUN_LANES ? left : GATUN_LANES) * sizeof *target);
+            float *target = out + head * cache->head_dim + i + v * WIDTH;
+            int64_t left = cache->head_dim - i - v * WIDTH;
+            memcpy(target, &result, (size_t)(left < WIDTH ? left : WIDTH) * sizeof *target);
         }
     }
 }
@@ -117,10 +125,10 @@ INLINE void sum_elements(const struct cache *cache, const float *weights, int64_
 INLINE void sum_values(const struct cache *cache, const float *weights, int64_t stride, const int32_t *slots, int64_t count,
     const float *factors, float *out, const int heads, const int type) {
     int64_t i = 0;
-    for (; i + VECTORS * GATUN_LANES <= cache->head_dim; i += VECTORS * GATUN_LANES) {
+    for (; i + VECTORS * WIDTH <= cache->head_dim; i += VECTORS * WIDTH) {
         sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, VECTORS, type);
     }
-    for (; i < cache->head_dim; i += GATUN_LANES) {
+    for (; i < cache->head_dim; i += WIDTH) {
         sum_elements(cache, weights, stride, slots, count, factors, out, i, heads, 1, type);
     }
 }
@@ -134,16 +142,19 @@ static float softmax(float *scores, const int32_t *slots, int64_t count) {
     for (int64_t rank = count; rank % GATUN_LANES != 0; rank++) {
         scores[rank] = -INFINITY;
     }
-    for (int64_t rank = 0; rank < count; rank += GATUN_LANES) {
+    for (int64_t rank = 0; rank < count; rank += WIDTH) {
         floats score = load(scores + rank);
         largest = larger(score, largest);
     }
     float maximum = largest_of(largest);
-    floats sum = {0};
+    floats sum[PARTS] = {{0}};
     for (int64_t rank = 0; rank < count; rank += GATUN_LANES) {
-        floats weight = exponential(load(scores + rank) - maximum);
-        store(scores + rank, weight);
-        sum += weight;
+#pragma GCC unroll 4
+        for (int p = 0; p < PARTS; p++) {
+            floats weight = exponential(load(scores + rank + p * WIDTH) - maximum);
+            store(scores + rank + p * WIDTH, weight);
+            sum[p] += weight;
+        }
     }
     return 1 / sum_of(sum);
 }
@@ -220,8 +231,9 @@ INLINE uint16_t round_block(const float *source, int64_t count, uint8_t *target,
     uint16_t scale = 0;
     switch (type) {
         case GATUN_F16:
-            to_halves((uint16_t *)target, padded);
-            to_halves((uint16_t *)target + GATUN_LANES, padded + GATUN_LANES);
+            for (int i = 0; i < GATUN_BLOCK; i += WIDTH) {
+                to_halves((uint16_t *)target + i, padded + i);
+            }
             break;
         case GATUN_BF16:
             for (int i = 0; i < GATUN_BLOCK; i++) {

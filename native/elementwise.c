@@ -34,16 +34,20 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
         const float *in = (const float *)command->in + i * group;
         float *out = (float *)command->out + i * group;
         int64_t whole = group / GATUN_LANES * GATUN_LANES;
-        floats squares = {0};
+        floats squares[PARTS] = {{0}};
         for (int64_t k = 0; k < whole; k += GATUN_LANES) {
-            squares = multiply_add(load(in + k), load(in + k), squares);
+#pragma GCC unroll 4
+            for (int p = 0; p < PARTS; p++) {
+                floats value = load(in + k + p * WIDTH);
+                squares[p] = multiply_add(value, value, squares[p]);
+            }
         }
         float sum = sum_of(squares);
         for (int64_t k = whole; k < group; k++) {
             sum += in[k] * in[k];
         }
         float scale = 1 / sqrtf(sum / (float)group + command->number);
-        for (int64_t k = 0; k < whole; k += GATUN_LANES) {
+        for (int64_t k = 0; k < whole; k += WIDTH) {
             store(out + k, load(in + k) * scale * load(gain + k));
         }
         for (int64_t k = whole; k < group; k++) {
@@ -120,7 +124,7 @@ static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct
     int64_t to;
     part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
     int64_t i = from;
-    for (; i + GATUN_LANES <= to; i += GATUN_LANES) {
+    for (; i + WIDTH <= to; i += WIDTH) {
         store(out + i, swiglu(load(gates + i), load(ups + i)));
     }
     if (i < to) {

@@ -42,6 +42,7 @@ struct coding {
     enum scales scales;     /* f16, bf16, f32, f32 */
     int halves;             /* scales of a block */
     int minimum;            /* whether blocks have one */
+    int largest;            /* magnitude of what is multiplied */
     int vectors;            /* of 16 outputs by 4 codes in a block of 32 inputs: 4 if the type is sparse */
     const int8_t *book;     /* what codes stand for, if not for themselves */
 };
@@ -57,20 +58,20 @@ static const float fp4_unit = 1.0f / 120;
 
 INLINE struct coding coding_of(const int type) {
     switch (type) {
-        case GATUN_Q8_0: return (struct coding){8, 128, OF_BLOCK, 1, 0, 8, NULL};
-        case GATUN_Q4_0: return (struct coding){4, 8, OF_BLOCK, 1, 0, 8, NULL};
-        case GATUN_Q5_0: return (struct coding){5, 16, OF_BLOCK, 1, 0, 8, NULL};
+        case GATUN_Q8_0: return (struct coding){8, 128, OF_BLOCK, 1, 0, 128, 8, NULL};
+        case GATUN_Q4_0: return (struct coding){4, 8, OF_BLOCK, 1, 0, 15, 8, NULL};
+        case GATUN_Q5_0: return (struct coding){5, 16, OF_BLOCK, 1, 0, 31, 8, NULL};
         case GATUN_Q4_1:
-        case GATUN_Q4_K: return (struct coding){4, 0, OF_BLOCK, 1, 1, 8, NULL};
+        case GATUN_Q4_K: return (struct coding){4, 0, OF_BLOCK, 1, 1, 15, 8, NULL};
         case GATUN_Q5_1:
-        case GATUN_Q5_K: return (struct coding){5, 0, OF_BLOCK, 1, 1, 8, NULL};
-        case GATUN_Q6_K: return (struct coding){6, 32, OF_BLOCK, 2, 0, 8, NULL};
-        case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, nf4_book};
-        case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 8, fp4_book};
-        case GATUN_MXFP4: return (struct coding){4, 0, POWER_OF_BLOCK, 1, 0, 8, gatun_mxfp4_book};
-        case GATUN_INT8: return (struct coding){8, 128, OF_ROW, 1, 0, 8, NULL};
-        case GATUN_SPARSE_2_4_INT8: return (struct coding){8, 0, OF_ROW, 1, 0, 4, NULL};
-        default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 4, nf4_book};
+        case GATUN_Q5_K: return (struct coding){5, 0, OF_BLOCK, 1, 1, 31, 8, NULL};
+        case GATUN_Q6_K: return (struct coding){6, 32, OF_BLOCK, 2, 0, 63, 8, NULL};
+        case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 8, nf4_book};
+        case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 120, 8, fp4_book};
+        case GATUN_MXFP4: return (struct coding){4, 0, POWER_OF_BLOCK, 1, 0, 12, 8, gatun_mxfp4_book};
+        case GATUN_INT8: return (struct coding){8, 128, OF_ROW, 1, 0, 128, 8, NULL};
+        case GATUN_SPARSE_2_4_INT8: return (struct coding){8, 0, OF_ROW, 1, 0, 128, 4, NULL};
+        default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 4, nf4_book};
     }
 }
 
@@ -105,19 +106,19 @@ INLINE int64_t codes_of(const struct coding coding, int64_t block) {
 /* How far ahead of use weights are fetched, in bytes: some 100 nanoseconds of a core's stream. */
 enum { PREFETCH = 2048 };
 
-/* The last results of a row, fewer than 16. */
+/* The last results of a row, fewer than a vector holds, or none. */
 static __attribute__((noinline)) void put_some(float *target, const float *addend, floats value, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         target[i] = value[i] + (addend == NULL ? 0 : addend[i]);
     }
 }
 
-/* Puts 16 results of a row where they belong: the first with the bias, others are added to what is there. */
+/* Puts a vector of results of a row where they belong: the first with the bias, others are added to what is there. */
 INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value, const int first) {
     float *target = (float *)command->out + row * command->width + output;
     const float *addend = !first ? target : command->aux == NULL ? NULL : (const float *)command->aux + output;
     const int64_t left = command->width - output;
-    if (left < GATUN_LANES) {
+    if (left < WIDTH) {
         put_some(target, addend, value, left);
     } else {
         store(target, addend == NULL ? value : value + load(addend));
@@ -125,23 +126,23 @@ INLINE void put(const struct gatun_command *command, int64_t row, int64_t output
 }
 
 /*
- * Vector `group` of the codes of a block, or of what the book says for them: for a dense type k = 4 group .. 4 group + 3 of 16
- * outputs, as dot_8_bits or dot_unsigned take them; for a sparse one what dot_picked takes.
+ * Vector `group` of the codes of a block, or of what the book says for them: for a dense type k = 4 group .. 4 group + 3 of the
+ * outputs from `codes` on, as dot_signed or dot_unsigned take them; for a sparse one what dot_picked takes.
  */
 INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding coding) {
     if (coding.bits == 8) {
-        return load_bytes(codes + 64 * group);
+        bytes whole = load_bytes(codes + 64 * group);
+        return coding.vectors == 4 ? whole : of_raised(whole);
     }
     const int half = coding.vectors / 2;
-    bytes low = load_bytes(codes + 64 * (group % half));
-    low = group < half ? low & 15 : low >> 4;
+    bytes low = bits_of(load_bytes(codes + 64 * (group % half)), group < half ? 0 : 4, 15);
     if (coding.bits == 5) {
-        low |= (load_bytes(codes + 256) >> group & 1) << 4;
+        low |= bits_of(load_bytes(codes + 256), group - 4, 16);
     } else if (coding.bits == 6) {
-        low |= (load_bytes(codes + 256 + 64 * (group / 4)) >> 2 * (group % 4) & 3) << 4;
+        low |= bits_of(load_bytes(codes + 256 + 64 * (group / 4)), 2 * (group % 4) - 4, 48);
     } else if (coding.book != NULL) {
         bytes book = repeat_bytes(coding.book);
-        low = look_up(coding.vectors == 4 ? book : book ^ 0x80, low);
+        low = look_up(coding.vectors == 4 ? book : of_signed(book), low);
     }
     return low;
 }
@@ -150,7 +151,12 @@ INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding
 INLINE bytes places_at(const uint8_t *places, const int group) {
     static const uint8_t offsets[2][16] = {{0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4},
         {8, 8, 12, 12, 8, 8, 12, 12, 8, 8, 12, 12, 8, 8, 12, 12}};
-    return (load_bytes(places) >> 2 * group & 3) | repeat_bytes(offsets[group % 2]);
+    return bits_of(load_bytes(places), 2 * group, 3) | repeat_bytes(offsets[group % 2]);
+}
+
+/* Where vector `v` of a register tile begins within its tile of 16 outputs. */
+INLINE int lane_of(const int v) {
+    return v % PARTS * WIDTH;
 }
 
 /* Only what a register tile uses, so that it stays in registers. */
@@ -164,10 +170,13 @@ INLINE void clear(floats sums[TILE_VECTORS][TILE_ROWS], const int vectors, const
     }
 }
 
-/* Adds the products of a block of a sparse type, of 16 outputs, to the totals of `rows` rows; they are `stride` blocks apart. */
-INLINE void multiply_sparse_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, int64_t block,
-    floats *totals, const int rows, const struct coding coding) {
-    const uint8_t *source = weights + codes_of(coding, block);
+/*
+ * Adds the products of a block of a sparse type, of the outputs from `lane` of a tile on, to the totals of `rows` rows; they are
+ * `stride` blocks apart.
+ */
+INLINE void multiply_sparse_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, const int lane,
+    int64_t block, floats *totals, const int rows, const struct coding coding) {
+    const uint8_t *source = weights + codes_of(coding, block) + 4 * lane;
     bytes weight[4];
     bytes places[4];
     ints start = {0};
@@ -178,38 +187,39 @@ INLINE void multiply_sparse_block(const struct gatun_rounded *in, int64_t stride
         start = add_lift(start, weight[group]);
     }
     start = -start;
-#pragma GCC unroll 8
-    for (int line = 0; line < code_bytes(coding) / 64; line++) {
+    for (int line = 0; line < code_bytes(coding) / 64 && lane == 0; line++) {
         __builtin_prefetch(source + 64 * line + PREFETCH);
     }
-    floats scale = coding.scales == OF_ROW ? splat(1) : load((const float *)(weights + scales_at(coding, block)));
+    floats scale = coding.scales == OF_ROW ? splat(1) : load((const float *)(weights + scales_at(coding, block)) + lane);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
         ints sum = start;
 #pragma GCC unroll 8
         for (int group = 0; group < 4; group++) {
             bytes some = lift(repeat_bytes(in[r * stride].codes + group / 2 * 16));
-            sum = dot_picked(sum, weight[group], look_up(some, places[group]));
+            sum = end(sum, dot_picked(begin(sum), weight[group], look_up(some, places[group])));
         }
         totals[r] = multiply_add(to_floats(sum), scale * in[r * stride].scale, totals[r]);
     }
 }
 
-/* The same of a dense type and `vectors` tiles of outputs. */
+/* The same of a dense type and `vectors` vectors of outputs. */
 INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, int64_t tile_bytes, int64_t block,
     floats totals[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows, const struct coding coding) {
-    const int lifted = coding.bits == 8 || coding.book != NULL; /* codes are stored or used plus 128 */
+    const int with_sign = coding.bits == 8 || coding.book != NULL; /* signed codes */
 #pragma GCC unroll 2
     for (int half = 0; half < coding.halves; half++) {
         const int groups = 8 / coding.halves;
+        const int run = dots_of(coding.largest);
         ints sum[TILE_VECTORS][TILE_ROWS];
+        partials partial[TILE_VECTORS][TILE_ROWS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             const int32_t *sums = in[r * stride].sums;
             int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                sum[v][r] = lifted ? start_8_bits(known) : splat_int(-coding.middle * known);
+                sum[v][r] = with_sign ? start_signed(known) : splat_int(-coding.middle * known);
             }
         }
 #pragma GCC unroll 8
@@ -217,32 +227,36 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
             const int group = half * groups + i;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *source = weights + v * tile_bytes + codes_of(coding, block);
-                if (group < code_bytes(coding) / 64) {
+                const uint8_t *source = weights + v / PARTS * tile_bytes + codes_of(coding, block) + 4 * lane_of(v);
+                if (group < code_bytes(coding) / 64 && lane_of(v) == 0) {
                     __builtin_prefetch(source + 64 * group + PREFETCH);
                 }
                 bytes weight = codes_at(source, group, coding);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     const int8_t *four = in[r * stride].codes + 4 * group;
-                    sum[v][r] = lifted ? dot_8_bits(sum[v][r], weight, four) : dot_unsigned(sum[v][r], weight, four);
+                    partials before = i % run == 0 ? begin(sum[v][r]) : partial[v][r];
+                    partial[v][r] = with_sign ? dot_signed(before, weight, four) : dot_unsigned(before, weight, four);
+                    if ((i + 1) % run == 0 || i + 1 == groups) {
+                        sum[v][r] = end(sum[v][r], partial[v][r]);
+                    }
                 }
             }
         }
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
-            const uint8_t *scales = weights + v * tile_bytes + scales_at(coding, block);
-            const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES;
+            const uint8_t *scales = weights + v / PARTS * tile_bytes + scales_at(coding, block);
+            const uint16_t *rounded = (const uint16_t *)scales + half * GATUN_LANES + lane_of(v);
             floats scale = coding.scales == OF_BLOCK ? from_halves(rounded)
                 : coding.scales == POWER_OF_BLOCK ? from_bfloats(rounded)
-                : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales) : splat(1);
+                : coding.scales == OF_TWO_BLOCKS ? load((const float *)scales + lane_of(v)) : splat(1);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 floats factor = scale * in[r * stride].scale;
                 totals[v][r] = multiply_add(to_floats(sum[v][r]), factor, totals[v][r]);
             }
             if (coding.minimum) {
-                floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES);
+                floats minimum = from_halves((const uint16_t *)scales + coding.halves * GATUN_LANES + lane_of(v));
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     const struct gatun_rounded *rounded_row = in + r * stride;
@@ -254,7 +268,7 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
     }
 }
 
-/* A register tile: `vectors` tiles of outputs by `rows` rows. */
+/* A register tile: `vectors` vectors of outputs, of whole tiles, by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
     const int type) {
     const struct coding coding = coding_of(type);
@@ -269,15 +283,16 @@ INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile
         } else {
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                multiply_sparse_block(in + block, blocks, weights + v * tile_bytes, block, totals[v], rows, coding);
+                multiply_sparse_block(
+                    in + block, blocks, weights + v / PARTS * tile_bytes, lane_of(v), block, totals[v], rows, coding);
             }
         }
     }
     for (int v = 0; v < vectors; v++) {
-        floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v * tile_bytes)) : splat(1);
+        floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v / PARTS * tile_bytes) + lane_of(v)) : splat(1);
         for (int r = 0; r < rows; r++) {
             floats value = coding.scales == OF_ROW ? totals[v][r] * scale : totals[v][r];
-            put(command, row + r, (tile + v) * GATUN_LANES, value, 1);
+            put(command, row + r, tile * GATUN_LANES + v * WIDTH, value, 1);
         }
     }
 }
@@ -307,8 +322,9 @@ INLINE int sparse_step(const struct plain plain) {
     return inputs < GATUN_LANES ? GATUN_LANES : inputs;
 }
 
-INLINE floats weight_at(const uint8_t *weights, int64_t index, const int type) {
-    const uint8_t *source = weights + index * GATUN_LANES * plain_of(type).bytes;
+/* Element number `index` of the outputs from `lane` of a tile on. */
+INLINE floats weight_at(const uint8_t *weights, int64_t index, const int lane, const int type) {
+    const uint8_t *source = weights + (index * GATUN_LANES + lane) * plain_of(type).bytes;
     switch (type) {
         case GATUN_BF16:
             return from_bfloats((const uint16_t *)source);
@@ -332,8 +348,11 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
     for (int64_t k = from; k < to && sparsity.group == 0; k++) {
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
-            floats weight = weight_at(weights + v * tile_bytes, k - from, type);
-            __builtin_prefetch(weights + v * tile_bytes + (k - from) * GATUN_LANES * plain.bytes + PREFETCH);
+            const uint8_t *source = weights + v / PARTS * tile_bytes;
+            floats weight = weight_at(source, k - from, lane_of(v), type);
+            if (lane_of(v) == 0) {
+                __builtin_prefetch(source + (k - from) * GATUN_LANES * plain.bytes + PREFETCH);
+            }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 sum[v][r] = multiply_add(weight, splat(in[r * inputs + k]), sum[v][r]);
@@ -348,12 +367,14 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
             const int group = i / sparsity.kept * sparsity.group;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
-                const uint8_t *source = weights + v * tile_bytes + plain_bytes(plain, k - from);
+                const uint8_t *source = weights + v / PARTS * tile_bytes + plain_bytes(plain, k - from);
                 const int line = i / plain.unit * (plain.unit + 1) + i % plain.unit + 1;
                 places[v] = i % plain.unit != 0 ? places[v] >> plain.place_bits
-                    : load_16_bits((const uint16_t *)source + (line - 1) * GATUN_LANES);
-                __builtin_prefetch(source + 32 * line + PREFETCH);
-                floats weight = weight_at(source, line, type);
+                    : load_16_bits((const uint16_t *)source + (line - 1) * GATUN_LANES + lane_of(v));
+                if (lane_of(v) == 0) {
+                    __builtin_prefetch(source + 32 * line + PREFETCH);
+                }
+                floats weight = weight_at(source, line, lane_of(v), type);
                 words aimed = aim(places[v], group % GATUN_LANES, sparsity.group);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
@@ -368,7 +389,7 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
     for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, (tile + v) * GATUN_LANES, sum[v][r], from == 0);
+            put(command, row + r, tile * GATUN_LANES + v * WIDTH, sum[v][r], from == 0);
         }
     }
 }
@@ -408,7 +429,7 @@ INLINE void panel_rows(const struct gatun_command *command, const uint8_t *weigh
 #undef RUN
 }
 
-/* All rows of `vectors` tiles of outputs whose weights are numbers as they stand. */
+/* All rows of `vectors` vectors of outputs whose weights are numbers as they stand. */
 INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_t rows, const int vectors, const int type) {
     const int64_t inputs = command->group;
     for (int64_t from = 0; from < inputs; from += GATUN_PANEL) {
@@ -424,12 +445,12 @@ static void tiles(const struct gatun_command *command, int64_t tile, const int v
     switch (command->type) {
 #define QUANTIZED(type) \
         case type: \
-            vectors == 1 ? quantized_rows(command, tile, rows, 1, type) \
+            vectors == PARTS ? quantized_rows(command, tile, rows, PARTS, type) \
                 : quantized_rows(command, tile, rows, TILE_VECTORS, type); \
             break;
 #define PLAIN(type) \
         case type: \
-            vectors == 1 ? plain_rows(command, tile, rows, 1, type) : plain_rows(command, tile, rows, TILE_VECTORS, type); \
+            vectors == PARTS ? plain_rows(command, tile, rows, PARTS, type) : plain_rows(command, tile, rows, TILE_VECTORS, type); \
             break;
         QUANTIZED(GATUN_Q8_0)
         QUANTIZED(GATUN_Q4_0)
@@ -465,16 +486,17 @@ static void NAME(gatun_matmul)(const struct gatun_command *command, const struct
     (void)kv;
     const int count = (command->width + GATUN_LANES - 1) / GATUN_LANES;
     /* Pieces small enough that no thread waits long for another, large enough that the counter is no bottleneck. */
-    int piece = count / (8 * share->threads) / TILE_VECTORS * TILE_VECTORS;
-    piece = share->threads == 1 ? count : piece < 2 * TILE_VECTORS ? 2 * TILE_VECTORS : piece;
+    const int wide = TILE_VECTORS / PARTS;
+    int piece = count / (8 * share->threads) / wide * wide;
+    piece = share->threads == 1 ? count : piece < 2 * wide ? 2 * wide : piece;
     for (int from; (from = atomic_fetch_add_explicit(share->next, piece, memory_order_relaxed)) < count;) {
         int to = from + piece < count ? from + piece : count;
         int tile = from;
-        for (; tile + TILE_VECTORS <= to; tile += TILE_VECTORS) {
+        for (; tile + wide <= to; tile += wide) {
             tiles(command, tile, TILE_VECTORS, share);
         }
         for (; tile < to; tile++) {
-            tiles(command, tile, 1, share);
+            tiles(command, tile, PARTS, share);
         }
     }
 }
@@ -499,19 +521,25 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
             memcpy(last, in, (size_t)(width - begin) * sizeof *in);
             in = last;
         }
-        floats first = load(in);
-        floats second = load(in + 16);
-        floats magnitude = larger(larger(first, -first), larger(second, -second));
+        floats magnitude = splat(0);
+#pragma GCC unroll 8
+        for (int i = 0; i < GATUN_BLOCK; i += WIDTH) {
+            magnitude = larger(magnitude, larger(load(in + i), -load(in + i)));
+        }
         float largest = largest_of(magnitude);
         float inverse = largest == 0 ? 0 : 127 / largest;
         const float rounder = 0x1.8p23f;
-        ints low = __builtin_convertvector(first * inverse + rounder - rounder, ints);
-        ints high = __builtin_convertvector(second * inverse + rounder - rounder, ints);
-        codes rounded[2] = {to_codes(low), to_codes(high)};
-        int32_t sums[2] = {sum_of_ints(low), sum_of_ints(high)};
-        memcpy(out[block].codes, rounded, sizeof rounded);
+        ints sums[2] = {{0}, {0}};
+#pragma GCC unroll 8
+        for (int i = 0; i < GATUN_BLOCK; i += WIDTH) {
+            ints whole = __builtin_convertvector(load(in + i) * inverse + rounder - rounder, ints);
+            codes rounded = to_codes(whole);
+            memcpy(out[block].codes + i, &rounded, sizeof rounded);
+            sums[i / GATUN_LANES] += whole;
+        }
         out[block].scale = largest / 127;
-        memcpy(out[block].sums, sums, sizeof sums);
+        out[block].sums[0] = sum_of_ints(sums[0]);
+        out[block].sums[1] = sum_of_ints(sums[1]);
     }
 }
 

@@ -1,6 +1,7 @@
 /*
- * Vectors of 16 lanes for every instruction set. Kernels are written once over these; the compiler splits a vector where the
- * machine's are shorter. Compiled with -DGATUN_ISA=name and that instruction set's flags.
+ * Vectors of WIDTH lanes, as many as a register of the instruction set holds. Kernels are written once over these: what layouts
+ * and sums have 16 lanes of is PARTS vectors. Longer vectors than the machine's would be kept in memory by the compiler.
+ * Compiled with -DGATUN_ISA=name and that instruction set's flags.
  */
 #ifndef GATUN_SIMD_H
 #define GATUN_SIMD_H
@@ -21,22 +22,35 @@
 /* The name of a function for this instruction set. */
 #define NAME(function) EXPAND(function, GATUN_ISA)
 
-typedef float floats __attribute__((vector_size(64)));
-typedef int32_t ints __attribute__((vector_size(64)));
-typedef uint32_t words __attribute__((vector_size(64)));
-typedef uint16_t halves __attribute__((vector_size(32)));
-typedef uint8_t bytes __attribute__((vector_size(64)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* Accumulators a kernel may keep in registers: outputs in steps of 16, and rows, of a tile of a matrix product. */
+/*
+ * WIDTH, and the accumulators that a kernel may keep in registers: vectors of outputs, and rows, of a tile of a matrix product.
+ */
 #if defined(__AVX512F__)
+#define WIDTH 16
 #define TILE_VECTORS 2
 #define TILE_ROWS 6
+#elif defined(__AVX2__)
+#define WIDTH 8
+#define TILE_VECTORS 2
+#define TILE_ROWS 4
 #else
-#define TILE_VECTORS 1
+#define WIDTH 4
+#define TILE_VECTORS 4
 #define TILE_ROWS 4
 #endif
+
+/* Vectors that hold 16 lanes. */
+#define PARTS (GATUN_LANES / WIDTH)
+
+typedef float floats __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t ints __attribute__((vector_size(4 * WIDTH)));
+typedef uint32_t words __attribute__((vector_size(4 * WIDTH)));
+typedef uint16_t halves __attribute__((vector_size(2 * WIDTH)));
+typedef int16_t shorts __attribute__((vector_size(4 * WIDTH)));
+typedef uint8_t bytes __attribute__((vector_size(4 * WIDTH)));
+typedef int8_t codes __attribute__((vector_size(WIDTH)));
+
+#define INLINE static inline __attribute__((always_inline))
 
 INLINE floats splat(float value) {
     return value - (floats){0};
@@ -63,40 +77,35 @@ INLINE floats multiply_add(floats a, floats b, floats c) {
 
 /* Lane by lane: mask ? a : b, for masks as comparisons give them. */
 INLINE floats choose(ints mask, floats a, floats b) {
-    ints bits_a;
-    ints bits_b;
-    memcpy(&bits_a, &a, sizeof a);
-    memcpy(&bits_b, &b, sizeof b);
-    bits_a = (mask & bits_a) | (~mask & bits_b);
-    memcpy(&a, &bits_a, sizeof a);
-    return a;
+    return (floats)((mask & (ints)a) | (~mask & (ints)b));
 }
 
 INLINE floats larger(floats a, floats b) {
     return choose(a > b, a, b);
 }
 
-typedef int8_t codes __attribute__((vector_size(16)));
-
-/* Sum of the lanes, in a fixed order. */
-INLINE float sum_of(floats value) {
+/* Sum of 16 lanes, in a fixed order. */
+INLINE float sum_of(const floats value[PARTS]) {
 #if defined(__AVX512F__)
-    return _mm512_reduce_add_ps((__m512)value);
+    return _mm512_reduce_add_ps((__m512)*value);
 #else
     float sum = 0;
+#pragma GCC unroll 16
     for (int lane = 0; lane < GATUN_LANES; lane++) {
-        sum += value[lane];
+        sum += value[lane / WIDTH][lane % WIDTH];
     }
     return sum;
 #endif
 }
 
+/* Sum of the lanes. */
 INLINE int32_t sum_of_ints(ints value) {
 #if defined(__AVX512F__)
     return _mm512_reduce_add_epi32((__m512i)value);
 #else
     int32_t sum = 0;
-    for (int lane = 0; lane < GATUN_LANES; lane++) {
+#pragma GCC unroll 16
+    for (int lane = 0; lane < WIDTH; lane++) {
         sum += value[lane];
     }
     return sum;
@@ -109,7 +118,8 @@ INLINE float largest_of(floats value) {
     return _mm512_reduce_max_ps((__m512)value);
 #else
     float largest = value[0];
-    for (int lane = 1; lane < GATUN_LANES; lane++) {
+#pragma GCC unroll 16
+    for (int lane = 1; lane < WIDTH; lane++) {
         largest = value[lane] > largest ? value[lane] : largest;
     }
     return largest;
@@ -120,6 +130,9 @@ INLINE float largest_of(floats value) {
 INLINE codes to_codes(ints value) {
 #if defined(__AVX512F__)
     return (codes)_mm512_cvtepi32_epi8((__m512i)value);
+#elif defined(__AVX2__)
+    const __m256i lowest = _mm256_shuffle_epi8((__m256i)value, _mm256_set1_epi32(0x0c080400));
+    return (codes)_mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(lowest), _mm256_extracti128_si256(lowest, 1)));
 #else
     return __builtin_convertvector(value, codes);
 #endif
@@ -129,35 +142,44 @@ INLINE floats to_floats(ints value) {
     return __builtin_convertvector(value, floats);
 }
 
-/* 16 bytes as numbers. */
+/* Bytes as numbers. */
 INLINE floats from_codes(const int8_t *source) {
+#if defined(__AVX512F__)
+    return to_floats((ints)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)source)));
+#elif defined(__AVX2__)
+    return to_floats((ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)source)));
+#else
     codes value;
     memcpy(&value, source, sizeof value);
     return to_floats(__builtin_convertvector(value, ints));
+#endif
+}
+
+INLINE words load_16_bits(const uint16_t *source) {
+#if defined(__AVX512F__)
+    return (words)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)source));
+#elif defined(__AVX2__)
+    return (words)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)source));
+#else
+    halves raw;
+    memcpy(&raw, source, sizeof raw);
+    return __builtin_convertvector(raw, words);
+#endif
 }
 
 INLINE floats from_halves(const uint16_t *source) {
 #if defined(__AVX512F__)
     return (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)source));
 #elif defined(__F16C__)
-    union {
-        __m256 parts[2];
-        floats whole;
-    } value;
-    value.parts[0] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)source));
-    value.parts[1] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 8)));
-    return value.whole;
+    return (floats)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)source));
 #elif defined(__aarch64__)
-    floats value;
-    for (int i = 0; i < 4; i++) {
-        float32x4_t part = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(source + 4 * i)));
-        memcpy((float *)&value + 4 * i, &part, sizeof part);
-    }
-    return value;
+    return (floats)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(source)));
 #else
-    float value[16];
-    gatun_decode(GATUN_F16, (const uint8_t *)source, value, 16);
-    return load(value);
+    /* Bits in place, exponents too small by 112; infinities and NaN have the largest. */
+    const words raw = load_16_bits(source);
+    const words magnitude = (raw & 0x7fff) << 13;
+    const words special = (words)(magnitude >= 0x0f800000) & 0x7f800000;
+    return (floats)((words)((floats)magnitude * 0x1p112f) | special | (raw & 0x8000) << 16);
 #endif
 }
 
@@ -179,32 +201,16 @@ INLINE void to_halves(uint16_t *target, const float *source) {
 #if defined(__AVX512F__)
     _mm256_storeu_si256((__m256i *)target, _mm512_cvtps_ph((__m512)load(source), _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
-    _mm_storeu_si128((__m128i *)target, _mm256_cvtps_ph(_mm256_loadu_ps(source), _MM_FROUND_TO_NEAREST_INT));
-    _mm_storeu_si128((__m128i *)(target + 8), _mm256_cvtps_ph(_mm256_loadu_ps(source + 8), _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)target, _mm256_cvtps_ph((__m256)load(source), _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__aarch64__)
-    for (int i = 0; i < 4; i++) {
-        vst1_u16(target + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(source + 4 * i))));
-    }
+    vst1_u16(target, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(source))));
 #else
-    gatun_round_to_halves(target, source, 16);
-#endif
-}
-
-INLINE words load_16_bits(const uint16_t *source) {
-#if defined(__AVX512F__)
-    return (words)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)source));
-#else
-    halves raw;
-    memcpy(&raw, source, sizeof raw);
-    return __builtin_convertvector(raw, words);
+    gatun_round_to_halves(target, source, WIDTH);
 #endif
 }
 
 INLINE floats from_bfloats(const uint16_t *source) {
-    words bits = load_16_bits(source) << 16;
-    floats value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    return (floats)(load_16_bits(source) << 16);
 }
 
 INLINE ints splat_int(int32_t value) {
@@ -217,52 +223,41 @@ INLINE bytes load_bytes(const uint8_t *source) {
     return value;
 }
 
-/* 16 bytes, four times. */
+/* The bits `mask` of each byte after a shift to the right, or left if it is negative. Machines shift no bytes, but words. */
+INLINE bytes bits_of(bytes source, const int shift, const unsigned mask) {
+    const words shifted = shift < 0 ? (words)source << -shift : (words)source >> shift;
+    return (bytes)(shifted & mask * 0x01010101);
+}
+
+/* 16 bytes, again and again. */
 INLINE bytes repeat_bytes(const void *source) {
 #if defined(__AVX512F__)
     return (bytes)_mm512_broadcast_i32x4(_mm_loadu_si128(source));
+#elif defined(__AVX2__)
+    return (bytes)_mm256_broadcastsi128_si256(_mm_loadu_si128(source));
 #else
-    bytes value;
-    for (int i = 0; i < 4; i++) {
-        memcpy((uint8_t *)&value + 16 * i, source, 16);
-    }
-    return value;
+    return load_bytes(source);
 #endif
 }
-
-#if defined(__AVX2__)
-/* A vector as AVX2 takes it. */
-union two_vectors {
-    __m256i parts[2];
-    floats numbers;
-    ints whole;
-    bytes raw;
-};
-#endif
 
 /* Byte i: entry indices[i], below 16, of the 16 bytes that `table` repeats. */
 INLINE bytes look_up(bytes table, bytes indices) {
 #if defined(__AVX512F__)
     return (bytes)_mm512_shuffle_epi8((__m512i)table, (__m512i)indices);
 #elif defined(__AVX2__)
-    union two_vectors entries = {.raw = table};
-    union two_vectors result = {.raw = indices};
-    for (int half = 0; half < 2; half++) {
-        result.parts[half] = _mm256_shuffle_epi8(entries.parts[half], result.parts[half]);
-    }
-    return result.raw;
+    return (bytes)_mm256_shuffle_epi8((__m256i)table, (__m256i)indices);
 #elif defined(__aarch64__)
-    for (int i = 0; i < 4; i++) {
-        uint8_t *part = (uint8_t *)&indices + 16 * i;
-        vst1q_u8(part, vqtbl1q_u8(vld1q_u8((const uint8_t *)&table), vld1q_u8(part)));
-    }
-    return indices;
+    return (bytes)vqtbl1q_u8((uint8x16_t)table, (uint8x16_t)indices);
 #else
-    bytes result;
-    for (int i = 0; i < 64; i++) {
-        result[i] = table[indices[i]];
+    uint8_t entries[4 * WIDTH];
+    uint8_t places[4 * WIDTH];
+    memcpy(entries, &table, sizeof table);
+    memcpy(places, &indices, sizeof indices);
+#pragma GCC unroll 1
+    for (int i = 0; i < 4 * WIDTH; i++) {
+        places[i] = entries[places[i]];
     }
-    return result;
+    return load_bytes(places);
 #endif
 }
 
@@ -282,6 +277,22 @@ INLINE floats pick(const float *sixteen, words aimed, const int offset, const in
     (void)period;
     return (floats)_mm512_permutexvar_ps((__m512i)aimed, (__m512)load(sixteen));
 }
+#elif defined(__aarch64__)
+/* A shuffle of bytes. */
+INLINE words aim(words places, const int offset, const int period) {
+    (void)offset;
+    return (places & (unsigned)(period - 1)) * 0x04040404 + 0x03020100;
+}
+
+INLINE floats pick(const float *sixteen, words aimed, const int offset, const int period) {
+    const uint8_t *table = (const uint8_t *)(sixteen + offset);
+    uint8x16_t indices = (uint8x16_t)aimed;
+    switch (period) {
+        case 4: return (floats)vqtbl1q_u8(vld1q_u8(table), indices);
+        case 8: return (floats)vqtbl2q_u8(vld1q_u8_x2(table), indices);
+        default: return (floats)vqtbl4q_u8(vld1q_u8_x4(table), indices);
+    }
+}
 #else
 INLINE words aim(words places, const int offset, const int period) {
     (void)offset;
@@ -290,26 +301,21 @@ INLINE words aim(words places, const int offset, const int period) {
 }
 
 INLINE floats pick(const float *sixteen, words aimed, const int offset, const int period) {
-    floats table;
-    for (int i = 0; i < GATUN_LANES; i += period) {
-        memcpy((float *)&table + i, sixteen + offset, sizeof(float) * (size_t)period);
-    }
 #if defined(__AVX2__)
-    union two_vectors entries = {.numbers = table};
-    union two_vectors result = {.whole = (ints)aimed};
-    for (int half = 0; half < 2; half++) {
-        __m256i index = result.parts[half];
-        __m256 low = _mm256_permutevar8x32_ps(_mm256_castsi256_ps(entries.parts[0]), index);
-        __m256 high = _mm256_permutevar8x32_ps(_mm256_castsi256_ps(entries.parts[1]), index);
-        __m256 low_4 = _mm256_permutevar_ps(_mm256_castsi256_ps(entries.parts[0]), index);
-        __m256 low_16 = _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-        result.parts[half] = _mm256_castps_si256(period == 4 ? low_4 : period == 8 ? low : low_16);
+    const __m256i indices = (__m256i)aimed;
+    if (period == 4) {
+        return (floats)_mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)(sixteen + offset)), indices);
     }
-    return result.numbers;
+    __m256 low = _mm256_permutevar8x32_ps((__m256)load(sixteen + offset), indices);
+    if (period == 8) {
+        return (floats)low;
+    }
+    __m256 high = _mm256_permutevar8x32_ps((__m256)load(sixteen + 8), indices);
+    return (floats)_mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(indices, 28)));
 #else
     floats result;
-    for (int lane = 0; lane < GATUN_LANES; lane++) {
-        result[lane] = table[aimed[lane] & (unsigned)(period - 1)];
+    for (int lane = 0; lane < WIDTH; lane++) {
+        result[lane] = sixteen[offset + (int)(aimed[lane] & (unsigned)(period - 1))];
     }
     return result;
 #endif
@@ -317,130 +323,136 @@ INLINE floats pick(const float *sixteen, words aimed, const int offset, const in
 #endif
 
 /*
- * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_8_bits takes
- * weights stored plus 128 and leaves that out of the sum, together with start_8_bits: a machine that multiplies unsigned by
- * signed starts its sums at -128 · Σ activation, the others at 0.
+ * Lane i: sum + Σ_j weight[4 i + j] · activation[j], j = 0..3, exact. dot_unsigned takes weights below 128. dot_signed takes
+ * weights from of_signed() or, where they are stored plus 128, from of_raised(): a machine that multiplies unsigned by signed
+ * leaves them 128 larger and starts its sums at -128 · Σ activation, from start_signed(), the others at 0. Activations are not
+ * below -127.
  *
  * dot_picked takes signed weights and activations of which each lane has its own, from lift(). On a machine that multiplies
  * unsigned by signed these are more by 128; what that adds to a sum, the same for all rows, add_lift collects.
+ *
+ * Sums run as `partials`, from begin() to end(), of at most dots_of() vectors of weights not beyond `largest`. AVX2 adds pairs
+ * of products in 16 bits.
  */
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+typedef shorts partials;
+
+INLINE int dots_of(const int largest) {
+    return 32767 / (2 * 127 * largest);
+}
+
+INLINE partials begin(ints sum) {
+    (void)sum;
+    return (partials){0};
+}
+
+INLINE ints end(ints sum, partials partial) {
+    return sum + (ints)_mm256_madd_epi16((__m256i)partial, _mm256_set1_epi16(1));
+}
+#else
+typedef ints partials;
+
+INLINE int dots_of(const int largest) {
+    (void)largest;
+    return 8;
+}
+
+INLINE partials begin(ints sum) {
+    return sum;
+}
+
+INLINE ints end(ints sum, partials partial) {
+    (void)sum;
+    return partial;
+}
+#endif
+
 #if defined(__AVX512VNNI__)
-INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
+INLINE bytes of_raised(bytes weights) {
+    return weights;
+}
+
+INLINE bytes of_signed(bytes weights) {
+    return weights ^ 0x80;
+}
+
+INLINE ints start_signed(int32_t sum_of_activations) {
+    return splat_int(-128 * sum_of_activations);
+}
+
+INLINE partials dot_signed(partials sum, bytes weights, const int8_t *activations) {
     int32_t four;
     memcpy(&four, activations, 4);
     return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(four));
 }
 
-INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
-    return dot_8_bits(sum, weights, activations);
+INLINE partials dot_unsigned(partials sum, bytes weights, const int8_t *activations) {
+    return dot_signed(sum, weights, activations);
 }
 
 INLINE bytes lift(bytes activations) {
     return activations ^ 0x80;
 }
 
-INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
+INLINE partials dot_picked(partials sum, bytes weights, bytes activations) {
     return (ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)activations, (__m512i)weights);
 }
 
 INLINE ints add_lift(ints lifted, bytes weights) {
     return (ints)_mm512_dpbusd_epi32((__m512i)lifted, _mm512_set1_epi8((char)0x80), (__m512i)weights);
 }
-#elif defined(__AVX2__)
-INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
-    int32_t four;
-    memcpy(&four, activations, 4);
-    union two_vectors w = {.raw = weights};
-    union two_vectors result;
-    for (int half = 0; half < 2; half++) {
-        __m256i pairs = _mm256_maddubs_epi16(w.parts[half], _mm256_set1_epi32(four));
-        result.parts[half] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    }
-    return sum + result.whole;
-}
-
-/* |w| · (sign of w given to x) fits 16 bits in pairs, w · x with unsigned w would not. */
-INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
-    union two_vectors w = {.raw = weights};
-    union two_vectors x = {.raw = activations};
-    union two_vectors result;
-    for (int half = 0; half < 2; half++) {
-        __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w.parts[half]), _mm256_sign_epi8(x.parts[half], w.parts[half]));
-        result.parts[half] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    }
-    return sum + result.whole;
-}
-
-INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    int32_t four;
-    memcpy(&four, activations, 4);
-    return dot_picked(sum, weights ^ 0x80, (bytes)splat_int(four));
-}
-#elif defined(__ARM_FEATURE_DOTPROD)
-INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
-    int8_t w[64];
-    int8_t x[64];
-    int32_t result[16];
-    memcpy(w, &weights, sizeof w);
-    memcpy(x, &activations, sizeof x);
-    memcpy(result, &sum, sizeof result);
-    for (int i = 0; i < 4; i++) {
-        vst1q_s32(result + 4 * i, vdotq_s32(vld1q_s32(result + 4 * i), vld1q_s8(w + 16 * i), vld1q_s8(x + 16 * i)));
-    }
-    memcpy(&sum, result, sizeof sum);
-    return sum;
-}
-
-INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
-    int32_t four;
-    memcpy(&four, activations, 4);
-    return dot_picked(sum, weights, (bytes)splat_int(four));
-}
-
-INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    return dot_unsigned(sum, weights ^ 0x80, activations);
-}
 #else
-INLINE ints dot_picked(ints sum, bytes weights, bytes activations) {
-    for (int lane = 0; lane < 16; lane++) {
-        for (int j = 0; j < 4; j++) {
-            sum[lane] += (int8_t)weights[4 * lane + j] * (int8_t)activations[4 * lane + j];
-        }
-    }
-    return sum;
+INLINE bytes of_raised(bytes weights) {
+    return weights ^ 0x80;
 }
 
-INLINE ints dot_unsigned(ints sum, bytes weights, const int8_t *activations) {
-    for (int lane = 0; lane < 16; lane++) {
-        for (int j = 0; j < 4; j++) {
-            sum[lane] += (int32_t)weights[4 * lane + j] * activations[j];
-        }
-    }
-    return sum;
+INLINE bytes of_signed(bytes weights) {
+    return weights;
 }
 
-INLINE ints dot_8_bits(ints sum, bytes weights, const int8_t *activations) {
-    return dot_unsigned(sum, weights, activations);
-}
-#endif
-
-INLINE ints start_8_bits(int32_t sum_of_activations) {
-#if defined(__AVX2__) && !defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+INLINE ints start_signed(int32_t sum_of_activations) {
     (void)sum_of_activations;
     return splat_int(0);
-#else
-    return splat_int(-128 * sum_of_activations);
-#endif
 }
 
-#if !defined(__AVX512VNNI__)
 INLINE bytes lift(bytes activations) {
     return activations;
+}
+
+INLINE partials dot_picked(partials sum, bytes weights, bytes activations) {
+#if defined(__AVX2__)
+    /* |w| · (sign of w given to x) fits 16 bits in pairs, w · x with unsigned w would not. */
+    const __m256i w = (__m256i)weights;
+    return sum + (shorts)_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8((__m256i)activations, w));
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return (ints)vdotq_s32((int32x4_t)sum, (int8x16_t)weights, (int8x16_t)activations);
+#else
+    const shorts w = (shorts)weights;
+    const shorts x = (shorts)activations;
+    const ints pairs = (ints)((w << 8 >> 8) * (x << 8 >> 8) + (w >> 8) * (x >> 8));
+    return sum + (pairs << 16 >> 16) + (pairs >> 16);
+#endif
 }
 
 INLINE ints add_lift(ints lifted, bytes weights) {
     (void)weights;
     return lifted;
+}
+
+INLINE partials dot_signed(partials sum, bytes weights, const int8_t *activations) {
+    int32_t four;
+    memcpy(&four, activations, 4);
+    return dot_picked(sum, weights, (bytes)splat_int(four));
+}
+
+INLINE partials dot_unsigned(partials sum, bytes weights, const int8_t *activations) {
+#if defined(__AVX2__)
+    int32_t four;
+    memcpy(&four, activations, 4);
+    return sum + (shorts)_mm256_maddubs_epi16((__m256i)weights, _mm256_set1_epi32(four));
+#else
+    return dot_signed(sum, weights, activations);
+#endif
 }
 #endif
 
@@ -461,13 +473,8 @@ INLINE floats exponential(floats x) {
     series = multiply_add(series, r, splat(0.5f));
     series = multiply_add(series, r, splat(1));
     series = multiply_add(series, r, splat(1));
-    ints bits;
-    memcpy(&bits, &series, sizeof bits);
-    bits += __builtin_convertvector(n, ints) << 23;
-    bits &= (ints)(x > -87.0f);
-    floats result;
-    memcpy(&result, &bits, sizeof result);
-    return result;
+    ints bits = (ints)series + (__builtin_convertvector(n, ints) << 23);
+    return (floats)(bits & (ints)(x > -87.0f));
 }
 
 #endif
