@@ -43,9 +43,11 @@ mkdir -p "$folder"
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 flags="-std=c11 -O3 -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi"
-# gcc puts additions off until their sum is needed, and until then keeps what is to be added on the stack.
-if "$compiler" -Werror -fno-tree-ter -x c -fsyntax-only /dev/null 2>/dev/null; then
-    flags="$flags -fno-tree-ter"
+# gcc puts additions off until their sum is needed, and fetches operands early: both have registers run out.
+in_order="-fno-tree-ter -fno-schedule-insns"
+# shellcheck disable=SC2086
+if "$compiler" -Werror $in_order -x c -fsyntax-only /dev/null 2>/dev/null; then
+    flags="$flags $in_order"
 fi
 jobs=
 for set in $sets; do

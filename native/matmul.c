@@ -224,7 +224,8 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
         }
 #pragma GCC unroll 8
         for (int i = 0; i < groups; i++) {
-            const int group = half * groups + i;
+            /* Those of the low and high nibbles of a byte one after the other, so that no register holds it for long. */
+            const int group = coding.halves == 2 ? half * groups + i : i % 2 * 4 + i / 2;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
                 const uint8_t *source = weights + v / PARTS * tile_bytes + codes_of(coding, block) + 4 * lane_of(v);
