@@ -19,7 +19,6 @@ public final class SpeculativeDecoder {
     private final TokenText text;
     private final TokenTree tree;
     private final Sampling sampling;
-    private ResidualVerifier residual; // made when a proposal was first drawn
     private final Step step;
     private long steps;
     private long emitted;
@@ -67,7 +66,7 @@ public final class SpeculativeDecoder {
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        Verdict verdict = tree.drawings() == 0 ? session.verify(sampling) : verifyDrawings();
+        Verdict verdict = session.verify(sampling);
         for (int i = 0; i <= verdict.accepted(); i++) {
             text.append(verdict.token(i));
         }
@@ -82,13 +81,6 @@ public final class SpeculativeDecoder {
         draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
         verifyNanos += verifyDone - draftDone;
         return text.length() - start;
-    }
-
-    private Verdict verifyDrawings() {
-        if (residual == null) {
-            residual = new ResidualVerifier(session, tree, text, sampling);
-        }
-        return residual.verify();
     }
 
     private void countDepths() {

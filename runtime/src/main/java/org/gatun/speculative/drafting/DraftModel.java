@@ -3,6 +3,7 @@ package org.gatun.speculative.drafting;
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampler;
@@ -160,9 +161,9 @@ final class DraftModel implements AutoCloseable {
     /// Adds children below a node that was read: drawn ones, or the most probable.
     ///
     /// @param count most children
-    void propose(int node, int count, TokenTree.Draws how) {
+    void propose(int node, int count, Draws how) {
         int[] tokens = new int[count];
-        if (random && how == TokenTree.Draws.INDEPENDENT) {
+        if (random && how == Draws.INDEPENDENT) {
             open(node, how);
             for (int i = 0; i < count; i++) {
                 candidates(node, 1, tokens);
@@ -178,7 +179,7 @@ final class DraftModel implements AutoCloseable {
     }
 
     /// Gives a node that was read its law, before children are added.
-    void open(int node, TokenTree.Draws how) {
+    void open(int node, Draws how) {
         if (random) {
             tree.setLaw(node, how, law(node));
         }

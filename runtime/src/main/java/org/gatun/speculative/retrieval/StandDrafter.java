@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
@@ -81,7 +82,7 @@ public final class StandDrafter implements Drafter {
     private int addChildren(TokenText text, TokenTree tree, int parent, int wanted, Law law) {
         int count;
         if (draws) {
-            tree.setLaw(parent, TokenTree.Draws.WITHOUT_REPLACEMENT, law);
+            tree.setLaw(parent, Draws.WITHOUT_REPLACEMENT, law);
             count = law.draw(noise, text.length() + tree.depth(parent), serial++, Math.min(wanted, KEPT), scratch);
         } else {
             count = law.mostProbable(Math.min(wanted, KEPT), scratch);

@@ -5,6 +5,7 @@ import org.gatun.decoding.TokenText;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampler;
@@ -113,7 +114,7 @@ public final class SwiftDrafter implements Drafter {
     private int propose(TokenTree tree, int node, Law law, int position, int[] tokens, int count) {
         int found = random ? law.draw(noise, position, serial++, count, tokens) : law.mostProbable(count, tokens);
         if (random) {
-            tree.setLaw(node, TokenTree.Draws.WITHOUT_REPLACEMENT, law);
+            tree.setLaw(node, Draws.WITHOUT_REPLACEMENT, law);
         }
         int first = random ? tree.addDrawn(node, tokens[0]) : tree.add(node, tokens[0]);
         for (int i = 1; i < found; i++) {
