@@ -26,7 +26,20 @@ public interface Executable extends AutoCloseable {
     /// @param kv where keys and values are read, written and moved
     /// @param verdict receives what was drawn and accepted
     /// @throws IllegalArgumentException as by [#run], or if a law is not over the vocabulary
-    void verify(Pass pass, KvStore kv, Verdict verdict);
+    default void verify(Pass pass, KvStore kv, Verdict verdict) {
+        launch(pass, kv, verdict);
+        await();
+    }
+
+    /// The first part of [#verify]: where [#runsBesideHost], the pass is under way when this returns, else it is done. Until [#await],
+    /// nothing else may be asked of this executable; `pass` may be filled anew, other executables may run.
+    void launch(Pass pass, KvStore kv, Verdict verdict);
+
+    /// The second part of [#verify]: waits for the pass that was launched, if it may still run, and gives its verdict what it lacks.
+    void await();
+
+    /// Whether the calling thread has time between [#launch] and [#await], since a device does the work.
+    boolean runsBesideHost();
 
     /// Runs a pass of one row, draws a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
     /// lead. The last one drawn is not read. Hot: allocates nothing.

@@ -20,6 +20,7 @@ public final class Session implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final Pass pass;
     private final Verdict verdict;
+    private boolean launched; // a pass whose verdict is awaited
     private boolean closed;
 
     Session(Model model, Executable executable, KvCache kv) {
@@ -144,11 +145,37 @@ public final class Session implements AutoCloseable {
     /// @return what was drawn and accepted, overwritten by the next call
     /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
     public Verdict verify(Sampling sampling) {
+        launch(sampling);
+        return await();
+    }
+
+    /// The first part of [#verify]: the pass is under way where [#runsBesideHost], else done. Until [#await] the session refuses
+    /// everything else. Hot.
+    public void launch(Sampling sampling) {
         requireOpen();
         pass.draw(sampling, kv.tokens());
-        executable.verify(pass, kv.store(), verdict);
+        executable.launch(pass, kv.store(), verdict);
+        launched = true;
+    }
+
+    /// The second part of [#verify]: waits for what [#launch] began. Hot.
+    ///
+    /// @return what was drawn and accepted, overwritten by the next call
+    /// @throws IllegalStateException if nothing was launched
+    public Verdict await() {
+        if (!launched) {
+            throw new IllegalStateException("session of " + model.name() + " has launched nothing: expected launch() before await()");
+        }
+        launched = false;
+        requireOpen();
+        executable.await();
         kv.append(pass.token(0), verdict);
         return verdict;
+    }
+
+    /// Whether this thread can do something else while the model verifies, since a device does the work.
+    public boolean runsBesideHost() {
+        return executable.runsBesideHost();
     }
 
     /// Some of the model's layers over this session's text, to be closed by the caller.
@@ -181,6 +208,9 @@ public final class Session implements AutoCloseable {
     private void requireOpen() {
         if (closed || model.isClosed()) {
             throw new IllegalStateException((closed ? "session of " : "model ") + model.name() + " is closed");
+        }
+        if (launched) {
+            throw new IllegalStateException("session of " + model.name() + " verifies a pass: expected await() first");
         }
     }
 

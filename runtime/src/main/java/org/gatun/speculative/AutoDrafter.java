@@ -47,6 +47,13 @@ public final class AutoDrafter implements Drafter {
     }
 
     @Override
+    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        if (allowed > 1) {
+            drafters.get(choice.next()).ahead(text, tree, maxTokens);
+        }
+    }
+
+    @Override
     public void observe(TokenText text, Step step) {
         long begun = System.nanoTime();
         if (allowed > 1) {

@@ -24,6 +24,16 @@ public interface Drafter extends AutoCloseable {
     /// @param maxNodes most nodes the tree may have in the end, the root included
     void draft(TokenText text, TokenTree tree, int maxNodes);
 
+    /// Gives time to go on while the target verifies the last proposal: what is prepared for the verdict that is likely costs no waiting
+    /// if it comes. The target's session must be left alone. Does nothing unless overridden.
+    ///
+    /// @param text as it was when the proposal was made
+    /// @param tree the proposal, as it is verified
+    /// @param maxTokens most tokens that the text will grow by from here on, those of this step among them
+    default void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        // most have nothing to do before they know the verdict
+    }
+
     /// Tells what became of the last proposal. `text` already has the tokens that the step emitted.
     ///
     /// @param step valid until the next pass

@@ -10,12 +10,14 @@ import java.util.List;
 /// @param drafted tokens proposed
 /// @param depths what became of proposals at depth 1, 2 and so on of the tree, as deep as any was tested
 /// @param draftNanos time in the drafter
-/// @param verifyNanos time in target passes and verification
+/// @param verifyNanos time in target passes and verification, from launch to verdict
+/// @param aheadNanos the part of it in which the drafter worked as well: what hides under the pass where that runs beside the host
 public record SpeculationStatistics(
-        long emitted, long targetPasses, long drafted, List<Depth> depths, long draftNanos, long verifyNanos) {
+        long emitted, long targetPasses, long drafted, List<Depth> depths, long draftNanos, long verifyNanos,
+        long aheadNanos) {
 
     /// Before the first step.
-    public static final SpeculationStatistics NONE = new SpeculationStatistics(0, 0, 0, List.of(), 0, 0);
+    public static final SpeculationStatistics NONE = new SpeculationStatistics(0, 0, 0, List.of(), 0, 0, 0);
 
     /// How proposals fared at one depth.
     ///
@@ -62,6 +64,6 @@ public record SpeculationStatistics(
             sums.add(new Depth(mine.tested + theirs.tested, mine.accepted + theirs.accepted));
         }
         return new SpeculationStatistics(emitted + other.emitted, targetPasses + other.targetPasses, drafted + other.drafted, sums,
-                draftNanos + other.draftNanos, verifyNanos + other.verifyNanos);
+                draftNanos + other.draftNanos, verifyNanos + other.verifyNanos, aheadNanos + other.aheadNanos);
     }
 }

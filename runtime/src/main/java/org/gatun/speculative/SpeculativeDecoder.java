@@ -27,6 +27,7 @@ public final class SpeculativeDecoder {
     private final long[] accepted;
     private long draftNanos;
     private long verifyNanos;
+    private long aheadNanos;
 
     /// Reads the prompt: all of it but the last token, which is the first root. Rows that the session already holds for
     /// the start of the prompt are kept.
@@ -62,11 +63,16 @@ public final class SpeculativeDecoder {
             throw new IllegalStateException("the context is full: " + session.capacity() + " tokens");
         }
         long begun = System.nanoTime();
-        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), Math.min(room, maxTokens)));
+        int most = Math.min(room, maxTokens);
+        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), most));
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        Verdict verdict = session.verify(sampling);
+        session.launch(sampling);
+        long launched = System.nanoTime();
+        drafter.ahead(text, tree, most);
+        aheadNanos += System.nanoTime() - launched;
+        Verdict verdict = session.await();
         for (int i = 0; i <= verdict.accepted(); i++) {
             text.append(verdict.token(i));
         }
@@ -104,6 +110,6 @@ public final class SpeculativeDecoder {
         for (int depth = 0; depth < tested.length && tested[depth] > 0; depth++) {
             depths.add(new Depth(tested[depth], accepted[depth]));
         }
-        return new SpeculationStatistics(emitted, steps, drafted, depths, draftNanos, verifyNanos);
+        return new SpeculationStatistics(emitted, steps, drafted, depths, draftNanos, verifyNanos, aheadNanos);
     }
 }

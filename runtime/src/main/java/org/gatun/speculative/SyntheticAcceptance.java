@@ -10,7 +10,8 @@ import org.gatun.sampling.Sampling;
 /// probability; all other tokens are wrong. Figures got this way are no method's: say so where they are shown.
 ///
 /// The text is known beforehand, from plain decoding with the same settings. The drafter inside sees steps as if its own tokens had
-/// been replaced: one with a model reads the accepted tokens again, in one pass.
+/// been replaced: one with a model reads the accepted tokens again, in one pass, and is not asked to go on while a pass runs, which
+/// would be in vain.
 ///
 /// Owns the drafter inside. One thread at a time.
 public final class SyntheticAcceptance implements Drafter {

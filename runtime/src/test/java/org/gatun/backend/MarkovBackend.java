@@ -134,9 +134,19 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public void verify(Pass pass, KvStore kv, Verdict verdict) {
+        public void launch(Pass pass, KvStore kv, Verdict verdict) {
             run(pass, kv);
             verifier.verify(pass, result, kv, verdict);
+        }
+
+        @Override
+        public void await() {
+            // launching did it all
+        }
+
+        @Override
+        public boolean runsBesideHost() {
+            return false;
         }
 
         @Override

@@ -58,7 +58,7 @@ class CostModelTest {
         assertEquals(1, COSTS.speedup(1, 1, 0, 20), 1e-12, "plain decoding against itself");
         assertEquals(3.362 * 100 / (40 + 140), COSTS.speedup(3.362, 5, 40, 0), 1e-12);
         assertEquals(2.0 * 120 / (30 + 130 + 40), COSTS.speedup(2, 4, 30, 20), 1e-12);
-        SpeculationStatistics statistics = new SpeculationStatistics(20, 10, 30, List.of(new Depth(10, 10)), 300, 1300);
+        SpeculationStatistics statistics = new SpeculationStatistics(20, 10, 30, List.of(new Depth(10, 10)), 300, 1300, 0);
         assertEquals(2.0 * 120 / (30 + 130 + 40), COSTS.speedup(statistics, 20), 1e-12, "the same from counts");
     }
 
@@ -110,10 +110,10 @@ class CostModelTest {
 
     @Test
     void statistics_together_addUpByDepth() {
-        SpeculationStatistics chain = new SpeculationStatistics(5, 2, 6, List.of(new Depth(2, 2), new Depth(2, 1)), 10, 20);
-        SpeculationStatistics both = chain.plus(new SpeculationStatistics(1, 1, 1, List.of(new Depth(1, 0)), 1, 2));
+        SpeculationStatistics chain = new SpeculationStatistics(5, 2, 6, List.of(new Depth(2, 2), new Depth(2, 1)), 10, 20, 5);
+        SpeculationStatistics both = chain.plus(new SpeculationStatistics(1, 1, 1, List.of(new Depth(1, 0)), 1, 2, 1));
 
-        assertEquals(new SpeculationStatistics(6, 3, 7, List.of(new Depth(3, 2), new Depth(2, 1)), 11, 22), both);
+        assertEquals(new SpeculationStatistics(6, 3, 7, List.of(new Depth(3, 2), new Depth(2, 1)), 11, 22, 6), both);
         assertEquals(3, both.accepted());
         assertArrayEquals(new double[] {2 / 3.0, 0.5}, both.depths().stream().mapToDouble(Depth::rate).toArray(), 1e-12);
         assertEquals(1 + 7 / 3.0, both.meanRows(), 1e-12);

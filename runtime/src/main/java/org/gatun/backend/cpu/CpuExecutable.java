@@ -91,9 +91,19 @@ final class CpuExecutable implements Executable {
     }
 
     @Override
-    public void verify(Pass pass, KvStore kv, Verdict verdict) {
+    public void launch(Pass pass, KvStore kv, Verdict verdict) {
         run(pass, kv);
         verifier.verify(pass, logits, kv, verdict);
+    }
+
+    @Override
+    public void await() {
+        // launching did it all
+    }
+
+    @Override
+    public boolean runsBesideHost() {
+        return false;
     }
 
     @Override

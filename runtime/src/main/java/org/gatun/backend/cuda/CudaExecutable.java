@@ -125,6 +125,8 @@ final class CudaExecutable implements Executable {
     private CudaStream running;
     private boolean busy; // whether a pass may still run
     private boolean blockIsRead; // by one of them
+    private Verdict awaited;
+    private int awaitedRows;
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
@@ -274,11 +276,18 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public void verify(Pass pass, KvStore kv, Verdict result) {
+    public void launch(Pass pass, KvStore kv, Verdict result) {
         pass.sampling(); // refuses a pass without
         run(pass, kv);
+        awaited = result;
+        awaitedRows = pass.rows();
+    }
+
+    @Override
+    public void await() {
         awaitPass();
-        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), pass.rows());
+        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
+        Verdict result = awaited;
         result.clear();
         for (int i = 0; i <= accepted; i++) {
             readDrawn(i, result);
@@ -286,6 +295,11 @@ final class CudaExecutable implements Executable {
                 result.accept(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
             }
         }
+    }
+
+    @Override
+    public boolean runsBesideHost() {
+        return true;
     }
 
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
@@ -359,7 +373,7 @@ final class CudaExecutable implements Executable {
         if (drawings == null) {
             drawings = new DrawingsBlock(context, limits.treeRows(), plan.logits().width());
         }
-        if (!drawings.fits(pass.drawings())) {
+        if (drawings.grow(pass.drawings())) {
             forgetGraphs();
         }
         drawings.write(pass);

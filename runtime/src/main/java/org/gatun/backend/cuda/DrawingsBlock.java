@@ -50,11 +50,11 @@ final class DrawingsBlock implements AutoCloseable {
         host = larger;
     }
 
-    /// Makes room for what was drawn in a pass, which takes another place if there is too little; the passes before must be done.
+    /// Makes room for what was drawn in a pass; the passes before must be done.
     ///
-    /// @return whether the place is the same
+    /// @return whether the drawings are in another place from now on
     /// @throws IllegalArgumentException if a law is not over the vocabulary
-    boolean fits(Drawings drawings) {
+    boolean grow(Drawings drawings) {
         drawings.requireVocabulary(vocabulary);
         size = lawsAt(drawings);
         for (int drawing = 0; drawing < drawings.count(); drawing++) {
@@ -63,14 +63,14 @@ final class DrawingsBlock implements AutoCloseable {
             }
         }
         if (size <= host.byteSize()) {
-            return true;
+            return false;
         }
         PinnedBuffer smallerHost = host;
         DeviceBuffer smallerDevice = device;
         allocate(Math.max(size, 2 * host.byteSize()));
         smallerHost.close();
         smallerDevice.close();
-        return false;
+        return true;
     }
 
     private static long lawsAt(Drawings drawings) {

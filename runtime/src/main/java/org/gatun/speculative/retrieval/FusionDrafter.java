@@ -38,6 +38,11 @@ public final class FusionDrafter implements Drafter {
     }
 
     @Override
+    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        inner.ahead(text, tree, maxTokens);
+    }
+
+    @Override
     public void observe(TokenText text, Step step) {
         inner.observe(text, step);
         retrieval.observe(text, step);
