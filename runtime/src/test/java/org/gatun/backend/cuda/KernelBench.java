@@ -130,6 +130,12 @@ final class KernelBench implements AutoCloseable {
         return values;
     }
 
+    long[] longs(DeviceSlice slice, int count) {
+        long[] values = new long[count];
+        slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
+        return values;
+    }
+
     /// What the reference makes of rows 0 to `rows` of the tables that the graph embeds.
     ///
     /// @param positions of the rows

@@ -2,6 +2,7 @@ package org.gatun.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,12 +28,14 @@ import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
+import org.gatun.sampling.Residual;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 
 /// A tree whose children often carry the token that is drawn after their parent, or were drawn themselves, drawn and walked on the device
 /// and by the host: both must agree to the bit.
 final class VerificationCase {
+    private static final int TREES = 5;
     private static final Sampling HOT = Sampling.GREEDY.withTemperature(7).withSeed(-77);
 
     static final List<Shape> SHAPES = shapes();
@@ -52,7 +55,7 @@ final class VerificationCase {
     private final int[] drawn;
     private final Drawings drawings;
 
-    VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
+    private VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
         this.bench = bench;
         this.random = random;
         this.shape = shape;
@@ -89,7 +92,14 @@ final class VerificationCase {
         return List.copyOf(shapes);
     }
 
-    void check() {
+    /// Several trees of a shape where walks go different ways.
+    static void check(KernelBench bench, SplittableRandom random, Shape shape) {
+        for (int tree = 0; tree < (shape.how.isPresent() ? TREES : 1); tree++) {
+            new VerificationCase(bench, random, shape).check();
+        }
+    }
+
+    private void check() {
         PassLimits limits = new PassLimits(256, 256);
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = pass(arena, limits);
@@ -121,6 +131,10 @@ final class VerificationCase {
                     bench.run(block::upload);
                     bench.run(VerificationKernels.residual(bench.library, slots, ids, leads, cuts, onDevice, settings, deviceTokens,
                             positions, paths, committed, rows, block.drawings(), block.left(), shape.vocabulary));
+                    int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
+                    if (drawings.next(last, 0) >= 0) {
+                        assertArrayEquals(leftBelow(last, pass.position(last) - before.length), bench.longs(block.left(), shape.vocabulary));
+                    }
                 }
             }
 
@@ -253,6 +267,18 @@ final class VerificationCase {
         }
         drawings.add(parent, row);
         return token;
+    }
+
+    /// The weights that are left when all that was drawn below a row is rejected.
+    private long[] leftBelow(int row, int depth) {
+        Residual residual = new Residual(shape.vocabulary);
+        int[] text = text(row, depth);
+        new Sampler(shape.sampling, shape.vocabulary).law(MemorySegment.ofArray(logits), row, text, text.length, residual.left());
+        residual.begin(drawings.draws(row), drawings.law(row));
+        for (int drawing = drawings.next(row, 0); drawing >= 0; drawing = drawings.next(row, drawing + 1)) {
+            assertTrue(residual.reject(tokens[drawings.row(drawing)]), "something is left");
+        }
+        return IntStream.range(0, shape.vocabulary).mapToLong(residual.left()::weight).toArray();
     }
 
     private int[] text(int row, int depth) {
