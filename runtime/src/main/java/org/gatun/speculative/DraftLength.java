@@ -19,6 +19,11 @@ public final class DraftLength {
         return (int) Math.round(length);
     }
 
+    /// Tokens to draft after a draft that is accepted whole.
+    public int nextIfAccepted() {
+        return (int) Math.round(Math.min(most, length + 1));
+    }
+
     /// Learns from a draft.
     public void observe(int drafted, int accepted) {
         if (drafted == 0) {

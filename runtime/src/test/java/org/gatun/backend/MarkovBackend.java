@@ -13,6 +13,7 @@ import org.gatun.plan.Plan;
 public final class MarkovBackend implements Backend {
     private final int vocabulary;
     private final float[] logits; // [before, last, next]
+    private int passes;
 
     /// @param sharpness standard deviation of the logits
     /// @param like a model that this one resembles, or null
@@ -54,6 +55,11 @@ public final class MarkovBackend implements Backend {
             law[followers[rank]] = Math.pow(0.5, rank);
         }
         return withLaw(last, law);
+    }
+
+    /// Passes run so far.
+    public int passes() {
+        return passes;
     }
 
     /// Logits of what follows two tokens.
@@ -120,6 +126,7 @@ public final class MarkovBackend implements Backend {
         @Override
         public void run(Pass pass, KvStore kv) {
             pass.requireWithin(limits, kv.shape());
+            passes++;
             int[] slots = ((Tokens) kv).slots;
             for (int row = pass.first(); row < pass.rows(); row++) {
                 slots[pass.committed() + row] = pass.token(row);

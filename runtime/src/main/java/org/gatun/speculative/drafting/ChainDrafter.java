@@ -13,44 +13,89 @@ import org.gatun.speculative.TokenTree;
 /// distribution they agree on the token, at any temperature. (Leviathan et al. 2023, arXiv 2211.17192, and Chen et al.
 /// 2023, arXiv 2302.01318, for the scheme; here a draft is accepted if it equals the target's draw, which with shared noise
 /// leaves the target's sampled text unchanged token for token.)
+///
+/// While the target verifies, it can go on as if all were accepted: it guesses the token after the chain and drafts the next chain. If
+/// the verdict is the one it expected, that chain is the next proposal; else it is forgotten, and read again is only what was accepted.
+/// Either way it proposes what it would have proposed. (Post-verify of PEARL, Liu et al. 2024, arXiv 2408.11850; there the drafter
+/// goes on in any case, here not after an unsure token, as both models may share a device.)
 public final class ChainDrafter implements Drafter {
+
+    /// When to go on during verification.
+    public enum Ahead {
+        /// Where the target's passes run beside the host.
+        AUTO,
+        YES,
+        NO
+    }
+
     private final Session session;
     private final DraftLength length;
     private final float lead;
+    private final Ahead ahead;
     private Sampling sampling;
-    private int drafts; // tokens of the latest proposal
+    private boolean goesOn;
+    private int drafts;         // tokens of the latest proposal
+    private boolean unsure;     // of the last of them
+    private Verdict next;       // the token expected after them, and the proposal after that; the session's
+    private int nextLength;     // of the text that `next` fits, 0 if there is none
 
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
     /// @param most tokens to draft at most
     /// @param lead drafting stops after a token whose logit leads the next by less
-    public ChainDrafter(Session session, int first, int most, float lead) {
+    public ChainDrafter(Session session, int first, int most, float lead, Ahead ahead) {
         this.session = session;
         this.lead = lead;
+        this.ahead = ahead;
         length = new DraftLength(first, most);
     }
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling targetSampling) {
         sampling = targetSampling;
+        goesOn = ahead == Ahead.YES || ahead == Ahead.AUTO && target.runsBesideHost();
+        nextLength = 0;
     }
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
         int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
+        boolean expected = text.length() == nextLength && session.commonPrefix(text.array(), nextLength) == nextLength;
+        nextLength = 0;
         drafts = 0;
         if (count <= 0) {
+            return;
+        }
+        if (expected) {
+            propose(next, 1, Math.min(count, next.accepted()), tree);
             return;
         }
         int known = session.commonPrefix(text.array(), text.length() - 1);
         session.rewind(known);
         session.prefill(text.array(), known, text.length() - 1);
-        Verdict verdict = session.roll(text.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
+        Verdict drawn = session.roll(text.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
+        propose(drawn, 0, drawn.accepted() + 1, tree);
+    }
+
+    private void propose(Verdict drawn, int first, int count, TokenTree tree) {
         int node = 0;
-        for (int i = 0; i <= verdict.accepted(); i++) {
-            node = tree.add(node, verdict.token(i));
-            drafts++;
+        for (int i = first; i < first + count; i++) {
+            node = tree.add(node, drawn.token(i));
         }
+        drafts = count;
+        unsure = drawn.lead(first + count - 1) < lead;
+    }
+
+    @Override
+    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        int accepted = text.length() + drafts; // the text, if all is accepted, without the token after that
+        int count = Math.min(length.nextIfAccepted(), Math.min(maxTokens - drafts - 2, session.capacity() - accepted - 1));
+        if (!goesOn || drafts == 0 || unsure || count <= 0) {
+            return;
+        }
+        session.rewind(accepted - 1);
+        next = session.roll(tree.token(drafts), 1 + count, lead, sampling);
+        nextLength = next.accepted() == 0 ? 0 : accepted + 1;
     }
 
     @Override

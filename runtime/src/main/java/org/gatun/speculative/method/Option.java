@@ -1,6 +1,7 @@
 package org.gatun.speculative.method;
 
 import java.util.Arrays;
+import java.util.List;
 
 /// A setting of a method, as written in `method:name=value`.
 public sealed interface Option {
@@ -45,6 +46,31 @@ public sealed interface Option {
             } catch (NumberFormatException _) {
                 return false;
             }
+        }
+    }
+
+    /// One of a few words.
+    ///
+    /// @param words the first if none is given
+    record Choice(String name, String summary, List<String> words) implements Option {
+
+        Choice(String name, String summary, String... words) {
+            this(name, summary, List.of(words));
+        }
+
+        @Override
+        public String standard() {
+            return words.getFirst();
+        }
+
+        @Override
+        public String expected() {
+            return "one of " + String.join(", ", words);
+        }
+
+        @Override
+        public boolean accepts(String value) {
+            return words.contains(value);
         }
     }
 

@@ -2,6 +2,7 @@ package org.gatun.speculative.method;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -9,6 +10,7 @@ import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.drafting.ChainDrafter;
 import org.gatun.speculative.drafting.TreeDrafter;
+import org.gatun.speculative.method.Option.Choice;
 import org.gatun.speculative.method.Option.Number;
 import org.gatun.speculative.method.Option.Numbers;
 import org.gatun.speculative.method.Option.Text;
@@ -55,9 +57,11 @@ public record SpeculationMethod(
                     "Leviathan et al. 2023, arXiv 2211.17192", true, false,
                     List.of(new Number("first", "tokens drafted at first", 4, 1, 63),
                             new Number("most", "tokens drafted at most", 8, 1, 63),
-                            new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000)),
+                            new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000),
+                            new Choice("ahead", "go on while the target verifies; auto where a device does that", "auto", "yes", "no")),
                     (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
-                            settings.number("most"), settings.number("lead") / 10f)),
+                            settings.number("most"), settings.number("lead") / 10f,
+                            ChainDrafter.Ahead.valueOf(settings.text("ahead").toUpperCase(Locale.ROOT)))),
             new SpeculationMethod("specinfer", "a smaller model draws a tree of fixed shape, each child for itself",
                     "Miao et al. 2023, arXiv 2305.09781", true, true,
                     List.of(new Numbers("widths", "children of a node, level by level", "2-1-1-1", 16)),

@@ -2,6 +2,7 @@ package org.gatun.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,7 +15,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
@@ -35,6 +38,9 @@ import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -222,17 +228,11 @@ class CudaBackendTest {
     void run_storesByTurns_capturesAGraphOnce() {
         SimulatorDriver simulator = SimulatorDriver.open(SimulatorOptions.defaults());
         List<String> captures = new ArrayList<>();
-        CudaDriver driver = (CudaDriver) Proxy.newProxyInstance(CudaDriver.class.getClassLoader(), new Class<?>[] {CudaDriver.class},
-                (_, method, arguments) -> {
-                    if (method.getName().equals("streamBeginCapture")) {
-                        captures.add(method.getName());
-                    }
-                    try {
-                        return method.invoke(simulator, arguments);
-                    } catch (InvocationTargetException e) {
-                        throw e.getCause();
-                    }
-                });
+        CudaDriver driver = heard(simulator, (call, _) -> {
+            if (call.equals("streamBeginCapture")) {
+                captures.add(call);
+            }
+        });
         try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             Plan plan = blocks(arena, DType.BF16, 1, false);
             KvShape shape = new KvShape(1, 2, 16, 100, DType.F16);
@@ -250,6 +250,50 @@ class CudaBackendTest {
                 assertEquals(2, captures.size());
                 run(executable, bytes, arena, 5);
                 assertEquals(3, captures.size(), "another shape");
+            }
+        }
+    }
+
+    /// A driver whose calls are told, with their arguments, before they are made.
+    private static CudaDriver heard(CudaDriver driver, BiConsumer<String, Object[]> listener) {
+        return (CudaDriver) Proxy.newProxyInstance(CudaDriver.class.getClassLoader(), new Class<?>[] {CudaDriver.class},
+                (_, method, arguments) -> {
+                    listener.accept(method.getName(), arguments);
+                    try {
+                        return method.invoke(driver, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    /// A draft model that always agrees: from the second step on all its passes are queued, in a stream of their own, after the
+    /// target's and before that is waited for.
+    @Test
+    void step_draftModelThatAgrees_draftsWhileTheTargetRuns() throws IOException {
+        List<String> calls = new ArrayList<>();
+        CudaDriver driver = heard(SimulatorDriver.open(SimulatorOptions.defaults()), (call, arguments) -> {
+            switch (call) {
+                case "graphLaunch" -> calls.add("launch in " + arguments[1]);
+                case "streamSynchronize" -> calls.add("wait for " + arguments[0]);
+                default -> { }
+            }
+        });
+        Path file = RandomModel.tiny(SEED).withLayers(1).write(directory.resolve("tiny.gguf"));
+        try (CudaBackend backend = CudaBackend.open(driver, 0);
+                Model model = Model.load(file, backend, ModelOptions.STANDARD);
+                Session session = model.openSession();
+                Drafter drafter = SpeculationMethod.parse("draft:first=2:most=3:lead=0").open(model, Optional.of(model))) {
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY.withTemperature(1), new int[] {3, 5});
+            decoder.step(100);
+            for (int step = 0; step < 3; step++) {
+                calls.clear();
+                assertEquals(4, decoder.step(100), "all of 3 drafts, and the token after them");
+                String target = calls.getFirst().substring("launch in ".length());
+                String draft = calls.get(1).substring("launch in ".length());
+                assertNotEquals(target, draft);
+                assertEquals(List.of("launch in " + target, "launch in " + draft, "launch in " + draft, "launch in " + draft,
+                        "launch in " + draft, "wait for " + draft, "wait for " + target), calls);
             }
         }
     }

@@ -23,7 +23,7 @@ public final class HostWork {
     private static final long SEED = 20261121;
     private static final int TEXT = 400;
     private static final int STEPS = 20_000;
-    private static final int WARM_UP = 300;
+    private static final int WARM_UP = 30;
     private static final int ROUNDS = 30;
     private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(0.8).withTopP(0.9).withRepetitionPenalty(1.1);
 
@@ -31,16 +31,19 @@ public final class HostWork {
 
     private record Kind(String name, Runnable step) {}
 
-    /// @param arguments a directory to write the model to
+    /// @param arguments a directory to write the model to, and how many steps a round has, if not 20,000
     public static void main(String[] arguments) throws IOException {
         CudaStub stub = CudaStub.load(Path.of(System.getProperty("gatun.cuda.library")));
         Path file = new RandomModel("llama", DType.F16, 256, 64, 32, 4, 2, 128, 512, SEED, 1)
                 .write(Path.of(arguments[0]).resolve("model.gguf"));
         try (Backend backend = Backends.open("cuda");
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
-                Session session = model.openSession()) {
+                Session session = model.openSession();
+                Session drafting = model.openSession()) {
             int[] text = new int[TEXT + 1];
             session.prefill(text, 0, TEXT);
+            drafting.prefill(text, 0, TEXT);
+            TokenTree tree = tree(5, session);
             for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
                     new Kind("tree of 64", verifying(tree(64, session), session)),
                     new Kind("draft of 8", () -> {
@@ -51,6 +54,14 @@ public final class HostWork {
                         session.rewind(TEXT);
                         session.prefill(text, TEXT, TEXT + 1);
                         session.roll(1, 8, 0, SAMPLING);
+                    }),
+                    new Kind("draft of 4 while a tree of 5 runs", () -> {
+                        session.rewind(TEXT);
+                        tree.writeTo(session.pass(), TEXT);
+                        session.launch(SAMPLING);
+                        drafting.rewind(TEXT);
+                        drafting.roll(1, 4, 0, SAMPLING);
+                        session.await();
                     }))) {
                 kind.step.run();
                 stub.reset();
@@ -58,7 +69,7 @@ public final class HostWork {
                 System.out.println(kind.name + " calls: " + String.join(" ", stub.calls().stream()
                         .map(call -> call.substring(0, call.indexOf('('))).toList()));
                 stub.record(false);
-                measure(kind);
+                measure(kind, arguments.length > 1 ? Integer.parseInt(arguments[1]) : STEPS);
                 stub.record(true);
             }
         }
@@ -81,28 +92,26 @@ public final class HostWork {
         };
     }
 
-    /// The first rounds are the interpreter's and the compilers', which allocate: a round that allocates nothing must come.
-    private static void measure(Kind kind) {
+    /// The first rounds make what is made once. Compilers allocate now and then, when they take back what they compiled; the interpreter
+    /// allocates what the code says and nothing else.
+    private static void measure(Kind kind, int steps) {
         var thread = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        long allocated = -1;
-        for (int round = 0; round < WARM_UP && allocated != 0; round++) {
-            long before = thread.getCurrentThreadAllocatedBytes();
-            run(kind);
-            allocated = thread.getCurrentThreadAllocatedBytes() - before;
-        }
         double[] nanos = new double[ROUNDS];
+        run(kind, WARM_UP * steps);
+        long before = thread.getCurrentThreadAllocatedBytes();
         for (int round = 0; round < ROUNDS; round++) {
             long start = System.nanoTime();
-            run(kind);
-            nanos[round] = (double) (System.nanoTime() - start) / STEPS;
+            run(kind, steps);
+            nanos[round] = (double) (System.nanoTime() - start) / steps;
         }
+        long allocated = thread.getCurrentThreadAllocatedBytes() - before;
         Arrays.sort(nanos);
-        System.out.println(kind.name + " bytes of " + STEPS + " warm steps: " + allocated);
+        System.out.println(kind.name + " bytes of " + ROUNDS * steps + " warm steps: " + allocated);
         System.out.printf("%s median of a step: %.0f ns%n", kind.name, nanos[ROUNDS / 2]);
     }
 
-    private static void run(Kind kind) {
-        for (int i = 0; i < STEPS; i++) {
+    private static void run(Kind kind, int steps) {
+        for (int i = 0; i < steps; i++) {
             kind.step.run();
         }
     }

@@ -60,7 +60,8 @@ record Outcome(int promptTokens, int[] tokens, String text, double seconds, Spec
                     .put("mean_accepted_length", statistics.meanAcceptedLength())
                     .put("acceptance_rate", statistics.acceptanceRate())
                     .put("draft_seconds", statistics.draftNanos() / 1e9)
-                    .put("verify_seconds", statistics.verifyNanos() / 1e9);
+                    .put("verify_seconds", statistics.verifyNanos() / 1e9)
+                    .put("ahead_seconds", statistics.aheadNanos() / 1e9);
         }
         return json;
     }

@@ -50,7 +50,8 @@ class GatunTest {
         CommandRun run = CommandRun.of("generate", "--prompt", "The dog", "--max-tokens", "20", "--speculate", "lookup", "--json");
 
         assertEquals(Set.of("text", "tokens", "prompt_tokens", "generated_tokens", "seconds", "tokens_per_second", "backend",
-                "method", "target_passes", "mean_accepted_length", "acceptance_rate", "draft_seconds", "verify_seconds"),
+                "method", "target_passes", "mean_accepted_length", "acceptance_rate", "draft_seconds", "verify_seconds",
+                "ahead_seconds"),
                 new TreeSet<>(run.json().propertyNames()));
         assertEquals(20, run.json().get("tokens").size());
         assertEquals("lookup", run.json().get("method").stringValue());
@@ -309,7 +310,7 @@ class GatunTest {
         assertEquals(0, json.get("categories").size(), "prompts without a category");
         assertEquals(4, json.get("methods").size());
         for (JsonNode row : json.get("methods")) {
-            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "host_seconds",
+            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "ahead_seconds", "host_seconds",
                     "tokens_per_second", "tokens_per_second_spread", "speedup", "speedup_spread", "predicted_speedup",
                     "mean_accepted_length", "mean_rows", "acceptance_by_depth", "identical_to_none"), new TreeSet<>(row.propertyNames()));
             assertTrue(row.get("identical_to_none").booleanValue(), row.toString());

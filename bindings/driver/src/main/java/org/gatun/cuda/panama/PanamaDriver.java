@@ -24,12 +24,13 @@ import org.gatun.cuda.bindings.Cuda;
 
 /// The NVIDIA driver through its generated bindings. [PanamaDriverProvider] has loaded the library before.
 ///
-/// Method handles are made when a call is first used, by the bindings. [#launchKernel] is hot and allocates nothing, unless
-/// clusters or an early start are asked for.
+/// Method handles are made when a call is first used, by the bindings. The calls of a step ([HotCalls]) allocate nothing, in the
+/// interpreter neither; of launches, those without clusters and early starts.
 final class PanamaDriver implements CudaDriver {
     /// What a log of the driver's compiler may hold.
     private static final int LOG_BYTES = 32 << 10;
     private static final int NAME_BYTES = 256;
+    private static final String BYTES = "bytes";
 
     private final int version;
 
@@ -58,6 +59,15 @@ final class PanamaDriver implements CudaDriver {
     private void check(String call, int code, Supplier<String> attempt) {
         if (code != Cuda.CUDA_SUCCESS()) {
             throw CudaException.of(this, call, code, attempt.get());
+        }
+    }
+
+    /// Without a lambda, which a call of a step would allocate.
+    ///
+    /// @param amount of `unit`, what was attempted
+    private void check(String call, int code, long amount, String unit) {
+        if (code != Cuda.CUDA_SUCCESS()) {
+            throw CudaException.of(this, call, code, amount + " " + unit);
         }
     }
 
@@ -92,7 +102,7 @@ final class PanamaDriver implements CudaDriver {
     }
 
     private static String bytes(long bytes) {
-        return bytes + " bytes";
+        return bytes + " " + BYTES;
     }
 
     /// For calls that [PanamaDriverProvider]'s oldest version has not.
@@ -270,8 +280,8 @@ final class PanamaDriver implements CudaDriver {
                     c.blockZ(), c.dynamicSharedBytes(), pointer(stream), arguments.pointers());
             checkLaunch("cuLaunchCooperativeKernel", code, c, arguments);
         } else {
-            int code = Cuda.cuLaunchKernel(pointer(function), c.gridX(), c.gridY(), c.gridZ(), c.blockX(), c.blockY(), c.blockZ(),
-                    c.dynamicSharedBytes(), pointer(stream), arguments.pointers(), MemorySegment.NULL);
+            int code = HotCalls.launchKernel(function, c.gridX(), c.gridY(), c.gridZ(), c.blockX(), c.blockY(), c.blockZ(),
+                    c.dynamicSharedBytes(), stream, arguments.pointers());
             checkLaunch("cuLaunchKernel", code, c, arguments);
         }
     }
@@ -410,19 +420,17 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void copyToDeviceAsync(long target, MemorySegment source, long stream) {
-        check("cuMemcpyHtoDAsync", Cuda.cuMemcpyHtoDAsync_v2(target, source, source.byteSize(), pointer(stream)),
-                () -> bytes(source.byteSize()));
+        check("cuMemcpyHtoDAsync", HotCalls.copyToDevice(target, source, stream), source.byteSize(), BYTES);
     }
 
     @Override
     public void copyToHostAsync(MemorySegment target, long source, long stream) {
-        check("cuMemcpyDtoHAsync", Cuda.cuMemcpyDtoHAsync_v2(target, source, target.byteSize(), pointer(stream)),
-                () -> bytes(target.byteSize()));
+        check("cuMemcpyDtoHAsync", HotCalls.copyToHost(target, source, stream), target.byteSize(), BYTES);
     }
 
     @Override
     public void copyOnDeviceAsync(long target, long source, long bytes, long stream) {
-        check("cuMemcpyDtoDAsync", Cuda.cuMemcpyDtoDAsync_v2(target, source, bytes, pointer(stream)), () -> bytes(bytes));
+        check("cuMemcpyDtoDAsync", HotCalls.copyOnDevice(target, source, bytes, stream), bytes, BYTES);
     }
 
     @Override
@@ -432,7 +440,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void fillWordsAsync(long target, int value, long count, long stream) {
-        check("cuMemsetD32Async", Cuda.cuMemsetD32Async(target, value, count, pointer(stream)), () -> count + " words");
+        check("cuMemsetD32Async", HotCalls.fillWords(target, value, count, stream), count, "words");
     }
 
     @Override
@@ -449,7 +457,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void streamSynchronize(long stream) {
-        check("cuStreamSynchronize", Cuda.cuStreamSynchronize(pointer(stream)));
+        check("cuStreamSynchronize", HotCalls.streamSynchronize(stream));
     }
 
     @Override
@@ -467,7 +475,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void streamWaitEvent(long stream, long event) {
-        check("cuStreamWaitEvent", Cuda.cuStreamWaitEvent(pointer(stream), pointer(event), 0));
+        check("cuStreamWaitEvent", HotCalls.streamWaitEvent(stream, event));
     }
 
     @Override
@@ -483,7 +491,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void eventRecord(long event, long stream) {
-        check("cuEventRecord", Cuda.cuEventRecord(pointer(event), pointer(stream)));
+        check("cuEventRecord", HotCalls.eventRecord(event, stream));
     }
 
     @Override
@@ -493,7 +501,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void eventSynchronize(long event) {
-        check("cuEventSynchronize", Cuda.cuEventSynchronize(pointer(event)));
+        check("cuEventSynchronize", HotCalls.eventSynchronize(event));
     }
 
     @Override
@@ -550,7 +558,7 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void graphLaunch(long executable, long stream) {
-        check("cuGraphLaunch", Cuda.cuGraphLaunch(pointer(executable), pointer(stream)));
+        check("cuGraphLaunch", HotCalls.graphLaunch(executable, stream));
     }
 
     @Override
