@@ -289,7 +289,8 @@ final class VerificationCase {
         return text;
     }
 
-    private static KvStore recording(List<Integer> moves) {
+    /// A cache that only notes what is moved.
+    static KvStore recording(List<Integer> moves) {
         return new KvStore() {
             @Override
             public KvShape shape() {
