@@ -14,9 +14,10 @@ import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 
 /// What was drawn in a pass, on the device: its drawings and the laws they were drawn from, each law as the tokens that are possible. One
-/// copy brings there as much as there is. Also the memory in which the device keeps what is left of the target's law.
+/// copy brings there as much as there is, in whole pages. Also the memory in which the device keeps what is left of the target's law.
 final class DrawingsBlock implements AutoCloseable {
-    private static final long LEAST_BYTES = 1 << 16;
+    private static final int LEAST_PAGES = 16;
+    private static final int PAGE = 1 << 12;
 
     private final CudaContext context;
     private final int vocabulary;
@@ -24,6 +25,7 @@ final class DrawingsBlock implements AutoCloseable {
     private final DeviceBuffer left;
     private PinnedBuffer host;
     private DeviceBuffer device;
+    private MemorySegment[] parts; // the first page of the host's, the first two and so on, each made when first copied
     private long size;
 
     DrawingsBlock(CudaContext context, int rows, int vocabulary) {
@@ -32,14 +34,15 @@ final class DrawingsBlock implements AutoCloseable {
         laws = new int[rows];
         left = context.allocate(VerificationKernels.leftBytes(vocabulary));
         try {
-            allocate(LEAST_BYTES);
+            allocate(LEAST_PAGES);
         } catch (Throwable e) {
             left.close();
             throw e;
         }
     }
 
-    private void allocate(long bytes) {
+    private void allocate(int pages) {
+        long bytes = (long) pages * PAGE;
         PinnedBuffer larger = context.allocatePinned(bytes);
         try {
             device = context.allocate(bytes);
@@ -48,6 +51,7 @@ final class DrawingsBlock implements AutoCloseable {
             throw e;
         }
         host = larger;
+        parts = new MemorySegment[pages];
     }
 
     /// Makes room for what was drawn in a pass; the passes before must be done.
@@ -67,7 +71,7 @@ final class DrawingsBlock implements AutoCloseable {
         }
         PinnedBuffer smallerHost = host;
         DeviceBuffer smallerDevice = device;
-        allocate(Math.max(size, 2 * host.byteSize()));
+        allocate(Math.max(Math.toIntExact(Math.ceilDiv(size, PAGE)), 2 * parts.length));
         smallerHost.close();
         smallerDevice.close();
         return true;
@@ -105,7 +109,11 @@ final class DrawingsBlock implements AutoCloseable {
 
     /// Queues the copy to the device of what was written.
     void upload(CudaStream stream) {
-        stream.copyToDevice(device, 0, host.memory().asSlice(0, size));
+        int last = (int) ((size - 1) / PAGE);
+        if (parts[last] == null) {
+            parts[last] = host.memory().asSlice(0, (last + 1L) * PAGE);
+        }
+        stream.copyToDevice(device, 0, parts[last]);
     }
 
     /// Where the drawings are.
