@@ -140,34 +140,4 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         return speedup(statistics.meanAcceptedLength(), statistics.meanRows(),
                 (double) statistics.draftNanos() / statistics.targetPasses(), hostNanos);
     }
-
-    /// The size of chain, root included, that is fastest; 1 if none beats plain decoding.
-    ///
-    /// @param acceptance probability that a token is accepted if all before it were, by depth; as many depths as could be drafted
-    /// @param draftNanos for each drafted token
-    public int bestRows(List<Double> acceptance, double draftNanos) {
-        int best = 1;
-        double bestSpeedup = 1;
-        for (int drafted = 1; drafted <= acceptance.size(); drafted++) {
-            double speedup = speedup(tokensPerPass(acceptance.subList(0, drafted)), 1 + drafted, drafted * draftNanos, 0);
-            if (speedup > bestSpeedup) {
-                best = 1 + drafted;
-                bestSpeedup = speedup;
-            }
-        }
-        return best;
-    }
-
-    /// Tokens emitted a pass that verifies a chain.
-    ///
-    /// @param acceptance probability that a token is accepted if all before it were, by depth; as many as are drafted
-    public static double tokensPerPass(List<Double> acceptance) {
-        double tokens = 1;
-        double reached = 1;
-        for (double rate : acceptance) {
-            reached *= rate;
-            tokens += reached;
-        }
-        return tokens;
-    }
 }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -35,13 +34,6 @@ class CostModelTest {
         return new CostModel(new TreeMap<>(nanosByRows));
     }
 
-    /// The closed form for one rate at all depths is `(1 - a^(n + 1)) / (1 - a)`.
-    @ParameterizedTest
-    @CsvSource({"0.6, 4, 2.306", "0.8, 4, 3.362", "0.8, 8, 4.329", "0, 5, 1", "1, 5, 6", "0.5, 0, 1"})
-    void tokensPerPass_oneRate_isTheClosedForm(double acceptance, int length, double tokens) {
-        assertEquals(tokens, CostModel.tokensPerPass(Collections.nCopies(length, acceptance)), 5e-4);
-    }
-
     @ParameterizedTest
     @CsvSource({"1, 100", "2, 110", "3, 120", "3.5, 125", "6, 150", "8, 170", "16, 250"})
     void passNanos_anyRows_liesOnStraightLines(double rows, double nanos) {
@@ -60,14 +52,6 @@ class CostModelTest {
         assertEquals(2.0 * 120 / (30 + 130 + 40), COSTS.speedup(2, 4, 30, 20), 1e-12);
         SpeculationStatistics statistics = new SpeculationStatistics(20, 10, 30, List.of(new Depth(10, 10)), 300, 1300, 0);
         assertEquals(2.0 * 120 / (30 + 130 + 40), COSTS.speedup(statistics, 20), 1e-12, "the same from counts");
-    }
-
-    @Test
-    void bestRows_givenNumbers_isTheFastest() {
-        assertEquals(1, COSTS.bestRows(Collections.nCopies(8, 0.0), 0));
-        assertEquals(1, COSTS.bestRows(Collections.nCopies(8, 0.3), 40), "drafting takes more than it brings");
-        assertEquals(9, COSTS.bestRows(Collections.nCopies(8, 1.0), 0));
-        assertEquals(3, COSTS.bestRows(List.of(0.9, 0.9, 0.0, 0.9), 5), "nothing is reached beyond a depth where all is rejected");
     }
 
     @Test

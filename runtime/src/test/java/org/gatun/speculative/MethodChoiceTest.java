@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.LongToDoubleFunction;
@@ -73,7 +72,7 @@ class MethodChoiceTest {
 
     /// Expected tokens in the time of a pass of one row.
     private static double speed(Chains chains, double rowCost) {
-        double tokens = CostModel.tokensPerPass(Collections.nCopies(chains.length, chains.acceptance));
+        double tokens = (1 - Math.pow(chains.acceptance, chains.length + 1)) / (1 - chains.acceptance);
         return (1 + chains.presence * (tokens - 1)) / (1 + chains.presence * chains.length * (rowCost + chains.cost));
     }
 

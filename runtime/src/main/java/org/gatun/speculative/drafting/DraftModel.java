@@ -5,10 +5,10 @@ import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
-import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.NodeText;
+import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -27,10 +27,8 @@ final class DraftModel implements AutoCloseable {
     private final long[] ancestors;      // [row, words]
     private final int words;
     private final NodeText nodeText = new NodeText();
+    private final Proposer proposer = new Proposer();
     private Sampler sampler;
-    private Noise noise;
-    private boolean random;
-    private int serial;                  // of drawings
     private TokenText text;
     private TokenTree tree;
     private int size;                    // rows of nodes
@@ -47,9 +45,8 @@ final class DraftModel implements AutoCloseable {
 
     /// Starts on a text.
     void begin(Sampling target) {
-        random = target.temperature() > 0;
-        sampler = new Sampler(random ? target : target.withTemperature(1), session.vocabularySize());
-        noise = new Noise(target.seed());
+        proposer.begin(target);
+        sampler = new Sampler(proposer.isRandom() ? target : target.withTemperature(1), session.vocabularySize());
     }
 
     /// Most nodes that can be read after a text, the root not counted.
@@ -128,19 +125,9 @@ final class DraftModel implements AutoCloseable {
         return laws[node == 0 ? 0 : 1 + rows[node]];
     }
 
-    /// Whether children are drawn, not chosen.
-    boolean isRandom() {
-        return random;
-    }
-
-    /// The noise that children are drawn with.
-    Noise noise() {
-        return noise;
-    }
-
-    /// A number that no other drawing of this model had or will have.
-    int nextSerial() {
-        return serial++;
+    /// How children are found.
+    Proposer proposer() {
+        return proposer;
     }
 
     /// The position of a node's children.
@@ -148,46 +135,24 @@ final class DraftModel implements AutoCloseable {
         return text.length() + tree.depth(node);
     }
 
-    /// What may follow a node, the most promising first: the most probable tokens, or different ones drawn in turn.
-    ///
-    /// @param count most tokens
-    /// @param tokens receives them
-    /// @return how many there are
+    /// See [Proposer#candidates].
     int candidates(int node, int count, int[] tokens) {
-        return random ? law(node).draw(noise, positionBelow(node), nextSerial(), count, tokens)
-                : law(node).mostProbable(count, tokens);
+        return proposer.candidates(law(node), positionBelow(node), count, tokens);
     }
 
-    /// Adds children below a node that was read: drawn ones, or the most probable.
-    ///
-    /// @param count most children
+    /// See [Proposer#propose].
     void propose(int node, int count, Draws how) {
-        int[] tokens = new int[count];
-        if (random && how == Draws.INDEPENDENT) {
-            open(node, how);
-            for (int i = 0; i < count; i++) {
-                candidates(node, 1, tokens);
-                add(node, tokens[0]);
-            }
-        } else {
-            int found = candidates(node, count, tokens);
-            open(node, how);
-            for (int i = 0; i < found; i++) {
-                add(node, tokens[i]);
-            }
-        }
+        proposer.propose(tree, node, law(node), positionBelow(node), count, how);
     }
 
-    /// Gives a node that was read its law, before children are added.
+    /// See [Proposer#open].
     void open(int node, Draws how) {
-        if (random) {
-            tree.setLaw(node, how, law(node));
-        }
+        proposer.open(tree, node, law(node), how);
     }
 
-    /// Adds a child to a node that was opened.
+    /// See [Proposer#add].
     int add(int node, int token) {
-        return random ? tree.addDrawn(node, token) : tree.add(node, token);
+        return proposer.add(tree, node, token);
     }
 
     /// Keeps what was read of the path that was accepted.

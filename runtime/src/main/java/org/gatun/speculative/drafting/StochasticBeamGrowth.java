@@ -7,6 +7,7 @@ import org.gatun.decoding.TokenText;
 import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
+import org.gatun.speculative.Proposer;
 import org.gatun.speculative.TokenTree;
 
 /// A beam of whole sequences drawn without replacement: of the children of all nodes of a level those with the largest keys, a key being
@@ -61,20 +62,21 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
     /// Offers the children of a node to the beam.
     private static void collect(DraftModel model, int node, double logProbability, double key, int beam, PriorityQueue<Candidate> best) {
         Law law = model.law(node);
-        int serial = model.nextSerial();
+        Proposer proposer = model.proposer();
+        int serial = proposer.nextSerial();
         double[] perturbed = new double[law.size()];
         double largest = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < law.size(); i++) {
             int token = law.token(i);
             perturbed[i] = logProbability + Math.log(law.probability(token));
-            if (model.isRandom()) {
-                perturbed[i] -= Math.log(model.noise().exponential(Noise.Purpose.PROPOSAL, model.positionBelow(node), serial, token));
+            if (proposer.isRandom()) {
+                perturbed[i] -= Math.log(proposer.noise().exponential(Noise.Purpose.PROPOSAL, model.positionBelow(node), serial, token));
             }
             largest = Math.max(largest, perturbed[i]);
         }
         for (int i = 0; i < law.size(); i++) {
             int token = law.token(i);
-            double childKey = model.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
+            double childKey = proposer.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
             if (best.size() < beam || childKey >= best.peek().key) {
                 best.add(new Candidate(node, token, logProbability + Math.log(law.probability(token)), childKey));
                 if (best.size() > beam) {

@@ -6,9 +6,9 @@ import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
-import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -30,11 +30,9 @@ public final class StandDrafter implements Drafter {
     private final int[] nodes;              // [template] node of the tree, -1 where it is left out
     private final RecentMap<Successors> averages = new RecentMap<>(MOST_CONTEXTS);
     private final List<Law> laws = new ArrayList<>(); // of the latest tree, kept until it was verified; then used again
+    private final Proposer proposer = new Proposer();
     private final Law observed;
     private final int[] scratch = new int[KEPT];
-    private Noise noise;
-    private boolean draws;
-    private int serial;
 
     /// @param vocabulary number of tokens
     /// @param rows most rows of a pass, the root included
@@ -46,9 +44,7 @@ public final class StandDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
-        noise = new Noise(sampling.seed());
-        draws = sampling.temperature() > 0;
-        serial = 0;
+        proposer.begin(sampling);
     }
 
     @Override
@@ -62,7 +58,8 @@ public final class StandDrafter implements Drafter {
                 if (lawsUsed == laws.size()) {
                     laws.add(new Law(observed.vocabulary()));
                 }
-                added = addChildren(text, tree, nodes[i], wanted, fill(laws.get(lawsUsed++), successors));
+                added = proposer.propose(tree, nodes[i], fill(laws.get(lawsUsed++), successors), text.length() + tree.depth(nodes[i]),
+                        wanted, Draws.WITHOUT_REPLACEMENT);
             }
             for (int rank = 0; rank < template.children(i); rank++) {
                 nodes[child++] = rank < added ? tree.size() - added + rank : -1;
@@ -76,25 +73,6 @@ public final class StandDrafter implements Drafter {
             law.add(successors.token(place), successors.weight(place));
         }
         return law;
-    }
-
-    /// @return how many children were added, the last nodes of the tree
-    private int addChildren(TokenText text, TokenTree tree, int parent, int wanted, Law law) {
-        int count;
-        if (draws) {
-            tree.setLaw(parent, Draws.WITHOUT_REPLACEMENT, law);
-            count = law.draw(noise, text.length() + tree.depth(parent), serial++, Math.min(wanted, KEPT), scratch);
-        } else {
-            count = law.mostProbable(Math.min(wanted, KEPT), scratch);
-        }
-        for (int i = 0; i < count; i++) {
-            if (draws) {
-                tree.addDrawn(parent, scratch[i]);
-            } else {
-                tree.add(parent, scratch[i]);
-            }
-        }
-        return count;
     }
 
     /// What is known after the longest end of text and path of which something is known; null if nothing is.

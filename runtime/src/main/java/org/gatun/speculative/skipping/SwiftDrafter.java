@@ -7,10 +7,10 @@ import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
-import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -30,15 +30,13 @@ public final class SwiftDrafter implements Drafter {
     private final int branch;
     private final int window;
     private final double skippedShare;
+    private final Proposer proposer = new Proposer();
     private SkipSearch search;
     private PartialModel draft;
     private boolean[] drafting;     // the set of `draft`
     private Session session;
     private Sampler sampler;
-    private Noise noise;
     private Law[] laws;             // by depth
-    private boolean random;
-    private int serial;
     private int steps;
 
     /// @param most tokens of the chain
@@ -64,9 +62,8 @@ public final class SwiftDrafter implements Drafter {
             laws = new Law[most];
             Arrays.setAll(laws, _ -> new Law(target.vocabularySize()));
         }
-        random = sampling.temperature() > 0;
-        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
-        noise = new Noise(sampling.seed());
+        proposer.begin(sampling);
+        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize());
     }
 
     @Override
@@ -86,7 +83,6 @@ public final class SwiftDrafter implements Drafter {
         int[] context = text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW));
         int contextLength = context.length;
         context = Arrays.copyOf(context, contextLength + most);
-        int[] tokens = new int[branch];
         int node = 0;
         for (int depth = 0; depth < most && tree.size() < room; depth++) {
             draft.read(depth, tree.token(node));
@@ -94,7 +90,9 @@ public final class SwiftDrafter implements Drafter {
             sampler.law(draft.logits(), 0, context, contextLength, law);
             double confidence = law.probability(law.mostProbable());
             int count = Math.min(siblings(confidence), room - tree.size());
-            node = propose(tree, node, law, text.length() + depth, tokens, count);
+            int first = tree.size();
+            proposer.propose(tree, node, law, text.length() + depth, count, Draws.WITHOUT_REPLACEMENT);
+            node = first;
             context[contextLength++] = tree.token(node);
             if (confidence < UNSURE) {
                 return; // what follows an unsure token is seldom accepted
@@ -108,19 +106,6 @@ public final class SwiftDrafter implements Drafter {
             count += confidence < bound ? 1 : 0;
         }
         return Math.min(count, branch);
-    }
-
-    /// Adds children and returns the first.
-    private int propose(TokenTree tree, int node, Law law, int position, int[] tokens, int count) {
-        int found = random ? law.draw(noise, position, serial++, count, tokens) : law.mostProbable(count, tokens);
-        if (random) {
-            tree.setLaw(node, Draws.WITHOUT_REPLACEMENT, law);
-        }
-        int first = random ? tree.addDrawn(node, tokens[0]) : tree.add(node, tokens[0]);
-        for (int i = 1; i < found; i++) {
-            int _ = random ? tree.addDrawn(node, tokens[i]) : tree.add(node, tokens[i]);
-        }
-        return first;
     }
 
     /// Judges a set by the latest tokens: how many of them would have been its most probable ones.
