@@ -3,20 +3,20 @@
 // Entry points:
 //     verification_draw_f32      (ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
 //     verification_walk          (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
-//     verification_residual_f32  (verdict, ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, committed, rows, drawings,
-//                                 left, vocabulary, capacity, stride)
+//     verification_residual_f32  (verdict, ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, committed, rows,
+//                                 drawings, left, vocabulary, capacity, stride)
 //     verification_advance       (verdict, settings, tokens, positions, committed, ids, leads, capacity)
 //
 // logits [rows, vocabulary], unchanged in the end; ids [rows] int, leads [rows] f32, by how much the largest logit leads the second;
-// cuts [rows], settings and drawings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths [rows, stride]
-// and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left is scratch,
-// [vocabulary rounded up to a multiple of 4] of 64 bits.
+// cuts [rows], settings and drawings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths
+// [rows, stride] and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left is
+// scratch, [vocabulary rounded up to a multiple of 4] of 64 bits.
 // verdict ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens drawn along the path, one more; their leads, f32;
 // slots that the accepted rows are to be moved from, and to.
 // Advance makes of a pass of one row the one that reads the token drawn: token, position, committed and recent tokens. It writes token
 // and lead behind those in the verdict, whose first number counts them.
-// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; residual grid 1, block 1024; advance grid 1, block 64; no dynamic shared
-// memory, compute capability 8.0. Addresses are multiples of 16.
+// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; residual grid 1, block 1024; advance grid 1, block 64; no dynamic
+// shared memory, compute capability 8.0. Addresses are multiples of 16.
 //
 // Draw is Sampler.java to the bit: an exponential race among what top-k, top-p and min-p leave of the weights e^((logit - largest) /
 // temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block has a row and
@@ -294,7 +294,8 @@ struct Penalty {
     float* penalised = nullptr; // by this thread
     float kept = 0;
 
-    __device__ __forceinline__ Penalty(Shared& shared, float* logits, const Settings* settings, const int* tokens, Path path, int vocabulary) {
+    __device__ __forceinline__ Penalty(Shared& shared, float* logits, const Settings* settings, const int* tokens, Path path,
+            int vocabulary) {
         if (settings->repetition_penalty == 1) {
             return;
         }
@@ -450,7 +451,8 @@ extern "C" __global__ void __launch_bounds__(WALKERS)
 verification_walk(int* verdict, const int* ids, const float* leads, const int* tokens, const int* paths, const int* lengths,
         const int* committed, const int* rows, int capacity, int stride) {
     __shared__ int next;
-    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride, [&](int row) { return Emitted{ids[row], -1}; });
+    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride,
+            [&](int row) { return Emitted{ids[row], -1}; });
 }
 
 __device__ __forceinline__ double real(Key whole) {
@@ -558,11 +560,12 @@ verification_residual_f32(int* verdict, const int* ids, const float* leads, cons
             const double ratio = offered_mass > 0 ? __ddiv_rn(real(left.mass), real(offered_mass)) : 0;
             const Key wanted = left[token];
             const Key offered = share(drawing.weight, ratio);
-            const double uniform = __uint2double_rn(noise_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++).bits[0]) * 0x1p-32;
+            const Noise4 noise = noise_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++);
+            const double uniform = __dmul_rn(__uint2double_rn(noise.bits[0]), 0x1p-32);
             if (wanted >= offered || uniform < __ddiv_rn(real(wanted), real(offered))) {
                 return Emitted{token, drawing.row};
             }
-            __syncthreads(); // everyone has seen what is wanted
+            __syncthreads(); // everyone has read what is wanted
             const Key before = left.mass;
             left.subtract(shared, drawings->law(drawing), drawing.size, ratio, drawing.without_replacement ? token : -1);
             if (real(left.mass) <= __dmul_rn(ROUNDING, real(before))) {

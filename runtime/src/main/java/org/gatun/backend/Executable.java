@@ -19,8 +19,8 @@ public interface Executable extends AutoCloseable {
 
     /// Runs one pass, draws a token after each row, and keeps one path of rows: from the first row on to the child that carries the
     /// token drawn, as long as there is one. Rows that were drawn themselves ([Pass#setDrawings]) are tested instead, so that the law of
-    /// what is emitted stays the target's. The keys and values of accepted rows are moved into the slots behind the first row's, in order.
-    /// Hot: allocates nothing, once it has seen drawings of such size. [HostVerifier] is the definition.
+    /// what is emitted stays the target's. The keys and values of accepted rows are moved into the slots behind the first row's, in
+    /// order. Hot: allocates nothing, once it has seen drawings of such size. [HostVerifier] is the definition.
     ///
     /// @param pass one that draws, see [Pass#draw]
     /// @param kv where keys and values are read, written and moved
