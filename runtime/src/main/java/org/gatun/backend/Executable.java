@@ -33,6 +33,8 @@ public interface Executable extends AutoCloseable {
 
     /// The first part of [#verify]: where [#runsBesideHost], the pass is under way when this returns, else it is done. Until [#await],
     /// nothing else may be asked of this executable; `pass` may be filled anew, other executables may run.
+    ///
+    /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
     void launch(Pass pass, KvStore kv, Verdict verdict);
 
     /// The second part of [#verify]: waits for the pass that was launched, if it may still run, and gives its verdict what it lacks.

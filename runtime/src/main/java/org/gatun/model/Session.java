@@ -151,6 +151,8 @@ public final class Session implements AutoCloseable {
 
     /// The first part of [#verify]: the pass is under way where [#runsBesideHost], else done. Until [#await] the session refuses
     /// everything else. Hot.
+    ///
+    /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
     public void launch(Sampling sampling) {
         requireOpen();
         pass.draw(sampling, kv.tokens());

@@ -136,7 +136,7 @@ public final class Sampler {
                 }
             }
         }
-        lead = largest - second;
+        lead = largest - second + 0f; // 0 where -0 leads 0, which are equal
         return best;
     }
 

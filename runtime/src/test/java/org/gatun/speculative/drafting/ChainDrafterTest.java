@@ -127,7 +127,8 @@ class ChainDrafterTest {
     void ahead_modelsThatAlwaysAgree_neverWaitsAgain() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1, null);
 
-        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), Ahead.YES, 0, Sampling.GREEDY.withTemperature(1), CONTEXT, 3, 1);
+        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), Ahead.YES, 0, Sampling.GREEDY.withTemperature(1), CONTEXT,
+                3, 1);
 
         assertEquals(run.counts.drafted(), run.counts.accepted());
         assertEquals(run.passes.first, run.passes.drafting, "all but the first proposal were there when asked for");

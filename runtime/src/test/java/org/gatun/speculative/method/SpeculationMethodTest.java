@@ -13,7 +13,8 @@ class SpeculationMethodTest {
 
     @Test
     void parse_optionsGiven_overrideStandards() {
-        assertEquals(Map.of("first", "4", "most", "12", "lead", "5", "ahead", "auto"), SpeculationMethod.parse("draft:most=12").settings().values());
+        assertEquals(Map.of("first", "4", "most", "12", "lead", "5", "ahead", "auto"),
+                SpeculationMethod.parse("draft:most=12").settings().values());
     }
 
     @ParameterizedTest

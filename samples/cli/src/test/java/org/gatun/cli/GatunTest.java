@@ -310,7 +310,8 @@ class GatunTest {
         assertEquals(0, json.get("categories").size(), "prompts without a category");
         assertEquals(4, json.get("methods").size());
         for (JsonNode row : json.get("methods")) {
-            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "ahead_seconds", "host_seconds",
+            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "ahead_seconds",
+                    "host_seconds",
                     "tokens_per_second", "tokens_per_second_spread", "speedup", "speedup_spread", "predicted_speedup",
                     "mean_accepted_length", "mean_rows", "acceptance_by_depth", "identical_to_none"), new TreeSet<>(row.propertyNames()));
             assertTrue(row.get("identical_to_none").booleanValue(), row.toString());
