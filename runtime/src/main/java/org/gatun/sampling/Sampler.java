@@ -66,8 +66,8 @@ public final class Sampler {
         }
     }
 
-    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law, unless it comes down to
-    /// weights so small that the law rounds them. Hot.
+    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law, unless it comes down
+    /// to weights so small that the law rounds them. Hot.
     public int draw(Law law, int position) {
         for (int i = 0; i < law.size(); i++) {
             candidates[i] = candidate(law.token(i), law.weight(law.token(i)));

@@ -306,8 +306,8 @@ class CudaBackendTest {
         }
     }
 
-    /// Between a proposal and what becomes of it the driver hears of the laws, of one graph and of one wait: no logits are copied. What the
-    /// graph says is what the host finds from the logits.
+    /// Between a proposal and what becomes of it the driver hears of the laws, of one graph and of one wait: no logits are copied. What
+    /// the graph says is what the host finds from the logits.
     @ParameterizedTest
     @ValueSource(strings = {"specinfer", "rsd-c", "rsd-s"})
     void step_drawnProposals_isOneLaunchAndCopiesNoLogits(String method) throws IOException {
@@ -390,7 +390,8 @@ class CudaBackendTest {
                 tree.writeTo(session.pass(), 0);
                 Verdict found = session.verify(sampling);
                 Verdict expected = new Verdict(session.maxTreeRows());
-                new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()), expected);
+                new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
+                        expected);
 
                 assertEquals(expected.accepted(), found.accepted());
                 assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "laws of " + tokens + " tokens");

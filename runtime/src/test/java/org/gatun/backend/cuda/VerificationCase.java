@@ -133,7 +133,8 @@ final class VerificationCase {
                             positions, paths, committed, rows, block.drawings(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (drawings.next(last, 0) >= 0) {
-                        assertArrayEquals(leftBelow(last, pass.position(last) - before.length), bench.longs(block.left(), shape.vocabulary));
+                        assertArrayEquals(leftBelow(last, pass.position(last) - before.length),
+                                bench.longs(block.left(), shape.vocabulary));
                     }
                 }
             }
