@@ -228,8 +228,9 @@ final class KernelMeasurements {
                     }
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
-                    return VerificationKernels.draw(library, filled(4L * rows), filled(4L * rows), onDevice.slice(), uploaded.slice(),
-                            filled(4L * rows), ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
+                    return VerificationKernels.draw(library, filled(4L * rows), filled(4L * rows),
+                            filled((long) VerificationKernels.CUT_BYTES * rows), onDevice.slice(), uploaded.slice(), filled(4L * rows),
+                            ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });
     }
 

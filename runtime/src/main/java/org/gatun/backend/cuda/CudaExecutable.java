@@ -61,6 +61,8 @@ final class CudaExecutable implements Executable {
         /// What a pass is asked for besides keys and values.
         private enum Result {
             NOTHING, LOGITS, VERDICT,
+            /// A verdict on rows of which some were drawn.
+            VERDICT_ON_DRAWN,
             /// Of a row whose data are on the device already, and then those of the next.
             ROLL
         }
@@ -73,7 +75,10 @@ final class CudaExecutable implements Executable {
         }
 
         private static Result result(Pass pass) {
-            return pass.draws() ? Result.VERDICT : pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
+            if (pass.draws()) {
+                return pass.drawings() == null ? Result.VERDICT : Result.VERDICT_ON_DRAWN;
+            }
+            return pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
 
         /// Number of the graph.
@@ -106,8 +111,10 @@ final class CudaExecutable implements Executable {
     private final TreePaths paths;
     private final DeviceBuffer drawnIds;
     private final DeviceBuffer drawnLeads;
+    private final DeviceBuffer drawnCuts;
     private final VerdictSlots verdictSlots;
     private final PinnedBuffer verdict;
+    private DrawingsBlock drawings; // made when rows were first drawn
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -156,6 +163,7 @@ final class CudaExecutable implements Executable {
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
             drawnIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
             drawnLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
+            drawnCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
             verdictSlots = new VerdictSlots(own(context.allocate(VerdictSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
             verdict = own(context.allocatePinned(verdictSlots.hostBytes()));
@@ -263,6 +271,9 @@ final class CudaExecutable implements Executable {
             return;
         }
         Bucket.Result result = Bucket.result(pass);
+        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
+            writeDrawings(pass);
+        }
         int index = Bucket.index(pass.rows(), pass.isTree(), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
         attach(store);
@@ -271,6 +282,9 @@ final class CudaExecutable implements Executable {
         } else {
             write(pass);
             blockIsRead = true;
+        }
+        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
+            drawings.upload(store.stream());
         }
         store.stream().launch(graph);
         queued(store);
@@ -368,6 +382,18 @@ final class CudaExecutable implements Executable {
         block.write(pass);
     }
 
+    /// Writes what was drawn, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
+    private void writeDrawings(Pass pass) {
+        awaitPass();
+        if (drawings == null) {
+            drawings = new DrawingsBlock(context, limits.treeRows(), plan.logits().width());
+        }
+        if (drawings.grow(pass.drawings())) {
+            forgetGraphs();
+        }
+        drawings.write(pass);
+    }
+
     /// Lets the graphs work on a cache from now on, when they are done with the one before.
     private void attach(CudaKvStore store) {
         if (paged != store) {
@@ -418,11 +444,11 @@ final class CudaExecutable implements Executable {
         growScratch(bucket, store);
         List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
-            if (bucket.result == Bucket.Result.LOGITS || bucket.result == Bucket.Result.VERDICT) {
+            if (bucket.result != Bucket.Result.NOTHING && bucket.result != Bucket.Result.ROLL) {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
-            if (bucket.result == Bucket.Result.VERDICT) {
+            if (bucket.result == Bucket.Result.VERDICT || bucket.result == Bucket.Result.VERDICT_ON_DRAWN) {
                 store.stream().copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
             }
         });
@@ -444,7 +470,7 @@ final class CudaExecutable implements Executable {
             }
         }
         switch (bucket.result) {
-            case VERDICT -> verification(launches, bucket);
+            case VERDICT, VERDICT_ON_DRAWN -> verification(launches, bucket);
             case ROLL -> {
                 launches.add(draw(bucket));
                 launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
@@ -457,14 +483,18 @@ final class CudaExecutable implements Executable {
 
     private void verification(List<KernelLaunch> launches, Bucket bucket) {
         launches.add(draw(bucket));
-        launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
-                block.committed(), drawnRows(bucket)));
+        launches.add(bucket.result == Bucket.Result.VERDICT
+                ? VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
+                        block.committed(), drawnRows(bucket))
+                : VerificationKernels.residual(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(),
+                        at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
+                        drawnRows(bucket), drawings.drawings(), drawings.left(), plan.logits().width()));
         launches.add(KvKernels.move(library, layer(0), verdictSlots.from(), verdictSlots.to(), verdictSlots.moves(), captured.layers()));
     }
 
     private KernelLaunch draw(Bucket bucket) {
-        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), at(plan.logits()), block.settings(),
-                block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
+        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(), at(plan.logits()),
+                block.settings(), block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
     }
 
     private Rows drawnRows(Bucket bucket) {
@@ -607,6 +637,9 @@ final class CudaExecutable implements Executable {
         if (partials != null) {
             partials.close();
             arrivals.close();
+        }
+        if (drawings != null) {
+            drawings.close();
         }
         closeOwned();
         backend.release(keys);

@@ -19,14 +19,17 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
+import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -37,9 +40,13 @@ import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
+import org.gatun.sampling.Draws;
+import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -49,6 +56,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What the CUDA backend promises beyond right results: fusion, launches, memory.
 class CudaBackendTest {
@@ -298,6 +306,122 @@ class CudaBackendTest {
                 assertEquals(List.of("launch in " + target, "launch in " + draft, "launch in " + draft, "launch in " + draft,
                         "launch in " + draft, "wait for " + draft, "wait for " + target), calls);
             }
+        }
+    }
+
+    /// Between a proposal and what becomes of it the driver hears of the laws, of one graph and of one wait: no logits are copied. What
+    /// the graph says is what the host finds from the logits.
+    @ParameterizedTest
+    @ValueSource(strings = {"specinfer", "rsd-c", "rsd-s"})
+    void step_drawnProposals_isOneLaunchAndCopiesNoLogits(String method) throws IOException {
+        List<String> calls = new ArrayList<>();
+        CudaDriver driver = heard(SimulatorDriver.open(SimulatorOptions.defaults()), (call, _) -> calls.add(call));
+        Sampling sampling = Sampling.GREEDY.withTemperature(1).withTopP(0.9).withRepetitionPenalty(1.2).withSeed(SEED);
+        try (CudaBackend backend = CudaBackend.open(driver, 0);
+                Model model = tiny(backend, SEED);
+                Model draft = tiny(backend, SEED + 1);
+                Session session = model.openSession();
+                Drafter inner = SpeculationMethod.parse(method).open(model, Optional.of(draft))) {
+            List<List<String>> steps = new ArrayList<>();
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, new Drafter() {
+                @Override
+                public void begin(Session target, TokenText prompt, Sampling sampling) {
+                    inner.begin(target, prompt, sampling);
+                }
+
+                @Override
+                public void draft(TokenText text, TokenTree tree, int maxNodes) {
+                    inner.draft(text, tree, maxNodes);
+                    calls.clear();
+                }
+
+                @Override
+                public void observe(TokenText text, Step step) {
+                    steps.add(List.copyOf(calls));
+                    requireVerdictOfTheHost(session, text, step);
+                    inner.observe(text, step);
+                }
+
+                @Override
+                public void close() {
+                    // the test closes what is inside
+                }
+            }, sampling, new int[] {3, 5});
+            while (steps.size() < 12) {
+                decoder.step(100);
+            }
+            long launchesOnly = steps.stream().filter(List.of("copyToDeviceAsync", "graphLaunch", "streamSynchronize")::equals).count();
+            assertTrue(launchesOnly >= steps.size() - 2, "all but those that capture: " + steps);
+        }
+    }
+
+    private Model tiny(CudaBackend backend, long seed) throws IOException {
+        return Model.load(RandomModel.tiny(seed).withLayers(1).write(directory.resolve(seed + ".gguf")), backend, ModelOptions.STANDARD);
+    }
+
+    private static void requireVerdictOfTheHost(Session session, TokenText text, Step step) {
+        Verdict expected = new Verdict(session.maxTreeRows());
+        new HostVerifier(session.vocabularySize()).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
+                expected);
+        assertEquals(expected.accepted(), step.accepted());
+        for (int i = 0; i <= step.accepted(); i++) {
+            assertEquals(expected.token(i), text.token(text.length() - 1 - step.accepted() + i));
+        }
+    }
+
+    /// The graphs must find the drawings where they are from then on.
+    @Test
+    void verify_lawsThatOutgrowTheirMemory_areFoundInTheNewOne() throws IOException {
+        int vocabulary = 1500;
+        Sampling sampling = Sampling.GREEDY.withTemperature(2).withSeed(SEED);
+        Path file = new RandomModel("llama", DType.F16, vocabulary, 32, 1, 1, 1, 32, 128, SEED, 3).write(directory.resolve("m.gguf"));
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
+                Model model = Model.load(file, backend, ModelOptions.STANDARD);
+                Session session = model.openSession()) {
+            SplittableRandom random = new SplittableRandom(SEED);
+            for (int tokens : new int[] {1, vocabulary, 2}) {
+                TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+                for (int node = 0; node < 7; node++) {
+                    Law law = new Law(vocabulary);
+                    for (int token = 0; token < tokens; token++) {
+                        law.add(token, random.nextDouble());
+                    }
+                    tree.setLaw(node, Draws.INDEPENDENT, law);
+                    tree.addDrawn(node, law.mostProbable());
+                }
+                session.rewind(0);
+                tree.writeTo(session.pass(), 0);
+                Verdict found = session.verify(sampling);
+                Verdict expected = new Verdict(session.maxTreeRows());
+                new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
+                        expected);
+
+                assertEquals(expected.accepted(), found.accepted());
+                assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "laws of " + tokens + " tokens");
+            }
+        }
+    }
+
+    @Test
+    void verify_lawOverAnotherVocabulary_isRefusedAndTheSessionStaysUsable() throws IOException {
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
+                Model model = tiny(backend, SEED);
+                Session session = model.openSession()) {
+            TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+            Law law = new Law(33);
+            law.add(32, 1);
+            tree.setLaw(0, Draws.INDEPENDENT, law);
+            tree.addDrawn(0, 32);
+            tree.writeTo(session.pass(), 0);
+            assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY));
+
+            tree.begin(1).setLaw(0, Draws.INDEPENDENT, Law.of(0, 0.5, Double.NaN, Double.POSITIVE_INFINITY));
+            tree.addDrawn(0, 3);
+            tree.writeTo(session.pass(), 0);
+            assertEquals("law over 4 tokens below row 0: expected one over 32",
+                    assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY)).getMessage());
+
+            assertTrue(session.decode(3, Sampling.GREEDY).token(0) < 32);
         }
     }
 

@@ -182,8 +182,9 @@ class CudaKernelDifferentialTest {
             }
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32", "verification_walk"),
-                    (bench, random) -> new VerificationCase(bench, random, shape).check()));
+            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32",
+                    shape.how().isPresent() ? "verification_residual_f32" : "verification_walk"),
+                    (bench, random) -> VerificationCase.check(bench, random, shape)));
         }
         for (int packs : new int[] {1, 1000, 70_001}) {
             cases.add(probe(packs));

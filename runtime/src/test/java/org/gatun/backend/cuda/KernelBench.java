@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
 import org.gatun.backend.Executable;
@@ -107,7 +108,11 @@ final class KernelBench implements AutoCloseable {
     }
 
     void run(KernelLaunch launch) {
-        launch.on(stream);
+        run(launch::on);
+    }
+
+    void run(Consumer<CudaStream> work) {
+        work.accept(stream);
         stream.synchronize();
     }
 
@@ -121,6 +126,12 @@ final class KernelBench implements AutoCloseable {
 
     int[] ints(DeviceSlice slice, int count) {
         int[] values = new int[count];
+        slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
+        return values;
+    }
+
+    long[] longs(DeviceSlice slice, int count) {
+        long[] values = new long[count];
         slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
         return values;
     }

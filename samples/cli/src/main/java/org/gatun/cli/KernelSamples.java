@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -95,6 +96,7 @@ final class KernelSamples {
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
                 case "draw" -> draw();
+                case "residual" -> residual();
                 case "walk" -> VerificationKernels.walk(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
                 default -> VerificationKernels.advance(library, verdict(), value(1), floats(ElementType.F32, 1),
@@ -209,14 +211,49 @@ final class KernelSamples {
         return new VerdictSlots(ints((int) VerdictSlots.byteSize(rows) / Integer.BYTES, 1), rows);
     }
 
-    /// At temperature 1, from nine tenths of the probability.
     private KernelLaunch draw() {
+        return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(), settings(),
+                ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
+    }
+
+    /// At temperature 1, from nine tenths of the probability.
+    private DeviceSlice settings() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
             VerificationKernels.writeSettings(settings, 0, 0, 1, 0, 0.9, 0, 1, MemorySegment.NULL, 0);
-            return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), logits(),
-                    library.context().allocateFrom(settings).slice(), ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(),
-                    vocabulary());
+            return library.context().allocateFrom(settings).slice();
+        }
+    }
+
+    /// Of rows whose logits are at most 1, with nothing cut off.
+    private DeviceSlice cuts() {
+        int words = VerificationKernels.CUT_BYTES / Integer.BYTES;
+        int[] cuts = new int[rows * words];
+        for (int row = 0; row < rows; row++) {
+            cuts[row * words + 2] = Float.floatToIntBits(1);
+        }
+        return library.context().allocateFrom(MemorySegment.ofArray(cuts)).slice();
+    }
+
+    /// The second row was drawn from a law in which all tokens but its own are equal, and which is far from the target's: it is rejected.
+    private KernelLaunch residual() {
+        int count = vocabulary();
+        long head = VerificationKernels.DRAWINGS_HEAD;
+        long laws = head + VerificationKernels.DRAWING.byteSize();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment drawings = arena.allocate(laws + (long) Long.BYTES * count);
+            int tokenBits = Integer.SIZE - Integer.numberOfLeadingZeros(count - 1);
+            long weight = 1L << 62 - 2 * tokenBits;
+            drawings.set(ValueLayout.JAVA_INT, 0, Math.min(1, rows - 1));
+            VerificationKernels.writeDrawing(drawings, head, 0, 1, weight << tokenBits, weight * count, (int) (laws / Long.BYTES), count,
+                    true);
+            for (int token = 0; token < count; token++) {
+                drawings.set(ValueLayout.JAVA_LONG, laws + (long) Long.BYTES * token, weight << tokenBits | token);
+            }
+            return VerificationKernels.residual(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(),
+                    settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
+                    library.context().allocateFrom(drawings).slice(),
+                    library.context().allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
     }
 
