@@ -7,8 +7,9 @@ import java.util.Map;
 ///
 /// @param version times ten: 74 for 7.4
 /// @param target compute capability times ten
+/// @param targetOnly whether no later device runs it: `sm_90a`
 /// @param files names by number, for source lines
-record Ptx(int version, int target, List<Variable> variables, List<Entry> entries, Map<Integer, String> files) {
+record Ptx(int version, int target, boolean targetOnly, List<Variable> variables, List<Entry> entries, Map<Integer, String> files) {
     /// Where a variable lies.
     enum Space { GLOBAL, SHARED, LOCAL, CONST, PARAM, GENERIC }
 

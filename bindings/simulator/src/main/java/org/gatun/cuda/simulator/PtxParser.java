@@ -50,12 +50,16 @@ final class PtxParser {
     private Ptx module() {
         int version = 0;
         int target = 0;
+        boolean targetOnly = false;
         collectFiles();
         while (peek().kind() != Kind.END) {
             Token token = next();
             switch (token.text()) {
                 case ".version" -> version = (int) Math.round(Double.parseDouble(number()) * 10);
-                case ".target" -> target = target(next());
+                case ".target" -> {
+                    targetOnly = peek().text().endsWith("a");
+                    target = target(next());
+                }
                 case ".address_size" -> {
                     if (integer() != 64) {
                         throw new PtxException(token.line(), "found 32-bit addresses, expected .address_size 64");
@@ -75,7 +79,7 @@ final class PtxParser {
         if (version == 0 || target == 0) {
             throw new PtxException(1, "no .version or no .target: this is not PTX");
         }
-        return new Ptx(version, target, List.copyOf(variables), List.copyOf(entries), Map.copyOf(files));
+        return new Ptx(version, target, targetOnly, List.copyOf(variables), List.copyOf(entries), Map.copyOf(files));
     }
 
     private static int target(Token token) {

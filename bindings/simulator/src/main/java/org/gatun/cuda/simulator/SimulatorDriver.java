@@ -203,9 +203,9 @@ public final class SimulatorDriver implements CudaDriver {
                         "PTX %d.%d, %d.%d is the newest known".formatted(ptx.version() / 10, ptx.version() % 10, NEWEST_PTX / 10,
                                 NEWEST_PTX % 10));
             }
-            if (ptx.target() > options.computeCapability()) {
-                throw failure("cuModuleLoadDataEx", SimulatorError.NO_BINARY_FOR_GPU,
-                        "PTX for sm_%d, the device is sm_%d".formatted(ptx.target(), options.computeCapability()));
+            if (ptx.target() > options.computeCapability() || ptx.targetOnly() && ptx.target() < options.computeCapability()) {
+                throw failure("cuModuleLoadDataEx", SimulatorError.NO_BINARY_FOR_GPU, "PTX for sm_%d%s, the device is sm_%d"
+                        .formatted(ptx.target(), ptx.targetOnly() ? "a" : "", options.computeCapability()));
             }
             return new LoadedModule(handle(SimulatedModule.load(ptx, memory)), "");
         } catch (PtxException e) {
