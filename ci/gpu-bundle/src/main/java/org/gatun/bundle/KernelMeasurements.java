@@ -140,7 +140,7 @@ final class KernelMeasurements {
 
     private void product(WeightType type, Product product, int rows) {
         int matrices = product.swiglu ? 2 : 1;
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device().multiprocessors());
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device());
         long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;

@@ -81,18 +81,24 @@ class KernelTrafficTest {
     void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
             int rows = switch (tile) {
-                case FEW, WIDE -> 16;
+                case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> 16;
                 case SOME -> 64;
                 case MANY -> 128;
             };
-            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : Math.max(rows, tile == MatmulKernels.Tile.WIDE ? 128 : 0);
-            int outputs = 256;
+            int readers = switch (tile) { // of the same rows, for 1024 outputs
+                case FEW -> 32;
+                case WIDE, MANY -> 8;
+                case FEW_IN_CLUSTERS -> 4;
+                case WIDE_IN_CLUSTERS -> 1;
+                case SOME -> 16;
+            };
+            int outputs = 1024;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
                     zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
                     Optional.empty(), rows(library, rows), outputs, inputs));
 
-            assertClose(2L * inputs * (outputs + rows * outputs / tileOutputs), counters.global().loadedBytes());
+            assertClose(2L * inputs * (outputs + rows * readers), counters.global().loadedBytes());
             assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
             assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
