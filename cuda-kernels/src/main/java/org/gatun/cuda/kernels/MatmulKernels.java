@@ -7,7 +7,7 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_cluster.90a.cu`, `matmul_quantized.cu` and `matmul_sparse.cu`: products of matrices. A row has the same bits by every tile and beside any
+/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_sparse.cu`, and of these in clusters: products of matrices. A row has the same bits by every tile and beside any
 /// other rows.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
@@ -74,12 +74,9 @@ public final class MatmulKernels {
 
         /// The one of which there is a kernel for a type.
         private Tile of(WeightType type) {
-            return switch (this) {
-                case FEW, SOME -> this;
-                case WIDE -> type == WeightType.F32 ? FEW : this;
-                case MANY -> type == WeightType.F32 ? SOME : this;
-                case FEW_IN_CLUSTERS -> type == WeightType.F32 || type.hasUnits() ? FEW : this;
-                case WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : type.hasUnits() ? WIDE : this;
+            return type != WeightType.F32 ? this : switch (this) {
+                case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> FEW;
+                case SOME, MANY -> SOME;
             };
         }
 
