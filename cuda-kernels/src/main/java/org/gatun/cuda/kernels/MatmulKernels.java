@@ -7,8 +7,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_sparse.cu`, and of these in clusters: products of matrices. A row has the same bits by every tile and beside any
-/// other rows.
+/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_sparse.cu`, and of these in clusters: products of matrices. A row has
+/// the same bits by every tile and beside any other rows.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;
@@ -64,7 +64,13 @@ public final class MatmulKernels {
                 return rows > SOME.rows ? MANY : SOME;
             }
             boolean wide = weightRows / WIDE.outputs >= device.multiprocessors();
-            return device.computeCapability() == CLUSTER_CAPABILITY ? wide ? WIDE_IN_CLUSTERS : FEW_IN_CLUSTERS : wide ? WIDE : FEW;
+            Tile tile = wide ? WIDE_IN_CLUSTERS : FEW_IN_CLUSTERS;
+            return tile.runsOn(device) ? tile : tile.alone();
+        }
+
+        /// The same without clusters.
+        public Tile alone() {
+            return this == FEW_IN_CLUSTERS ? FEW : this == WIDE_IN_CLUSTERS ? WIDE : this;
         }
 
         /// Whether a device can run it.

@@ -409,7 +409,8 @@ class CudaKernelDifferentialTest {
 
     /// The next one that the device runs.
     private static MatmulKernels.Tile another(KernelBench bench, MatmulKernels.Tile tile) {
-        List<MatmulKernels.Tile> tiles = Stream.of(MatmulKernels.Tile.values()).filter(each -> each.runsOn(bench.context.device())).toList();
+        List<MatmulKernels.Tile> tiles = Stream.of(MatmulKernels.Tile.values())
+                .filter(each -> each.runsOn(bench.context.device())).toList();
         return tiles.get((tiles.indexOf(tile) + 1) % tiles.size());
     }
 
