@@ -98,13 +98,15 @@ final class KernelMeasurements {
                 WeightType.NF4, WeightType.INT8)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
                 for (int rows : real ? FEW_ROWS : new int[] {2}) {
-                    if (!deadline.isOver()) {
-                        product(type, product, rows);
+                    for (MatmulKernels.Tile tile : tiles(product, rows)) {
+                        if (!deadline.isOver()) {
+                            product(type, product, rows, tile);
+                        }
                     }
                 }
                 for (int rows : real && product.name.startsWith("8B") && product.outputs != VOCABULARY ? PROMPT_ROWS : new int[0]) {
                     if (!deadline.isOver()) {
-                        product(type, product, rows);
+                        product(type, product, rows, tiles(product, rows).getFirst());
                     }
                 }
             }
@@ -138,9 +140,14 @@ final class KernelMeasurements {
         pattern.close();
     }
 
-    private void product(WeightType type, Product product, int rows) {
+    /// The tile that is taken, and the one that it is to be better than.
+    private List<MatmulKernels.Tile> tiles(Product product, int rows) {
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, (product.swiglu ? 2 : 1) * product.outputs, context.device());
+        return tile == tile.alone() ? List.of(tile) : List.of(tile, tile.alone());
+    }
+
+    private void product(WeightType type, Product product, int rows, MatmulKernels.Tile tile) {
         int matrices = product.swiglu ? 2 : 1;
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device().multiprocessors());
         long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;

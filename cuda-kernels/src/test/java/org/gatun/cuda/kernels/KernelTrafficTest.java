@@ -81,18 +81,24 @@ class KernelTrafficTest {
     void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
             int rows = switch (tile) {
-                case FEW, WIDE -> 16;
+                case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> 16;
                 case SOME -> 64;
                 case MANY -> 128;
             };
-            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : Math.max(rows, tile == MatmulKernels.Tile.WIDE ? 128 : 0);
-            int outputs = 256;
+            int readers = switch (tile) { // of the same rows, for 1024 outputs
+                case FEW -> 32;
+                case WIDE, MANY -> 8;
+                case FEW_IN_CLUSTERS -> 4;
+                case WIDE_IN_CLUSTERS -> 1;
+                case SOME -> 16;
+            };
+            int outputs = 1024;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
                     zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
                     Optional.empty(), rows(library, rows), outputs, inputs));
 
-            assertClose(2L * inputs * (outputs + rows * outputs / tileOutputs), counters.global().loadedBytes());
+            assertClose(2L * inputs * (outputs + rows * readers), counters.global().loadedBytes());
             assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
             assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
@@ -138,6 +144,35 @@ class KernelTrafficTest {
             assertEquals(0, counters.shared().bankConflicts(), type.toString());
             double instructions = counters.threadInstructions() / ((double) outputs * inputs);
             assertTrue(instructions <= most(type), type + ": " + instructions + " instructions a weight");
+        }
+    }
+
+    /// 2048 outputs, which are eight clusters of the smaller tiles and two of the larger.
+    @Test
+    void matmul_tilesInClusters_readRowsOnceACluster() {
+        int outputs = 2048;
+        int inputs = 512;
+        for (WeightType type : WeightType.values()) {
+            if (type == WeightType.F32) {
+                continue;
+            }
+            long weightBytes = type.byteSize(outputs, inputs);
+            for (MatmulKernels.Tile tile : List.of(MatmulKernels.Tile.FEW_IN_CLUSTERS, MatmulKernels.Tile.WIDE_IN_CLUSTERS)) {
+                for (int rows : new int[] {1, 8, 16}) {
+                    LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, type,
+                            zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, weightBytes),
+                            Optional.empty(), rows(library, rows), outputs, inputs));
+
+                    boolean wide = tile == MatmulKernels.Tile.WIDE_IN_CLUSTERS;
+                    String what = type + ", " + tile + ", " + rows + " rows: ";
+                    double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * rows * inputs);
+                    assertClose(weightBytes + (wide ? 2 : 8) * 2L * rows * inputs, counters.global().loadedBytes());
+                    assertTrue(read <= (wide || rows == 1 ? 1.03 : rows == 8 ? 1.1 : 1.2), what + "read " + read);
+                    assertTrue(wide || type.hasUnits() || read <= (rows <= 8 ? 1.03 : 1.055), what + "read " + read);
+                    assertTrue(counters.global().coalescing() > 0.95, what + "coalescing " + counters.global().coalescing());
+                    assertEquals(0, counters.shared().bankConflicts(), what);
+                }
+            }
         }
     }
 

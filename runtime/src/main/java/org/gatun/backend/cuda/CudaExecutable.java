@@ -550,7 +550,7 @@ final class CudaExecutable implements Executable {
     }
 
     private MatmulKernels.Tile tile(Rows rows, int weightRows) {
-        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device().multiprocessors());
+        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {

@@ -16,6 +16,8 @@ final class Warp {
 
     final Kernel kernel;
     final int index;
+    /// In the cluster.
+    final int number;
     final BlockRun block;
     /// By number; 0 is none.
     final Object[] registers;
@@ -35,6 +37,16 @@ final class Warp {
     private int parked;
     /// Where it waits while it does.
     BasicBlock waitingAt;
+    /// Threads that have arrived at the cluster's barrier and not waited for it.
+    int clusterArrived;
+    /// Of the cluster's barrier, when they arrived.
+    long clusterPhase;
+    boolean waitsForCluster;
+    /// The test of a barrier object that ended its last turn in vain; null if it did anything else.
+    AsyncOperations.TestBarrier failedTest;
+    int failedLane;
+    /// Where the barrier lies that it tested.
+    int failedAddress;
 
     private final int[] scratchInts = new int[SIZE];
     private final float[] scratchFloats = new float[SIZE];
@@ -51,6 +63,7 @@ final class Warp {
         this.kernel = kernel;
         this.index = index;
         this.block = block;
+        number = block.rank * block.warpCount() + index;
         this.registers = registers;
         written = new int[kernel.trackedRegisters() ? registers.length : 0];
         local = new byte[kernel.localBytes() * SIZE];
@@ -68,6 +81,8 @@ final class Warp {
         copies.clear();
         parked = 0;
         waitingAt = null;
+        clusterArrived = 0;
+        waitsForCluster = false;
     }
 
     int predicate(int register) {
@@ -86,6 +101,7 @@ final class Warp {
 
     /// Runs until it waits, ends, or has had its turn.
     void run() {
+        failedTest = null;
         Tally tally = block.tally;
         BasicBlock[] blocks = kernel.blocks();
         for (int turn = 0; turn < TURN; turn++) {
@@ -105,6 +121,7 @@ final class Warp {
                     live &= ~ending;
                     if (live == 0) {
                         state = State.DONE;
+                        block.end(this, code);
                         return;
                     }
                     if (ending == mask) {
@@ -123,7 +140,7 @@ final class Warp {
                     waitingAt = code;
                     tally.barriers++;
                     go(code.next);
-                    if (code.arrival.arrive(this)) {
+                    if (code.stop.stops(this)) {
                         return;
                     }
                 }

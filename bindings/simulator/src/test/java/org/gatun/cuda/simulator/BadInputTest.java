@@ -50,6 +50,8 @@ class BadInputTest {
             .version 7.8 .target sm_80 .address_size 32             | 32
             .version 99.0 .target sm_80 .address_size 64            | 99.0
             .version 7.8 .target sm_80 .address_size 64 .visible .entry a( { | line
+            .version 8.0 .target sm_100 .address_size 64            | sm_100, the device is sm_90
+            .version 8.0 .target sm_80a .address_size 64            | sm_80a, the device is sm_90
             """)
     void load_damagedPtx_isRefusedWithItsLine(String ptx, String said) {
         assertSays(CudaException.class, said, () -> machine.context.load("damaged", ptx));
