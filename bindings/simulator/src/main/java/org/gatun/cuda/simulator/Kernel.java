@@ -17,9 +17,10 @@ import java.util.Map;
 /// @param maxThreads of a block, 0 for no limit of its own
 /// @param constantMemory the module's
 /// @param trackedRegisters whether some registers may be read before they are written
+/// @param ordersProducts whether it has `wgmma` instructions
 record Kernel(String name, BasicBlock[] blocks, Map<Integer, Object> constants, char[] registerKinds, String[] registerNames,
         Map<Integer, String> specials, List<Parameter> parameters, int sharedBytes, int dynamicSharedOffset, int localBytes,
-        int granuleShift, int maxThreads, byte[] constantMemory, boolean trackedRegisters) {
+        int granuleShift, int maxThreads, byte[] constantMemory, boolean trackedRegisters, boolean ordersProducts) {
     record Parameter(int offset, int byteSize) {}
 
     String registerName(int register) {

@@ -12,6 +12,9 @@ final class SharedMemory {
     /// A mark: time, whether atomic, warp and lane.
     private static final int TIME_SHIFT = 11;
     private static final int ATOMIC = 1 << 10;
+    /// Bits of warp and lane.
+    private static final int THREAD = ATOMIC - 1;
+    private static final int NO_LANE = -1;
     private static final int MOST_TIME = (1 << 32 - TIME_SHIFT) - 2;
     /// The mark of bytes that an asynchronous copy was ordered to write.
     private static final int PENDING = -1;
@@ -24,6 +27,10 @@ final class SharedMemory {
     /// The last reader that was not the one in [#readers].
     private final int[] otherReaders;
     private final int[][] known;
+    /// By warp and lane: until when the thread's writes are there for those that read by another way than threads do.
+    private final int[] fenced;
+    /// How many products under way read a granule; null as long as there was none.
+    private short[] underRead;
     /// Until when a warp has seen everything.
     private final int[] floors;
     private int time = 1;
@@ -39,6 +46,7 @@ final class SharedMemory {
         otherReaders = new int[granules];
         known = new int[warps][warps];
         floors = new int[warps];
+        fenced = new int[warps * Warp.SIZE];
     }
 
     /// For the next block.
@@ -50,6 +58,10 @@ final class SharedMemory {
             Arrays.fill(row, 0);
         }
         Arrays.fill(floors, 0);
+        Arrays.fill(fenced, 0);
+        if (underRead != null) {
+            Arrays.fill(underRead, (short) 0);
+        }
         time = 1;
     }
 
@@ -159,6 +171,47 @@ final class SharedMemory {
         return change(address, bytes, warp, lane, PENDING, false);
     }
 
+    /// Threads fence what they wrote until now; time must move on after it.
+    void fence(int warp, int mask) {
+        for (int m = mask; m != 0; m &= m - 1) {
+            fenced[warp * Warp.SIZE + Integer.numberOfTrailingZeros(m)] = time;
+        }
+    }
+
+    /// The tensor cores begin to read for a warp, until [#endRead].
+    Finding beginRead(int address, int bytes, int warp) {
+        if (underRead == null) {
+            underRead = new short[writers.length];
+        }
+        int end = (address + bytes - 1) >> granuleShift;
+        for (int g = address >> granuleShift; g <= end; g++) {
+            int writer = writers[g];
+            if (writer == 0 || writer == PENDING || !isOrdered(writer, warp, NO_LANE)) {
+                return readFinding(writer, g);
+            }
+            if (writer >>> TIME_SHIFT > fenced[writer & THREAD]) {
+                return new Finding(KernelFault.Kind.PROXY_NOT_FENCED,
+                        "the tensor cores read shared memory at %d, which %s wrote and did not fence (fence.proxy.async)"
+                                .formatted(g << granuleShift, who(writer)));
+            }
+            underRead[g]++;
+        }
+        return null;
+    }
+
+    /// The tensor cores have read, which counts as of now.
+    void endRead(int address, int bytes, int warp) {
+        int me = mark(warp, 0);
+        int end = (address + bytes - 1) >> granuleShift;
+        for (int g = address >> granuleShift; g <= end; g++) {
+            underRead[g]--;
+            if (readers[g] != me) {
+                otherReaders[g] = readers[g];
+                readers[g] = me;
+            }
+        }
+    }
+
     private Finding change(int address, int bytes, int warp, int lane, int mark, boolean atomic) {
         int end = (address + bytes - 1) >> granuleShift;
         for (int g = address >> granuleShift; g <= end; g++) {
@@ -166,6 +219,10 @@ final class SharedMemory {
             int at = g << granuleShift;
             if (writer == PENDING) {
                 return pending(at);
+            }
+            if (underRead != null && underRead[g] != 0) {
+                return new Finding(KernelFault.Kind.PRODUCT_NOT_AWAITED,
+                        "writes shared memory at %d, which a wgmma that was not waited for reads".formatted(at));
             }
             if (atomic && writer == 0) {
                 return readFinding(0, g);
