@@ -203,7 +203,7 @@ class WarpgroupMultiplyTest {
     }
 
     private static CudaFunction kernel(Machine machine, String body) {
-        return machine.context.load("test", """
+        CudaFunction kernel = machine.context.load("test", """
                 .version 8.0
                 .target sm_90a
                 .address_size 64
@@ -219,6 +219,8 @@ class WarpgroupMultiplyTest {
                 ret;
                 }
                 """.formatted(body)).function("test");
+        kernel.allowDynamicSharedBytes(2 * TILE);
+        return kernel;
     }
 
     /// @param bug the line that is wrong
@@ -260,7 +262,7 @@ class WarpgroupMultiplyTest {
                 new Planted("a stage is given back before the product is awaited", KernelFault.Kind.SHARED_RACE,
                         "bar.sync 0; wgmma.wait_group.sync.aligned 0;", "wgmma.wait_group.sync.aligned 0; bar.sync 0;",
                         ZERO + "fence.proxy.async; bar.sync 0; wgmma.fence.sync.aligned;" + MULTIPLY + "wgmma.commit_group.sync.aligned; #"
-                                + " setp.eq.u32 %p3, %r1, 127; @%p3 st.shared.u32 [tiles], %r1;" + STORE),
+                                + " setp.eq.u32 %p3, %r1, 95; @%p3 st.shared.u32 [tiles], %r1;" + STORE),
                 new Planted("sums are read before the product is awaited", KernelFault.Kind.PRODUCT_NOT_AWAITED,
                         "st.global.v4.f32 [%rd4], {%f0, %f1, %f2, %f3}; wgmma.wait_group.sync.aligned 0;",
                         "wgmma.wait_group.sync.aligned 0; st.global.v4.f32 [%rd4], {%f0, %f1, %f2, %f3};",
@@ -284,7 +286,7 @@ class WarpgroupMultiplyTest {
                         ZERO + "fence.proxy.async; bar.sync 0; #" + MULTIPLY + COMMIT_AND_WAIT + STORE),
                 new Planted("a first product with no fence", KernelFault.Kind.PRODUCT_NOT_FENCED,
                         "mov.u32 %r9, 0;", "wgmma.fence.sync.aligned;",
-                        "fence.proxy.async; bar.sync 0; #" + MULTIPLY.replace("1, 1, 1,", "0, 1, 1,") + COMMIT_AND_WAIT + STORE),
+                        "fence.proxy.async; bar.sync 0; #" + MULTIPLY.replace("%rd11, 1,", "%rd11, 0,") + COMMIT_AND_WAIT + STORE),
                 new Planted("the same sums in another order", KernelFault.Kind.PRODUCT_NOT_AWAITED,
                         MULTIPLY.replace("%f0, %f1", "%f1, %f0"), MULTIPLY,
                         ZERO + "fence.proxy.async; bar.sync 0; wgmma.fence.sync.aligned;" + MULTIPLY + "#" + COMMIT_AND_WAIT + STORE),
