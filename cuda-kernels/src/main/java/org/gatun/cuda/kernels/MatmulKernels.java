@@ -6,8 +6,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu` and `matmul_quantized.cu`: products of matrices. A row has the same bits by every tile and beside any
-/// other rows.
+/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_prompt.90a.cu`: products of matrices. A row has the same bits by every
+/// tile and beside any other rows; by those of four warps where [TileComparison] says so.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;
@@ -26,7 +26,11 @@ public final class MatmulKernels {
         /// Trees.
         SOME(64, 64, 64, 4, 128, 64, 4),
         /// Prompts.
-        MANY(128, 128, 32, 4, 256, 64, 3);
+        MANY(128, 128, 32, 4, 256, 64, 3),
+        /// Prompts on compute capability 9.0, whose tensor cores multiply for four warps at a time.
+        GROUPED(128, 128, 64, 6, 384, 0, 0),
+        /// Likewise, with enough of them for every multiprocessor: half as many blocks read the same rows.
+        GROUPED_WIDE(128, 256, 64, 4, 384, 0, 0);
 
         private final int rows;
         private final int outputs;
@@ -53,20 +57,38 @@ public final class MatmulKernels {
             return rows > SOME.rows ? MANY : rows > FEW.rows ? SOME : weightRows / WIDE.outputs >= multiprocessors ? WIDE : FEW;
         }
 
+        /// The one of those of four warps for passes of at most so many rows.
+        ///
+        /// @param weightRows of the weight, both of the gate and of up
+        public static Tile ofGroups(int rows, int weightRows, int multiprocessors) {
+            return (long) Math.ceilDiv(rows, GROUPED_WIDE.rows) * (weightRows / GROUPED_WIDE.outputs) >= multiprocessors ? GROUPED_WIDE
+                    : GROUPED;
+        }
+
         /// The one of which there is a kernel for a type.
         private Tile of(WeightType type) {
-            return type != WeightType.F32 ? this : switch (this) {
-                case FEW, WIDE -> FEW;
-                case SOME, MANY -> SOME;
+            return switch (this) {
+                case FEW, WIDE -> type == WeightType.F32 ? FEW : this;
+                case SOME -> this;
+                case MANY -> type == WeightType.F32 ? SOME : this;
+                case GROUPED, GROUPED_WIDE -> type == WeightType.F16 || type == WeightType.BF16 ? this : MANY.of(type);
             };
+        }
+
+        private boolean isGrouped() {
+            return this == GROUPED || this == GROUPED_WIDE;
         }
 
         /// Name of the kernel of a family that computes such tiles, as `matmul_bf16_16x32`.
         public String kernel(String family, WeightType type) {
-            return family + "_" + type + "_" + of(type).rows + "x" + of(type).outputs;
+            Tile chosen = of(type);
+            return family + "_" + type + "_" + chosen.rows + "x" + chosen.outputs + (chosen.isGrouped() ? "w" : "");
         }
 
         private int sharedBytes(WeightType type) {
+            if (isGrouped()) {
+                return stages * ((rows + outputs) * inputs * Short.BYTES + 2 * Long.BYTES); // and two barriers
+            }
             if (type.hasUnits()) {
                 int ring = this == MANY && type.hasTable() ? quantizedStages - 1 : quantizedStages;
                 return ring * (rows * (quantizedInputs + PADDING) * Short.BYTES
@@ -74,6 +96,11 @@ public final class MatmulKernels {
             }
             return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
         }
+    }
+
+    /// Whether the device has the kernels of four warps for a type.
+    public static boolean hasGroups(KernelLibrary library, WeightType type) {
+        return Tile.GROUPED.of(type) == Tile.GROUPED && library.has(Tile.GROUPED.kernel("matmul", type));
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
@@ -121,7 +148,7 @@ public final class MatmulKernels {
         if (outputs % SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
         }
-        return new KernelLaunch(kernel, tensorCores(kernel, tile, type, rows, 2 * outputs, inputs), kernel.arguments()
+        return new KernelLaunch(kernel, tensorCores(kernel, tile.of(type), type, rows, 2 * outputs, inputs), kernel.arguments()
                 .set(0, out).set(1, in).set(2, weight).set(3, rows.count()).set(4, outputs).set(5, inputs));
     }
 

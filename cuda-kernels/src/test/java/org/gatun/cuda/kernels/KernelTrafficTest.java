@@ -83,9 +83,14 @@ class KernelTrafficTest {
             int rows = switch (tile) {
                 case FEW, WIDE -> 16;
                 case SOME -> 64;
-                case MANY -> 128;
+                case MANY, GROUPED, GROUPED_WIDE -> 128;
             };
-            int tileOutputs = tile == MatmulKernels.Tile.FEW ? 32 : Math.max(rows, tile == MatmulKernels.Tile.WIDE ? 128 : 0);
+            int tileOutputs = switch (tile) {
+                case FEW -> 32;
+                case SOME -> 64;
+                case WIDE, MANY, GROUPED -> 128;
+                case GROUPED_WIDE -> 256;
+            };
             int outputs = 256;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
@@ -95,8 +100,27 @@ class KernelTrafficTest {
             assertClose(2L * inputs * (outputs + rows * outputs / tileOutputs), counters.global().loadedBytes());
             assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
-            assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
+            boolean grouped = tile == MatmulKernels.Tile.GROUPED || tile == MatmulKernels.Tile.GROUPED_WIDE;
+            int together = grouped ? tileOutputs / 8 : 1; // products of eight outputs to an instruction
+            assertEquals((long) rows / 16 * outputs / 8 * inputs / 16 / together, counters.matrixInstructions(), tile.toString());
         }
+    }
+
+    /// An H200 multiplies 128 x 256 x 64 in 1,024 cycles, in which four warps can be issued 4,096 instructions.
+    @Test
+    void matmul_fourWarps_issuesFewInstructionsBesideProducts() {
+        int rows = 128;
+        int outputs = 256;
+        long[] issued = new long[2];
+        for (int i = 0; i < 2; i++) {
+            int inputs = 1024 << i;
+            issued[i] = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.GROUPED_WIDE, WeightType.BF16,
+                    zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
+                    Optional.empty(), rows(library, rows), outputs, inputs)).warpInstructions();
+        }
+        long stage = (issued[1] - issued[0]) / (1024 / 64);
+
+        assertTrue(stage <= 2048, stage + " instructions a stage");
     }
 
     @Test

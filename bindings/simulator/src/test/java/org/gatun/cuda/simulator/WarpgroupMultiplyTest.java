@@ -262,7 +262,7 @@ class WarpgroupMultiplyTest {
                 new Planted("a stage is given back before the product is awaited", KernelFault.Kind.SHARED_RACE,
                         "bar.sync 0; wgmma.wait_group.sync.aligned 0;", "wgmma.wait_group.sync.aligned 0; bar.sync 0;",
                         ZERO + "fence.proxy.async; bar.sync 0; wgmma.fence.sync.aligned;" + MULTIPLY + "wgmma.commit_group.sync.aligned; #"
-                                + " setp.eq.u32 %p3, %r1, 95; @%p3 st.shared.u32 [tiles], %r1;" + STORE),
+                                + " setp.eq.u32 %p3, %r1, 63; @%p3 st.shared.u32 [tiles], %r1;" + STORE),
                 new Planted("sums are read before the product is awaited", KernelFault.Kind.PRODUCT_NOT_AWAITED,
                         "st.global.v4.f32 [%rd4], {%f0, %f1, %f2, %f3}; wgmma.wait_group.sync.aligned 0;",
                         "wgmma.wait_group.sync.aligned 0; st.global.v4.f32 [%rd4], {%f0, %f1, %f2, %f3};",
