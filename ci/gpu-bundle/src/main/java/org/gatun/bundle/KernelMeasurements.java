@@ -22,6 +22,7 @@ import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
@@ -92,6 +93,19 @@ final class KernelMeasurements {
         }
     }
 
+    /// Whether the tensor cores give the same bits for four warps as for one, on which it depends whether prompts take the tiles of four.
+    void tiles() {
+        TileComparison tiles = new TileComparison(library);
+        for (WeightType type : List.of(WeightType.BF16, WeightType.F16)) {
+            if (MatmulKernels.hasGroups(library, type)) {
+                record.part("four_warps_as_one").put(type.toString(), tiles.isAlike(type));
+                System.out.printf("bench: products of four warps in %s %s those of one%n", type,
+                        tiles.isAlike(type) ? "have the bits of" : "DIFFER from");
+            }
+        }
+        record.save();
+    }
+
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
@@ -138,9 +152,18 @@ final class KernelMeasurements {
         pattern.close();
     }
 
+    /// By the tile for so many rows; above a tile of 64 rows also by those of four warps, where the device has them.
     private void product(WeightType type, Product product, int rows) {
+        int weightRows = (product.swiglu ? 2 : 1) * product.outputs;
+        int multiprocessors = context.device().multiprocessors();
+        product(type, product, rows, MatmulKernels.Tile.of(rows, weightRows, multiprocessors));
+        if ((rows > 64 || !real) && MatmulKernels.hasGroups(library, type)) {
+            product(type, product, rows, MatmulKernels.Tile.ofGroups(rows, weightRows, multiprocessors));
+        }
+    }
+
+    private void product(WeightType type, Product product, int rows, MatmulKernels.Tile tile) {
         int matrices = product.swiglu ? 2 : 1;
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device().multiprocessors());
         long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;
