@@ -94,7 +94,7 @@ final class KernelCompiler {
         boolean tracked = trackRegisters(blocks);
         return new Kernel(entry.name(), blocks, decoder.constants(), decoder.kinds(), decoder.names(), decoder.specials(),
                 List.copyOf(parameters), sharedBytes, dynamicSharedOffset, localBytes, decoder.granuleShift(), entry.maxThreads(),
-                constantMemory, tracked, watchProducts(blocks));
+                entry.cluster(), constantMemory, tracked, watchProducts(blocks));
     }
 
     private static boolean isBranch(Ptx.Instruction instruction) {
@@ -107,7 +107,7 @@ final class KernelCompiler {
 
     private static boolean isBlockBarrier(Ptx.Instruction instruction) {
         return (instruction.is("bar") || instruction.is("barrier")) && !instruction.is("bar.warp")
-                && !instruction.is("barrier.cluster");
+                && !instruction.is("barrier.cluster.arrive");
     }
 
     private static boolean isYield(Ptx.Instruction instruction) {
@@ -179,7 +179,7 @@ final class KernelCompiler {
                 block.exit = BasicBlock.Exit.YIELD;
             } else {
                 block.exit = BasicBlock.Exit.BARRIER;
-                block.arrival = decoder.arrival(instruction);
+                block.stop = decoder.stop(instruction);
             }
         }
         boolean leaves = block.exit == BasicBlock.Exit.RETURN && block.predicate == 0;

@@ -37,7 +37,7 @@ final class MatrixOperations {
             warp.block.tally.shared(warp.addresses, mask, 16);
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                check(warp, lane, shared.read(sharedAddress(warp, lane, 16), 16, warp.index, lane));
+                check(warp, lane, shared.read(sharedAddress(warp, lane, 16), 16, warp.number, lane));
             }
             for (int i = 0; i < targets.length; i++) {
                 int[] to = (int[]) warp.registers[targets[i]];
@@ -81,7 +81,7 @@ final class MatrixOperations {
             warp.block.tally.shared(warp.addresses, mask, 16);
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                check(warp, lane, shared.write(sharedAddress(warp, lane, 16), 16, warp.index, lane));
+                check(warp, lane, shared.write(sharedAddress(warp, lane, 16), 16, warp.number, lane));
             }
             for (int i = 0; i < sources.length; i++) {
                 int[] from = (int[]) warp.registers[sources[i]];

@@ -130,18 +130,20 @@ final class PtxParser {
             next();
         }
         int maxThreads = 0;
+        ClusterShape cluster = null;
         while (!peek().is("{")) {
             Token directive = next();
-            int product = 1;
+            List<Integer> numbers = new ArrayList<>();
             while (peek().kind() == Kind.NUMBER) {
-                product = Math.multiplyExact(product, Math.toIntExact(integer()));
+                numbers.add(Math.toIntExact(integer()));
                 if (peek().is(",")) {
                     next();
                 }
             }
             switch (directive.text()) {
-                case ".maxntid", ".reqntid" -> maxThreads = product;
-                case ".minnctapersm", ".maxnctapersm", ".maxnreg", ".noreturn" -> {}
+                case ".maxntid", ".reqntid" -> maxThreads = numbers.stream().reduce(1, Math::multiplyExact);
+                case ".reqnctapercluster" -> cluster = cluster(directive, numbers);
+                case ".minnctapersm", ".maxnctapersm", ".maxnreg", ".noreturn", ".explicitcluster", ".maxclusterrank" -> {}
                 case ".pragma" -> {
                     next();
                     expect(";");
@@ -155,7 +157,19 @@ final class PtxParser {
         next();
         body(locals, statements);
         entries.add(new Ptx.Entry(name.text(), List.copyOf(parameters), List.copyOf(locals), registers, List.copyOf(statements),
-                maxThreads, name.line()));
+                maxThreads, cluster, name.line()));
+    }
+
+    private static ClusterShape cluster(Token directive, List<Integer> numbers) {
+        if (numbers.isEmpty() || numbers.size() > 3 || numbers.stream().anyMatch(each -> each < 1)) {
+            throw new PtxException(directive.line(), "found clusters of " + numbers + ", expected up to three numbers of 1 at least");
+        }
+        ClusterShape shape = new ClusterShape(numbers.get(0), numbers.size() > 1 ? numbers.get(1) : 1,
+                numbers.size() > 2 ? numbers.get(2) : 1);
+        if (shape.blocks() > ClusterShape.MOST_BLOCKS) {
+            throw new PtxException(directive.line(), "found clusters of " + shape + " blocks, expected " + ClusterShape.MOST_BLOCKS + " at most");
+        }
+        return shape;
     }
 
     private void body(List<Ptx.Variable> locals, List<Ptx.Statement> statements) {

@@ -16,6 +16,8 @@ final class Warp {
 
     final Kernel kernel;
     final int index;
+    /// In the cluster.
+    final int number;
     final BlockRun block;
     /// By number; 0 is none.
     final Object[] registers;
@@ -37,6 +39,16 @@ final class Warp {
     private int parked;
     /// Where it waits while it does.
     BasicBlock waitingAt;
+    /// Threads that have arrived at the cluster's barrier and not waited for it.
+    int clusterArrived;
+    /// Of the cluster's barrier, when they arrived.
+    long clusterPhase;
+    boolean waitsForCluster;
+    /// The test of a barrier object that ended its last turn in vain; null if it did anything else.
+    AsyncOperations.TestBarrier failedTest;
+    int failedLane;
+    /// Where the barrier lies that it tested.
+    int failedAddress;
 
     private final int[] scratchInts = new int[SIZE];
     private final float[] scratchFloats = new float[SIZE];
@@ -53,6 +65,7 @@ final class Warp {
         this.kernel = kernel;
         this.index = index;
         this.block = block;
+        number = block.rank * block.warpCount() + index;
         this.registers = registers;
         written = new int[kernel.trackedRegisters() ? registers.length : 0];
         products = kernel.ordersProducts() ? new AsyncProducts(registers.length) : null;
@@ -74,6 +87,8 @@ final class Warp {
         }
         parked = 0;
         waitingAt = null;
+        clusterArrived = 0;
+        waitsForCluster = false;
     }
 
     AsyncProducts products() {
@@ -105,6 +120,7 @@ final class Warp {
 
     /// Runs until it waits, ends, or has had its turn.
     void run() {
+        failedTest = null;
         Tally tally = block.tally;
         BasicBlock[] blocks = kernel.blocks();
         for (int turn = 0; turn < TURN; turn++) {
@@ -124,6 +140,7 @@ final class Warp {
                     live &= ~ending;
                     if (live == 0) {
                         state = State.DONE;
+                        block.end(this, code);
                         return;
                     }
                     if (ending == mask) {
@@ -142,7 +159,7 @@ final class Warp {
                     waitingAt = code;
                     tally.barriers++;
                     go(code.next);
-                    if (code.arrival.arrive(this)) {
+                    if (code.stop.stops(this)) {
                         return;
                     }
                 }

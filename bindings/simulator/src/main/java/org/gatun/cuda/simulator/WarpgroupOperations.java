@@ -64,7 +64,7 @@ final class WarpgroupOperations {
         @Override
         void execute(Warp warp, int mask) {
             take(warp, mask, 0, 0);
-            warp.products().await(warp.block.shared, warp.index, pending);
+            warp.products().await(warp.block.shared, warp.number, pending);
         }
     }
 
@@ -148,7 +148,7 @@ final class WarpgroupOperations {
                 throw fault(warp, KernelFault.Kind.LIMIT, 0, 0, refusal);
             }
             MatrixDescriptor matrix = MatrixDescriptor.of(bits, transposed);
-            check(warp, warp.products().read(warp.block.shared, warp.index, matrix, first, lines));
+            check(warp, warp.products().read(warp.block.shared, warp.number, matrix, first, lines));
             return matrix;
         }
     }
@@ -207,8 +207,8 @@ final class WarpgroupOperations {
 
         @Override
         void execute(Warp warp, int mask) {
-            warp.block.shared.fence(warp.index, mask);
-            warp.block.tick(instruction, warp);
+            warp.block.cluster.clocks.fence(warp.number, mask);
+            warp.block.cluster.tick(instruction, warp);
         }
     }
 }
