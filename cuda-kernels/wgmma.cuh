@@ -3,7 +3,7 @@
 
 #include "tensor_core.cuh"
 
-// A barrier of ARRIVALS, for all to see after the block's next one.
+// A barrier of so many arrivals, for all to see after the next one of the block.
 __device__ __forceinline__ void init_barrier(unsigned barrier, int arrivals) {
     asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
@@ -82,3 +82,22 @@ __device__ __forceinline__ void multiply_together(float (&sums)[N][4], unsigned 
 
 MULTIPLY_TOGETHER(f16)
 MULTIPLY_TOGETHER(bf16)
+
+// The same of bf16 with `a` from registers: 64 x 128, of which this warp has 16 rows.
+__device__ __forceinline__ void multiply_together(float (&sums)[16][4], const unsigned (&a)[4], unsigned long long b) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" TEN("") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5")
+                 "%60, %61, %62, %63}, {%64, %65, %66, %67}, %68, 1, 1, 1, 0;"
+                 : SUMS8(0), SUMS8(8)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}
+
+#define PRODUCT(i) "=f"(sums[i][0]), "=f"(sums[i][1]), "=f"(sums[i][2]), "=f"(sums[i][3])
+#define PRODUCTS8(i) PRODUCT(i), PRODUCT(i + 1), PRODUCT(i + 2), PRODUCT(i + 3), PRODUCT(i + 4), PRODUCT(i + 5), PRODUCT(i + 6), PRODUCT(i + 7)
+
+// sums = a * b.
+__device__ __forceinline__ void multiply_first_together(float (&sums)[16][4], const unsigned (&a)[4], unsigned long long b) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" TEN("") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5")
+                 "%60, %61, %62, %63}, {%64, %65, %66, %67}, %68, 0, 1, 1, 0;"
+                 : PRODUCTS8(0), PRODUCTS8(8)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}

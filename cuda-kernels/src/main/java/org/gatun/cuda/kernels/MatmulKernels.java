@@ -6,7 +6,7 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_prompt.90a.cu`: products of matrices. A row has the same bits by every
+/// The kernels of `matmul.cu`, `matmul_quantized.cu`, and for compute capability 9.0 `matmul_prompt*.90a.cu`: products of matrices. A row has the same bits by every
 /// tile and beside any other rows; by those of four warps where [TileComparison] says so.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
@@ -71,7 +71,11 @@ public final class MatmulKernels {
                 case FEW, WIDE -> type == WeightType.F32 ? FEW : this;
                 case SOME -> this;
                 case MANY -> type == WeightType.F32 ? SOME : this;
-                case GROUPED, GROUPED_WIDE -> type == WeightType.F16 || type == WeightType.BF16 ? this : MANY.of(type);
+                case GROUPED, GROUPED_WIDE -> switch (type) {
+                    case F16, BF16 -> this;
+                    case INT8, Q8_0, Q4_0, Q6_K, NF4, FP4 -> GROUPED;
+                    default -> MANY.of(type);
+                };
             };
         }
 
@@ -87,7 +91,8 @@ public final class MatmulKernels {
 
         private int sharedBytes(WeightType type) {
             if (isGrouped()) {
-                return stages * ((rows + outputs) * inputs * Short.BYTES + 2 * Long.BYTES); // and two barriers
+                int weightBytes = type.hasUnits() ? outputs / WeightType.UNIT_OUTPUTS * type.unitBytes() : outputs * inputs * Short.BYTES;
+                return stages * (rows * inputs * Short.BYTES + weightBytes + 2 * Long.BYTES); // and two barriers
             }
             if (type.hasUnits()) {
                 int ring = this == MANY && type.hasTable() ? quantizedStages - 1 : quantizedStages;

@@ -2,6 +2,7 @@ package org.gatun.cuda.kernels;
 
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -45,13 +46,13 @@ public final class TileComparison {
         CudaContext context = library.context();
         SplittableRandom random = new SplittableRandom(SEED);
         try (DeviceBuffer in = context.allocateFrom(numbers(random, type, ROWS * INPUTS));
-                DeviceBuffer weight = context.allocateFrom(numbers(random, type, OUTPUTS * INPUTS));
+                DeviceBuffer weight = context.allocateFrom(type.hasUnits() ? units(random, type) : numbers(random, type, OUTPUTS * INPUTS));
                 DeviceBuffer count = context.allocateFrom(MemorySegment.ofArray(new int[] {ROWS}));
                 DeviceBuffer out = context.allocate((long) ROWS * OUTPUTS * Float.BYTES);
                 CudaStream stream = context.createStream()) {
             MemorySegment expected = null;
-            for (MatmulKernels.Tile tile : new MatmulKernels.Tile[] {MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED,
-                MatmulKernels.Tile.GROUPED_WIDE}) {
+            for (MatmulKernels.Tile tile : type.hasUnits() ? List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED)
+                    : List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED, MatmulKernels.Tile.GROUPED_WIDE)) {
                 MatmulKernels.matmul(library, tile, type, out.slice(), in.slice(), weight.slice(), Optional.empty(),
                         new Rows(count.slice(), ROWS), OUTPUTS, INPUTS).on(stream);
                 stream.synchronize();
@@ -64,6 +65,11 @@ public final class TileComparison {
             }
             return true;
         }
+    }
+
+    /// Any codes, with scales that are finite, below 2.
+    private static MemorySegment units(SplittableRandom random, WeightType type) {
+        return MemorySegment.ofArray(random.ints(type.byteSize(OUTPUTS, INPUTS) / Integer.BYTES).map(bits -> bits & 0xbfffbfff).toArray());
     }
 
     /// Numbers of both signs from 2^-8 to 2^8, so that terms are shifted against each other by up to 32 bits and sums cancel.
