@@ -6,8 +6,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu`, and for compute capability 9.0 `matmul_prompt*.90a.cu`: products of matrices. A row has the same bits by every
-/// tile and beside any other rows; by those of four warps where [TileComparison] says so.
+/// The kernels of `matmul.cu`, `matmul_quantized.cu`, and for compute capability 9.0 `matmul_prompt*.90a.cu`: products of matrices. A
+/// row has the same bits by every tile and beside any other rows; by those of four warps where [TileComparison] says so.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;

@@ -46,7 +46,8 @@ public final class TileComparison {
         CudaContext context = library.context();
         SplittableRandom random = new SplittableRandom(SEED);
         try (DeviceBuffer in = context.allocateFrom(numbers(random, type, ROWS * INPUTS));
-                DeviceBuffer weight = context.allocateFrom(type.hasUnits() ? units(random, type) : numbers(random, type, OUTPUTS * INPUTS));
+                DeviceBuffer weight = context.allocateFrom(
+                        type.hasUnits() ? units(random, type) : numbers(random, type, OUTPUTS * INPUTS));
                 DeviceBuffer count = context.allocateFrom(MemorySegment.ofArray(new int[] {ROWS}));
                 DeviceBuffer out = context.allocate((long) ROWS * OUTPUTS * Float.BYTES);
                 CudaStream stream = context.createStream()) {
@@ -69,7 +70,8 @@ public final class TileComparison {
 
     /// Any codes, with scales that are finite, below 2.
     private static MemorySegment units(SplittableRandom random, WeightType type) {
-        return MemorySegment.ofArray(random.ints(type.byteSize(OUTPUTS, INPUTS) / Integer.BYTES).map(bits -> bits & 0xbfffbfff).toArray());
+        return MemorySegment.ofArray(
+                random.ints(type.byteSize(OUTPUTS, INPUTS) / Integer.BYTES).map(bits -> bits & 0xbfffbfff).toArray());
     }
 
     /// Numbers of both signs from 2^-8 to 2^8, so that terms are shifted against each other by up to 32 bits and sums cancel.

@@ -106,6 +106,24 @@ class KernelTrafficTest {
         }
     }
 
+    @Test
+    void matmul_fourWarpsAndUnits_readsBothOnceWithoutBankConflicts() {
+        int rows = 128;
+        int outputs = 128;
+        int inputs = 512;
+        for (WeightType type : List.of(WeightType.INT8, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q6_K, WeightType.NF4, WeightType.FP4)) {
+            long weightBytes = type.byteSize(outputs, inputs);
+            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.GROUPED, type,
+                    zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, weightBytes), Optional.empty(),
+                    rows(library, rows), outputs, inputs));
+
+            assertClose(weightBytes + 2L * rows * inputs, counters.global().loadedBytes());
+            assertEquals(4L * rows * outputs, counters.global().storedBytes(), type.toString());
+            assertEquals(0, counters.shared().bankConflicts(), type.toString());
+            assertEquals((long) outputs / 16 * inputs / 16, counters.matrixInstructions(), type.toString());
+        }
+    }
+
     /// An H200 multiplies 128 x 256 x 64 in 1,024 cycles, in which four warps can be issued 4,096 instructions.
     @Test
     void matmul_fourWarps_issuesFewInstructionsBesideProducts() {
