@@ -29,7 +29,7 @@ template <typename TILE> using UnitSums = float[TILE::warp_outputs / 16][TILE::w
 
 // A tile of the same outputs for at most 8 rows.
 template <typename TILE>
-using HalfTile = Tile<8, TILE::outputs, TILE::inputs, TILE::stages, 1, TILE::warps_across>;
+using HalfTile = Tile<8, TILE::outputs, TILE::inputs, TILE::stages, 1, TILE::warps_across, TILE::cluster>;
 
 // (a & mask) | bits.
 __device__ __forceinline__ unsigned and_or(unsigned a, unsigned mask, unsigned bits) {
@@ -276,12 +276,9 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename 
 
     const UnitCopies<TILE, FORMAT> copies(weight, weight_rows, units);
 
-    const auto copy = [&](int step, int number) {
-        unsigned char* stage = shared + number * STAGE_BYTES;
-        copy_rows<TILE, TILE::rows>(reinterpret_cast<T*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
-        copies.start(shared_address(stage + IN_BYTES), step);
-    };
-    for_stages<TILE>(inputs, copy, [&](int number) {
+    StageRows<TILE, T> in_rows(in, first_row, rows, inputs, shared, STAGE_BYTES);
+    const auto copy = [&](int step, int number) { copies.start(shared_address(shared + number * STAGE_BYTES + IN_BYTES), step); };
+    for_stages<TILE>(inputs, in_rows, copy, [&](int number) {
         const unsigned char* stage = shared + number * STAGE_BYTES;
 #pragma unroll(TILE::warps_across > 2 || FORMAT::bytes > 400 ? 1 : STAGE_UNITS) // many warps and large units want few registers
         for (int unit = 0; unit < STAGE_UNITS; unit++) {

@@ -155,10 +155,9 @@ final class KernelMeasurements {
     /// By the tile for so many rows; above a tile of 64 rows also by those of four warps, where the device has them.
     private void product(WeightType type, Product product, int rows) {
         int weightRows = (product.swiglu ? 2 : 1) * product.outputs;
-        int multiprocessors = context.device().multiprocessors();
-        product(type, product, rows, MatmulKernels.Tile.of(rows, weightRows, multiprocessors));
+        product(type, product, rows, MatmulKernels.Tile.of(rows, weightRows, context.device()));
         if ((rows > 64 || !real) && MatmulKernels.hasGroups(library, type)) {
-            product(type, product, rows, MatmulKernels.Tile.ofGroups(rows, weightRows, multiprocessors));
+            product(type, product, rows, MatmulKernels.Tile.ofGroups(rows, weightRows, context.device().multiprocessors()));
         }
     }
 

@@ -1,13 +1,14 @@
 package org.gatun.cuda.kernels;
 
 import java.util.Optional;
+import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu`, and for compute capability 9.0 `matmul_prompt*.90a.cu`: products of matrices. A
-/// row has the same bits by every tile and beside any other rows; by those of four warps where [TileComparison] says so.
+/// The kernels of the files `matmul*.cu`: products of matrices. A row has the same bits by every tile and beside any other rows; by those
+/// of four warps where [TileComparison] says so.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;
@@ -20,17 +21,24 @@ public final class MatmulKernels {
     /// What a block computes: for how many rows it is meant.
     public enum Tile {
         /// Decoding.
-        FEW(16, 32, 128, 6, 64, 128, 6),
+        FEW(16, 32, 128, 6, 64, 128, 6, 1),
         /// Decoding, with enough outputs for every multiprocessor: a quarter of the blocks read the same rows.
-        WIDE(16, 128, 64, 4, 256, 128, 4),
+        WIDE(16, 128, 64, 4, 256, 128, 4, 1),
+        /// As [#FEW], where eight blocks form a cluster that reads the rows once.
+        FEW_IN_CLUSTERS(16, 32, 128, 6, 64, 128, 6, 8),
+        /// As [#WIDE], likewise.
+        WIDE_IN_CLUSTERS(16, 128, 64, 4, 256, 128, 4, 8),
         /// Trees.
-        SOME(64, 64, 64, 4, 128, 64, 4),
+        SOME(64, 64, 64, 4, 128, 64, 4, 1),
         /// Prompts.
-        MANY(128, 128, 32, 4, 256, 64, 3),
+        MANY(128, 128, 32, 4, 256, 64, 3, 1),
         /// Prompts on compute capability 9.0, whose tensor cores multiply for four warps at a time.
-        GROUPED(128, 128, 64, 6, 384, 0, 0),
+        GROUPED(128, 128, 64, 6, 384, 0, 0, 1),
         /// Likewise, with enough of them for every multiprocessor: half as many blocks read the same rows.
-        GROUPED_WIDE(128, 256, 64, 4, 384, 0, 0);
+        GROUPED_WIDE(128, 256, 64, 4, 384, 0, 0, 1);
+
+        /// Times ten: of devices whose copies reach all blocks of a cluster, and whose tensor cores multiply for four warps.
+        private static final int CLUSTER_CAPABILITY = 90;
 
         private final int rows;
         private final int outputs;
@@ -39,8 +47,9 @@ public final class MatmulKernels {
         private final int threads;
         private final int quantizedInputs;
         private final int quantizedStages;
+        private final int cluster;
 
-        Tile(int rows, int outputs, int inputs, int stages, int threads, int quantizedInputs, int quantizedStages) {
+        Tile(int rows, int outputs, int inputs, int stages, int threads, int quantizedInputs, int quantizedStages, int cluster) {
             this.rows = rows;
             this.outputs = outputs;
             this.inputs = inputs;
@@ -48,13 +57,23 @@ public final class MatmulKernels {
             this.threads = threads;
             this.quantizedInputs = quantizedInputs;
             this.quantizedStages = quantizedStages;
+            this.cluster = cluster;
         }
 
         /// The one for passes of at most so many rows.
         ///
         /// @param weightRows of the weight, both of the gate and of up
-        public static Tile of(int rows, int weightRows, int multiprocessors) {
-            return rows > SOME.rows ? MANY : rows > FEW.rows ? SOME : weightRows / WIDE.outputs >= multiprocessors ? WIDE : FEW;
+        public static Tile of(int rows, int weightRows, CudaDevice device) {
+            if (rows > FEW.rows) {
+                return rows > SOME.rows ? MANY : SOME;
+            }
+            boolean wide = weightRows / WIDE.outputs >= device.multiprocessors();
+            return device.computeCapability() == CLUSTER_CAPABILITY ? wide ? WIDE_IN_CLUSTERS : FEW_IN_CLUSTERS : wide ? WIDE : FEW;
+        }
+
+        /// Whether a device can run it.
+        public boolean runsOn(CudaDevice device) {
+            return cluster == 1 && !isGrouped() || device.computeCapability() == CLUSTER_CAPABILITY;
         }
 
         /// The one of those of four warps for passes of at most so many rows.
@@ -68,9 +87,11 @@ public final class MatmulKernels {
         /// The one of which there is a kernel for a type.
         private Tile of(WeightType type) {
             return switch (this) {
-                case FEW, WIDE -> type == WeightType.F32 ? FEW : this;
-                case SOME -> this;
+                case FEW, SOME -> this;
+                case WIDE -> type == WeightType.F32 ? FEW : this;
                 case MANY -> type == WeightType.F32 ? SOME : this;
+                case FEW_IN_CLUSTERS -> type == WeightType.F32 || type.hasUnits() ? FEW : this;
+                case WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : type.hasUnits() ? WIDE : this;
                 case GROUPED, GROUPED_WIDE -> switch (type) {
                     case F16, BF16 -> this;
                     case INT8, Q8_0, Q4_0, Q6_K, NF4, FP4 -> GROUPED;
@@ -85,8 +106,14 @@ public final class MatmulKernels {
 
         /// Name of the kernel of a family that computes such tiles, as `matmul_bf16_16x32`.
         public String kernel(String family, WeightType type) {
-            Tile chosen = of(type);
-            return family + "_" + type + "_" + chosen.rows + "x" + chosen.outputs + (chosen.isGrouped() ? "w" : "");
+            Tile tile = of(type);
+            return family + "_" + type + "_" + tile.rows + "x" + tile.outputs
+                    + (tile.cluster > 1 ? "_cluster" : tile.isGrouped() ? "w" : "");
+        }
+
+        /// Blocks for all outputs, whole clusters of them.
+        private int blocks(int weightRows) {
+            return Math.ceilDiv(Math.ceilDiv(weightRows, outputs), cluster) * cluster;
         }
 
         private int sharedBytes(WeightType type) {
@@ -130,7 +157,7 @@ public final class MatmulKernels {
         bias.ifPresentOrElse(operand -> arguments.set(3, operand), () -> arguments.setNull(3));
         if (type == WeightType.F32) {
             return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.most(), chosen.rows),
-                    Math.ceilDiv(outputs, chosen.outputs), F32_THREADS), arguments);
+                    chosen.blocks(outputs), F32_THREADS), arguments);
         }
         return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, outputs, inputs), arguments);
     }
@@ -146,6 +173,7 @@ public final class MatmulKernels {
     /// @throws IllegalArgumentException if an operand is too small, or a number no multiple of 8
     public static KernelLaunch swiglu(KernelLibrary library, Tile tile, WeightType type, DeviceSlice out, DeviceSlice in,
             DeviceSlice weight, Rows rows, int outputs, int inputs) {
+        Tile chosen = tile.of(type);
         CudaFunction kernel = library.kernel(tile.kernel("matmul_swiglu", type));
         KernelLaunch.check(kernel, "out", out, type.activations().byteSize(), rows.most(), outputs);
         KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
@@ -153,7 +181,7 @@ public final class MatmulKernels {
         if (outputs % SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
         }
-        return new KernelLaunch(kernel, tensorCores(kernel, tile.of(type), type, rows, 2 * outputs, inputs), kernel.arguments()
+        return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, 2 * outputs, inputs), kernel.arguments()
                 .set(0, out).set(1, in).set(2, weight).set(3, rows.count()).set(4, outputs).set(5, inputs));
     }
 
@@ -162,7 +190,7 @@ public final class MatmulKernels {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + inputs + ", expected a multiple of 8");
         }
         kernel.allowDynamicSharedBytes(tile.sharedBytes(type));
-        return LaunchConfiguration.of(Math.ceilDiv(rows.most(), tile.rows), Math.ceilDiv(weightRows, tile.outputs), tile.threads)
+        return LaunchConfiguration.of(Math.ceilDiv(rows.most(), tile.rows), tile.blocks(weightRows), tile.threads)
                 .withDynamicSharedBytes(tile.sharedBytes(type));
     }
 }

@@ -81,27 +81,31 @@ class KernelTrafficTest {
     void matmul_everyTile_readsWeightsOnceAStripOfRowsWithoutBankConflicts() {
         for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
             int rows = switch (tile) {
-                case FEW, WIDE -> 16;
+                case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> 16;
                 case SOME -> 64;
                 case MANY, GROUPED, GROUPED_WIDE -> 128;
             };
-            int tileOutputs = switch (tile) {
+            int readers = switch (tile) { // of the same rows, for 1024 outputs
                 case FEW -> 32;
-                case SOME -> 64;
-                case WIDE, MANY, GROUPED -> 128;
-                case GROUPED_WIDE -> 256;
+                case WIDE, MANY, GROUPED -> 8;
+                case FEW_IN_CLUSTERS, GROUPED_WIDE -> 4;
+                case WIDE_IN_CLUSTERS -> 1;
+                case SOME -> 16;
             };
-            int outputs = 256;
+            int outputs = 1024;
             int inputs = 512;
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, WeightType.BF16,
                     zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
                     Optional.empty(), rows(library, rows), outputs, inputs));
 
-            assertClose(2L * inputs * (outputs + rows * outputs / tileOutputs), counters.global().loadedBytes());
+            assertClose(2L * inputs * (outputs + rows * readers), counters.global().loadedBytes());
             assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
-            boolean grouped = tile == MatmulKernels.Tile.GROUPED || tile == MatmulKernels.Tile.GROUPED_WIDE;
-            int together = grouped ? tileOutputs / 8 : 1; // products of eight outputs to an instruction
+            int together = switch (tile) { // products of eight outputs to an instruction
+                case GROUPED -> 16;
+                case GROUPED_WIDE -> 32;
+                default -> 1;
+            };
             assertEquals((long) rows / 16 * outputs / 8 * inputs / 16 / together, counters.matrixInstructions(), tile.toString());
         }
     }

@@ -490,13 +490,12 @@ final class CudaExecutable implements Executable {
         };
     }
 
-    /// Rows that are compared with others, those of trees and those whose logits are asked for, are never more than a tree has. What is
-    /// more only fills the cache, and may be multiplied for four warps at a time where that is known to give the same bits too.
+    /// Rows of trees, which are compared with others of other passes, go by the products of one warp on every device. More rows are of a
+    /// prompt, and may be multiplied for four warps at a time where that is known to give the same bits too.
     private MatmulKernels.Tile tile(Rows rows, int weightRows, WeightType type) {
-        int multiprocessors = context.device().multiprocessors();
         return rows.most() > limits.treeRows() && backend.tiles().isAlike(type)
-                ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, multiprocessors)
-                : MatmulKernels.Tile.of(rows.most(), weightRows, multiprocessors);
+                ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, context.device().multiprocessors())
+                : MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {

@@ -115,12 +115,13 @@ final class KernelSamples {
 
     private KernelLaunch matmul(String[] words) {
         boolean swiglu = words[1].equals("swiglu");
-        String tileName = words[words.length - 1];
-        WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, words.length - 1))
+        boolean clusters = words[words.length - 1].equals("cluster");
+        int tileWord = words.length - (clusters ? 2 : 1);
+        WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, tileWord))
                 .toUpperCase(Locale.ROOT));
-        MatmulKernels.Tile tile = switch (tileName) {
-            case "16x32" -> MatmulKernels.Tile.FEW;
-            case "16x128" -> MatmulKernels.Tile.WIDE;
+        MatmulKernels.Tile tile = switch (words[tileWord]) {
+            case "16x32" -> clusters ? MatmulKernels.Tile.FEW_IN_CLUSTERS : MatmulKernels.Tile.FEW;
+            case "16x128" -> clusters ? MatmulKernels.Tile.WIDE_IN_CLUSTERS : MatmulKernels.Tile.WIDE;
             case "64x64" -> MatmulKernels.Tile.SOME;
             case "128x128w" -> MatmulKernels.Tile.GROUPED;
             case "128x256w" -> MatmulKernels.Tile.GROUPED_WIDE;
