@@ -139,14 +139,14 @@ class CudaBackendTest {
 
     /// More rows than a tree has go by products of four warps on compute capability 9.0, others never.
     @ParameterizedTest
-    @EnumSource(names = {"F16", "BF16", "Q8_0", "NF4"})
+    @EnumSource(names = {"F16", "BF16", "Q8_0", "INT8"})
     void run_promptInOnePassOrTwo_hasTheSameBits(DType dtype) {
         PassLimits limits = new PassLimits(128, 64);
         float[] expected = null;
         for (int capability : new int[] {80, 90}) {
             for (int portion : new int[] {64, 100}) {
                 SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withComputeCapability(capability));
-                try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0);
+                try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0);
                         Executable executable = backend.compile(blocks(arena, dtype, 1, false), limits);
                         KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 128, DType.F16))) {
                     for (int first = 0; first < 100; first += portion) {
