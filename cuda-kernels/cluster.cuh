@@ -1,8 +1,8 @@
 // Clusters (compute capability 9.0): blocks that run together and reach each other's shared memory, and copies to all of them at once.
 //
-// Rows of the input that all blocks of a cluster need are read once: each block brings some of them, by bulk copies that write to the same
-// place in every block. Each stage has two barriers a block: `full` counts the bytes that come, `empty` the blocks that have read what
-// was there before. A stage is filled a step later than that of the weights, so that nobody waits for the slowest block at once.
+// Rows of the input that all blocks of a cluster need are read once: each block brings some of them, by bulk copies that write to the
+// same place in every block. Each stage has two barriers a block: `full` counts the bytes that come, `empty` the blocks that have read
+// what was there before. A stage is filled a step later than that of the weights, so that nobody waits for the slowest block at once.
 #pragma once
 
 #include "matmul.cuh"
@@ -61,7 +61,8 @@ __device__ __forceinline__ void wait_for_phase(unsigned barrier, int phase) {
 
 // Copies a multiple of 16 bytes to the same place in all blocks of the cluster, where the barrier of each counts them.
 __device__ __forceinline__ void copy_to_cluster(unsigned to, const void* from, int bytes, unsigned barrier) {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], %4;" ::"r"(to),
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster "
+                 "[%0], [%1], %2, [%3], %4;" ::"r"(to),
                  "l"(from), "r"(bytes), "r"(barrier), "h"(static_cast<unsigned short>((1 << CLUSTER_BLOCKS) - 1))
                  : "memory");
 }
@@ -97,6 +98,7 @@ template <typename TILE, typename T> struct StageRows<TILE, T, CLUSTER_BLOCKS> {
     __device__ __forceinline__ void copy(int) const {}
 
     __device__ __forceinline__ void begin() const {
+#pragma unroll 1
         for (int number = 0; number < STAGES; number++) {
             clear_beyond(number, TILE::inputs);
         }
@@ -108,6 +110,7 @@ template <typename TILE, typename T> struct StageRows<TILE, T, CLUSTER_BLOCKS> {
             publish_barriers();
         }
         meet_in_cluster();
+#pragma unroll 1
         for (int step = 0; step < AHEAD; step++) {
             bring(step);
         }
@@ -148,6 +151,7 @@ template <typename TILE, typename T> struct StageRows<TILE, T, CLUSTER_BLOCKS> {
                 wait_for_phase(empty + number * 8, step / STAGES - 1);
             }
             expect_bytes(barrier, rows * count * static_cast<int>(sizeof(T)));
+#pragma unroll 1
             for (int row = cluster_rank(); row < rows; row += CLUSTER_BLOCKS) {
                 copy_to_cluster(shared_address(stages + number * stage_bytes) + row * TILE::stride * sizeof(T),
                         in + static_cast<long long>(row) * inputs + first, count * sizeof(T), barrier);
@@ -159,6 +163,7 @@ template <typename TILE, typename T> struct StageRows<TILE, T, CLUSTER_BLOCKS> {
     __device__ __forceinline__ void clear_beyond(int number, int count) const {
         constexpr int ROW_CHUNKS = TILE::inputs / CHUNK;
         T* stage = reinterpret_cast<T*>(stages + number * stage_bytes);
+#pragma unroll 1
         for (int i = threadIdx.x; i < TILE::rows * ROW_CHUNKS; i += TILE::threads) {
             const int row = i / ROW_CHUNKS;
             const int chunk = i % ROW_CHUNKS;

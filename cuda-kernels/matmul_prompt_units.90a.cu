@@ -10,7 +10,7 @@
 // Sums and scales follow each other as in matmul_quantized.cu: the inputs that share a scale are summed first.
 
 #include "prompt_tile.cuh"
-#include "unit_formats.cuh"
+#include "matmul_quantized.cuh"
 
 // Of the warps that multiply: each has 16 outputs of the tile and all its rows.
 template <typename FORMAT> struct PromptUnits {

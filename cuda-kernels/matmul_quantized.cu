@@ -32,7 +32,7 @@
 // beside each other. A book is a table of pairs of bf16 for all bytes in shared memory, once in each bank, so that any lanes read any
 // at once.
 
-#include "unit_formats.cuh"
+#include "matmul_quantized.cuh"
 
 MATMUL_KERNELS(INT8, int8)
 MATMUL_KERNELS(Q8_0, q8_0)

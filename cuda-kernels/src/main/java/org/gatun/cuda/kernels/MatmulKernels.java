@@ -88,10 +88,8 @@ public final class MatmulKernels {
         private Tile of(WeightType type) {
             return switch (this) {
                 case FEW, SOME -> this;
-                case WIDE -> type == WeightType.F32 ? FEW : this;
+                case WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : this;
                 case MANY -> type == WeightType.F32 ? SOME : this;
-                case FEW_IN_CLUSTERS -> type == WeightType.F32 || type.hasUnits() ? FEW : this;
-                case WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : type.hasUnits() ? WIDE : this;
                 case GROUPED, GROUPED_WIDE -> switch (type) {
                     case F16, BF16 -> this;
                     case INT8, Q8_0, Q4_0, Q6_K, NF4, FP4 -> GROUPED;

@@ -187,6 +187,35 @@ class KernelTrafficTest {
         }
     }
 
+    /// 2048 outputs, which are eight clusters of the smaller tiles and two of the larger.
+    @Test
+    void matmul_tilesInClusters_readRowsOnceACluster() {
+        int outputs = 2048;
+        int inputs = 512;
+        for (WeightType type : WeightType.values()) {
+            if (type == WeightType.F32) {
+                continue;
+            }
+            long weightBytes = type.byteSize(outputs, inputs);
+            for (MatmulKernels.Tile tile : List.of(MatmulKernels.Tile.FEW_IN_CLUSTERS, MatmulKernels.Tile.WIDE_IN_CLUSTERS)) {
+                for (int rows : new int[] {1, 8, 16}) {
+                    LaunchCounters counters = count(library -> MatmulKernels.matmul(library, tile, type,
+                            zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, weightBytes),
+                            Optional.empty(), rows(library, rows), outputs, inputs));
+
+                    boolean wide = tile == MatmulKernels.Tile.WIDE_IN_CLUSTERS;
+                    String what = type + ", " + tile + ", " + rows + " rows: ";
+                    double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * rows * inputs);
+                    assertClose(weightBytes + (wide ? 2 : 8) * 2L * rows * inputs, counters.global().loadedBytes());
+                    assertTrue(read <= (wide || rows == 1 ? 1.03 : rows == 8 ? 1.1 : 1.19), what + "read " + read);
+                    assertTrue(wide || type.hasUnits() || read <= (rows <= 8 ? 1.03 : 1.055), what + "read " + read);
+                    assertTrue(counters.global().coalescing() > 0.95, what + "coalescing " + counters.global().coalescing());
+                    assertEquals(0, counters.shared().bankConflicts(), what);
+                }
+            }
+        }
+    }
+
     private static double most(WeightType type) {
         return switch (type) {
             case F32, F16, BF16 -> 4.4;

@@ -279,7 +279,8 @@ final class BlockRun {
         int visitor = shared.visitorAfter(ended);
         if (visitor >= 0) {
             throw new Warp.Fault(warp, code, KernelFault.Kind.BLOCK_ENDED,
-                    "the block ends, and has not waited for %s, which reaches its shared memory".formatted(cluster.clocks.warpName(visitor)));
+                    "the block ends, and has not waited for %s, which reaches its shared memory"
+                            .formatted(cluster.clocks.warpName(visitor)));
         }
         memoryBarriers.forEach((address, barrier) -> {
             if (barrier.hasCopies()) {

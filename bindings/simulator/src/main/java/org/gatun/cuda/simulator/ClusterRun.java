@@ -84,7 +84,8 @@ final class ClusterRun {
             Warp waiting = block.waiting();
             if (waiting != null) {
                 return new Warp.Fault(waiting, waiting.waitingAt, KernelFault.Kind.DEADLOCK,
-                        "all of the %s's %d warps wait, and none can come".formatted(blocks.length == 1 ? "block" : "cluster", liveWarps()));
+                        "all of the %s's %d warps wait, and none can come".formatted(blocks.length == 1 ? "block" : "cluster",
+                                liveWarps()));
             }
         }
         throw new AssertionError("no warp runs and none waits");

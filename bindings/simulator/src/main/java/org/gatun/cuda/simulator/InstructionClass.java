@@ -29,11 +29,12 @@ public enum InstructionClass {
         return switch (dot < 0 ? opcode : opcode.substring(0, dot)) {
             case "mma", "ldmatrix", "stmatrix", "movmatrix" -> opcode.startsWith("mma") ? MATRIX : SHARED_MEMORY;
             case "wgmma" -> instruction.is("wgmma.mma_async") ? MATRIX : BARRIER;
-            case "ld", "ldu", "st", "prefetch" -> instruction.has("shared") || instruction.has("shared::cta") || instruction.has("shared::cluster") ? SHARED_MEMORY
+            case "ld", "ldu", "st", "prefetch" -> instruction.opcode().contains(".shared") ? SHARED_MEMORY
                     : instruction.has("local") || instruction.has("const") || instruction.has("param") ? OTHER_MEMORY
                     : GLOBAL_MEMORY;
             case "atom", "red" -> ATOMIC;
-            case "cp" -> opcode.contains("group") || opcode.contains("wait_all") || opcode.startsWith("cp.async.mbarrier") ? BARRIER : ASYNC_COPY;
+            case "cp" -> opcode.contains("group") || opcode.contains("wait_all") || opcode.startsWith("cp.async.mbarrier") ? BARRIER
+                    : ASYNC_COPY;
             case "shfl", "vote", "match", "redux", "activemask", "elect" -> WARP;
             case "bar", "barrier", "mbarrier", "membar", "fence" -> BARRIER;
             case "bra", "brx", "ret", "exit", "trap", "nanosleep", "griddepcontrol", "setmaxnreg" -> CONTROL;

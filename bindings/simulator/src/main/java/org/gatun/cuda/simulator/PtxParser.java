@@ -167,7 +167,8 @@ final class PtxParser {
         ClusterShape shape = new ClusterShape(numbers.get(0), numbers.size() > 1 ? numbers.get(1) : 1,
                 numbers.size() > 2 ? numbers.get(2) : 1);
         if (shape.blocks() > ClusterShape.MOST_BLOCKS) {
-            throw new PtxException(directive.line(), "found clusters of " + shape + " blocks, expected " + ClusterShape.MOST_BLOCKS + " at most");
+            throw new PtxException(directive.line(),
+                    "found clusters of " + shape + " blocks, expected " + ClusterShape.MOST_BLOCKS + " at most");
         }
         return shape;
     }

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// Clusters of blocks by the definitions of the PTX ISA: who is who, memory that they share, barriers, copies that a barrier counts.
 ///
 /// Bodies run in clusters of two blocks of 64 threads, with 128 words `p0` that are written and as many `p1`, of which `%rd1` and `%rd2`
-/// point to this thread's. `%r1` is the thread, `%r10` the block's number in the cluster, `%r11` the other's; `%r3` is the thread's word in
-/// shared memory and `%r12` the same in the other block. A barrier `bar` of one arrival is there.
+/// point to this thread's. `%r1` is the thread, `%r10` the block's number in the cluster, `%r11` the other's; `%r3` is the thread's word
+/// in shared memory and `%r12` the same in the other block. A barrier `bar` of one arrival is there, and another behind it.
 final class ClusterTest {
     private static final int THREADS = 64;
 

@@ -1,4 +1,4 @@
-// The formats of weights of matmul_quantized.cu, which says what their units hold.
+// Formats of weights in blocks of codes and scales, see matmul_quantized.cu.
 #pragma once
 
 #include "matmul_units.cuh"

@@ -1,0 +1,32 @@
+// The format of weights of which two of every four are kept, see matmul_sparse.cu.
+#pragma once
+
+#include "matmul_units.cuh"
+
+struct Sparse : UnitFormat {
+    using Element = f16;
+    static constexpr int bytes = 512 + 64;
+    static constexpr bool is_sparse = true;
+
+    uint4 values;
+    unsigned places;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        values = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
+        places = reinterpret_cast<const unsigned short*>(unit + 512)[threadIdx.x % 32];
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        first = step == 0 ? values.x : values.z;
+        second = step == 0 ? values.y : values.w;
+    }
+
+    // sums += a * b: 16 x 8 from 16 x 32, of which half is kept, and 32 x 8.
+    template <int LANES>
+    __device__ __forceinline__ static void multiply(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[4], unsigned places) {
+        asm("mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+            "{%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, %13;"
+            : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]), "r"(places), "n"(LANES));
+    }
+};
