@@ -156,7 +156,7 @@ final class InstructionDecoder {
                     source(2, 'I'));
             case "getctarank" -> new ClusterOperations.GetRank(instruction, target(0, 'I'), source(1, addressKind()));
             case "tensormap", "multimem", "clusterlaunchcontrol", "tcgen05" ->
-                throw instruction.refuse("the simulator has no Hopper units (yet)");
+                throw instruction.refuse("tensor maps, and what only later devices have, are not supported");
             default -> arithmetic();
         };
     }
