@@ -2,6 +2,7 @@ package org.gatun.bundle;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -22,6 +23,7 @@ import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
@@ -92,23 +94,28 @@ final class KernelMeasurements {
         }
     }
 
+    /// Whether the tensor cores give the same bits for four warps as for one, on which it depends whether prompts take the tiles of four.
+    void tiles() {
+        TileComparison tiles = new TileComparison(library);
+        for (WeightType type : List.of(WeightType.BF16, WeightType.F16)) {
+            if (MatmulKernels.hasGroups(library, type)) {
+                record.part("four_warps_as_one").put(type.toString(), tiles.isAlike(type));
+                System.out.printf("bench: products of four warps in %s %s those of one%n", type,
+                        tiles.isAlike(type) ? "have the bits of" : "DIFFER from");
+            }
+        }
+        record.save();
+    }
+
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
                 WeightType.NF4, WeightType.INT8)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
-                for (int rows : real ? FEW_ROWS : new int[] {2}) {
-                    for (MatmulKernels.Tile tile : tiles(product, rows)) {
-                        if (!deadline.isOver()) {
-                            product(type, product, rows, tile);
-                        }
-                    }
-                }
-                for (int rows : real && product.name.startsWith("8B") && product.outputs != VOCABULARY ? PROMPT_ROWS : new int[0]) {
-                    if (!deadline.isOver()) {
-                        product(type, product, rows, tiles(product, rows).getFirst());
-                    }
-                }
+                boolean prompts = real && product.name.startsWith("8B") && product.outputs != VOCABULARY;
+                IntStream.concat(Arrays.stream(real ? FEW_ROWS : new int[] {2}), Arrays.stream(prompts ? PROMPT_ROWS : new int[0]))
+                        .forEach(rows -> tiles(type, product, rows).stream().filter(_ -> !deadline.isOver())
+                                .forEach(tile -> product(type, product, rows, tile)));
             }
         }
         for (int committed : real ? new int[] {1000, 8000, 32_000} : new int[] {100}) {
@@ -140,10 +147,18 @@ final class KernelMeasurements {
         pattern.close();
     }
 
-    /// The tile that is taken, and the one that it is to be better than.
-    private List<MatmulKernels.Tile> tiles(Product product, int rows) {
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, (product.swiglu ? 2 : 1) * product.outputs, context.device());
-        return tile == tile.alone() ? List.of(tile) : List.of(tile, tile.alone());
+    /// The tile that is taken, and those that it is to be compared with: without clusters, and above 64 rows by four warps together.
+    private List<MatmulKernels.Tile> tiles(WeightType type, Product product, int rows) {
+        int weightRows = (product.swiglu ? 2 : 1) * product.outputs;
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, weightRows, context.device());
+        List<MatmulKernels.Tile> tiles = new ArrayList<>(List.of(tile));
+        if (tile != tile.alone()) {
+            tiles.add(tile.alone());
+        }
+        if ((rows > 64 || !real) && MatmulKernels.hasGroups(library, type)) {
+            tiles.add(MatmulKernels.Tile.ofGroups(rows, weightRows, context.device().multiprocessors()));
+        }
+        return tiles;
     }
 
     private void product(WeightType type, Product product, int rows, MatmulKernels.Tile tile) {

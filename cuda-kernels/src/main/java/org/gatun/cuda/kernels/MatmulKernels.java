@@ -7,8 +7,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu` and `matmul_sparse.cu`, and of these in clusters: products of matrices. A row has
-/// the same bits by every tile and beside any other rows.
+/// The kernels of the files `matmul*.cu`: products of matrices. A row has the same bits by every tile and beside any other rows; by those
+/// of four warps where [TileComparison] says so.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;
@@ -31,9 +31,13 @@ public final class MatmulKernels {
         /// Trees.
         SOME(64, 64, 64, 4, 128, 64, 4, 1),
         /// Prompts.
-        MANY(128, 128, 32, 4, 256, 64, 3, 1);
+        MANY(128, 128, 32, 4, 256, 64, 3, 1),
+        /// Prompts on compute capability 9.0, whose tensor cores multiply for four warps at a time.
+        GROUPED(128, 128, 64, 6, 384, 0, 0, 1),
+        /// Likewise, with enough of them for every multiprocessor: half as many blocks read the same rows.
+        GROUPED_WIDE(128, 256, 64, 4, 384, 0, 0, 1);
 
-        /// Times ten: of devices whose copies reach all blocks of a cluster.
+        /// Times ten: of devices whose copies reach all blocks of a cluster, and whose tensor cores multiply for four warps.
         private static final int CLUSTER_CAPABILITY = 90;
 
         private final int rows;
@@ -75,21 +79,40 @@ public final class MatmulKernels {
 
         /// Whether a device can run it.
         public boolean runsOn(CudaDevice device) {
-            return cluster == 1 || device.computeCapability() == CLUSTER_CAPABILITY;
+            return cluster == 1 && !isGrouped() || device.computeCapability() == CLUSTER_CAPABILITY;
+        }
+
+        /// The one of those of four warps for passes of at most so many rows.
+        ///
+        /// @param weightRows of the weight, both of the gate and of up
+        public static Tile ofGroups(int rows, int weightRows, int multiprocessors) {
+            return (long) Math.ceilDiv(rows, GROUPED_WIDE.rows) * (weightRows / GROUPED_WIDE.outputs) >= multiprocessors ? GROUPED_WIDE
+                    : GROUPED;
         }
 
         /// The one of which there is a kernel for a type.
         private Tile of(WeightType type) {
-            return type != WeightType.F32 ? this : switch (this) {
-                case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> FEW;
-                case SOME, MANY -> SOME;
+            return switch (this) {
+                case FEW, SOME -> this;
+                case WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : this;
+                case MANY -> type == WeightType.F32 ? SOME : this;
+                case GROUPED, GROUPED_WIDE -> switch (type) {
+                    case F16, BF16 -> this;
+                    case INT8, Q8_0, Q4_0, Q6_K, NF4, FP4 -> GROUPED;
+                    default -> MANY.of(type);
+                };
             };
+        }
+
+        private boolean isGrouped() {
+            return this == GROUPED || this == GROUPED_WIDE;
         }
 
         /// Name of the kernel of a family that computes such tiles, as `matmul_bf16_16x32`.
         public String kernel(String family, WeightType type) {
             Tile tile = of(type);
-            return family + "_" + type + "_" + tile.rows + "x" + tile.outputs + (tile.cluster > 1 ? "_cluster" : "");
+            return family + "_" + type + "_" + tile.rows + "x" + tile.outputs
+                    + (tile.cluster > 1 ? "_cluster" : tile.isGrouped() ? "w" : "");
         }
 
         /// Blocks for all outputs, whole clusters of them.
@@ -98,6 +121,10 @@ public final class MatmulKernels {
         }
 
         private int sharedBytes(WeightType type) {
+            if (isGrouped()) {
+                int weightBytes = type.hasUnits() ? outputs / WeightType.UNIT_OUTPUTS * type.unitBytes() : outputs * inputs * Short.BYTES;
+                return stages * (rows * inputs * Short.BYTES + weightBytes + 2 * Long.BYTES); // and two barriers
+            }
             if (type.hasUnits()) {
                 int ring = this == MANY && type.hasTable() ? quantizedStages - 1 : quantizedStages;
                 return ring * (rows * (quantizedInputs + PADDING) * Short.BYTES
@@ -105,6 +132,11 @@ public final class MatmulKernels {
             }
             return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
         }
+    }
+
+    /// Whether the device has the kernels of four warps for a type.
+    public static boolean hasGroups(KernelLibrary library, WeightType type) {
+        return Tile.GROUPED.of(type) == Tile.GROUPED && library.has(Tile.GROUPED.kernel("matmul", type));
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.

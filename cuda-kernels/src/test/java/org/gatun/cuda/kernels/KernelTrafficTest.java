@@ -83,12 +83,12 @@ class KernelTrafficTest {
             int rows = switch (tile) {
                 case FEW, WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> 16;
                 case SOME -> 64;
-                case MANY -> 128;
+                case MANY, GROUPED, GROUPED_WIDE -> 128;
             };
             int readers = switch (tile) { // of the same rows, for 1024 outputs
                 case FEW -> 32;
-                case WIDE, MANY -> 8;
-                case FEW_IN_CLUSTERS -> 4;
+                case WIDE, MANY, GROUPED -> 8;
+                case FEW_IN_CLUSTERS, GROUPED_WIDE -> 4;
                 case WIDE_IN_CLUSTERS -> 1;
                 case SOME -> 16;
             };
@@ -101,8 +101,48 @@ class KernelTrafficTest {
             assertClose(2L * inputs * (outputs + rows * readers), counters.global().loadedBytes());
             assertEquals(4L * rows * outputs, counters.global().storedBytes(), tile.toString());
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
-            assertEquals((long) rows / 16 * outputs / 8 * inputs / 16, counters.matrixInstructions(), tile.toString());
+            int together = switch (tile) { // products of eight outputs to an instruction
+                case GROUPED -> 16;
+                case GROUPED_WIDE -> 32;
+                default -> 1;
+            };
+            assertEquals((long) rows / 16 * outputs / 8 * inputs / 16 / together, counters.matrixInstructions(), tile.toString());
         }
+    }
+
+    @Test
+    void matmul_fourWarpsAndUnits_readsBothOnceWithoutBankConflicts() {
+        int rows = 128;
+        int outputs = 128;
+        int inputs = 512;
+        for (WeightType type : List.of(WeightType.INT8, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q6_K, WeightType.NF4, WeightType.FP4)) {
+            long weightBytes = type.byteSize(outputs, inputs);
+            LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.GROUPED, type,
+                    zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, weightBytes), Optional.empty(),
+                    rows(library, rows), outputs, inputs));
+
+            assertClose(weightBytes + 2L * rows * inputs, counters.global().loadedBytes());
+            assertEquals(4L * rows * outputs, counters.global().storedBytes(), type.toString());
+            assertEquals(0, counters.shared().bankConflicts(), type.toString());
+            assertEquals((long) outputs / 16 * inputs / 16, counters.matrixInstructions(), type.toString());
+        }
+    }
+
+    /// An H200 multiplies 128 x 256 x 64 in 1,024 cycles, in which four warps can be issued 4,096 instructions.
+    @Test
+    void matmul_fourWarps_issuesFewInstructionsBesideProducts() {
+        int rows = 128;
+        int outputs = 256;
+        long[] issued = new long[2];
+        for (int i = 0; i < 2; i++) {
+            int inputs = 1024 << i;
+            issued[i] = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.GROUPED_WIDE, WeightType.BF16,
+                    zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, 2L * outputs * inputs),
+                    Optional.empty(), rows(library, rows), outputs, inputs)).warpInstructions();
+        }
+        long stage = (issued[1] - issued[0]) / (1024 / 64);
+
+        assertTrue(stage <= 2048, stage + " instructions a stage");
     }
 
     @Test

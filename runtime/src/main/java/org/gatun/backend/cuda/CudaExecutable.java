@@ -522,13 +522,13 @@ final class CudaExecutable implements Executable {
             }
             case Step.Project(var in, var projections, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
+                yield MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in), weights.get(key),
                         Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
             }
             case Step.ProjectSwiGlu(var in, _, _, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
-                        out.width(), in.width());
+                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in),
+                        weights.get(key), rows, out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
@@ -549,8 +549,12 @@ final class CudaExecutable implements Executable {
         };
     }
 
-    private MatmulKernels.Tile tile(Rows rows, int weightRows) {
-        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
+    /// Rows of trees, which are compared with others of other passes, go by the products of one warp on every device. More rows are of a
+    /// prompt, and may be multiplied for four warps at a time where that is known to give the same bits too.
+    private MatmulKernels.Tile tile(Rows rows, int weightRows, WeightType type) {
+        return rows.most() > limits.treeRows() && backend.tiles().isAlike(type)
+                ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, context.device().multiprocessors())
+                : MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {

@@ -152,6 +152,38 @@ class CudaBackendTest {
         }
     }
 
+    /// More rows than a tree has go by products of four warps on compute capability 9.0, others never.
+    @ParameterizedTest
+    @EnumSource(names = {"F16", "BF16", "Q8_0", "INT8"})
+    void run_promptInOnePassOrTwo_hasTheSameBits(DType dtype) {
+        PassLimits limits = new PassLimits(128, 64);
+        float[] expected = null;
+        for (int capability : new int[] {80, 90}) {
+            for (int portion : new int[] {64, 100}) {
+                SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withComputeCapability(capability));
+                try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0);
+                        Executable executable = backend.compile(blocks(arena, dtype, 1, false), limits);
+                        KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 128, DType.F16))) {
+                    for (int first = 0; first < 100; first += portion) {
+                        Pass pass = new Pass(arena, limits).beginCausal(first);
+                        for (int row = first; row < Math.min(100, first + portion); row++) {
+                            pass.addRow((row * 7 + 3) % 40);
+                        }
+                        pass.select(pass.rows() - 1);
+                        executable.run(pass, kv);
+                    }
+                    float[] found = executable.logits().asSlice(0, 4 * 40).toArray(ValueLayout.JAVA_FLOAT);
+                    boolean grouped = driver.takeReports().stream().anyMatch(report -> report.kernel().endsWith("_128x128w")
+                            && report.configuration().gridX() == 1 && report.kernel().startsWith("matmul_swiglu"));
+
+                    assertEquals(capability == 90 && portion == 100, grouped);
+                    assertArrayEquals(expected == null ? found : expected, found, "portions of " + portion + ", capability " + capability);
+                    expected = found;
+                }
+            }
+        }
+    }
+
     private static List<String> launchesOfPass(int layers, DType dtype) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
         try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {

@@ -40,6 +40,7 @@ import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.SimulatorDriver;
@@ -375,8 +376,10 @@ class CudaKernelDifferentialTest {
             bench.run(MatmulKernels.matmul(bench.library, other, weights(type), row, alone.slice(), weight.slice(),
                     Optional.of(bias.slice()), bench.rows(1), outputs, inputs));
             float[] all = bench.floats(out, ElementType.F32, rows * outputs);
-            assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
-                    bench.floats(row, ElementType.F32, outputs));
+            if (areAlike(bench, tile, other, type)) {
+                assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
+                        bench.floats(row, ElementType.F32, outputs));
+            }
         });
     }
 
@@ -402,6 +405,13 @@ class CudaKernelDifferentialTest {
                     });
                     assertClose(expected, bench.floats(out, type, rows * outputs), type);
                 });
+    }
+
+    /// Whether two tiles are to give the same bits: not if a device multiplies otherwise for four warps, and then it is not used in
+    /// their stead.
+    private static boolean areAlike(KernelBench bench, MatmulKernels.Tile tile, MatmulKernels.Tile other, ElementType type) {
+        boolean sameWay = Stream.of(tile, other).map(each -> each.kernel("matmul", weights(type)).endsWith("w")).distinct().count() == 1;
+        return sameWay || new TileComparison(bench.library).isAlike(weights(type));
     }
 
     private static WeightType weights(ElementType type) {

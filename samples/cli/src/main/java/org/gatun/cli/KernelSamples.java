@@ -125,6 +125,8 @@ final class KernelSamples {
             case "16x32" -> clusters ? MatmulKernels.Tile.FEW_IN_CLUSTERS : MatmulKernels.Tile.FEW;
             case "16x128" -> clusters ? MatmulKernels.Tile.WIDE_IN_CLUSTERS : MatmulKernels.Tile.WIDE;
             case "64x64" -> MatmulKernels.Tile.SOME;
+            case "128x128w" -> MatmulKernels.Tile.GROUPED;
+            case "128x256w" -> MatmulKernels.Tile.GROUPED_WIDE;
             default -> MatmulKernels.Tile.MANY;
         };
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);

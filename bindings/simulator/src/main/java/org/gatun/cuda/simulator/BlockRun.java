@@ -9,6 +9,9 @@ import org.gatun.cuda.LaunchConfiguration;
 
 /// A block of threads while it runs, in its cluster.
 final class BlockRun {
+    private static final int REGISTERS = 65_536;
+    private static final int MOST_REGISTERS = 248;
+
     final LaunchRun launch;
     final ClusterRun cluster;
     /// Its number in the cluster.
@@ -21,6 +24,9 @@ final class BlockRun {
 
     private final Kernel kernel;
     private final Warp[] warps;
+    private final Warpgroup[] warpgroups;
+    /// The last instruction that changed how many registers threads have, null for none.
+    private Ptx.Instruction changedRegisters;
     private final Barrier[] barriers = new Barrier[16];
     private final int[] x = new int[Warp.SIZE];
     private final int[] y = new int[Warp.SIZE];
@@ -48,6 +54,10 @@ final class BlockRun {
         ended = new int[cluster.clocks.warps()];
         for (int i = 0; i < warps.length; i++) {
             warps[i] = new Warp(kernel, i, this, registers(i));
+        }
+        warpgroups = new Warpgroup[Math.ceilDiv(warps.length, Warpgroup.WARPS)];
+        for (int i = 0; i < warpgroups.length; i++) {
+            warpgroups[i] = new Warpgroup(firstRegisters());
         }
         for (int i = 0; i < barriers.length; i++) {
             barriers[i] = new Barrier(this);
@@ -148,6 +158,10 @@ final class BlockRun {
         Arrays.fill(ended, 0);
         shared.clear();
         memoryBarriers.clear();
+        changedRegisters = null;
+        for (Warpgroup group : warpgroups) {
+            group.clear();
+        }
         for (Barrier barrier : barriers) {
             barrier.clear();
         }
@@ -177,6 +191,36 @@ final class BlockRun {
 
     Barrier barrier(int number) {
         return barriers[number];
+    }
+
+    Warpgroup warpgroup(Warp warp) {
+        return warpgroups[warp.index / Warpgroup.WARPS];
+    }
+
+    void changedRegisters(Ptx.Instruction instruction) {
+        changedRegisters = instruction;
+    }
+
+    /// Registers of a thread when the block begins: all that a multiprocessor has, in eights.
+    private int firstRegisters() {
+        return Math.min(MOST_REGISTERS, REGISTERS / (warps.length * Warp.SIZE) / 8 * 8);
+    }
+
+    /// At the end of a block: its warpgroups took their instructions together, and registers that were there.
+    private void checkWarpgroups(Warp last) {
+        int registers = 0;
+        for (Warpgroup group : warpgroups) {
+            if (group.missed() != null) {
+                throw new Warp.Fault(last, group.missed(), KernelFault.Kind.MISSING_WARP_MEMBER, 0, 0,
+                        "some warps of four ended without this: all four must come");
+            }
+            registers += group.registers();
+        }
+        if (changedRegisters != null && registers > warpgroups.length * Warpgroup.WARPS * Warp.SIZE * firstRegisters()) {
+            throw new Warp.Fault(last, changedRegisters, KernelFault.Kind.LIMIT, 0, 0,
+                    "the block's warps come to %d registers, the block has %d: it would wait for ever".formatted(registers,
+                            warpgroups.length * Warpgroup.WARPS * Warp.SIZE * firstRegisters()));
+        }
     }
 
     /// Gives each warp a turn; false if none could run.
@@ -231,6 +275,7 @@ final class BlockRun {
         if (live > 0) {
             return;
         }
+        checkWarpgroups(warp);
         int visitor = shared.visitorAfter(ended);
         if (visitor >= 0) {
             throw new Warp.Fault(warp, code, KernelFault.Kind.BLOCK_ENDED,

@@ -20,6 +20,8 @@ final class Clocks {
     private final int[][] known;
     /// Until when a warp has seen everything.
     private final int[] floors;
+    /// By warp and lane: until when the thread's writes are there for those that read shared memory by another way than threads do.
+    private final int[] fenced;
     private int time = 1;
 
     /// @param blocks of the cluster
@@ -32,6 +34,7 @@ final class Clocks {
         mostTime = (1 << Integer.SIZE - timeShift) - 2;
         known = new int[warps][warps];
         floors = new int[warps];
+        fenced = new int[warps * Warp.SIZE];
     }
 
     /// For the next cluster.
@@ -40,6 +43,7 @@ final class Clocks {
             Arrays.fill(row, 0);
         }
         Arrays.fill(floors, 0);
+        Arrays.fill(fenced, 0);
         time = 1;
     }
 
@@ -108,6 +112,18 @@ final class Clocks {
         }
         int who = warp(mark);
         return who == warp && (mark & Warp.SIZE - 1) == lane || when <= known[warp][who];
+    }
+
+    /// Threads fence what they wrote until now; time must move on after it.
+    void fence(int warp, int mask) {
+        for (int m = mask; m != 0; m &= m - 1) {
+            fenced[warp * Warp.SIZE + Integer.numberOfTrailingZeros(m)] = time;
+        }
+    }
+
+    /// Whether the thread of a mark has fenced since.
+    boolean isFenced(int mark) {
+        return mark >>> timeShift <= fenced[mark & atomic - 1];
     }
 
     private int warp(int mark) {

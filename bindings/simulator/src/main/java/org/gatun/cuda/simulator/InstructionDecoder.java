@@ -144,15 +144,19 @@ final class InstructionDecoder {
             case "movmatrix" -> new MatrixOperations.Transpose(instruction, target(0, 'I'), source(1, 'I'));
             case "mma" -> multiply();
             case "trap", "brkpt" -> new WarpOperations.Trap(instruction);
-            case "membar", "fence", "prefetch", "prefetchu", "griddepcontrol", "pmevent", "applypriority", "discard" ->
+            case "fence" -> instruction.is("fence.proxy.async") ? new WarpgroupOperations.ProxyFence(instruction)
+                    : new WarpOperations.Nothing(instruction);
+            case "wgmma" -> warpgroup();
+            case "setmaxnreg" -> registers();
+            case "membar", "prefetch", "prefetchu", "griddepcontrol", "pmevent", "applypriority", "discard" ->
                 new WarpOperations.Nothing(instruction);
             case "createpolicy" -> form("mov.b64", List.of(operand(0), new Operand.Whole(0)));
             case "call", "brx" -> throw instruction.refuse("calls and indirect branches are not supported");
             case "mapa" -> new ClusterOperations.MapAddress(instruction, target(0, addressKind()), source(1, addressKind()),
                     source(2, 'I'));
             case "getctarank" -> new ClusterOperations.GetRank(instruction, target(0, 'I'), source(1, addressKind()));
-            case "wgmma", "tensormap", "multimem", "clusterlaunchcontrol", "tcgen05", "setmaxnreg" ->
-                throw instruction.refuse("the simulator has no Hopper units (yet)");
+            case "tensormap", "multimem", "clusterlaunchcontrol", "tcgen05" ->
+                throw instruction.refuse("tensor maps, and what only later devices have, are not supported");
             default -> arithmetic();
         };
     }
@@ -769,6 +773,62 @@ final class InstructionDecoder {
                     product.resultRegisters()));
         }
         return new MatrixOperations.Multiply(instruction, product, d, a, b, c, metadata, selector);
+    }
+
+    private Operation warpgroup() {
+        if (instruction.is("wgmma.fence")) {
+            return new WarpgroupOperations.Fence(instruction);
+        }
+        if (instruction.is("wgmma.commit_group")) {
+            return new WarpgroupOperations.Commit(instruction);
+        }
+        if (instruction.is("wgmma.wait_group") && operand(0) instanceof Operand.Whole(long groups)) {
+            return new WarpgroupOperations.Await(instruction, (int) groups);
+        }
+        WarpgroupMultiply product = WarpgroupMultiply.find(instruction.opcode());
+        if (product == null) {
+            throw instruction.refuse("a product of four warps of a shape or type that is not supported");
+        }
+        int[] d = targets(operand(0), 'F');
+        boolean inRegisters = operand(1) instanceof Operand.Vector;
+        int[] a = inRegisters ? sources(operand(1), 'I') : new int[0];
+        if (d.length != product.resultRegisters() || inRegisters && a.length != WarpgroupMultiply.leftRegisters()) {
+            throw instruction.refuse("found %d and %d registers, expected %d and %d".formatted(d.length, a.length,
+                    product.resultRegisters(), WarpgroupMultiply.leftRegisters()));
+        }
+        int left = inRegisters ? 0 : source(1, 'L');
+        int right = source(2, 'L');
+        Predicate accumulates = predicate(3);
+        if (!before.isEmpty() || !after.isEmpty() || !Arrays.stream(d).allMatch(this::isOwn)) {
+            throw instruction.refuse("registers of another class than the product's");
+        }
+        boolean negates = sign(4) != sign(5);
+        return new WarpgroupOperations.Multiply(instruction, product, d, a, left, right, accumulates.register(), accumulates.negated(),
+                negates, !inRegisters && bit(6), bit(inRegisters ? 6 : 7));
+    }
+
+    /// Whether an operand is -1, not 1.
+    private boolean sign(int index) {
+        if (operand(index) instanceof Operand.Whole(long value) && (value == 1 || value == -1)) {
+            return value < 0;
+        }
+        throw instruction.refuse("an operand is neither 1 nor -1");
+    }
+
+    private boolean bit(int index) {
+        if (operand(index) instanceof Operand.Whole(long value) && (value == 0 || value == 1)) {
+            return value != 0;
+        }
+        throw instruction.refuse("an operand is neither 0 nor 1");
+    }
+
+    private Operation registers() {
+        boolean more = instruction.has("inc");
+        if (more == instruction.has("dec") || !(operand(0) instanceof Operand.Whole(long count))
+                || count < 24 || count > 256 || count % 8 != 0) {
+            throw instruction.refuse("expected .inc or .dec and a multiple of 8 from 24 to 256");
+        }
+        return new WarpgroupOperations.SetRegisters(instruction, (int) count, more);
     }
 
     private Form find(String opcode) {

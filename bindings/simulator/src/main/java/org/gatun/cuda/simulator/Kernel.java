@@ -19,9 +19,11 @@ import org.gatun.cuda.LaunchConfiguration;
 /// @param ownCluster the clusters it was compiled for, null if the launch says
 /// @param constantMemory the module's
 /// @param trackedRegisters whether some registers may be read before they are written
+/// @param ordersProducts whether it has `wgmma` instructions
 record Kernel(String name, BasicBlock[] blocks, Map<Integer, Object> constants, char[] registerKinds, String[] registerNames,
         Map<Integer, String> specials, List<Parameter> parameters, int sharedBytes, int dynamicSharedOffset, int localBytes,
-        int granuleShift, int maxThreads, ClusterShape ownCluster, byte[] constantMemory, boolean trackedRegisters) {
+        int granuleShift, int maxThreads, ClusterShape ownCluster, byte[] constantMemory, boolean trackedRegisters,
+        boolean ordersProducts) {
     record Parameter(int offset, int byteSize) {}
 
     String registerName(int register) {

@@ -157,16 +157,8 @@ final class MatrixOperations {
         @Override
         void execute(Warp warp, int mask) {
             checkWhole(this, warp, mask);
-            product.execute(warp.block.matrixScratch, of(warp, d), of(warp, a), of(warp, b), of(warp, c),
+            product.execute(warp.block.matrixScratch, warp.of(d), warp.of(a), warp.of(b), warp.of(c),
                     (int[]) warp.registers[metadata], selector);
-        }
-
-        private static Object[] of(Warp warp, int[] numbers) {
-            Object[] registers = new Object[numbers.length];
-            for (int i = 0; i < numbers.length; i++) {
-                registers[i] = warp.registers[numbers[i]];
-            }
-            return registers;
         }
     }
 }

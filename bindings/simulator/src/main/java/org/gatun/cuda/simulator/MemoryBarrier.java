@@ -92,6 +92,7 @@ final class MemoryBarrier {
         for (Copied copy : copied) {
             if (copy.phase < phase) {
                 block.shared.arrive(copy.address, copy.byteSize, warp.number, lane);
+                clocks.fence(warp.number, 1 << lane); // copies need none: they write as the tensor cores read
             }
         }
         copied.removeIf(copy -> copy.phase < phase);

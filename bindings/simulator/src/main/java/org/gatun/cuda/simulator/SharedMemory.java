@@ -7,6 +7,8 @@ import java.util.Arrays;
 /// A part ("granule") is as small as the narrowest access of the kernel. What happens between two barriers is unordered; [Clocks] say
 /// what is not. Warps are numbered through the cluster: those of other blocks come here too.
 final class SharedMemory {
+    private static final int NO_LANE = -1;
+
     private final Clocks clocks;
     private final int[] words;
     private final int byteSize;
@@ -15,6 +17,8 @@ final class SharedMemory {
     private final int[] readers;
     /// The last reader that was not the one in [#readers].
     private final int[] otherReaders;
+    /// How many products under way read a granule; null as long as there was none.
+    private short[] underRead;
     /// When each warp of other blocks was here last.
     private final int[] visits;
 
@@ -36,6 +40,9 @@ final class SharedMemory {
         Arrays.fill(writers, 0);
         Arrays.fill(readers, 0);
         Arrays.fill(otherReaders, 0);
+        if (underRead != null) {
+            Arrays.fill(underRead, (short) 0);
+        }
         Arrays.fill(visits, 0);
     }
 
@@ -107,6 +114,40 @@ final class SharedMemory {
         return change(address, bytes, warp, lane, Clocks.PENDING, false);
     }
 
+    /// The tensor cores begin to read for a warp, until [#endRead].
+    Finding beginRead(int address, int bytes, int warp) {
+        if (underRead == null) {
+            underRead = new short[writers.length];
+        }
+        int end = (address + bytes - 1) >> granuleShift;
+        for (int g = address >> granuleShift; g <= end; g++) {
+            int writer = writers[g];
+            if (writer == 0 || writer == Clocks.PENDING || !clocks.isOrdered(writer, warp, NO_LANE)) {
+                return readFinding(writer, g);
+            }
+            if (!clocks.isFenced(writer)) {
+                return new Finding(KernelFault.Kind.PROXY_NOT_FENCED,
+                        "the tensor cores read shared memory at %d, which %s wrote and did not fence (fence.proxy.async)"
+                                .formatted(g << granuleShift, clocks.thread(writer)));
+            }
+            underRead[g]++;
+        }
+        return null;
+    }
+
+    /// The tensor cores have read, which counts as of now.
+    void endRead(int address, int bytes, int warp) {
+        int me = clocks.mark(warp, 0);
+        int end = (address + bytes - 1) >> granuleShift;
+        for (int g = address >> granuleShift; g <= end; g++) {
+            underRead[g]--;
+            if (readers[g] != me) {
+                otherReaders[g] = readers[g];
+                readers[g] = me;
+            }
+        }
+    }
+
     private Finding change(int address, int bytes, int warp, int lane, int mark, boolean atomic) {
         int end = (address + bytes - 1) >> granuleShift;
         for (int g = address >> granuleShift; g <= end; g++) {
@@ -114,6 +155,10 @@ final class SharedMemory {
             int at = g << granuleShift;
             if (writer == Clocks.PENDING) {
                 return pending(at);
+            }
+            if (underRead != null && underRead[g] != 0) {
+                return new Finding(KernelFault.Kind.PRODUCT_NOT_AWAITED,
+                        "writes shared memory at %d, which a wgmma that was not waited for reads".formatted(at));
             }
             if (atomic && writer == 0) {
                 return readFinding(0, g);

@@ -27,6 +27,8 @@ final class Warp {
     final long[] addresses = new long[SIZE];
     final int[] gathered = new int[SIZE];
     final AsyncCopies copies = new AsyncCopies();
+    /// Null if the kernel orders none.
+    private final AsyncProducts products;
     final byte[] local;
     final byte[] localWritten;
 
@@ -66,6 +68,7 @@ final class Warp {
         number = block.rank * block.warpCount() + index;
         this.registers = registers;
         written = new int[kernel.trackedRegisters() ? registers.length : 0];
+        products = kernel.ordersProducts() ? new AsyncProducts(registers.length) : null;
         local = new byte[kernel.localBytes() * SIZE];
         localWritten = new byte[local.length];
     }
@@ -79,10 +82,26 @@ final class Warp {
         Arrays.fill(written, 0);
         Arrays.fill(localWritten, (byte) 0);
         copies.clear();
+        if (products != null) {
+            products.clear();
+        }
         parked = 0;
         waitingAt = null;
         clusterArrived = 0;
         waitsForCluster = false;
+    }
+
+    AsyncProducts products() {
+        return products;
+    }
+
+    /// Several registers, by number.
+    Object[] of(int[] numbers) {
+        Object[] all = new Object[numbers.length];
+        for (int i = 0; i < numbers.length; i++) {
+            all[i] = registers[numbers[i]];
+        }
+        return all;
     }
 
     int predicate(int register) {

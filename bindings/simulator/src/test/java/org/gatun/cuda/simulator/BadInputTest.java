@@ -64,7 +64,7 @@ class BadInputTest {
             add.u32 %r0, %r1;                                                            | operand
             mov.u32 %r0, %unknown;                                                       | %unknown
             bra NOWHERE;                                                                 | NOWHERE
-            wgmma.fence.sync.aligned;                                                    | wgmma.fence
+            tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;                   | tcgen05
             cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r0], [%rd0, {%r1, %r2}], [%r3]; | cp.async.bulk.tensor
             ld.shared.u32 %r0, [nothing];                                                | nothing
             """)
