@@ -81,9 +81,10 @@ final class Weights {
         }
     }
 
-    /// The weight in a type that kernels read: MXFP4 becomes BF16, which holds it exactly.
+    /// The weight in a type that kernels read: MXFP4 and NVFP4 become BF16, which holds the first exactly, and the second but for its
+    /// tensor's scale.
     private static Tensor readable(Tensor tensor, Arena arena) {
-        if (tensor.dtype() != DType.MXFP4) {
+        if (tensor.dtype() != DType.MXFP4 && tensor.dtype() != DType.NVFP4) {
             return tensor;
         }
         int columns = tensor.columns();
