@@ -19,6 +19,10 @@ public enum WeightType {
     NF4(ElementType.BF16, 4, 4),
     /// As [#NF4], with another book.
     FP4(ElementType.BF16, 4, 4),
+    /// Blocks of 32 codes of 4 bits that are floating-point numbers, and a power of two, in units.
+    MXFP4(ElementType.BF16, 4, 2),
+    /// Blocks of 16 codes of 4 bits that are floating-point numbers, with a scale of 8 bits, and an f32 scale for each output, in units.
+    NVFP4(ElementType.BF16, 4, 4),
     /// Signed bytes, and an f32 scale for each output, in units.
     INT8(ElementType.BF16, 8, 0),
     /// Two f16 of every four, and where they are, in units.
@@ -54,6 +58,11 @@ public enum WeightType {
         return this == NF4 || this == FP4;
     }
 
+    /// Whether codes are floating-point numbers themselves, see `matmul_float4.cu`.
+    public boolean isFloat4() {
+        return this == MXFP4 || this == NVFP4;
+    }
+
     /// Bits of a unit that an input of an output takes besides scales.
     public int codeBits() {
         return codeBits;
@@ -66,7 +75,7 @@ public enum WeightType {
 
     /// Bytes of the scale of an output that all its inputs share; those of 8 outputs follow their units.
     public int outputScaleBytes() {
-        return this == INT8 ? Float.BYTES : 0;
+        return this == INT8 || isFloat4() ? Float.BYTES : 0;
     }
 
     /// Bytes of a unit.

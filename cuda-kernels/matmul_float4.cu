@@ -1,0 +1,79 @@
+// Matrix products with weights of 4-bit floating-point numbers and a scale a block (Op.MatMul, alone or with Op.SwiGlu), read as they
+// are stored.
+//
+//     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
+//
+// Entry points, with tiles as in matmul.cu:
+//     matmul_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//
+// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is
+//     mxfp4  s * q, s a power of two for 32 inputs       nvfp4  (d * s) * q, s an 8-bit floating-point number for 16 inputs, d f32
+// and q a sign s, two bits e of exponent and one m of fraction: 0, 0.5, 1, 1.5, 2, 3, 4 or 6.
+// Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
+//
+// s * q is a bf16, exactly, as it has six bits at most; products with activations are exact, and their sums f32, 16 inputs at a time in
+// rising order. What all inputs of an output share is multiplied in at the end. Every tile, and a row beside any others, gives the
+// same bits.
+//
+// The weight is kept in units of 8 outputs x 64 inputs as in matmul_quantized.cu: the codes, then the scales of each output, one byte for
+// a block; and behind all units of 8 outputs a factor f32 for each. Of the four pairs of a word of codes the bits in each half are
+//     pair 0  s at 15, eem from 8 to 6        pair 1  s at 12, eem from 5 to 3
+//     pair 2  s at 9, eem from 2 to 0         pair 3  s at 14, ee from 11 to 10, m at 13
+// so that a shift and a mask make a bf16 of the first three: q * 2^-126, below the least normal number where e is 0, and right there too.
+// A scale is what q * 2^-126 is multiplied with, in bf16. Its byte has bits of the upper byte of that in its low bits, and those of the lower
+// byte in its high bits:
+//     mxfp4  7 and 1 bits of 2^120 times s over the largest s of the output, whose factor is 2^6 of that
+//     nvfp4  4 and 4 bits of 2^106 * s, of which 5 are of exponent, where the upper 3 are always set; the factor is 2^20 * d, and blocks
+//            where s is 0 have codes of 0
+
+#include "matmul_units.cuh"
+
+template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : UnitFormat {
+    static constexpr int blocks = UNIT_INPUTS / BLOCK;
+    static constexpr int bytes = 256 + 8 * blocks;
+    static constexpr bool has_row_scale = true;
+
+    uint2 codes;
+    unsigned upper; // bytes of the scales
+    unsigned lower;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        unsigned scales;
+        if constexpr (blocks == 4) {
+            scales = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32 / 4];
+        } else {
+            scales = reinterpret_cast<const unsigned short*>(unit + 256)[threadIdx.x % 32 / 4];
+        }
+        upper = and_or(scales, UPPER_BITS, ALWAYS_SET);
+        lower = scales & ~UPPER_BITS;
+    }
+
+    __device__ __forceinline__ static unsigned tiny(unsigned word, int number) {
+        constexpr unsigned BITS = 0x81c081c0u;
+        return number == 0 ? word & BITS : number == 1 ? word << 3 & BITS : number == 2 ? word << 6 & BITS
+                : and_or(word << 1, 0x80008000u, and_or(word >> 3, 0x01800180u, word >> 7 & 0x00400040u));
+    }
+
+    // a * b, of pairs of bf16.
+    __device__ __forceinline__ static unsigned scaled(unsigned a, unsigned b) {
+        unsigned result;
+        asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "r"(0x80008000u));
+        return result;
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
+        const int block = step * 16 / BLOCK;
+        const unsigned scale = __byte_perm(upper, lower, 0x0404 + 0x1111 * block);
+        const unsigned word = step < 2 ? codes.x : codes.y;
+        first = scaled(tiny(word, step % 2 * 2), scale);
+        second = scaled(tiny(word, step % 2 * 2 + 1), scale);
+    }
+};
+
+using MXFP4 = Float4<32, 0x7f7f7f7fu, 0>;
+using NVFP4 = Float4<16, 0x0f0f0f0fu, 0x70707070u>;
+
+MATMUL_KERNELS(MXFP4, mxfp4)
+MATMUL_KERNELS(NVFP4, nvfp4)
