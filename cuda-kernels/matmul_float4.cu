@@ -46,14 +46,14 @@ template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : U
         } else {
             scales = reinterpret_cast<const unsigned short*>(unit + 256)[threadIdx.x % 32 / 4];
         }
-        upper = and_or(scales, UPPER_BITS, ALWAYS_SET);
+        upper = and_or<UPPER_BITS, ALWAYS_SET>(scales);
         lower = scales & ~UPPER_BITS;
     }
 
     __device__ __forceinline__ static unsigned tiny(unsigned word, int number) {
         constexpr unsigned BITS = 0x81c081c0u;
         return number == 0 ? word & BITS : number == 1 ? word << 3 & BITS : number == 2 ? word << 6 & BITS
-                : and_or(word << 1, 0x80008000u, and_or(word >> 3, 0x01800180u, word >> 7 & 0x00400040u));
+                : and_or<0x80008000u>(word << 1, and_or<0x01800180u>(word >> 3, word >> 7 & 0x00400040u));
     }
 
     // a * b, of pairs of bf16.
@@ -63,9 +63,16 @@ template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : U
         return result;
     }
 
+    // A scale twice.
+    template <int BYTES> __device__ __forceinline__ unsigned pair() const {
+        unsigned result;
+        asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(upper), "r"(lower), "n"(BYTES));
+        return result;
+    }
+
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         const int block = step * 16 / BLOCK;
-        const unsigned scale = __byte_perm(upper, lower, 0x0404 + 0x1111 * block);
+        const unsigned scale = block == 0 ? pair<0x0404>() : block == 1 ? pair<0x1515>() : block == 2 ? pair<0x2626>() : pair<0x3737>();
         const unsigned word = step < 2 ? codes.x : codes.y;
         first = scaled(tiny(word, step % 2 * 2), scale);
         second = scaled(tiny(word, step % 2 * 2 + 1), scale);

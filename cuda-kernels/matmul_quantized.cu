@@ -84,8 +84,8 @@ struct Q4_0 : UnitFormat {
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         constexpr unsigned LESS = 0xc308c308u; // -136
         const unsigned word = step < 2 ? codes.x : codes.y;
-        first = integers(word >> step % 2 * 8, NIBBLES, LESS);
-        second = integers(word >> (step % 2 * 8 + 4), NIBBLES, LESS);
+        first = integers<NIBBLES>(word >> step % 2 * 8, LESS);
+        second = integers<NIBBLES>(word >> (step % 2 * 8 + 4), LESS);
     }
 
     __device__ __forceinline__ float scale(int block) const {
@@ -109,8 +109,8 @@ struct Q4_K : UnitFormat {
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         constexpr unsigned LESS = 0xc300c300u; // -128
         const unsigned word = step < 2 ? codes.x : codes.y;
-        first = integers(word >> step % 2 * 8, NIBBLES, LESS);
-        second = integers(word >> (step % 2 * 8 + 4), NIBBLES, LESS);
+        first = integers<NIBBLES>(word >> step % 2 * 8, LESS);
+        second = integers<NIBBLES>(word >> (step % 2 * 8 + 4), LESS);
     }
 
     __device__ __forceinline__ float scale(int block) const {
@@ -139,7 +139,7 @@ struct Q6_K : UnitFormat {
     __device__ __forceinline__ unsigned pair(int number) const {
         const unsigned word = number < 4 ? codes.x : codes.y;
         const unsigned above = number < 2 ? high << (4 - 2 * number) : high >> (2 * number - 4); // to bits 4 and 20
-        return add_pairs(and_or(above, 0x00300030u, and_or(word >> number % 4 * 4, NIBBLES, 0x43004300u)), 0xc320c320u); // -160
+        return add_pairs(and_or<0x00300030u>(above, and_or<NIBBLES, 0x43004300u>(word >> number % 4 * 4)), 0xc320c320u); // -160
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {

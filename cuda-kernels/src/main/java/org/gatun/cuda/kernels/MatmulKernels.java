@@ -6,8 +6,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `matmul.cu`, `matmul_quantized.cu`, `matmul_float4.cu` and `matmul_sparse.cu`: products of matrices. A row has the same
-/// bits by every tile and beside any other rows.
+/// The kernels of `matmul.cu`, `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`: products of
+/// matrices. A row has the same bits by every tile and beside any other rows.
 public final class MatmulKernels {
     /// Weight rows that follow each other from the gate, and then from up, in the weight of [#swiglu].
     public static final int SWIGLU_ROWS = 8;

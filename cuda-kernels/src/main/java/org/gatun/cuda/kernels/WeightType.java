@@ -26,7 +26,17 @@ public enum WeightType {
     /// Signed bytes, and an f32 scale for each output, in units.
     INT8(ElementType.BF16, 8, 0),
     /// Two f16 of every four, and where they are, in units.
-    SPARSE_2_4(ElementType.F16, 8, 8);
+    SPARSE_2_4(ElementType.F16, 8, 8),
+    /// One f16 of every four, and where it is, in units.
+    SPARSE_1_4(ElementType.F16, 4, 4),
+    /// Two f16 of every eight, and where they are, in units.
+    SPARSE_2_8(ElementType.F16, 4, 6),
+    /// Four f16 of every eight, and where they are, in units.
+    SPARSE_4_8(ElementType.F16, 8, 12),
+    /// One f16 of every sixteen, and where it is, in units.
+    SPARSE_1_16(ElementType.F16, 1, 2),
+    /// Two f16 of every sixteen, and where they are, in units.
+    SPARSE_2_16(ElementType.F16, 2, 4);
 
     /// Outputs of a unit.
     public static final int UNIT_OUTPUTS = 8;
@@ -56,6 +66,11 @@ public enum WeightType {
     /// Whether codes are looked up in a table, for which a block needs room.
     public boolean hasTable() {
         return this == NF4 || this == FP4;
+    }
+
+    /// Whether some of every few weights are kept, f16, and their places stand where others have scales.
+    public boolean isSparse() {
+        return name().startsWith("SPARSE");
     }
 
     /// Whether codes are floating-point numbers themselves, see `matmul_float4.cu`.

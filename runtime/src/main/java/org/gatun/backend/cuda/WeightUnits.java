@@ -6,10 +6,11 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.SixBitScales;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
-/// Arranges blocks of a file as the units of `matmul_quantized.cu`, `matmul_float4.cu` and `matmul_sparse.cu`: the same codes and scales in
-/// the order in which lanes of a warp read them.
+/// Arranges blocks of a file as the units of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`: the
+/// same codes and scales in the order in which lanes of a warp read them.
 final class WeightUnits {
     private static final int OUTPUTS = WeightType.UNIT_OUTPUTS;
     private static final int INPUTS = WeightType.UNIT_INPUTS;
@@ -66,7 +67,7 @@ final class WeightUnits {
                 units.writeValues(target, at);
             } else if (type.isFloat4()) {
                 units.writeFloats(target, at);
-            } else {
+            } else if (!type.isSparse()) {
                 units.writeCodes(target, at);
             }
         }
@@ -150,6 +151,16 @@ final class WeightUnits {
                 MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
                 MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
             }
+            case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
+                DType.Sparsity sparsity = tensor.dtype().sparsity().orElseThrow();
+                long block = row + (long) unit * blockBytes;
+                long places = scales - (long) output * type.scaleBytes(); // of the unit
+                MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());
+                for (int part = 0; part < INPUTS / 16; part++) {
+                    writePlaces(block + sparsity.valueBytes(), part, type.scaleBytes() * Byte.SIZE / 4, target, places,
+                            output * 4 + part);
+                }
+            }
             default -> throw new IllegalArgumentException(type + " has no units");
         }
     }
@@ -176,6 +187,24 @@ final class WeightUnits {
             MemorySegment.copy(data, BYTE, source, codes, start, INPUTS / 2);
         } else {
             readNibbles(source, start, INPUTS / 4);
+        }
+    }
+
+    /// Writes the places of a lane: 16 bits, 8 and 4 in planes of their own, as far as there are so many.
+    ///
+    /// @param source of the places of 64 inputs
+    /// @param part of the four
+    /// @param count bits of a lane
+    private void writePlaces(long source, int part, int count, MemorySegment target, long plane, int lane) {
+        int done = 0;
+        for (int width = Short.SIZE; width >= 4; width /= 2) {
+            if ((count & width) != 0) {
+                for (int i = 0; i < width; i++) {
+                    int bit = part * count + done + i;
+                    or(target, plane + (long) done * LANES / Byte.SIZE, lane * width + i, data.get(BYTE, source + bit / 8) >> bit % 8 & 1);
+                }
+                done += width;
+            }
         }
     }
 
