@@ -63,16 +63,10 @@ template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : U
         return result;
     }
 
-    // A scale twice.
-    template <int BYTES> __device__ __forceinline__ unsigned pair() const {
-        unsigned result;
-        asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(upper), "r"(lower), "n"(BYTES));
-        return result;
-    }
-
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         const int block = step * 16 / BLOCK;
-        const unsigned scale = block == 0 ? pair<0x0404>() : block == 1 ? pair<0x1515>() : block == 2 ? pair<0x2626>() : pair<0x3737>();
+        const unsigned scale = block == 0 ? bytes_by<0x0404>(upper, lower) : block == 1 ? bytes_by<0x1515>(upper, lower)
+                : block == 2 ? bytes_by<0x2626>(upper, lower) : bytes_by<0x3737>(upper, lower); // twice
         const unsigned word = step < 2 ? codes.x : codes.y;
         first = scaled(tiny(word, step % 2 * 2), scale);
         second = scaled(tiny(word, step % 2 * 2 + 1), scale);

@@ -17,7 +17,7 @@
 // lane, the lowest first: 16 of its bits as two bytes, if it has as many, then 8 as one byte, then 4 as half a one.
 //
 // A lane expands what it has to pairs of f16 by shifts: an f16 by 16 times its distance from where the pair begins, which for all pairs
-// but its own leaves nothing.
+// but its own leaves nothing. Where two of a group are kept, a half of what says which bytes four inputs are made of is shifted so.
 
 #include "matmul_units.cuh"
 
@@ -73,17 +73,36 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
         return result;
     }
 
+    // How far a place is from the first input of a step in its group, times the bits of an input.
+    __device__ __forceinline__ int distance(int number, int step, int bits) const {
+        return static_cast<int>(places >> number * place_bits & (GROUP - 1)) * bits - step * 4 * bits;
+    }
+
+    __device__ __forceinline__ static unsigned chosen(unsigned value, unsigned bytes) {
+        unsigned result;
+        asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(value), "n"(0), "r"(bytes));
+        return result;
+    }
+
     // Four inputs, two pairs.
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         constexpr int STEPS = GROUP / 4;
+        if constexpr (KEPT == 2) {
+            constexpr unsigned NONE = 0x44444444u; // bytes of 0
+            const int number = step / STEPS * KEPT;
+            const unsigned from = shifted(0x54, distance(number, step % STEPS, 8)) ^ shifted(0x76, distance(number + 1, step % STEPS, 8))
+                    ^ NONE; // bytes 1 and 0, and 3 and 2
+            first = chosen(values[number / 2], from);
+            second = chosen(values[number / 2], from >> 16);
+            return;
+        }
         first = 0;
         second = 0;
 #pragma unroll
         for (int i = 0; i < KEPT; i++) {
             const int number = step / STEPS * KEPT + i;
             const unsigned value = number % 2 == 0 ? values[number / 2] & 0xffff : values[number / 2] >> 16;
-            const int place = places >> number * place_bits & (GROUP - 1);
-            const int by = place * 16 - step % STEPS * 64;
+            const int by = distance(number, step % STEPS, 16);
             first |= shifted(value, by);
             second |= shifted(value, by - 32);
         }

@@ -21,8 +21,8 @@
 // The weight is kept in units of 8 outputs x 64 inputs, [outputs / 8][inputs / 64] of them, both rounded up, what is not there having
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn two pairs, of the inputs
-// 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four s, d and two
-// bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes the elements are
+// 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four 128 + s, d and
+// two bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes the elements are
 //     int8, q8_0  bytes i and i + 2            q4_0, q4_k, q6_k  bits 4 i and 16 + 4 i on
 //     nf4, fp4  low and high bits of byte i
 // and of q6_k the high 2 bits of the unit's pair i follow in a word of its own, from bits 2 i and 16 + 2 i on. So one logic operation
@@ -35,6 +35,7 @@
 #include "matmul_units.cuh"
 
 constexpr unsigned NIBBLES = 0x000f000fu;
+constexpr unsigned POWER = 0x4b000000u; // 2^23 as f32
 
 // Of the scales of 64 inputs, two of f16.
 __device__ __forceinline__ float half_of(__half2 scales, int half) {
@@ -99,11 +100,20 @@ struct Q4_K : UnitFormat {
     static constexpr bool has_minimum = true;
 
     uint2 codes;
-    uint2 scales;
+    unsigned factors; // s, t, s, t
+    float d;
+    float d_less;
+    float m;
+    float m_less;
 
     __device__ __forceinline__ void load(const unsigned char* unit) {
         codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        scales = reinterpret_cast<const uint2*>(unit + 256)[threadIdx.x % 32 / 4];
+        const uint2 scales = reinterpret_cast<const uint2*>(unit + 256)[threadIdx.x % 32 / 4];
+        factors = scales.y;
+        d = half_of(reinterpret_cast<const __half2&>(scales.x), 0);
+        d_less = d * -0x1p23f;
+        m = -half_of(reinterpret_cast<const __half2&>(scales.x), 1);
+        m_less = m * -0x1p23f;
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
@@ -113,12 +123,13 @@ struct Q4_K : UnitFormat {
         second = integers<NIBBLES>(word >> (step % 2 * 8 + 4), LESS);
     }
 
+    // A product with 2^23 and a byte, the bits of which are those of the byte, less that with 2^23: exact, as a conversion would be.
     __device__ __forceinline__ float scale(int block) const {
-        return __fmul_rn(half_of(reinterpret_cast<const __half2&>(scales.x), 0), static_cast<float>(scales.y >> block * 16 & 0xff));
+        return fmaf(d, __uint_as_float(block == 0 ? bytes_by<0x7540, POWER>(factors) : bytes_by<0x7542, POWER>(factors)), d_less);
     }
 
     __device__ __forceinline__ float minimum(int block) const {
-        return __fmul_rn(half_of(reinterpret_cast<const __half2&>(scales.x), 1), static_cast<float>(scales.y >> (block * 16 + 8) & 0xff));
+        return fmaf(m, __uint_as_float(block == 0 ? bytes_by<0x7541, POWER>(factors) : bytes_by<0x7543, POWER>(factors)), m_less);
     }
 };
 
@@ -128,12 +139,18 @@ struct Q6_K : UnitFormat {
 
     uint2 codes;
     unsigned high;
-    uint2 scales;
+    unsigned factors; // 128 + s
+    float d;
+    float d_less;
 
     __device__ __forceinline__ void load(const unsigned char* unit) {
         codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
         high = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32];
-        scales = reinterpret_cast<const uint2*>(unit + 384)[threadIdx.x % 32 / 4];
+        const uint2 scales = reinterpret_cast<const uint2*>(unit + 384)[threadIdx.x % 32 / 4];
+        factors = scales.x;
+        const float whole = half_of(reinterpret_cast<const __half2&>(scales.y), 0);
+        d = whole * 0x1p-8f;
+        d_less = whole * -(0x1p15f + 128.0f);
     }
 
     __device__ __forceinline__ unsigned pair(int number) const {
@@ -147,9 +164,10 @@ struct Q6_K : UnitFormat {
         second = pair(step * 2 + 1);
     }
 
+    // As in Q4_K, of 2^15 and a byte, times 2^8.
     __device__ __forceinline__ float scale(int block) const {
-        const float d = half_of(reinterpret_cast<const __half2&>(scales.y), 0);
-        return __fmul_rn(d, static_cast<float>(static_cast<signed char>(scales.x >> block * 8)));
+        return fmaf(d, __uint_as_float(block == 0 ? bytes_by<0x7504, POWER>(factors) : block == 1 ? bytes_by<0x7514, POWER>(factors)
+                : block == 2 ? bytes_by<0x7524, POWER>(factors) : bytes_by<0x7534, POWER>(factors)), d_less);
     }
 };
 

@@ -3,8 +3,8 @@
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
 // Entry points, with tiles as in matmul.cu:
-//     matmul_sparse_2_4_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_sparse_2_4_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+//     matmul_sparse_2_4[_int8]_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_sparse_2_4[_int8]_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
 //
 // in is f16, out f32, or f16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 64.
 // Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
@@ -15,6 +15,9 @@
 // kept values 2 t, 2 t + 1, 2 t + 8, 2 t + 9 of 16; then for each output 16 times 4 bits: the places, within their four inputs, of the
 // two that are kept, the first in the low bits and below the second. Lane 4 g + t reads those of inputs 16 t to 16 t + 15 of output g:
 // what a sparse mma takes from lanes 0 and 1 of four for the first 32 inputs of a unit, and from lanes 2 and 3 for the others.
+//
+// Of int8 the values are bytes, 128 + q, in the same order, which become f16 exactly: a byte is added to the bits of 1024, and 1152 taken off. The
+// f32 scales of 8 outputs follow behind all their units and are multiplied in at the end.
 
 #include "matmul_units.cuh"
 
@@ -46,4 +49,30 @@ struct Sparse : UnitFormat {
     }
 };
 
+struct SparseInt8 : Sparse {
+    static constexpr int bytes = 256 + 64;
+    static constexpr bool has_row_scale = true;
+
+    uint2 codes;
+
+    __device__ __forceinline__ void load(const unsigned char* unit) {
+        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+        places = reinterpret_cast<const unsigned short*>(unit + 256)[threadIdx.x % 32];
+    }
+
+    // 1024 and two bytes, in the bits of two f16, less 1152.
+    __device__ __forceinline__ static unsigned less(unsigned pair) {
+        unsigned result;
+        asm("add.rn.f16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(0xe480e480u));
+        return result;
+    }
+
+    __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
+        const unsigned word = step == 0 ? codes.x : codes.y;
+        first = less(bytes_by<0x4140, 0x64646464u>(word));
+        second = less(bytes_by<0x4342, 0x64646464u>(word));
+    }
+};
+
 MATMUL_KERNELS(Sparse, sparse_2_4)
+MATMUL_KERNELS(SparseInt8, sparse_2_4_int8)

@@ -10,7 +10,7 @@
 //     load(unit)      reads what is this lane's
 //     fragments(...)  two pairs of bf16, of 16 inputs of a unit
 //     scale(i)        of this lane's output and block i of the unit
-//     minimum(i)      likewise, if it has one: what is taken off each weight
+//     minimum(i)      likewise, if it has one: what is added to each weight
 //
 // (of those that it has no use for a format may have none).
 //
@@ -42,6 +42,19 @@ template <unsigned MASK> __device__ __forceinline__ unsigned and_or(unsigned a, 
 template <unsigned MASK, unsigned BITS> __device__ __forceinline__ unsigned and_or(unsigned a) {
     unsigned result;
     asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(a), "n"(MASK), "n"(BITS));
+    return result;
+}
+
+// Bytes of a, from 0 on, and of b, from 4 on, by four numbers of 4 bits.
+template <int NUMBERS> __device__ __forceinline__ unsigned bytes_by(unsigned a, unsigned b) {
+    unsigned result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "n"(NUMBERS));
+    return result;
+}
+
+template <int NUMBERS, unsigned B> __device__ __forceinline__ unsigned bytes_by(unsigned a) {
+    unsigned result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "n"(B), "n"(NUMBERS));
     return result;
 }
 
@@ -219,7 +232,7 @@ __device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMA
                     add_scaled(sums[j][n], upper.scale(number), lower.scale(number), product);
                     if constexpr (FORMAT::has_minimum) {
                         const float all[4] = {totals[n][0], totals[n][1], totals[n][0], totals[n][1]};
-                        add_scaled(sums[j][n], -upper.minimum(number), -lower.minimum(number), all);
+                        add_scaled(sums[j][n], upper.minimum(number), lower.minimum(number), all);
                     }
                 }
             }
@@ -238,7 +251,7 @@ __device__ __forceinline__ void multiply_sparse_units(UnitSums<TILE>& sums, cons
         unsigned a[4];
         upper.fragments(step, a[0], a[2]);
         lower.fragments(step, a[1], a[3]);
-        const unsigned places = __byte_perm(upper.places, lower.places, 0x5410);
+        const unsigned places = bytes_by<0x5410>(upper.places, lower.places);
 #pragma unroll
         for (int n = 0; n < TILE::warp_rows / 8; n++) {
             const unsigned b[4] = {in[0][n][0], in[0][n][1], in[1][n][0], in[1][n][1]};

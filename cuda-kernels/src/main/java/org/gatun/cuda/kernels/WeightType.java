@@ -27,6 +27,8 @@ public enum WeightType {
     INT8(ElementType.BF16, 8, 0),
     /// Two f16 of every four, and where they are, in units.
     SPARSE_2_4(ElementType.F16, 8, 8),
+    /// As [#SPARSE_2_4] with signed bytes, and an f32 scale for each output, in units.
+    SPARSE_2_4_INT8(ElementType.F16, 4, 8),
     /// One f16 of every four, and where it is, in units.
     SPARSE_1_4(ElementType.F16, 4, 4),
     /// Two f16 of every eight, and where they are, in units.
@@ -68,7 +70,7 @@ public enum WeightType {
         return this == NF4 || this == FP4;
     }
 
-    /// Whether some of every few weights are kept, f16, and their places stand where others have scales.
+    /// Whether some of every few weights are kept, and their places stand where others have scales.
     public boolean isSparse() {
         return name().startsWith("SPARSE");
     }
@@ -90,7 +92,7 @@ public enum WeightType {
 
     /// Bytes of the scale of an output that all its inputs share; those of 8 outputs follow their units.
     public int outputScaleBytes() {
-        return this == INT8 || isFloat4() ? Float.BYTES : 0;
+        return this == INT8 || this == SPARSE_2_4_INT8 || isFloat4() ? Float.BYTES : 0;
     }
 
     /// Bytes of a unit.

@@ -63,8 +63,8 @@ final class WeightUnits {
                 long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
                 units.read((long) (firstRow + row) * units.rowBytes, unit, row, target, scales);
             }
-            if (type == WeightType.SPARSE_2_4) {
-                units.writeValues(target, at);
+            if (type == WeightType.SPARSE_2_4 || type == WeightType.SPARSE_2_4_INT8) {
+                units.writeValues(target, at, type == WeightType.SPARSE_2_4 ? Short.BYTES : 1);
             } else if (type.isFloat4()) {
                 units.writeFloats(target, at);
             } else if (!type.isSparse()) {
@@ -115,7 +115,9 @@ final class WeightUnits {
                     int high = data.get(BYTE, block + 128 + 32 * half + i % 32) >> 2 * run & 3;
                     codes[start + i] = (byte) (low | high << 4);
                 }
-                MemorySegment.copy(data, block + 192 + first / 16, target, scales, INPUTS / 16);
+                for (int i = 0; i < INPUTS / 16; i++) {
+                    target.set(BYTE, scales + i, (byte) (data.get(BYTE, block + 192 + first / 16 + i) + 128));
+                }
                 target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
             }
             case NF4, FP4 -> {
@@ -150,6 +152,13 @@ final class WeightUnits {
                 long block = row + (long) unit * blockBytes;
                 MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
                 MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
+            }
+            case SPARSE_2_4_INT8 -> {
+                long block = row + Float.BYTES + (long) unit * blockBytes;
+                for (int i = 0; i < INPUTS / 2; i++) {
+                    codes[start + i] = (byte) (data.get(BYTE, block + i) + 128);
+                }
+                MemorySegment.copy(data, block + INPUTS / 2, target, scales, INPUTS / Byte.SIZE);
             }
             case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
                 DType.Sparsity sparsity = tensor.dtype().sparsity().orElseThrow();
@@ -255,12 +264,13 @@ final class WeightUnits {
         return lane / 4 * INPUTS + number / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[number % 4];
     }
 
-    /// Values of two bytes, half as many as inputs.
-    private void writeValues(MemorySegment target, long at) {
+    /// Values of some bytes, half as many as inputs.
+    private void writeValues(MemorySegment target, long at, int bytes) {
         for (int lane = 0; lane < LANES; lane++) {
             for (int i = 0; i < LANE_CODES / 2; i++) {
                 int value = i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4];
-                MemorySegment.copy(codes, lane / 4 * INPUTS + 2 * value, target, BYTE, at + lane * LANE_CODES + 2L * i, Short.BYTES);
+                MemorySegment.copy(codes, lane / 4 * INPUTS + bytes * value, target, BYTE, at + (long) bytes * (lane * LANE_CODES / 2 + i),
+                        bytes);
             }
         }
     }
