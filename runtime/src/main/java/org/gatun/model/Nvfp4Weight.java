@@ -123,7 +123,9 @@ final class Nvfp4Weight {
             for (int j = 0; j < CODE_BYTES; j++) {
                 int shift = 2 * j / CODE_BYTES * 4;
                 long at = Float.BYTES + block * BLOCK_BYTES + 1 + 2 * j % CODE_BYTES;
-                target.set(BYTE, block * CODE_BYTES + j, (byte) (row.get(BYTE, at) >> shift & 15 | (row.get(BYTE, at + 1) >> shift & 15) << 4));
+                int first = row.get(BYTE, at) >> shift & 15;
+                int second = row.get(BYTE, at + 1) >> shift & 15;
+                target.set(BYTE, block * CODE_BYTES + j, (byte) (first | second << 4));
             }
         }
     }

@@ -144,11 +144,14 @@ class KernelTrafficTest {
     private static double most(WeightType type) {
         return switch (type) {
             case F32, F16, BF16 -> 4.4;
-            case Q4_0, NF4, FP4, MXFP4, NVFP4, SPARSE_1_4, SPARSE_2_8 -> 4.4;
-            case Q4_K -> 6.4;
-            case Q8_0, Q6_K, INT8, SPARSE_2_4, SPARSE_4_8 -> 8.8;
-            case SPARSE_1_16 -> 3;
-            case SPARSE_2_16 -> 4;
+            case Q4_0, NF4, FP4, MXFP4, NVFP4, SPARSE_1_4 -> 4.4;
+            case SPARSE_2_8, SPARSE_2_4_INT8 -> 4.9;
+            case Q4_K -> 5.4;
+            case Q6_K -> 6.4;
+            case Q8_0, INT8, SPARSE_2_4 -> 8.8;
+            case SPARSE_4_8 -> 9.3;
+            case SPARSE_1_16 -> 3.2;
+            case SPARSE_2_16 -> 4.4;
         };
     }
 
