@@ -22,7 +22,8 @@
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn two pairs, of the inputs
 // 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four 128 + s, d and
-// two bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes the elements are
+// two bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes
+// the elements are
 //     int8, q8_0  bytes i and i + 2            q4_0, q4_k, q6_k  bits 4 i and 16 + 4 i on
 //     nf4, fp4  low and high bits of byte i
 // and of q6_k the high 2 bits of the unit's pair i follow in a word of its own, from bits 2 i and 16 + 2 i on. So one logic operation
@@ -125,11 +126,11 @@ struct Q4_K : UnitFormat {
 
     // A product with 2^23 and a byte, the bits of which are those of the byte, less that with 2^23: exact, as a conversion would be.
     __device__ __forceinline__ float scale(int block) const {
-        return fmaf(d, __uint_as_float(block == 0 ? bytes_by<0x7540, POWER>(factors) : bytes_by<0x7542, POWER>(factors)), d_less);
+        return fmaf(d, block == 0 ? float_by<0x7540, POWER>(factors) : float_by<0x7542, POWER>(factors), d_less);
     }
 
     __device__ __forceinline__ float minimum(int block) const {
-        return fmaf(m, __uint_as_float(block == 0 ? bytes_by<0x7541, POWER>(factors) : bytes_by<0x7543, POWER>(factors)), m_less);
+        return fmaf(m, block == 0 ? float_by<0x7541, POWER>(factors) : float_by<0x7543, POWER>(factors), m_less);
     }
 };
 
@@ -166,8 +167,8 @@ struct Q6_K : UnitFormat {
 
     // As in Q4_K, of 2^15 and a byte, times 2^8.
     __device__ __forceinline__ float scale(int block) const {
-        return fmaf(d, __uint_as_float(block == 0 ? bytes_by<0x7504, POWER>(factors) : block == 1 ? bytes_by<0x7514, POWER>(factors)
-                : block == 2 ? bytes_by<0x7524, POWER>(factors) : bytes_by<0x7534, POWER>(factors)), d_less);
+        return fmaf(d, block == 0 ? float_by<0x7504, POWER>(factors) : block == 1 ? float_by<0x7514, POWER>(factors)
+                : block == 2 ? float_by<0x7524, POWER>(factors) : float_by<0x7534, POWER>(factors), d_less);
     }
 };
 

@@ -16,8 +16,8 @@
 // two that are kept, the first in the low bits and below the second. Lane 4 g + t reads those of inputs 16 t to 16 t + 15 of output g:
 // what a sparse mma takes from lanes 0 and 1 of four for the first 32 inputs of a unit, and from lanes 2 and 3 for the others.
 //
-// Of int8 the values are bytes, 128 + q, in the same order, which become f16 exactly: a byte is added to the bits of 1024, and 1152 taken off. The
-// f32 scales of 8 outputs follow behind all their units and are multiplied in at the end.
+// Of int8 the values are bytes, 128 + q, in the same order, which become f16 exactly: a byte is put into the bits of 1024, and 1152 taken
+// off. The f32 scales of 8 outputs follow behind all their units and are multiplied in at the end.
 
 #include "matmul_units.cuh"
 

@@ -52,6 +52,12 @@ template <int NUMBERS> __device__ __forceinline__ unsigned bytes_by(unsigned a, 
     return result;
 }
 
+template <int NUMBERS, unsigned B> __device__ __forceinline__ float float_by(unsigned a) {
+    float result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=f"(result) : "r"(a), "n"(B), "n"(NUMBERS));
+    return result;
+}
+
 template <int NUMBERS, unsigned B> __device__ __forceinline__ unsigned bytes_by(unsigned a) {
     unsigned result;
     asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "n"(B), "n"(NUMBERS));
