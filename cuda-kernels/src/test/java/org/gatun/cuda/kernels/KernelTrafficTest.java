@@ -117,8 +117,8 @@ class KernelTrafficTest {
         }
     }
 
-    /// One row: an H200 can issue 4.4 instructions for each weight of 4 bits that its memory delivers, 6.4 for 6 bits, 8.8 for 8. Q4_K and
-    /// Q6_K take more than that.
+    /// One row: an H200 can issue 4.4 instructions for each weight of 4 bits that its memory delivers, 6.4 for 6 bits, 8.8 for 8. Q4_K,
+    /// 2:8 and types of fewer bits take more than that.
     @Test
     void matmul_wideTileOfOneRow_readsLittleElseThanWeightsAndIssuesFewInstructions() {
         int outputs = 256;
