@@ -2,8 +2,8 @@
 // of four warps.
 //
 // Entry points, with the operands of matmul_quantized.cu:
-//     matmul_{int8,q8_0,q4_0,q6_k,nf4,fp4}_128x128w         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{int8,q8_0,q4_0,q6_k,nf4,fp4}_128x128w  (out, in, weight, rows, outputs, inputs)
+//     matmul_{int8,q8_0,q4_0,nf4,fp4}_128x128w         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{int8,q8_0,q4_0,nf4,fp4}_128x128w  (out, in, weight, rows, outputs, inputs)
 //
 // Launch: as matmul_prompt.90a.cu. A tile has 128 rows and 128 outputs. Weights are the operand of 64 rows and come from registers: each
 // warp makes bf16 of the codes of its 16 outputs, two units; activations are the one of 128 columns, in swizzled rows of shared memory.
@@ -145,6 +145,5 @@ __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned cha
 MATMUL_KERNELS_OF_FOUR(INT8, int8)
 MATMUL_KERNELS_OF_FOUR(Q8_0, q8_0)
 MATMUL_KERNELS_OF_FOUR(Q4_0, q4_0)
-MATMUL_KERNELS_OF_FOUR(Q6_K, q6_k)
 MATMUL_KERNELS_OF_FOUR(NF4, nf4)
 MATMUL_KERNELS_OF_FOUR(FP4, fp4)

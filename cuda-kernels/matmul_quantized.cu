@@ -21,8 +21,9 @@
 // The weight is kept in units of 8 outputs x 64 inputs, [outputs / 8][inputs / 64] of them, both rounded up, what is not there having
 // scale 0; for swiglu units are by turns of the gate and of up. A unit has first the codes, for each lane of a warp those that it
 // needs as fragments of mma: with g = lane / 4 and t = lane % 4, of output g and for each 16 inputs in turn two pairs, of the inputs
-// 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four s, d and two
-// bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes the elements are
+// 2 t, 2 t + 1 and 2 t + 8, 2 t + 9; then the scales of each output: d for each 32 inputs; or d, m, s, t, s, t; or four 128 + s, d and
+// two bytes of nothing; or d for all 64. Of int8 the scales of 8 outputs follow behind all their units. Of pair i of a word of codes
+// the elements are
 //     int8, q8_0  bytes i and i + 2            q4_0, q4_k, q6_k  bits 4 i and 16 + 4 i on
 //     nf4, fp4  low and high bits of byte i
 // and of q6_k the high 2 bits of the unit's pair i follow in a word of its own, from bits 2 i and 16 + 2 i on. So one logic operation

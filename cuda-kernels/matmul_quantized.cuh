@@ -4,6 +4,7 @@
 #include "matmul_units.cuh"
 
 constexpr unsigned NIBBLES = 0x000f000fu;
+constexpr unsigned POWER = 0x4b000000u; // 2^23 as f32
 
 // Of the scales of 64 inputs, two of f16.
 __device__ __forceinline__ float half_of(__half2 scales, int half) {
@@ -53,8 +54,8 @@ struct Q4_0 : UnitFormat {
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         constexpr unsigned LESS = 0xc308c308u; // -136
         const unsigned word = step < 2 ? codes.x : codes.y;
-        first = integers(word >> step % 2 * 8, NIBBLES, LESS);
-        second = integers(word >> (step % 2 * 8 + 4), NIBBLES, LESS);
+        first = integers<NIBBLES>(word >> step % 2 * 8, LESS);
+        second = integers<NIBBLES>(word >> (step % 2 * 8 + 4), LESS);
     }
 
     __device__ __forceinline__ float scale(int block) const {
@@ -68,26 +69,36 @@ struct Q4_K : UnitFormat {
     static constexpr bool has_minimum = true;
 
     uint2 codes;
-    uint2 scales;
+    unsigned factors; // s, t, s, t
+    float d;
+    float d_less;
+    float m;
+    float m_less;
 
     __device__ __forceinline__ void load(const unsigned char* unit) {
         codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        scales = reinterpret_cast<const uint2*>(unit + 256)[threadIdx.x % 32 / 4];
+        const uint2 scales = reinterpret_cast<const uint2*>(unit + 256)[threadIdx.x % 32 / 4];
+        factors = scales.y;
+        d = half_of(reinterpret_cast<const __half2&>(scales.x), 0);
+        d_less = d * -0x1p23f;
+        m = -half_of(reinterpret_cast<const __half2&>(scales.x), 1);
+        m_less = m * -0x1p23f;
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         constexpr unsigned LESS = 0xc300c300u; // -128
         const unsigned word = step < 2 ? codes.x : codes.y;
-        first = integers(word >> step % 2 * 8, NIBBLES, LESS);
-        second = integers(word >> (step % 2 * 8 + 4), NIBBLES, LESS);
+        first = integers<NIBBLES>(word >> step % 2 * 8, LESS);
+        second = integers<NIBBLES>(word >> (step % 2 * 8 + 4), LESS);
     }
 
+    // A product with 2^23 and a byte, the bits of which are those of the byte, less that with 2^23: exact, as a conversion would be.
     __device__ __forceinline__ float scale(int block) const {
-        return __fmul_rn(half_of(reinterpret_cast<const __half2&>(scales.x), 0), static_cast<float>(scales.y >> block * 16 & 0xff));
+        return fmaf(d, block == 0 ? float_by<0x7540, POWER>(factors) : float_by<0x7542, POWER>(factors), d_less);
     }
 
     __device__ __forceinline__ float minimum(int block) const {
-        return __fmul_rn(half_of(reinterpret_cast<const __half2&>(scales.x), 1), static_cast<float>(scales.y >> (block * 16 + 8) & 0xff));
+        return fmaf(m, block == 0 ? float_by<0x7541, POWER>(factors) : float_by<0x7543, POWER>(factors), m_less);
     }
 };
 
@@ -97,18 +108,24 @@ struct Q6_K : UnitFormat {
 
     uint2 codes;
     unsigned high;
-    uint2 scales;
+    unsigned factors; // 128 + s
+    float d;
+    float d_less;
 
     __device__ __forceinline__ void load(const unsigned char* unit) {
         codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
         high = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32];
-        scales = reinterpret_cast<const uint2*>(unit + 384)[threadIdx.x % 32 / 4];
+        const uint2 scales = reinterpret_cast<const uint2*>(unit + 384)[threadIdx.x % 32 / 4];
+        factors = scales.x;
+        const float whole = half_of(reinterpret_cast<const __half2&>(scales.y), 0);
+        d = whole * 0x1p-8f;
+        d_less = whole * -(0x1p15f + 128.0f);
     }
 
     __device__ __forceinline__ unsigned pair(int number) const {
         const unsigned word = number < 4 ? codes.x : codes.y;
         const unsigned above = number < 2 ? high << (4 - 2 * number) : high >> (2 * number - 4); // to bits 4 and 20
-        return add_pairs(and_or(above, 0x00300030u, and_or(word >> number % 4 * 4, NIBBLES, 0x43004300u)), 0xc320c320u); // -160
+        return add_pairs(and_or<0x00300030u>(above, and_or<NIBBLES, 0x43004300u>(word >> number % 4 * 4)), 0xc320c320u); // -160
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
@@ -116,9 +133,10 @@ struct Q6_K : UnitFormat {
         second = pair(step * 2 + 1);
     }
 
+    // As in Q4_K, of 2^15 and a byte, times 2^8.
     __device__ __forceinline__ float scale(int block) const {
-        const float d = half_of(reinterpret_cast<const __half2&>(scales.y), 0);
-        return __fmul_rn(d, static_cast<float>(static_cast<signed char>(scales.x >> block * 8)));
+        return fmaf(d, block == 0 ? float_by<0x7504, POWER>(factors) : block == 1 ? float_by<0x7514, POWER>(factors)
+                : block == 2 ? float_by<0x7524, POWER>(factors) : float_by<0x7534, POWER>(factors), d_less);
     }
 };
 

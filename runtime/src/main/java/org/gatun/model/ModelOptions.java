@@ -14,8 +14,8 @@ import org.gatun.tensor.DType;
 public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType) {
     /// The types that weights can be brought to.
     public static final List<DType> WEIGHT_TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q5_1, DType.Q5_0,
-            DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.INT8, DType.SPARSE_2_4_F16, DType.SPARSE_2_4_INT8,
-            DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
+            DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
+            DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
             DType.SPARSE_2_16_F16);
 
     /// The smallest context that is taken without being asked for: models run beyond what they were trained for, and files

@@ -120,8 +120,8 @@ class BackendDifferentialTest {
     static Stream<Case> cases() {
         List<Case> cases = new ArrayList<>();
         for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1,
-                DType.Q4_K, DType.Q5_K, DType.Q6_K, DType.NF4, DType.FP4, DType.MXFP4, DType.INT8, DType.SPARSE_2_4_F16, DType.SPARSE_2_4_INT8,
-                DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
+                DType.Q4_K, DType.Q5_K, DType.Q6_K, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
+                DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
                 DType.SPARSE_2_16_F16)) {
             int block = dtype.blockElements();
             double bound = switch (dtype.sparsity().map(DType.Sparsity::values).orElse(dtype)) {

@@ -94,11 +94,16 @@ public final class MatmulKernels {
         private Tile of(WeightType type) {
             return switch (this) {
                 case FEW, SOME -> this;
-                case WIDE, FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> type == WeightType.F32 ? FEW : this;
+                case WIDE -> type == WeightType.F32 ? FEW : this;
+                case FEW_IN_CLUSTERS, WIDE_IN_CLUSTERS -> switch (type) {
+                    case F32 -> FEW;
+                    case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> alone();
+                    default -> this;
+                };
                 case MANY -> type == WeightType.F32 ? SOME : this;
                 case GROUPED, GROUPED_WIDE -> switch (type) {
                     case F16, BF16 -> this;
-                    case INT8, Q8_0, Q4_0, Q6_K, NF4, FP4 -> GROUPED;
+                    case INT8, Q8_0, Q4_0, NF4, FP4 -> GROUPED;
                     default -> MANY.of(type);
                 };
             };

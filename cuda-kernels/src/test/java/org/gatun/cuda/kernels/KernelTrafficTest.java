@@ -115,7 +115,7 @@ class KernelTrafficTest {
         int rows = 128;
         int outputs = 128;
         int inputs = 512;
-        for (WeightType type : List.of(WeightType.INT8, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q6_K, WeightType.NF4, WeightType.FP4)) {
+        for (WeightType type : List.of(WeightType.INT8, WeightType.Q8_0, WeightType.Q4_0, WeightType.NF4, WeightType.FP4)) {
             long weightBytes = type.byteSize(outputs, inputs);
             LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.GROUPED, type,
                     zeros(library, 4L * rows * outputs), zeros(library, 2L * rows * inputs), zeros(library, weightBytes), Optional.empty(),
@@ -163,8 +163,8 @@ class KernelTrafficTest {
         }
     }
 
-    /// One row: an H200 can issue 4.4 instructions for each weight of 4 bits that its memory delivers, 6.4 for 6 bits, 8.8 for 8. Q4_K and
-    /// Q6_K take more than that.
+    /// One row: an H200 can issue 4.4 instructions for each weight of 4 bits that its memory delivers, 6.4 for 6 bits, 8.8 for 8. Q4_K,
+    /// 2:8 and types of fewer bits take more than that.
     @Test
     void matmul_wideTileOfOneRow_readsLittleElseThanWeightsAndIssuesFewInstructions() {
         int outputs = 256;
@@ -178,8 +178,8 @@ class KernelTrafficTest {
                     zeros(library, 4L * outputs), zeros(library, 2L * inputs), zeros(library, weightBytes), Optional.empty(),
                     rows(library, 1), outputs, inputs));
 
-            double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * inputs);
-            assertTrue(read <= 1.03, type + ": read " + read);
+            double read = counters.global().loadedBytes() / (double) (weightBytes + outputs / 128 * 2L * inputs);
+            assertTrue(read <= 1.01, type + ": read " + read);
             assertTrue(counters.global().coalescing() > 0.97, type + ": coalescing " + counters.global().coalescing());
             assertEquals(0, counters.shared().bankConflicts(), type.toString());
             double instructions = counters.threadInstructions() / ((double) outputs * inputs);
@@ -193,7 +193,7 @@ class KernelTrafficTest {
         int outputs = 2048;
         int inputs = 512;
         for (WeightType type : WeightType.values()) {
-            if (type == WeightType.F32) {
+            if (!MatmulKernels.Tile.FEW_IN_CLUSTERS.kernel("matmul", type).endsWith("_cluster")) {
                 continue;
             }
             long weightBytes = type.byteSize(outputs, inputs);
@@ -207,7 +207,7 @@ class KernelTrafficTest {
                     String what = type + ", " + tile + ", " + rows + " rows: ";
                     double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * rows * inputs);
                     assertClose(weightBytes + (wide ? 2 : 8) * 2L * rows * inputs, counters.global().loadedBytes());
-                    assertTrue(read <= (wide || rows == 1 ? 1.03 : rows == 8 ? 1.1 : 1.2), what + "read " + read);
+                    assertTrue(read <= (wide || rows == 1 ? 1.03 : rows == 8 ? 1.11 : 1.21), what + "read " + read);
                     assertTrue(wide || type.hasUnits() || read <= (rows <= 8 ? 1.03 : 1.055), what + "read " + read);
                     assertTrue(counters.global().coalescing() > 0.95, what + "coalescing " + counters.global().coalescing());
                     assertEquals(0, counters.shared().bankConflicts(), what);
@@ -219,9 +219,15 @@ class KernelTrafficTest {
     private static double most(WeightType type) {
         return switch (type) {
             case F32, F16, BF16 -> 4.4;
-            case Q4_0, NF4, FP4 -> 4.4;
-            case Q4_K -> 6.4;
-            case Q8_0, Q6_K, INT8, SPARSE_2_4 -> 8.8;
+            case Q4_0, NF4, FP4, MXFP4, NVFP4, SPARSE_1_4 -> 4.4;
+            case SPARSE_2_4_INT8 -> 4.9;
+            case SPARSE_2_8 -> 5.2;
+            case Q4_K -> 5.2;
+            case Q6_K -> 6.4;
+            case Q8_0, INT8, SPARSE_2_4 -> 8.8;
+            case SPARSE_4_8 -> 9.3;
+            case SPARSE_1_16 -> 3.2;
+            case SPARSE_2_16 -> 4.5;
         };
     }
 

@@ -45,7 +45,8 @@ final class NativeLayout {
 
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
-        return weights.isQuantized() && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+        return weights.isQuantized() && weights != DType.NVFP4
+                && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
     }
 
     /// `gatun_quantized_bytes`.
@@ -64,7 +65,7 @@ final class NativeLayout {
         return switch (dtype) {
             case F32 -> 0;
             case F16 -> 1;
-            case BF16 -> 2;
+            case BF16, NVFP4 -> 2; // which Weights makes of it
             case Q4_0 -> 3;
             case Q4_1 -> 4;
             case Q5_0 -> 5;
@@ -85,7 +86,7 @@ final class NativeLayout {
             case SPARSE_1_16_F16 -> 20;
             case SPARSE_2_16_F16 -> 21;
             case MXFP4 -> 22;
-            case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

@@ -66,8 +66,9 @@ final class Fusion {
         boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0 && weight.columns() % 8 == 0;
         WeightType decoded = WeightType.valueOf(tableType(weight).name());
         return switch (weight.dtype()) {
-            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
-            case SPARSE_2_4_F16 -> inFull ? WeightType.SPARSE_2_4 : decoded;
+            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, MXFP4, NVFP4, INT8, SPARSE_2_4_INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
+            case SPARSE_2_4_F16, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16, SPARSE_2_16_F16 ->
+                    inFull ? WeightType.valueOf(weight.dtype().name().replaceFirst("_F16$", "")) : decoded;
             default -> decoded;
         };
     }

@@ -466,7 +466,7 @@ class CudaKernelDifferentialTest {
 
     /// The type in a file that is kept as a type.
     private static DType stored(WeightType type) {
-        return type == WeightType.SPARSE_2_4 ? DType.SPARSE_2_4_F16 : DType.valueOf(type.name());
+        return DType.valueOf(type.isSparse() && type != WeightType.SPARSE_2_4_INT8 ? type.name() + "_F16" : type.name());
     }
 
     /// What weights stand for on the device: what their codec says, with entries of a book rounded to bf16.
@@ -525,6 +525,18 @@ class CudaKernelDifferentialTest {
             }
             for (int row = 0; row < rows; row++) {
                 Codec.of(dtype).encode(elements, row * columns, data, row * dtype.rowBytes(columns), columns);
+            }
+        } else if (dtype == DType.MXFP4) {
+            for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
+                bytes[block] = (byte) (random.nextInt(8) == 0 ? 0 : random.nextInt(100, 130));
+            }
+        } else if (dtype == DType.NVFP4) {
+            for (int row = 0; row < rows; row++) {
+                int start = (int) (row * dtype.rowBytes(columns));
+                data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, start, Math.abs(scale(random)));
+                for (int block = start + Float.BYTES; block < start + dtype.rowBytes(columns); block += dtype.blockBytes()) {
+                    bytes[block] = (byte) random.nextInt(0x7f);
+                }
             }
         } else if (dtype == DType.INT8) {
             for (int row = 0; row < rows; row++) {

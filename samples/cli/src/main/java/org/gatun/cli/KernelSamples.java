@@ -130,7 +130,7 @@ final class KernelSamples {
             default -> MatmulKernels.Tile.MANY;
         };
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
-        DeviceSlice weight = type == WeightType.SPARSE_2_4 ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
+        DeviceSlice weight = type.isSparse() ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
                 : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu

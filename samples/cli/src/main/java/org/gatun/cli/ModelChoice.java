@@ -38,8 +38,8 @@ final class ModelChoice {
     Optional<Integer> threads;
 
     @Option(names = "--quantize", paramLabel = "TYPE",
-            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, mxfp4, int8, or "
-                    + "f16, bf16, f32, or one of sparse_2_4_f16, ..., see the guide; embedding and head stay as they are")
+            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, mxfp4, nvfp4, "
+                    + "int8, f16, bf16, f32, or one of sparse_2_4_f16, ..., see the guide; embedding and head stay as they are")
     Optional<String> quantize;
 
     @Option(names = "--kv-type", paramLabel = "TYPE",
