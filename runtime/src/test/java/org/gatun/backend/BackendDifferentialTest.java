@@ -56,6 +56,8 @@ class BackendDifferentialTest {
     private static final int SLOTS = 403;
     /// f32 kernels against the reference.
     private static final double EXACT = 1e-5;
+    /// Weights rounded to bf16.
+    private static final double ROUNDED = 4e-3;
     /// Activations rounded to 8 bits.
     private static final double QUANTIZED = 1e-2;
     /// The same, and books rounded to 8 bits: 0.3 % of uniformly distributed weights, up to 0.5 % of results half as large as usual.
@@ -136,7 +138,7 @@ class BackendDifferentialTest {
                         plan.matMul(plan.embed(tables.random(inputs)), tables.weight(dtype, outputs, inputs))));
             }
             int width = block > 1 ? 2 * block : 77;
-            cases.add(new Case("embed " + dtype, EXACT, (tables, plan) -> plan.embed(tables.weight(dtype, VOCABULARY, width))));
+            cases.add(new Case("embed " + dtype, dtype == DType.NVFP4 ? ROUNDED : EXACT, (tables, plan) -> plan.embed(tables.weight(dtype, VOCABULARY, width))));
         }
         cases.add(new Case("matmul with bias", EXACT, (tables, plan) -> plan.matMul(plan.embed(tables.random(40)),
                 tables.weight(DType.F32, 21, 40), Optional.of(tables.vector(21)))));
