@@ -56,6 +56,8 @@ class BackendDifferentialTest {
     private static final int SLOTS = 403;
     /// f32 kernels against the reference.
     private static final double EXACT = 1e-5;
+    /// Weights rounded to bf16.
+    private static final double ROUNDED = 4e-3;
     /// Activations rounded to 8 bits.
     private static final double QUANTIZED = 1e-2;
     /// The same, and books rounded to 8 bits: 0.3 % of uniformly distributed weights, up to 0.5 % of results half as large as usual.
@@ -121,8 +123,8 @@ class BackendDifferentialTest {
         List<Case> cases = new ArrayList<>();
         for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1,
                 DType.Q4_K, DType.Q5_K, DType.Q6_K, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
-                DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
-                DType.SPARSE_2_16_F16)) {
+                DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16,
+                DType.SPARSE_1_16_F16, DType.SPARSE_2_16_F16)) {
             int block = dtype.blockElements();
             double bound = switch (dtype.sparsity().map(DType.Sparsity::values).orElse(dtype)) {
                 case NF4, FP4 -> BOOKS;
@@ -136,7 +138,8 @@ class BackendDifferentialTest {
                         plan.matMul(plan.embed(tables.random(inputs)), tables.weight(dtype, outputs, inputs))));
             }
             int width = block > 1 ? 2 * block : 77;
-            cases.add(new Case("embed " + dtype, EXACT, (tables, plan) -> plan.embed(tables.weight(dtype, VOCABULARY, width))));
+            cases.add(new Case("embed " + dtype, dtype == DType.NVFP4 ? ROUNDED : EXACT,
+                    (tables, plan) -> plan.embed(tables.weight(dtype, VOCABULARY, width))));
         }
         cases.add(new Case("matmul with bias", EXACT, (tables, plan) -> plan.matMul(plan.embed(tables.random(40)),
                 tables.weight(DType.F32, 21, 40), Optional.of(tables.vector(21)))));
