@@ -25,8 +25,10 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -41,6 +43,7 @@ import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.plan.Activations;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -226,11 +229,24 @@ final class CudaExecutable implements Executable {
 
     private long byteSize(Value value) {
         int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
+        Activations activations = program.coded().get(value);
+        if (activations != null) {
+            return CodedRows.byteSize(rows, value.width(), keepsOutliers(activations));
+        }
         return (long) rows * value.width() * program.type(value).byteSize();
     }
 
     private DeviceSlice at(Value value) {
         return activations.slice(memory.offsets().get(value), byteSize(value));
+    }
+
+    private CodedRows codedAt(Value value) {
+        return new CodedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
+                keepsOutliers(program.coded().get(value)));
+    }
+
+    private static boolean keepsOutliers(Activations activations) {
+        return Float.isFinite(activations.threshold());
     }
 
     @Override
@@ -451,6 +467,8 @@ final class CudaExecutable implements Executable {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
                     weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
+            case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, codedAt(out), at(in), rows,
+                    activations.threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
@@ -461,14 +479,16 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> {
+            case Step.Project(var in, var projections, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
+                yield activations.areCodes() ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), codedAt(in),
+                        weights.get(key), Optional.ofNullable(weights.get(projections)), rows, out.width()) : MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
                         Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
             }
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> {
+            case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
+                yield activations.areCodes() ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), codedAt(in),
+                        weights.get(key), rows, out.width()) : MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
                         out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),

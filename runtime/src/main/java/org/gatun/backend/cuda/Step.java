@@ -3,6 +3,7 @@ package org.gatun.backend.cuda;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gatun.plan.Activations;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
@@ -30,6 +31,19 @@ sealed interface Step {
 
     /// `out` is `in` in the type that a product wants.
     record Round(Value in, Value out) implements Step {
+        @Override
+        public List<Value> inputs() {
+            return List.of(in);
+        }
+
+        @Override
+        public List<Value> outputs() {
+            return List.of(out);
+        }
+    }
+
+    /// `out` is `in` in 8 bits.
+    record Quantize(Value in, Activations activations, Value out) implements Step {
         @Override
         public List<Value> inputs() {
             return List.of(in);
@@ -83,7 +97,7 @@ sealed interface Step {
     }
 
     /// Products with weights of one type, side by side in a row of `out`.
-    record Project(Value in, List<Projection> projections, Value out) implements Step {
+    record Project(Value in, List<Projection> projections, Activations activations, Value out) implements Step {
         @Override
         public List<Value> inputs() {
             return List.of(in);
@@ -99,7 +113,7 @@ sealed interface Step {
     record Projection(Tensor weight, Optional<Tensor> bias) {}
 
     /// The products with gate and up, and SwiGLU of these.
-    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Value out) implements Step {
+    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Activations activations, Value out) implements Step {
         @Override
         public List<Value> inputs() {
             return List.of(in);

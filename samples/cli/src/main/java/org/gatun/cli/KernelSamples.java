@@ -11,8 +11,10 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -87,6 +89,7 @@ final class KernelSamples {
             };
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
+            case "quantize" -> Int8Kernels.quantize(library, coded(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
@@ -116,14 +119,15 @@ final class KernelSamples {
     private KernelLaunch matmul(String[] words) {
         boolean swiglu = words[1].equals("swiglu");
         String tileName = words[words.length - 1];
+        MatmulKernels.Tile tile = tile(tileName);
+        if (words[words.length - 2].equals("s8")) {
+            DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * width : width, width) / Integer.BYTES),
+                    Integer.MAX_VALUE);
+            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), coded(), weight, rowCount(), width)
+                    : Int8Kernels.matmul(library, tile, activations(), coded(), weight, Optional.empty(), rowCount(), width);
+        }
         WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, words.length - 1))
                 .toUpperCase(Locale.ROOT));
-        MatmulKernels.Tile tile = switch (tileName) {
-            case "16x32" -> MatmulKernels.Tile.FEW;
-            case "16x128" -> MatmulKernels.Tile.WIDE;
-            case "64x64" -> MatmulKernels.Tile.SOME;
-            default -> MatmulKernels.Tile.MANY;
-        };
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
         DeviceSlice weight = type == WeightType.SPARSE_2_4 ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
                 : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
@@ -133,6 +137,20 @@ final class KernelSamples {
                         rowCount(), width, width)
                 : MatmulKernels.matmul(library, tile, type, activations(), activations(type.activations()), weight, Optional.empty(),
                         rowCount(), width, width);
+    }
+
+    private static MatmulKernels.Tile tile(String name) {
+        return switch (name) {
+            case "16x32" -> MatmulKernels.Tile.FEW;
+            case "16x128" -> MatmulKernels.Tile.WIDE;
+            case "64x64" -> MatmulKernels.Tile.SOME;
+            default -> MatmulKernels.Tile.MANY;
+        };
+    }
+
+    /// Random codes; no outliers.
+    private CodedRows coded() {
+        return new CodedRows(ints((int) (CodedRows.byteSize(rows, width, false) / Integer.BYTES), Integer.MAX_VALUE), rows, width, false);
     }
 
     private static KvType kvType(String[] words, int from, int to) {
