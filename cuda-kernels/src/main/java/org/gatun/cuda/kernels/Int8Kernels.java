@@ -6,7 +6,7 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `quantize.cu` and `matmul_s8.cu`: activations in 8 bits, and products of these with weights of INT8. A row has the same
+/// The kernels of `quantize.cu`, `norm_s8.cu` and `matmul_s8.cu`: activations in 8 bits, and products of these with weights of INT8. A row has the same
 /// bits by every tile and beside any other rows.
 public final class Int8Kernels {
     /// Most inputs of a product: sums of codes are within 32 bits.
@@ -48,13 +48,50 @@ public final class Int8Kernels {
     public static KernelLaunch quantize(KernelLibrary library, CodedRows out, DeviceSlice in, Rows rows, float threshold) {
         CudaFunction kernel = library.kernel("quantize_rows_s8");
         KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
-        requireRows(kernel, out, rows);
-        if (Float.isFinite(threshold) && !out.apart()) {
-            throw new IllegalArgumentException("outliers of " + kernel + ": found a threshold of " + threshold + " and no room for them");
-        }
+        requireRoom(kernel, out, rows, threshold);
         KernelArguments arguments = setRows(kernel.arguments(), 0, out).set(5, in).set(6, rows.count()).set(7, out.width())
                 .set(8, threshold);
         return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), QUANTIZE_THREADS), arguments);
+    }
+
+    /// The norm of rows, rounded to 8 bits: [NormKernels#rms] and [#quantize] in one.
+    ///
+    /// @param in `[rows, out.width] f32`
+    /// @param gain `[out.width] f32`
+    /// @param threshold magnitude from which on elements are outliers; infinity where `out` keeps none
+    /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
+    public static KernelLaunch norm(KernelLibrary library, CodedRows out, DeviceSlice in, DeviceSlice gain, Rows rows, float epsilon,
+            float threshold) {
+        CudaFunction kernel = library.kernel("norm_rms_s8");
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
+        requireRoom(kernel, out, rows, threshold);
+        return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, in).set(6, gain)
+                .set(7, rows.count()).set(8, out.width()).set(9, epsilon).set(10, threshold));
+    }
+
+    /// First `sum = in + residual`, then the norm of `sum`, rounded to 8 bits.
+    ///
+    /// @param sum `[rows, out.width] f32`; may be `residual` or `in`
+    /// @param in `[rows, out.width] f32`
+    /// @param residual `[rows, out.width] f32`
+    /// @param gain `[out.width] f32`
+    /// @param threshold magnitude from which on elements are outliers; infinity where `out` keeps none
+    /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
+    public static KernelLaunch normAdd(KernelLibrary library, CodedRows out, DeviceSlice sum, DeviceSlice in, DeviceSlice residual,
+            DeviceSlice gain, Rows rows, float epsilon, float threshold) {
+        CudaFunction kernel = library.kernel("norm_rms_add_s8");
+        KernelLaunch.check(kernel, "sum", sum, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "residual", residual, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
+        requireRoom(kernel, out, rows, threshold);
+        return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, sum).set(6, in)
+                .set(7, residual).set(8, gain).set(9, rows.count()).set(10, out.width()).set(11, epsilon).set(12, threshold));
+    }
+
+    private static LaunchConfiguration normConfiguration(Rows rows, CodedRows out) {
+        return LaunchConfiguration.of(rows.most(), KernelLaunch.threads(Math.ceilDiv(out.width(), 4), NormKernels.MAX_THREADS));
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
@@ -99,6 +136,13 @@ public final class Int8Kernels {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected " + MOST_INPUTS + " at most");
         }
         return setRows(kernel.arguments().set(0, out), 1, in).set(6, weight);
+    }
+
+    private static void requireRoom(CudaFunction kernel, CodedRows out, Rows rows, float threshold) {
+        requireRows(kernel, out, rows);
+        if (Float.isFinite(threshold) && !out.apart()) {
+            throw new IllegalArgumentException("outliers of " + kernel + ": found a threshold of " + threshold + " and no room for them");
+        }
     }
 
     private static void requireRows(CudaFunction kernel, CodedRows coded, Rows rows) {

@@ -469,8 +469,13 @@ final class CudaExecutable implements Executable {
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
             case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, codedAt(out), at(in), rows,
                     activations.threshold());
+            case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.coded().containsKey(out) -> Int8Kernels.norm(library,
+                    codedAt(out), at(in), weights.get(gain), rows, epsilon, program.coded().get(out).threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
+            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.coded().containsKey(out) ->
+                    Int8Kernels.normAdd(library, codedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
+                            program.coded().get(out).threshold());
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
                     program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
                     NormKernels.Groups.dense(1, gain.columns()), epsilon);

@@ -12,7 +12,7 @@ import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
 /// The steps of a plan with the types of their values: what a matrix product reads is in the type of its weight, rounded where it is
-/// made, or by a step of its own if it is read by others too. Rows in 8 bits are always made by a step of their own.
+/// made, or by a step of its own if it is read by others too. Rows in 8 bits are made by norms, or by a step of their own.
 ///
 /// @param steps in order
 /// @param types of values that are not f32
@@ -22,19 +22,25 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
         Set<Value> kept = new HashSet<>(plan.taps().values());
         kept.add(plan.logits());
         Map<Value, ElementType> types = new HashMap<>();
+        Map<Value, Activations> coded = new HashMap<>();
         for (Step step : steps) {
             if (step instanceof Step.ProjectSwiGlu fused) {
                 types.put(fused.out(), wanted(fused));
             } else if (roundsItsResult(step)) {
                 Value out = step.outputs().getLast();
-                Set<ElementType> readAs = new HashSet<>();
-                steps.stream().filter(reader -> reader.inputs().contains(out)).forEach(reader -> readAs.add(wanted(reader)));
-                if (readAs.size() == 1 && !readAs.contains(ElementType.F32) && !kept.contains(out)) {
-                    types.put(out, readAs.iterator().next());
+                Set<Form> readAs = new HashSet<>();
+                steps.stream().filter(reader -> reader.inputs().contains(out))
+                        .forEach(reader -> readAs.add(new Form(wanted(reader), activations(reader))));
+                if (readAs.size() == 1 && !kept.contains(out)) {
+                    Form form = readAs.iterator().next();
+                    if (form.activations.areCodes() && normsRows(step)) {
+                        coded.put(out, form.activations);
+                    } else if (form.type != ElementType.F32) {
+                        types.put(out, form.type);
+                    }
                 }
             }
         }
-        Map<Value, Activations> coded = new HashMap<>();
         return new Program(plan, withRoundings(plan, steps, types, coded), types, coded);
     }
 
@@ -68,6 +74,11 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
     /// A form that a value is brought to for products.
     private record Form(ElementType type, Activations activations) {}
 
+    /// Whether a step norms whole rows.
+    private static boolean normsRows(Step step) {
+        return step instanceof Step.AddRmsNorm || step instanceof Step.RmsNorm norm && norm.gain().columns() == norm.in().width();
+    }
+
     private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, Activations> coded) {
         int next = 0;
         for (Step step : steps) {
@@ -83,7 +94,8 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
                 default -> null;
             };
             Form form = new Form(wanted(step), activations(step));
-            if (in == null || !form.activations.areCodes() && form.type == types.getOrDefault(in, ElementType.F32)) {
+            if (in == null || coded.containsKey(in)
+                    || !form.activations.areCodes() && form.type == types.getOrDefault(in, ElementType.F32)) {
                 result.add(step);
                 continue;
             }

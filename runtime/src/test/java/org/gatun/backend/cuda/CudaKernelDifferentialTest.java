@@ -151,6 +151,7 @@ class CudaKernelDifferentialTest {
         for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
             for (int[] shape : new int[][] {{1, 8}, {3, 40}, {9, 264}, {2, 2056}}) {
                 cases.add(quantize(activations, shape[0], shape[1]));
+                cases.add(normInCodes(activations, shape[0], shape[1]));
             }
             for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
                 for (int[] shape : new int[][] {{1, 8, 8}, {17, 136, 24}, {130, 72, 56}, {5, 264, 136}, {20, 40, 1024}}) {
@@ -488,21 +489,54 @@ class CudaKernelDifferentialTest {
     private static Case quantize(Activations activations, int rows, int width) {
         return new Case("quantize " + activations + " " + rows + "x" + width, List.of("quantize_rows_s8"), (bench, random) -> {
             Operand in = rows(bench, random, rows, width);
-            CodedRows coded = coded(bench, in, activations, rows, width);
-            int stride = Math.ceilDiv(width, WeightType.UNIT_INPUTS) * WeightType.UNIT_INPUTS;
-            float[] scales = bench.floats(coded.scales(), ElementType.F32, rows);
-            byte[] found = new byte[rows * stride];
-            coded.codes().buffer().copyTo(coded.codes().byteOffset(), MemorySegment.ofArray(found));
-            for (int row = 0; row < rows; row++) {
-                RowCodes expected = RowCodes.of(in.values(), row * width, width, activations.threshold());
-                assertEquals(expected.scale(), scales[row], "scale of row " + row);
-                byte[] codes = new byte[stride];
-                for (int i = 0; i < stride; i++) { // of 16 inputs 2 t, 2 t + 8, 2 t + 1, 2 t + 9
-                    codes[i / 16 * 16 + i % 16 / 4 * 2 + i % 2 * 8 + i % 4 / 2] = found[row * stride + i];
+            assertCoded(bench, in, activations, coded(bench, in, activations, rows, width), rows, width);
+        });
+    }
+
+    private static void assertCoded(KernelBench bench, Operand in, Activations activations, CodedRows coded, int rows, int width) {
+        int stride = Math.ceilDiv(width, WeightType.UNIT_INPUTS) * WeightType.UNIT_INPUTS;
+        float[] scales = bench.floats(coded.scales(), ElementType.F32, rows);
+        byte[] found = new byte[rows * stride];
+        coded.codes().buffer().copyTo(coded.codes().byteOffset(), MemorySegment.ofArray(found));
+        for (int row = 0; row < rows; row++) {
+            RowCodes expected = RowCodes.of(in.values(), row * width, width, activations.threshold());
+            assertEquals(expected.scale(), scales[row], "scale of row " + row);
+            byte[] codes = new byte[stride];
+            for (int i = 0; i < stride; i++) { // of 16 inputs 2 t, 2 t + 8, 2 t + 1, 2 t + 9
+                codes[i / 16 * 16 + i % 16 / 4 * 2 + i % 2 * 8 + i % 4 / 2] = found[row * stride + i];
+            }
+            assertArrayEquals(Arrays.copyOf(expected.codes(), stride), codes, "row " + row);
+            int number = row;
+            coded.outliers().ifPresent(list -> assertOutliers(bench, in, expected.outliers(), list, number, width));
+        }
+    }
+
+    /// The same bits as by the kernels that it is made of.
+    private static Case normInCodes(Activations activations, int rows, int width) {
+        return new Case("norm " + activations + " " + rows + "x" + width, List.of("norm_rms_s8", "norm_rms_add_s8"), (bench, random) -> {
+            Operand in = rows(bench, random, rows, width);
+            Operand residual = bench.random(random, ElementType.F32, rows, width);
+            Operand gain = bench.random(random, ElementType.F32, 1, width);
+            boolean apart = Float.isFinite(activations.threshold());
+            long bytes = CodedRows.byteSize(rows, width, apart);
+            DeviceSlice sum = bench.empty(4L * rows * width);
+            DeviceSlice normed = bench.empty(4L * rows * width);
+            for (boolean add : new boolean[] {false, true}) {
+                NormKernels.Groups whole = NormKernels.Groups.dense(1, width);
+                bench.run(add ? NormKernels.rmsAdd(bench.library, ElementType.F32, normed, sum, in.slice(), residual.slice(), gain.slice(),
+                                bench.rows(rows), whole, 1e-5f)
+                        : NormKernels.rms(bench.library, ElementType.F32, normed, in.slice(), gain.slice(), bench.rows(rows), whole, 1e-5f));
+                Operand expected = bench.operand(ElementType.F32, bench.floats(normed, ElementType.F32, rows * width), width);
+                CodedRows coded = new CodedRows(bench.empty(bytes), rows, width, apart);
+                DeviceSlice again = bench.empty(4L * rows * width);
+                bench.run(add ? Int8Kernels.normAdd(bench.library, coded, again, in.slice(), residual.slice(), gain.slice(),
+                                bench.rows(rows), 1e-5f, activations.threshold())
+                        : Int8Kernels.norm(bench.library, coded, in.slice(), gain.slice(), bench.rows(rows), 1e-5f,
+                                activations.threshold()));
+                assertCoded(bench, expected, activations, coded, rows, width);
+                if (add) {
+                    assertArrayEquals(bench.floats(sum, ElementType.F32, rows * width), bench.floats(again, ElementType.F32, rows * width));
                 }
-                assertArrayEquals(Arrays.copyOf(expected.codes(), stride), codes, "row " + row);
-                int number = row;
-                coded.outliers().ifPresent(list -> assertOutliers(bench, in, expected.outliers(), list, number, width));
             }
         });
     }

@@ -70,7 +70,7 @@ final class KernelSamples {
         String[] words = library.kernel(kernel).name().split("_");
         ElementType type = type(words[words.length - 1]);
         return switch (words[0]) {
-            case "norm" -> words[2].equals("add")
+            case "norm" -> words[words.length - 1].equals("s8") ? normInCodes(words[2].equals("add")) : words[2].equals("add")
                     ? NormKernels.rmsAdd(library, type, activations(type), activations(), activations(), activations(),
                             floats(ElementType.F32, width), rowCount(), NormKernels.Groups.dense(1, width), 1e-5f)
                     : NormKernels.rms(library, type, activations(type), activations(), floats(ElementType.F32, width), rowCount(),
@@ -146,6 +146,13 @@ final class KernelSamples {
             case "64x64" -> MatmulKernels.Tile.SOME;
             default -> MatmulKernels.Tile.MANY;
         };
+    }
+
+    private KernelLaunch normInCodes(boolean add) {
+        DeviceSlice gain = floats(ElementType.F32, width);
+        return add ? Int8Kernels.normAdd(library, coded(), activations(), activations(), activations(), gain, rowCount(), 1e-5f,
+                        Float.POSITIVE_INFINITY)
+                : Int8Kernels.norm(library, coded(), activations(), gain, rowCount(), 1e-5f, Float.POSITIVE_INFINITY);
     }
 
     /// Random codes; no outliers.
