@@ -40,7 +40,7 @@ public enum Activations {
     /// @throws IllegalArgumentException if there is none
     public static Activations parse(String name) {
         return Arrays.stream(values()).filter(one -> one.toString().equals(name)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("activations '" + name + "': expected one of "
+                .orElseThrow(() -> new IllegalArgumentException("found '" + name + "', expected one of "
                         + Arrays.stream(values()).map(Activations::toString).collect(Collectors.joining(", "))));
     }
 

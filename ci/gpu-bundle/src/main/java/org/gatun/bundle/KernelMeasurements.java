@@ -13,7 +13,9 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvLayer;
@@ -152,6 +154,22 @@ final class KernelMeasurements {
                     ? MatmulKernels.swiglu(library, tile, type, out, in, weights, rows(rows), product.outputs, product.inputs)
                     : MatmulKernels.matmul(library, tile, type, out, in, weights, Optional.empty(), rows(rows),
                             product.outputs, product.inputs);
+        });
+        if (type == WeightType.INT8) {
+            productOfCodes(product, rows, tile, weightBytes, operations);
+        }
+    }
+
+    /// The same with activations in 8 bits too.
+    private void productOfCodes(Product product, int rows, MatmulKernels.Tile tile, long weightBytes, double operations) {
+        String family = product.swiglu ? "matmul_swiglu" : "matmul";
+        long bytes = weightBytes + (long) rows * product.inputs + 4L * rows * product.outputs;
+        measure(family + "_s8, " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
+            DeviceSlice weights = filled(weightBytes);
+            CodedRows in = new CodedRows(filled(CodedRows.byteSize(rows, product.inputs, false)), rows, product.inputs, false);
+            DeviceSlice out = filled(4L * rows * product.outputs);
+            return product.swiglu ? Int8Kernels.swiglu(library, tile, out, in, weights, rows(rows), product.outputs)
+                    : Int8Kernels.matmul(library, tile, out, in, weights, Optional.empty(), rows(rows), product.outputs);
         });
     }
 
