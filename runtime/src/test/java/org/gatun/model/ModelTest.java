@@ -185,8 +185,8 @@ class ModelTest {
         for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
             float[] expected = logitsOfText(file, "reference", options.withActivations(activations));
             assertFalse(Arrays.equals(plain, expected), activations + " changes the results");
-            assertWithin(2e-2, plain, expected, activations + " is near the model");
-            // CUDA rounds queries and keys, so that some codes are others
+            assertWithin(5e-2, plain, expected, activations + " is near the model");
+            // backends round queries and keys, so that some codes are others
             assertWithin(2e-2, expected, logitsOfText(file, backendName, options.withActivations(activations)),
                     activations + " on " + backendName);
         }

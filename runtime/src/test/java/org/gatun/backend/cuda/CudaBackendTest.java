@@ -178,7 +178,7 @@ class CudaBackendTest {
 
     private static List<String> launchesOfPass(int layers, DType dtype, Activations activations) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
-        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             try (Executable executable = backend.compile(blocks(arena, dtype, activations, layers, false), LIMITS);
                     KvStore kv = backend.allocateKv(new KvShape(layers, 2, 16, 100, DType.F16))) {
                 run(executable, kv, arena, 1);
