@@ -399,7 +399,7 @@ class BackendDifferentialTest {
         }
     }
 
-    /// Activations that are whole numbers with a scale of 1, weights likewise: results are the sums of codes themselves, in every backend.
+    /// Activations and weights that are whole numbers with a scale of 1: results are the sums of codes themselves, in every backend.
     @Test
     void product_wholeNumbers_isTheSameWholeNumberEverywhere() {
         Case row = new Case("whole numbers", 0, (tables, plan) -> {

@@ -50,7 +50,8 @@ class ModelQuantizerTest {
 
     private static float[] logits(Path model, Optional<DType> type) throws IOException {
         try (Backend backend = new ReferenceBackend();
-                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, Activations.AS_IS)); Session session = loaded.openSession()) {
+                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, Activations.AS_IS));
+                        Session session = loaded.openSession()) {
             session.pass().beginCausal(0);
             for (int row = 0; row < 7; row++) {
                 session.pass().addRow(3 + row * 4);

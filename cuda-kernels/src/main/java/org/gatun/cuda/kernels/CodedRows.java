@@ -23,8 +23,8 @@ public record CodedRows(DeviceSlice memory, int most, int width, boolean apart) 
     /// @throws IllegalArgumentException if the memory is too small, or the width no multiple of 8
     public CodedRows {
         if (width < 1 || width % 8 != 0 || memory.byteSize() < byteSize(most, width, apart)) {
-            throw new IllegalArgumentException("%d rows of %d inputs in %d bytes: expected a multiple of 8 inputs, and %d bytes".formatted(
-                    most, width, memory.byteSize(), byteSize(most, width, apart)));
+            throw new IllegalArgumentException("%d rows of %d inputs in %d bytes: expected a multiple of 8 inputs, and %d bytes"
+                    .formatted(most, width, memory.byteSize(), byteSize(most, width, apart)));
         }
     }
 

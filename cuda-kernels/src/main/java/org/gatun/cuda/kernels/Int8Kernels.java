@@ -6,8 +6,8 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `quantize.cu`, `norm_s8.cu` and `matmul_s8.cu`: activations in 8 bits, and products of these with weights of INT8. A row has the same
-/// bits by every tile and beside any other rows.
+/// The kernels of `quantize.cu`, `norm_s8.cu` and `matmul_s8.cu`: activations in 8 bits, and products of these with weights of INT8. A row
+/// has the same bits by every tile and beside any other rows.
 public final class Int8Kernels {
     /// Most inputs of a product: sums of codes are within 32 bits.
     public static final int MOST_INPUTS = 1 << 17;
@@ -133,7 +133,7 @@ public final class Int8Kernels {
         KernelLaunch.check(kernel, "weight", weight, 1, WeightType.INT8.byteSize(weightRows, in.width()));
         requireRows(kernel, in, rows);
         if (in.width() > MOST_INPUTS) {
-            throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected " + MOST_INPUTS + " at most");
+            throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected at most " + MOST_INPUTS);
         }
         return setRows(kernel.arguments().set(0, out), 1, in).set(6, weight);
     }

@@ -486,15 +486,20 @@ final class CudaExecutable implements Executable {
             }
             case Step.Project(var in, var projections, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield activations.areCodes() ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), codedAt(in),
-                        weights.get(key), Optional.ofNullable(weights.get(projections)), rows, out.width()) : MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
-                        Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
+                Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
+                yield activations.areCodes()
+                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), codedAt(in), weights.get(key), bias, rows,
+                                out.width())
+                        : MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key), bias, rows,
+                                out.width(), in.width());
             }
             case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield activations.areCodes() ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), codedAt(in),
-                        weights.get(key), rows, out.width()) : MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
-                        out.width(), in.width());
+                yield activations.areCodes()
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), codedAt(in), weights.get(key), rows,
+                                out.width())
+                        : MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
+                                out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);

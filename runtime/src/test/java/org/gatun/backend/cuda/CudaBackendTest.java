@@ -148,7 +148,8 @@ class CudaBackendTest {
     @ParameterizedTest
     @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
     void fusion_activationsInEightBits_givesTheSameBits(Activations activations) {
-        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+        try (Arena arena = Arena.ofShared();
+                CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
             Plan plan = blocks(arena, DType.INT8, activations, 2, true);
             try (Executable fused = backend.compile(plan, LIMITS);
                     Executable unfused = backend.compileUnfused(plan, LIMITS);
@@ -160,7 +161,8 @@ class CudaBackendTest {
 
     @Test
     void compile_activationsInEightBitsOfRaggedWeights_isRefusedInOneLine() {
-        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+        try (Arena arena = Arena.ofShared();
+                CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
             SplittableRandom random = new SplittableRandom(SEED);
             PlanBuilder plan = new PlanBuilder();
             Value in = plan.embed(tensor(arena, random, DType.F32, 4, 20));

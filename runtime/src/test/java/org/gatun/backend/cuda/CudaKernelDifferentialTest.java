@@ -523,9 +523,10 @@ class CudaKernelDifferentialTest {
             DeviceSlice normed = bench.empty(4L * rows * width);
             for (boolean add : new boolean[] {false, true}) {
                 NormKernels.Groups whole = NormKernels.Groups.dense(1, width);
-                bench.run(add ? NormKernels.rmsAdd(bench.library, ElementType.F32, normed, sum, in.slice(), residual.slice(), gain.slice(),
-                                bench.rows(rows), whole, 1e-5f)
-                        : NormKernels.rms(bench.library, ElementType.F32, normed, in.slice(), gain.slice(), bench.rows(rows), whole, 1e-5f));
+                bench.run(add ? NormKernels.rmsAdd(bench.library, ElementType.F32, normed, sum, in.slice(), residual.slice(),
+                                gain.slice(), bench.rows(rows), whole, 1e-5f)
+                        : NormKernels.rms(bench.library, ElementType.F32, normed, in.slice(), gain.slice(), bench.rows(rows), whole,
+                                1e-5f));
                 Operand expected = bench.operand(ElementType.F32, bench.floats(normed, ElementType.F32, rows * width), width);
                 CodedRows coded = new CodedRows(bench.empty(bytes), rows, width, apart);
                 DeviceSlice again = bench.empty(4L * rows * width);
@@ -535,7 +536,8 @@ class CudaKernelDifferentialTest {
                                 activations.threshold()));
                 assertCoded(bench, expected, activations, coded, rows, width);
                 if (add) {
-                    assertArrayEquals(bench.floats(sum, ElementType.F32, rows * width), bench.floats(again, ElementType.F32, rows * width));
+                    assertArrayEquals(bench.floats(sum, ElementType.F32, rows * width),
+                            bench.floats(again, ElementType.F32, rows * width));
                 }
             }
         });

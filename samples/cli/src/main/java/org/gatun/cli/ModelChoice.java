@@ -40,8 +40,8 @@ final class ModelChoice {
     Optional<String> quantize;
 
     @Option(names = "--activations", paramLabel = "FORM",
-            description = "how products with weights of INT8, from a file or by --quantize int8, take their other operand: as-is (default), "
-                    + "int8, with a scale for each row, or int8-outliers, elements of 6 and more apart")
+            description = "how products with weights of INT8, from a file or by --quantize int8, take their other operand: as-is "
+                    + "(default), int8, with a scale for each row, or int8-outliers, elements of 6 and more apart")
     Optional<String> activations;
 
     @Option(names = "--kv-type", paramLabel = "TYPE",

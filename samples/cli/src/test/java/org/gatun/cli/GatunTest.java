@@ -185,7 +185,8 @@ class GatunTest {
     void bench_formats_compareWithTheModelAsStored() throws IOException {
         Path report = directory.resolve("formats.html");
         Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time there was a little girl named Lily.");
-        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16,int8/int8-outliers", "--text", text.toString(), "--max-tokens", "4",
+        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16,int8/int8-outliers", "--text", text.toString(),
+                "--max-tokens", "4",
                 "--report", report.toString(), "--json");
 
         assertEquals(0, run.exitCode(), run.err());
@@ -213,7 +214,8 @@ class GatunTest {
 
     @Test
     void generate_activationsInEightBits_needWeightsOfInt8() {
-        CommandRun run = CommandRun.of("generate", "--prompt", "Once", "--max-tokens", "4", "--quantize", "int8", "--activations", "int8");
+        CommandRun run = CommandRun.of("generate", "--prompt", "Once", "--max-tokens", "4", "--quantize", "int8",
+                "--activations", "int8");
 
         assertEquals(0, run.exitCode(), run.err());
         assertRefused(CommandRun.of("generate", "--prompt", "a", "--quantize", "int8", "--activations", "int4"), "--activations",
