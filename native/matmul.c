@@ -254,6 +254,10 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
     }
 }
 
+/* Activations with a scale for each row, and products with these. (int8.c) */
+static void quantize_rows(const struct gatun_command *command, const struct share *share);
+static void coded_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share);
+
 /* A register tile: `vectors` tiles of outputs by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
     const int type) {
@@ -421,6 +425,10 @@ INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_
 
 static void tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
     const int64_t rows = share->rows;
+    if (command->pairs) {
+        coded_tiles(command, tile, vectors, share);
+        return;
+    }
     switch (command->type) {
 #define QUANTIZED(type) \
         case type: \
@@ -484,6 +492,10 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
     const struct share *share) {
     (void)pass;
     (void)kv;
+    if (command->pairs) {
+        quantize_rows(command, share);
+        return;
+    }
     const int64_t rows = share->rows;
     const int64_t width = command->width;
     const int64_t blocks = gatun_blocks(width);

@@ -5,6 +5,7 @@
 #ifndef GATUN_SIMD_H
 #define GATUN_SIMD_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -122,6 +123,33 @@ INLINE codes to_codes(ints value) {
     return (codes)_mm512_cvtepi32_epi8((__m512i)value);
 #else
     return __builtin_convertvector(value, codes);
+#endif
+}
+
+/* The nearest whole numbers, ties to even; a product that is given is rounded before. */
+INLINE ints nearest(floats value) {
+#if defined(__AVX512F__)
+    return (ints)_mm512_cvtps_epi32((__m512)value);
+#else
+    ints result;
+#if defined(__AVX2__)
+    for (int i = 0; i < 2; i++) {
+        __m256 part;
+        memcpy(&part, (const float *)&value + 8 * i, sizeof part);
+        __m256i rounded = _mm256_cvtps_epi32(part);
+        memcpy((int32_t *)&result + 8 * i, &rounded, sizeof rounded);
+    }
+#elif defined(__aarch64__)
+    for (int i = 0; i < 4; i++) {
+        int32x4_t rounded = vcvtnq_s32_f32(vld1q_f32((const float *)&value + 4 * i));
+        memcpy((int32_t *)&result + 4 * i, &rounded, sizeof rounded);
+    }
+#else
+    for (int lane = 0; lane < GATUN_LANES; lane++) {
+        result[lane] = (int32_t)lrintf(value[lane]);
+    }
+#endif
+    return result;
 #endif
 }
 

@@ -22,6 +22,7 @@ import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
+import org.gatun.plan.Activations;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -50,7 +51,8 @@ class ModelQuantizerTest {
 
     private static float[] logits(Path model, Optional<DType> type) throws IOException {
         try (Backend backend = new ReferenceBackend();
-                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type)); Session session = loaded.openSession()) {
+                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, Activations.AS_IS));
+                        Session session = loaded.openSession()) {
             session.pass().beginCausal(0);
             for (int row = 0; row < 7; row++) {
                 session.pass().addRow(3 + row * 4);

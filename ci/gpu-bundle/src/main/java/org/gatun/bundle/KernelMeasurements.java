@@ -14,7 +14,9 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvLayer;
@@ -63,8 +65,15 @@ final class KernelMeasurements {
         context = library.context();
         this.record = record;
         this.real = real;
+        // of these any two places of a sparse weight rise, and halves are of moderate size, never NaN
         pattern = context.allocateFrom(MemorySegment.ofArray(
-                random.ints(1 << (real ? 22 : 12)).map(bits -> bits & 0xBFFFBFFF).toArray())); // halves of moderate size, no NaN
+                random.ints(1 << (real ? 22 : 12)).map(KernelMeasurements::nibblesOfFour).toArray()));
+    }
+
+    /// Eight times 4, 8, 9 or 12, as two bits of each place say.
+    private static int nibblesOfFour(int bits) {
+        int chosen = bits & 0x33333333;
+        return (chosen & 0x11111111) << 2 | (chosen & 0x22222222) << 2 | (~(chosen | chosen >> 1) & 0x11111111) * 9;
     }
 
     /// What the device can: copying, and reading alone.
@@ -110,7 +119,7 @@ final class KernelMeasurements {
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
-                WeightType.NF4, WeightType.INT8)) {
+                WeightType.NF4, WeightType.MXFP4, WeightType.NVFP4, WeightType.INT8, WeightType.SPARSE_2_4)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
                 boolean prompts = real && product.name.startsWith("8B") && product.outputs != VOCABULARY;
                 IntStream.concat(Arrays.stream(real ? FEW_ROWS : new int[] {2}), Arrays.stream(prompts ? PROMPT_ROWS : new int[0]))
@@ -174,6 +183,22 @@ final class KernelMeasurements {
                     ? MatmulKernels.swiglu(library, tile, type, out, in, weights, rows(rows), product.outputs, product.inputs)
                     : MatmulKernels.matmul(library, tile, type, out, in, weights, Optional.empty(), rows(rows),
                             product.outputs, product.inputs);
+        });
+        if (type == WeightType.INT8 && Int8Kernels.TILES.contains(tile)) {
+            productOfCodes(product, rows, tile, weightBytes, operations);
+        }
+    }
+
+    /// The same with activations in 8 bits too.
+    private void productOfCodes(Product product, int rows, MatmulKernels.Tile tile, long weightBytes, double operations) {
+        String family = product.swiglu ? "matmul_swiglu" : "matmul";
+        long bytes = weightBytes + (long) rows * product.inputs + 4L * rows * product.outputs;
+        measure(family + "_s8, " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
+            DeviceSlice weights = filled(weightBytes);
+            CodedRows in = new CodedRows(filled(CodedRows.byteSize(rows, product.inputs, false)), rows, product.inputs, false);
+            DeviceSlice out = filled(4L * rows * product.outputs);
+            return product.swiglu ? Int8Kernels.swiglu(library, tile, out, in, weights, rows(rows), product.outputs)
+                    : Int8Kernels.matmul(library, tile, out, in, weights, Optional.empty(), rows(rows), product.outputs);
         });
     }
 

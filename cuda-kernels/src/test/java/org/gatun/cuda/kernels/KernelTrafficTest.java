@@ -231,6 +231,29 @@ class KernelTrafficTest {
         };
     }
 
+    /// Activations that are codes too: nothing is converted, so that two instructions a weight are enough.
+    @Test
+    void matmul_codesOfOneRow_readsLittleElseThanWeightsAndIssuesFewInstructions() {
+        int outputs = 256;
+        int inputs = 2048;
+        long weightBytes = WeightType.INT8.byteSize(outputs, inputs);
+        for (MatmulKernels.Tile tile : Int8Kernels.TILES) {
+            LaunchCounters counters = count(library -> Int8Kernels.matmul(library, tile, zeros(library, 4L * outputs),
+                    new CodedRows(zeros(library, CodedRows.byteSize(1, inputs, false)), 1, inputs, false), zeros(library, weightBytes),
+                    Optional.empty(), rows(library, 1), outputs));
+
+            assertEquals(0, counters.shared().bankConflicts(), tile.toString());
+            if (tile == MatmulKernels.Tile.WIDE) {
+                double read = counters.global().loadedBytes() / (double) (weightBytes + inputs);
+                assertTrue(read <= 1.03, "read " + read);
+                assertTrue(counters.global().coalescing() > 0.97, "coalescing " + counters.global().coalescing());
+                double instructions = counters.threadInstructions() / ((double) outputs * inputs);
+                assertTrue(instructions <= 2, instructions + " instructions a weight");
+                assertEquals(outputs / 16 * (inputs / 32), counters.matrixInstructions());
+            }
+        }
+    }
+
     @Test
     void matmul_sparseWeight_multipliesHalf() {
         int outputs = 64;

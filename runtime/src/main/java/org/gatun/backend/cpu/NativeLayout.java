@@ -54,6 +54,11 @@ final class NativeLayout {
         return rows * Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 12);
     }
 
+    /// `gatun_coded_bytes`.
+    static long codedBytes(long rows, long width, boolean outliers) {
+        return rows * (Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 4) + 8 + (outliers ? 8 * width : 0));
+    }
+
     static long offset(StructLayout layout, String field) {
         return layout.byteOffset(PathElement.groupElement(field));
     }

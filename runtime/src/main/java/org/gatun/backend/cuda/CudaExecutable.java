@@ -26,8 +26,10 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -42,6 +44,7 @@ import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.plan.Activations;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -251,11 +254,24 @@ final class CudaExecutable implements Executable {
 
     private long byteSize(Value value) {
         int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
+        Activations activations = program.coded().get(value);
+        if (activations != null) {
+            return CodedRows.byteSize(rows, value.width(), keepsOutliers(activations));
+        }
         return (long) rows * value.width() * program.type(value).byteSize();
     }
 
     private DeviceSlice at(Value value) {
         return activations.slice(memory.offsets().get(value), byteSize(value));
+    }
+
+    private CodedRows codedAt(Value value) {
+        return new CodedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
+                keepsOutliers(program.coded().get(value)));
+    }
+
+    private static boolean keepsOutliers(Activations activations) {
+        return Float.isFinite(activations.threshold());
     }
 
     @Override
@@ -510,8 +526,15 @@ final class CudaExecutable implements Executable {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
                     weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
+            case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, codedAt(out), at(in), rows,
+                    activations.threshold());
+            case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.coded().containsKey(out) -> Int8Kernels.norm(library,
+                    codedAt(out), at(in), weights.get(gain), rows, epsilon, program.coded().get(out).threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
+            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.coded().containsKey(out) ->
+                    Int8Kernels.normAdd(library, codedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
+                            program.coded().get(out).threshold());
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
                     program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
                     NormKernels.Groups.dense(1, gain.columns()), epsilon);
@@ -520,15 +543,22 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> {
+            case Step.Project(var in, var projections, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in), weights.get(key),
-                        Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
+                Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
+                yield activations.areCodes()
+                        ? Int8Kernels.matmul(library, tile(rows, out.width(), key.type()), at(out), codedAt(in), weights.get(key), bias, rows,
+                                out.width())
+                        : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), bias, rows,
+                                out.width(), in.width());
             }
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> {
+            case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in),
-                        weights.get(key), rows, out.width(), in.width());
+                yield activations.areCodes()
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), at(out), codedAt(in), weights.get(key), rows,
+                                out.width())
+                        : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), rows,
+                                out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);

@@ -66,7 +66,11 @@ final class KernelBench implements AutoCloseable {
     Operand operand(ElementType type, float[] values, int columns) {
         DType dtype = dtype(type);
         MemorySegment stored = arena.allocate(dtype.rowBytes(values.length), 64);
-        Codec.of(dtype).encode(values, 0, stored, 0, values.length);
+        if (type == ElementType.F32) { // what is not finite too, which a codec refuses
+            MemorySegment.copy(values, 0, stored, ValueLayout.JAVA_FLOAT, 0, values.length);
+        } else {
+            Codec.of(dtype).encode(values, 0, stored, 0, values.length);
+        }
         float[] rounded = new float[values.length];
         Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);
         Shape shape = columns == values.length ? Shape.of(columns) : Shape.of(values.length / columns, columns);

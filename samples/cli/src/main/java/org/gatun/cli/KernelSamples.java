@@ -12,8 +12,10 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -69,7 +71,7 @@ final class KernelSamples {
         String[] words = library.kernel(kernel).name().split("_");
         ElementType type = type(words[words.length - 1]);
         return switch (words[0]) {
-            case "norm" -> words[2].equals("add")
+            case "norm" -> words[words.length - 1].equals("s8") ? normInCodes(words[2].equals("add")) : words[2].equals("add")
                     ? NormKernels.rmsAdd(library, type, activations(type), activations(), activations(), activations(),
                             floats(ElementType.F32, width), rowCount(), NormKernels.Groups.dense(1, width), 1e-5f)
                     : NormKernels.rms(library, type, activations(type), activations(), floats(ElementType.F32, width), rowCount(),
@@ -88,6 +90,7 @@ final class KernelSamples {
             };
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
+            case "quantize" -> Int8Kernels.quantize(library, coded(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
@@ -119,16 +122,15 @@ final class KernelSamples {
         boolean swiglu = words[1].equals("swiglu");
         boolean clusters = words[words.length - 1].equals("cluster");
         int tileWord = words.length - (clusters ? 2 : 1);
-        WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, tileWord))
-                .toUpperCase(Locale.ROOT));
-        MatmulKernels.Tile tile = switch (words[tileWord]) {
-            case "16x32" -> clusters ? MatmulKernels.Tile.FEW_IN_CLUSTERS : MatmulKernels.Tile.FEW;
-            case "16x128" -> clusters ? MatmulKernels.Tile.WIDE_IN_CLUSTERS : MatmulKernels.Tile.WIDE;
-            case "64x64" -> MatmulKernels.Tile.SOME;
-            case "128x128w" -> MatmulKernels.Tile.GROUPED;
-            case "128x256w" -> MatmulKernels.Tile.GROUPED_WIDE;
-            default -> MatmulKernels.Tile.MANY;
-        };
+        MatmulKernels.Tile tile = tile(words[tileWord], clusters);
+        String typeName = String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, tileWord));
+        if (typeName.equals("s8")) {
+            DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * width : width, width) / Integer.BYTES),
+                    Integer.MAX_VALUE);
+            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), coded(), weight, rowCount(), width)
+                    : Int8Kernels.matmul(library, tile, activations(), coded(), weight, Optional.empty(), rowCount(), width);
+        }
+        WeightType type = WeightType.valueOf(typeName.toUpperCase(Locale.ROOT));
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
         DeviceSlice weight = type.isSparse() ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
                 : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
@@ -138,6 +140,29 @@ final class KernelSamples {
                         rowCount(), width, width)
                 : MatmulKernels.matmul(library, tile, type, activations(), activations(type.activations()), weight, Optional.empty(),
                         rowCount(), width, width);
+    }
+
+    private static MatmulKernels.Tile tile(String name, boolean clusters) {
+        return switch (name) {
+            case "16x32" -> clusters ? MatmulKernels.Tile.FEW_IN_CLUSTERS : MatmulKernels.Tile.FEW;
+            case "16x128" -> clusters ? MatmulKernels.Tile.WIDE_IN_CLUSTERS : MatmulKernels.Tile.WIDE;
+            case "64x64" -> MatmulKernels.Tile.SOME;
+            case "128x128w" -> MatmulKernels.Tile.GROUPED;
+            case "128x256w" -> MatmulKernels.Tile.GROUPED_WIDE;
+            default -> MatmulKernels.Tile.MANY;
+        };
+    }
+
+    private KernelLaunch normInCodes(boolean add) {
+        DeviceSlice gain = floats(ElementType.F32, width);
+        return add ? Int8Kernels.normAdd(library, coded(), activations(), activations(), activations(), gain, rowCount(), 1e-5f,
+                        Float.POSITIVE_INFINITY)
+                : Int8Kernels.norm(library, coded(), activations(), gain, rowCount(), 1e-5f, Float.POSITIVE_INFINITY);
+    }
+
+    /// Random codes; no outliers.
+    private CodedRows coded() {
+        return new CodedRows(ints((int) (CodedRows.byteSize(rows, width, false) / Integer.BYTES), Integer.MAX_VALUE), rows, width, false);
     }
 
     private static KvType kvType(String[] words, int from, int to) {
