@@ -1,6 +1,9 @@
 #!/bin/sh
 # Compiles every family (*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv what
 # each kernel takes on each target. Does nothing where there is no nvcc. After a change of compiler: build.sh --all.
+#
+# NAME.cu is for compute capability 8.0 and later and becomes NAME.80.ptx; NAME.90.cu is for 9.0 and later and becomes NAME.90.ptx;
+# NAME.90a.cu is for exactly 9.0, whose own instructions no later one has, and becomes NAME.90a.ptx.
 set -eu
 
 folder=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -27,32 +30,61 @@ included() {
     done
 }
 
-# Assembles a PTX for every target; what ptxas says is left in $work/<target>.log. Fails at a spill or local memory.
-assemble() {
+# The targets that run PTX of an architecture.
+targets_of() {
     for target in $targets; do
-        ptxas -arch="sm_$target" -O3 -v -warn-spills -warn-lmem-usage -Werror -o "$work/cubin" "$1" >"$work/$target.log" 2>&1 ||
+        case $1 in
+        *a) [ "$target" != "${1%a}" ] || echo "$target" ;;
+        *) [ "$target" -lt "$1" ] || echo "$target" ;;
+        esac
+    done
+}
+
+# Assembles a PTX of architecture $2 for every target that runs it; what ptxas says is left in $work/<target>.log. Fails at a spill
+# or local memory.
+assemble() {
+    rm -f "$work"/*.log
+    for target in $(targets_of "$2"); do
+        case $2 in
+        *a) arch=sm_$2 ;;
+        *) arch=sm_$target ;;
+        esac
+        ptxas -arch="$arch" -O3 -v -warn-spills -warn-lmem-usage -Werror -o "$work/cubin" "$1" >"$work/$target.log" 2>&1 ||
             return 1
     done
 }
 
-# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target.
+# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target, - where it does not run.
 kernels() {
     for target in $targets; do
-        cat "$work/$target.log"
+        echo "target $target"
+        [ ! -f "$work/$target.log" ] || cat "$work/$target.log"
     done | awk -v file="$1" '
+        /^target / { target = ++targets }
         /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }
         /: Used [0-9]+ registers/ {
-            match($0, /[0-9]+ registers/); registers[kernel] = registers[kernel] "\t" substr($0, RSTART, RLENGTH) + 0
+            match($0, /[0-9]+ registers/); registers[kernel, target] = substr($0, RSTART, RLENGTH) + 0
             shared[kernel] = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
         }
-        END { for (kernel in registers) print file "\t" kernel "\t" shared[kernel] registers[kernel] }'
+        END {
+            for (kernel in shared) {
+                line = file "\t" kernel "\t" shared[kernel]
+                for (i = 1; i <= targets; i++) {
+                    line = line "\t" ((kernel, i) in registers ? registers[kernel, i] : "-")
+                }
+                print line
+            }
+        }'
 }
 
 mkdir -p "$kept"
 touch "$index"
 for source in *.cu; do
     family=${source%.cu}
-    ptx=$family.80.ptx
+    case $family in
+    *.*) architecture=${family##*.} ptx=$family.ptx ;;
+    *) architecture=80 ptx=$family.80.ptx ;;
+    esac
     # shellcheck disable=SC2046
     set -- "$source" $(included "$source" | sort -u)
     printf '// Compiled by build.sh from %s\n// sha256 %s\n// compiler %s\n' "$*" "$(cat "$@" | sha256sum | cut -d' ' -f1)" \
@@ -60,11 +92,11 @@ for source in *.cu; do
     if [ "$all" != --all ] && [ -f "$kept/$ptx" ] && [ "$(sed 2q "$kept/$ptx")" = "$(sed 2q "$work/header")" ]; then
         continue
     fi
-    nvcc -ptx -arch=compute_80 -O3 -std=c++17 -lineinfo -Werror all-warnings -o "$work/compiled" "$source"
+    nvcc -ptx -arch="compute_$architecture" -O3 -std=c++17 -lineinfo -Werror all-warnings -o "$work/compiled" "$source"
     awk -v source="$source" -f normalize.awk "$work/compiled" "$work/compiled" >"$work/normalized"
     for version in $versions; do
         sed "s/^\.version .*/.version $version/" "$work/normalized" | cat "$work/header" - >"$work/$ptx"
-        if assemble "$work/$ptx"; then
+        if assemble "$work/$ptx" "$architecture"; then
             break
         fi
         if [ "$version" = "${versions##* }" ] || grep -q "spilled" "$work"/*.log; then

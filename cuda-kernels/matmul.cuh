@@ -5,12 +5,13 @@
 
 constexpr int CHUNK = 8; // elements of 16 bytes
 
-// ROWS x OUTPUTS by DOWN x ACROSS warps, INPUTS a stage.
-template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS> struct Tile {
+// ROWS x OUTPUTS by DOWN x ACROSS warps, INPUTS a stage. Tiles beside each other form clusters of CLUSTER blocks.
+template <int ROWS, int OUTPUTS, int INPUTS, int STAGES, int DOWN, int ACROSS, int CLUSTER = 1> struct Tile {
     static constexpr int rows = ROWS;
     static constexpr int outputs = OUTPUTS;
     static constexpr int inputs = INPUTS;
     static constexpr int stages = STAGES;
+    static constexpr int cluster = CLUSTER;
     static constexpr int threads = DOWN * ACROSS * 32;
     static constexpr int warps_across = ACROSS;
     static constexpr int warp_rows = ROWS / DOWN;
@@ -47,17 +48,48 @@ __device__ __forceinline__ void copy_rows(T* stage, const T* matrix, int first_r
 // The sums of this warp: [16 rows][8 outputs][of a lane].
 template <typename TILE> using Sums = float[TILE::warp_rows / 16][TILE::warp_outputs / 8][4];
 
-// Streams the inputs of a tile through a ring of stages: copy(step, stage) starts the copies of a step into a stage, use(stage) reads one
-// that is there.
-template <typename TILE, typename COPY, typename USE> __device__ __forceinline__ void for_stages(int inputs, COPY copy, USE use) {
+// How the rows of the input come to the stages, which begin with them: each block copies its own. Blocks that form clusters share them,
+// see cluster.cuh.
+template <typename TILE, typename T, int CLUSTER = TILE::cluster> struct StageRows {
+    static_assert(CLUSTER == 1, "a block alone");
+
+    const T* in;
+    int first_row;
+    int rows;
+    int inputs;
+    unsigned char* stages;
+    int stage_bytes;
+
+    __device__ __forceinline__ StageRows(const T* in, int first_row, int rows, int inputs, unsigned char* stages, int stage_bytes)
+        : in(in), first_row(first_row), rows(rows), inputs(inputs), stages(stages), stage_bytes(stage_bytes) {}
+
+    // Starts the copies of a step that belong to the group of its weights.
+    __device__ __forceinline__ void copy(int step) const {
+        copy_rows<TILE, TILE::rows>(reinterpret_cast<T*>(stages + step % TILE::stages * stage_bytes), in, first_row, rows,
+                step * TILE::inputs, inputs);
+    }
+
+    // Before the first step; before the barrier of a step; after it; after the last step.
+    __device__ __forceinline__ void begin() const {}
+    __device__ __forceinline__ void await(int) const {}
+    __device__ __forceinline__ void proceed(int) const {}
+    __device__ __forceinline__ void end() const {}
+};
+
+// Streams the inputs of a tile through a ring of stages: copy(step, stage) starts the copies of the weights of a step into a stage,
+// use(stage) reads one that is there.
+template <typename TILE, typename ROWS, typename COPY, typename USE>
+__device__ __forceinline__ void for_stages(int inputs, ROWS rows, COPY copy, USE use) {
     const int steps = (inputs + TILE::inputs - 1) / TILE::inputs;
     const auto copy_step = [&](int step) {
         if (step < steps) {
+            rows.copy(step);
             copy(step, step % TILE::stages);
         }
         commit_copies(); // an empty group too, so that the count of those pending is always the same
     };
 
+    rows.begin();
 #pragma unroll
     for (int step = 0; step < TILE::stages - 1; step++) {
         copy_step(step);
@@ -66,10 +98,13 @@ template <typename TILE, typename COPY, typename USE> __device__ __forceinline__
 #pragma unroll 1
     for (int step = 0; step < steps; step++) {
         wait_for_copies<TILE::stages - 2>();
+        rows.await(step);
         __syncthreads();                    // this step's stage is there for all, and all have read the one before
         copy_step(step + TILE::stages - 1); // into the stage before
+        rows.proceed(step);
         use(step % TILE::stages);
     }
+    rows.end();
 }
 
 // Calls store(row, i, half) for each row of the tile that is there: i and half say which sums are its.

@@ -4,12 +4,13 @@
 //     Element         of the activations
 //     block           inputs that share a scale, 16, 32 or 64; 0 if none do
 //     has_row_scale   whether all inputs of an output share a scale
-//     is_sparse       whether two of every four weights are kept
+//     is_sparse       whether two of every four weights are kept, and multiplied by a sparse mma
+//     is_in_order     whether a lane's weights are 16 inputs that follow each other, of which a step takes four
 //     has_table, has_minimum
 //     load(unit)      reads what is this lane's
 //     fragments(...)  two pairs of bf16, of 16 inputs of a unit
 //     scale(i)        of this lane's output and block i of the unit
-//     minimum(i)      likewise, if it has one: what is taken off each weight
+//     minimum(i)      likewise, if it has one: what is added to each weight
 //
 // (of those that it has no use for a format may have none).
 //
@@ -29,12 +30,37 @@ template <typename TILE> using UnitSums = float[TILE::warp_outputs / 16][TILE::w
 
 // A tile of the same outputs for at most 8 rows.
 template <typename TILE>
-using HalfTile = Tile<8, TILE::outputs, TILE::inputs, TILE::stages, 1, TILE::warps_across>;
+using HalfTile = Tile<8, TILE::outputs, TILE::inputs, TILE::stages, 1, TILE::warps_across, TILE::cluster>;
 
-// (a & mask) | bits.
-__device__ __forceinline__ unsigned and_or(unsigned a, unsigned mask, unsigned bits) {
+// (a & MASK) | bits.
+template <unsigned MASK> __device__ __forceinline__ unsigned and_or(unsigned a, unsigned bits) {
     unsigned result;
-    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(a), "r"(mask), "r"(bits));
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(a), "n"(MASK), "r"(bits));
+    return result;
+}
+
+template <unsigned MASK, unsigned BITS> __device__ __forceinline__ unsigned and_or(unsigned a) {
+    unsigned result;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(a), "n"(MASK), "n"(BITS));
+    return result;
+}
+
+// Bytes of a, from 0 on, and of b, from 4 on, by four numbers of 4 bits.
+template <int NUMBERS> __device__ __forceinline__ unsigned bytes_by(unsigned a, unsigned b) {
+    unsigned result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "r"(b), "n"(NUMBERS));
+    return result;
+}
+
+template <int NUMBERS, unsigned B> __device__ __forceinline__ float float_by(unsigned a) {
+    float result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=f"(result) : "r"(a), "n"(B), "n"(NUMBERS));
+    return result;
+}
+
+template <int NUMBERS, unsigned B> __device__ __forceinline__ unsigned bytes_by(unsigned a) {
+    unsigned result;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(result) : "r"(a), "n"(B), "n"(NUMBERS));
     return result;
 }
 
@@ -45,15 +71,15 @@ __device__ __forceinline__ unsigned add_pairs(unsigned a, unsigned b) {
     return result;
 }
 
-// The whole numbers of the bits `mask`, below 128, plus `less`, a pair of bf16 that is 128 below what is wanted. 0x4300 are the bits
+// The whole numbers of the bits MASK, below 128, plus `less`, a pair of bf16 that is 128 below what is wanted. 0x4300 are the bits
 // of 128, whose last bit stands for 1.
-__device__ __forceinline__ unsigned integers(unsigned bits, unsigned mask, unsigned less) {
-    return add_pairs(and_or(bits, mask, 0x43004300u), less);
+template <unsigned MASK> __device__ __forceinline__ unsigned integers(unsigned bits, unsigned less) {
+    return add_pairs(and_or<MASK, 0x43004300u>(bits), less);
 }
 
 // The signed bytes 0 and 2 of a word: 128 and the low 7 bits, less 128, or 256 where the high bit is set.
 __device__ __forceinline__ unsigned bytes_of(unsigned word) {
-    return integers(word, 0x007f007fu, and_or(word, 0x00800080u, 0xc300c300u));
+    return integers<0x007f007fu>(word, and_or<0x00800080u, 0xc300c300u>(word));
 }
 
 // product = a * b.
@@ -69,6 +95,7 @@ struct UnitFormat {
     static constexpr int block = 0;
     static constexpr bool has_row_scale = false;
     static constexpr bool is_sparse = false;
+    static constexpr bool is_in_order = false;
     static constexpr bool has_table = false;
     static constexpr bool has_minimum = false;
 };
@@ -101,13 +128,12 @@ template <typename TILE, typename FORMAT> struct UnitCopies {
     }
 
     __device__ __forceinline__ void start(unsigned stage, int step) const {
-        const unsigned char* from = first + static_cast<long long>(step) * (RUN * 16);
 #pragma unroll
         for (int i = 0; i < PIECES; i++) {
             const int number = i * TILE::threads + threadIdx.x;
-            if (COUNT % TILE::threads == 0 || number < COUNT) {
+            if ((i + 1) * TILE::threads <= COUNT || number < COUNT) {
                 const bool there = step * RUN < left[i];
-                copy_async(stage + number * 16, there ? from + offsets[i] : first, there);
+                copy_async(stage + number * 16, first + (there ? offsets[i] + step * (RUN * 16) : 0), there);
             }
         }
     }
@@ -140,6 +166,22 @@ __device__ __forceinline__ void load_rows(unsigned (&parts)[SPAN / 16][TILE::war
             parts[part][pair * 2][1] = matrices[2];
             parts[part][pair * 2 + 1][1] = matrices[3];
         }
+    }
+}
+
+// The same for weights in order: of inputs 16 t on, for lane t of four, eight from `input` on; a step takes four.
+template <typename TILE>
+__device__ __forceinline__ void load_rows_in_order(unsigned (&parts)[2][TILE::warp_rows / 8][2], const unsigned char* stage,
+        int first_row, int input) {
+    const int lane = threadIdx.x % 32;
+    const unsigned char* from = stage + ((first_row + lane / 4) * TILE::stride + lane % 4 * 16 + input) * 2;
+#pragma unroll
+    for (int n = 0; n < TILE::warp_rows / 8; n++) {
+        const uint4 inputs = *reinterpret_cast<const uint4*>(from + n * 8 * TILE::stride * 2);
+        parts[0][n][0] = inputs.x;
+        parts[0][n][1] = inputs.y;
+        parts[1][n][0] = inputs.z;
+        parts[1][n][1] = inputs.w;
     }
 }
 
@@ -185,7 +227,7 @@ __device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMA
 #pragma unroll
             for (int n = 0; n < EIGHTS; n++) {
                 if constexpr (FORMAT::block == 0) {
-                    multiply<bf16>(sums[j][n], a[0], in[start / 16][n][0], in[start / 16][n][1]);
+                    multiply<typename FORMAT::Element>(sums[j][n], a[0], in[start / 16][n][0], in[start / 16][n][1]);
                 } else {
                     float product[4];
                     multiply_first(product, a[0], in[start / 16][n]);
@@ -196,7 +238,7 @@ __device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMA
                     add_scaled(sums[j][n], upper.scale(number), lower.scale(number), product);
                     if constexpr (FORMAT::has_minimum) {
                         const float all[4] = {totals[n][0], totals[n][1], totals[n][0], totals[n][1]};
-                        add_scaled(sums[j][n], -upper.minimum(number), -lower.minimum(number), all);
+                        add_scaled(sums[j][n], upper.minimum(number), lower.minimum(number), all);
                     }
                 }
             }
@@ -215,7 +257,7 @@ __device__ __forceinline__ void multiply_sparse_units(UnitSums<TILE>& sums, cons
         unsigned a[4];
         upper.fragments(step, a[0], a[2]);
         lower.fragments(step, a[1], a[3]);
-        const unsigned places = __byte_perm(upper.places, lower.places, 0x5410);
+        const unsigned places = bytes_by<0x5410>(upper.places, lower.places);
 #pragma unroll
         for (int n = 0; n < TILE::warp_rows / 8; n++) {
             const unsigned b[4] = {in[0][n][0], in[0][n][1], in[1][n][0], in[1][n][1]};
@@ -276,12 +318,9 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename 
 
     const UnitCopies<TILE, FORMAT> copies(weight, weight_rows, units);
 
-    const auto copy = [&](int step, int number) {
-        unsigned char* stage = shared + number * STAGE_BYTES;
-        copy_rows<TILE, TILE::rows>(reinterpret_cast<T*>(stage), in, first_row, rows, step * TILE::inputs, inputs);
-        copies.start(shared_address(stage + IN_BYTES), step);
-    };
-    for_stages<TILE>(inputs, copy, [&](int number) {
+    StageRows<TILE, T> in_rows(in, first_row, rows, inputs, shared, STAGE_BYTES);
+    const auto copy = [&](int step, int number) { copies.start(shared_address(shared + number * STAGE_BYTES + IN_BYTES), step); };
+    for_stages<TILE>(inputs, in_rows, copy, [&](int number) {
         const unsigned char* stage = shared + number * STAGE_BYTES;
 #pragma unroll(TILE::warps_across > 2 || FORMAT::bytes > 400 ? 1 : STAGE_UNITS) // many warps and large units want few registers
         for (int unit = 0; unit < STAGE_UNITS; unit++) {
@@ -293,7 +332,11 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename 
 #pragma unroll
             for (int first = 0; first < UNIT_INPUTS; first += SPAN) {
                 unsigned parts[SPAN / 16][TILE::warp_rows / 8][2];
-                load_rows<TILE, SPAN>(parts, shared_address(stage), warp_row, unit * UNIT_INPUTS + first);
+                if constexpr (FORMAT::is_in_order) {
+                    load_rows_in_order<TILE>(parts, stage, warp_row, unit * UNIT_INPUTS + first / 4);
+                } else {
+                    load_rows<TILE, SPAN>(parts, shared_address(stage), warp_row, unit * UNIT_INPUTS + first);
+                }
                 if constexpr (FORMAT::is_sparse) {
                     multiply_sparse_units<TILE, FORMAT>(sums, weights, parts, first / SPAN);
                 } else {

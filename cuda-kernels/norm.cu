@@ -18,8 +18,7 @@
 // 0 or more; groups of zeros with epsilon 0 give NaN.
 // The row is read twice, the second time from L1.
 
-#include "elements.cuh"
-#include "reduce.cuh"
+#include "norm.cuh"
 
 constexpr int MAX_THREADS = 1024;
 
@@ -30,26 +29,7 @@ __device__ __forceinline__ void rms(T* out, float* sum, const float* in, const f
     using Elements = Pack<float, SIZE>;
     const int step = blockDim.x * SIZE;
     const int first = threadIdx.x * SIZE;
-
-    float squares = 0.0f;
-#pragma unroll 1
-    for (int i = first; i < width; i += step) {
-        Elements x = *reinterpret_cast<const Elements*>(in + i);
-        if constexpr (ADD) {
-            const Elements added = *reinterpret_cast<const Elements*>(residual + i);
-#pragma unroll
-            for (int j = 0; j < SIZE; j++) {
-                x.elements[j] += added.elements[j];
-            }
-            *reinterpret_cast<Elements*>(sum + i) = x;
-        }
-#pragma unroll
-        for (int j = 0; j < SIZE; j++) {
-            squares = fmaf(x.elements[j], x.elements[j], squares);
-        }
-    }
-
-    const float scale = rsqrtf(block_sum(squares) / width + epsilon);
+    const float scale = rms_scale<SIZE, ADD>(sum, in, residual, width, epsilon);
     const float* normalised = ADD ? sum : in;
 #pragma unroll 1
     for (int i = first; i < width; i += step) {

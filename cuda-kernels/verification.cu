@@ -1,24 +1,31 @@
 // Drawing the token after each row of a pass, and walking the pass's tree by the tokens drawn.
 //
 // Entry points:
-//     verification_draw_f32  (ids, leads, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
-//     verification_walk      (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
-//     verification_advance   (verdict, settings, tokens, positions, committed, ids, leads, capacity)
+//     verification_draw_f32      (ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
+//     verification_walk          (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
+//     verification_residual_f32  (verdict, ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, committed, rows,
+//                                 drawings, left, vocabulary, capacity, stride)
+//     verification_advance       (verdict, settings, tokens, positions, committed, ids, leads, capacity)
 //
 // logits [rows, vocabulary], unchanged in the end; ids [rows] int, leads [rows] f32, by how much the largest logit leads the second;
-// settings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths [rows, stride] and lengths
-// [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before.
+// cuts [rows], settings and drawings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths
+// [rows, stride] and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left is
+// scratch, [vocabulary rounded up to a multiple of 4] of 64 bits.
 // verdict ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens drawn along the path, one more; their leads, f32;
 // slots that the accepted rows are to be moved from, and to.
 // Advance makes of a pass of one row the one that reads the token drawn: token, position, committed and recent tokens. It writes token
 // and lead behind those in the verdict, whose first number counts them.
-// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; advance grid 1, block 64; no dynamic shared memory, compute capability 8.0.
-// Addresses are multiples of 16.
+// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; residual grid 1, block 1024; advance grid 1, block 64; no dynamic
+// shared memory, compute capability 8.0. Addresses are multiples of 16.
 //
 // Draw is Sampler.java to the bit: an exponential race among what top-k, top-p and min-p leave of the weights e^((logit - largest) /
 // temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block has a row and
 // sweeps its logits, which stay in L2, once for the largest, once for the race, and for top-k and top-p up to 6 times each, by
 // 10 bits of the keys at a time, mostly 2 or 3. All sweeps but the first recompute the weights.
+//
+// Residual is the walk where rows were drawn from laws themselves, Residual.java and Law.java to the bit. At a row above drawn ones it
+// writes the target's law into `left`, as whole numbers, one sweep since draw has left the cuts; takes from it the law of a rejected
+// row, one sweep of that law's tokens; and holds the race of what is left, one more. Elsewhere it takes what draw has drawn.
 
 #include "elements.cuh"
 #include "keys.cuh"
@@ -43,6 +50,39 @@ struct Settings {
     int recent[WINDOW]; // the latest tokens before the pass, the last one last
 };
 
+// What draw leaves of a row: the weights to keep, those of this rank and up, unless its token is certain.
+struct alignas(16) Cut {
+    unsigned long long lowest;
+    float largest;
+    int certain;
+};
+
+// A row drawn below another, and the law it was drawn from.
+struct Drawing {
+    int parent;
+    int row;
+    unsigned long long weight; // of its token
+    unsigned long long mass;   // sum of all weights
+    int first;                 // of the law's tokens, counted in 64 bits from the head of the drawings
+    int size;
+    int without_replacement;
+    int unused;
+};
+
+// What was drawn: drawings follow, then the tokens of their laws, 64 bits each, a token below its weight.
+struct Drawings {
+    int count;
+    int unused;
+
+    __device__ __forceinline__ const Drawing& operator[](int index) const {
+        return reinterpret_cast<const Drawing*>(this + 1)[index];
+    }
+
+    __device__ __forceinline__ unsigned long long* law(const Drawing& drawing) {
+        return reinterpret_cast<unsigned long long*>(this) + drawing.first;
+    }
+};
+
 // What a row follows within the pass.
 struct Path {
     const int* rows; // null in a chain
@@ -60,6 +100,11 @@ struct Path {
         return length < 2 ? -1 : (*this)[length - 2];
     }
 };
+
+// The rank of a weight: the larger the better; 60 bits.
+__device__ __forceinline__ Key rank_of(float weight, int id) {
+    return static_cast<Key>(__float_as_uint(weight)) << 30 | (0x3fffffffu - id);
+}
 
 // The weights of a row, four neighbours at a time.
 struct Weights {
@@ -99,6 +144,17 @@ struct Weights {
         }
     }
 
+    // Those of a group from a rank on, and of `least` on; 0 for the others.
+    __device__ __forceinline__ Pack<float, 4> kept(int group, Key lowest, float least) const {
+        Pack<float, 4> values = logits_of(group);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const float own = weight(values.elements[i]);
+            values.elements[i] = own >= least && rank_of(own, 4 * group + i) >= lowest ? own : 0;
+        }
+        return values;
+    }
+
     __device__ __forceinline__ float weight(float logit) const {
         return portable_exp(__fdiv_rn(__fadd_rn(logit, -largest), temperature));
     }
@@ -106,11 +162,6 @@ struct Weights {
 
 __device__ __forceinline__ unsigned long long units_of(float weight) {
     return static_cast<unsigned long long>(__fmul_rn(weight, 0x1p40f));
-}
-
-// The rank of a weight: the larger the better; 60 bits.
-__device__ __forceinline__ Key rank_of(float weight, int id) {
-    return static_cast<Key>(__float_as_uint(weight)) << 30 | (0x3fffffffu - id);
 }
 
 // What the threads of the block share.
@@ -238,21 +289,16 @@ __device__ __forceinline__ Key lowest_rank(Shared& shared, const Weights& weight
     return lowest;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1)
-verification_draw_f32(int* ids, float* leads, float* logits, const Settings* settings, const int* tokens, const int* positions,
-        const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
-    __shared__ Shared shared;
-    const int row = blockIdx.x;
-    if (row >= *rows) {
-        return;
-    }
-    logits += static_cast<long long>(row) * vocabulary;
-
-    // Recent tokens are penalised in place; what was there is put back in the end.
-    bool penalised = false;
+// Penalises recent tokens in the logits of a row, in place; what was there can be put back.
+struct Penalty {
+    float* penalised = nullptr; // by this thread
     float kept = 0;
-    if (settings->repetition_penalty != 1) {
-        const Path path(paths, lengths, stride, row);
+
+    __device__ __forceinline__ Penalty(Shared& shared, float* logits, const Settings* settings, const int* tokens, Path path,
+            int vocabulary) {
+        if (settings->repetition_penalty == 1) {
+            return;
+        }
         const int before = settings->recent_tokens;
         const int index = max(0, before + path.length - WINDOW) + threadIdx.x;
         if (threadIdx.x < WINDOW) {
@@ -262,19 +308,56 @@ verification_draw_f32(int* ids, float* leads, float* logits, const Settings* set
         __syncthreads();
         if (threadIdx.x < WINDOW) {
             const int token = shared.window[threadIdx.x];
-            penalised = token >= 0 && token < vocabulary;
+            bool first = token >= 0 && token < vocabulary;
             for (int i = 0; i < threadIdx.x; i++) {
-                penalised = penalised && shared.window[i] != token;
+                first = first && shared.window[i] != token;
             }
-            if (penalised) {
-                kept = logits[token];
-                logits[token] = kept > 0 ? __fdiv_rn(kept, settings->repetition_penalty)
-                        : __fmul_rn(kept, settings->repetition_penalty);
+            if (first) {
+                penalised = logits + token;
+                kept = *penalised;
+                *penalised = kept > 0 ? __fdiv_rn(kept, settings->repetition_penalty) : __fmul_rn(kept, settings->repetition_penalty);
             }
         }
         __syncthreads();
     }
 
+    __device__ __forceinline__ void undo() const {
+        __syncthreads();
+        if (penalised != nullptr) {
+            *penalised = kept;
+        }
+    }
+};
+
+// The first arrival of the race at a position: weights_of(group) are those of four neighbours, 0 for who takes no part.
+template <typename F>
+__device__ __forceinline__ int race(Shared& shared, int groups, unsigned long long seed, int position, F weights_of) {
+    Key winner = ~Key{0};
+#pragma unroll 1
+    for (int group = threadIdx.x; group < groups; group += THREADS) {
+        const Pack<float, 4> weights = weights_of(group);
+        const Noise4 noise = noise_of(seed, position, group);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            if (weights.elements[i] > 0) {
+                const float time = __fdiv_rn(portable_exponential(noise.bits[i]), weights.elements[i]);
+                winner = min(winner, static_cast<Key>(__float_as_uint(time)) << 32 | (4 * group + i));
+            }
+        }
+    }
+    return static_cast<int>(block_reduce(shared, winner, [](Key a, Key b) { return min(a, b); }));
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+verification_draw_f32(int* ids, float* leads, Cut* cuts, float* logits, const Settings* settings, const int* tokens, const int* positions,
+        const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
+    __shared__ Shared shared;
+    const int row = blockIdx.x;
+    if (row >= *rows) {
+        return;
+    }
+    logits += static_cast<long long>(row) * vocabulary;
+    const Penalty penalty(shared, logits, settings, tokens, Path(paths, lengths, stride, row), vocabulary);
     Weights weights{logits, vocabulary, 0, settings->temperature};
     Key best = 0;
     Key second = 0;
@@ -291,41 +374,30 @@ verification_draw_f32(int* ids, float* leads, float* logits, const Settings* set
     block_largest(shared, best, second);
     weights.largest = value_of(best);
     int id = id_of(best);
-    if (weights.temperature > 0 && isfinite(weights.largest)) {
-        const Key lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
-        const float min_p = settings->min_p;
-        Key winner = ~Key{0};
-#pragma unroll 1
-        for (int group = threadIdx.x; group < weights.groups(); group += THREADS) {
-            const Pack<float, 4> values = weights.logits_of(group);
-            const Noise4 noise = noise_of(settings->seed, positions[row] + 1, group);
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const float weight = weights.weight(values.elements[i]);
-                if (weight > 0 && weight >= min_p && rank_of(weight, 4 * group + i) >= lowest) {
-                    const float time = __fdiv_rn(portable_exponential(noise.bits[i]), weight);
-                    winner = min(winner, static_cast<Key>(__float_as_uint(time)) << 32 | (4 * group + i));
-                }
-            }
-        }
-        winner = block_reduce(shared, winner, [](Key a, Key b) { return min(a, b); });
-        id = static_cast<int>(winner);
+    Cut cut{0, weights.largest, !(weights.temperature > 0 && isfinite(weights.largest))};
+    if (!cut.certain) {
+        cut.lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
+        id = race(shared, weights.groups(), settings->seed, positions[row] + 1,
+                [&](int group) { return weights.kept(group, cut.lowest, settings->min_p); });
     }
     if (threadIdx.x == 0) {
         ids[row] = id;
         leads[row] = weights.largest - (second == 0 ? -INFINITY : value_of(second));
+        cuts[row] = cut;
     }
-    __syncthreads();
-    if (penalised) {
-        logits[shared.window[threadIdx.x]] = kept;
-    }
+    penalty.undo();
 }
 
-extern "C" __global__ void __launch_bounds__(WALKERS)
-verification_walk(int* verdict, const int* ids, const float* leads, const int* tokens, const int* paths, const int* lengths,
-        const int* committed, const int* rows, int capacity, int stride) {
-    __shared__ int next;
-    const int none = *rows;
+// What a walk emits after a row, and the row below that it has accepted for it; -1 if that is any that carries the token.
+struct Emitted {
+    int token;
+    int row;
+};
+
+// Walks from the first row on, as emit(row) says, and notes the way. By a whole block.
+template <typename F>
+__device__ __forceinline__ void walk(int& next, int* verdict, const float* leads, const int* tokens, const int* paths, const int* lengths,
+        const int* committed, int rows, int capacity, int stride, F emit) {
     int* accepted_rows = verdict + 4;
     int* drawn = accepted_rows + capacity;
     float* drawn_leads = reinterpret_cast<float*>(drawn + capacity);
@@ -336,22 +408,24 @@ verification_walk(int* verdict, const int* ids, const float* leads, const int* t
     int row = 0;
 #pragma unroll 1
     while (true) {
-        const int token = ids[row];
+        const Emitted emitted = emit(row);
         if (threadIdx.x == 0) {
-            drawn[accepted] = token;
+            drawn[accepted] = emitted.token;
             drawn_leads[accepted] = leads[row];
-            next = none;
+            next = emitted.row >= 0 ? emitted.row : rows;
         }
         __syncthreads();
+        if (emitted.row < 0) {
 #pragma unroll 1
-        for (int other = row + 1 + threadIdx.x; other < none; other += WALKERS) {
-            if (tokens[other] == token && Path(paths, lengths, stride, other).parent() == row) {
-                atomicMin(&next, other);
+            for (int other = row + 1 + threadIdx.x; other < rows; other += blockDim.x) {
+                if (tokens[other] == emitted.token && Path(paths, lengths, stride, other).parent() == row) {
+                    atomicMin(&next, other);
+                }
             }
         }
         __syncthreads();
         row = next;
-        if (row == none) {
+        if (row == rows) {
             break;
         }
         __syncthreads();
@@ -371,6 +445,136 @@ verification_walk(int* verdict, const int* ids, const float* leads, const int* t
         verdict[2] = 0;
         verdict[3] = 0;
     }
+}
+
+extern "C" __global__ void __launch_bounds__(WALKERS)
+verification_walk(int* verdict, const int* ids, const float* leads, const int* tokens, const int* paths, const int* lengths,
+        const int* committed, const int* rows, int capacity, int stride) {
+    __shared__ int next;
+    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride,
+            [&](int row) { return Emitted{ids[row], -1}; });
+}
+
+__device__ __forceinline__ double real(Key whole) {
+    return __ll2double_rn(static_cast<long long>(whole));
+}
+
+// What a law's weight is in units of another, as many of whose make one of its own.
+__device__ __forceinline__ Key share(Key weight, double ratio) {
+    return static_cast<Key>(__double2ll_rn(__dmul_rn(real(weight), ratio)));
+}
+
+// What is left of the target's law below a row, while the rows drawn there are tested.
+struct Left {
+    Pack<Key, 4>* weights; // [groups]
+    int vocabulary;
+    int token_bits;
+    Key mass;
+
+    __device__ __forceinline__ Left(Key* weights, int vocabulary)
+        : weights(reinterpret_cast<Pack<Key, 4>*>(weights)), vocabulary(vocabulary), token_bits(32 - __clz(vocabulary - 1)), mass(0) {}
+
+    __device__ __forceinline__ Key& operator[](int token) const {
+        return weights[token / 4].elements[token % 4];
+    }
+
+    // Begins with the law that a row's token is drawn from.
+    __device__ __forceinline__ void begin(Shared& shared, const Weights& target, const Cut& cut, float min_p, int drawn) {
+        const Key units = Key{1} << (62 - token_bits); // of a weight of 1
+        Key sum = 0;
+#pragma unroll 1
+        for (int group = threadIdx.x; group < target.groups(); group += THREADS) {
+            const Pack<float, 4> kept = target.kept(group, cut.lowest, min_p);
+            Pack<Key, 4> whole;
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                const float weight = !cut.certain ? kept.elements[i] : 4 * group + i == drawn ? 1 : 0;
+                whole.elements[i] = static_cast<Key>(__fmul_rn(weight, static_cast<float>(units)));
+                sum += whole.elements[i];
+            }
+            weights[group] = whole;
+        }
+        mass = block_reduce(shared, sum, [](Key a, Key b) { return a + b; });
+    }
+
+    // Takes a law away, and makes `removed` impossible in that if it is a token.
+    __device__ __forceinline__ void subtract(Shared& shared, Key* law, int size, double ratio, int removed) {
+        Key taken = 0;
+#pragma unroll 1
+        for (int i = threadIdx.x; i < size; i += THREADS) {
+            const Key entry = law[i];
+            const int token = static_cast<int>(entry & ((Key{1} << token_bits) - 1));
+            if (token < vocabulary) {
+                Key& weight = (*this)[token];
+                const Key part = min(weight, share(entry >> token_bits, ratio));
+                weight -= part;
+                taken += part;
+            }
+            if (token == removed) {
+                law[i] = token;
+            }
+        }
+        mass -= block_reduce(shared, taken, [](Key a, Key b) { return a + b; });
+    }
+
+    __device__ __forceinline__ int draw(Shared& shared, unsigned long long seed, int position) const {
+        return race(shared, (vocabulary + 3) / 4, seed, position, [&](int group) {
+            const Pack<Key, 4> whole = weights[group];
+            Pack<float, 4> rounded;
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                rounded.elements[i] = __ll2float_rn(static_cast<long long>(whole.elements[i]));
+            }
+            return rounded;
+        });
+    }
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+verification_residual_f32(int* verdict, const int* ids, const float* leads, const Cut* cuts, float* logits, const Settings* settings,
+        const int* tokens, const int* positions, const int* paths, const int* lengths, const int* committed, const int* rows,
+        Drawings* drawings, Key* scratch, int vocabulary, int capacity, int stride) {
+    constexpr double ROUNDING = 0x1p-23; // less than this share left means that two laws are equal but for rounding
+    __shared__ Shared shared;
+    __shared__ int next;
+    Left left(scratch, vocabulary);
+    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride, [&](int row) {
+        const int position = positions[row] + 1;
+        int tested = 0;
+        Key offered_mass = 0;
+#pragma unroll 1
+        for (int i = 0; i < drawings->count; i++) {
+            const Drawing& drawing = (*drawings)[i];
+            if (drawing.parent != row) {
+                continue;
+            }
+            if (tested == 0) {
+                float* own = logits + static_cast<long long>(row) * vocabulary;
+                const Penalty penalty(shared, own, settings, tokens, Path(paths, lengths, stride, row), vocabulary);
+                const Cut cut = cuts[row];
+                left.begin(shared, Weights{own, vocabulary, cut.largest, settings->temperature}, cut, settings->min_p, ids[row]);
+                penalty.undo();
+                offered_mass = drawing.mass;
+            }
+            const int token = tokens[drawing.row];
+            const double ratio = offered_mass > 0 ? __ddiv_rn(real(left.mass), real(offered_mass)) : 0;
+            const Key wanted = left[token];
+            const Key offered = share(drawing.weight, ratio);
+            const Noise4 noise = noise_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++);
+            const double uniform = __dmul_rn(__uint2double_rn(noise.bits[0]), 0x1p-32);
+            if (wanted >= offered || uniform < __ddiv_rn(real(wanted), real(offered))) {
+                return Emitted{token, drawing.row};
+            }
+            __syncthreads(); // everyone has read what is wanted
+            const Key before = left.mass;
+            left.subtract(shared, drawings->law(drawing), drawing.size, ratio, drawing.without_replacement ? token : -1);
+            if (real(left.mass) <= __dmul_rn(ROUNDING, real(before))) {
+                return Emitted{token, drawing.row};
+            }
+            offered_mass -= drawing.without_replacement ? min(offered_mass, drawing.weight) : 0;
+        }
+        return Emitted{tested == 0 ? ids[row] : left.draw(shared, settings->seed, position), -1};
+    });
 }
 
 extern "C" __global__ void __launch_bounds__(WINDOW)

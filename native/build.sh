@@ -31,11 +31,17 @@ if [ -f "$target" ] && [ -z "$(find "$source" -maxdepth 1 \( -name '*.[ch]' -o -
     exit 0
 fi
 
+# gcc puts additions off until their sum is needed, and fetches operands early: both have it run out of registers.
+in_order="-fno-tree-ter -fno-schedule-insns"
+# shellcheck disable=SC2086
+"$compiler" -Werror $in_order -x c -fsyntax-only /dev/null 2>/dev/null || in_order=
+
 flags_of() {
     case $1 in
-        avx2) echo "-mavx2 -mfma -mf16c" ;;
+        portable) echo "$in_order" ;;
+        avx2) echo "-mavx2 -mfma -mf16c $in_order" ;;
         avx512) echo "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512" ;;
-        neon) echo "-march=armv8.2-a+dotprod+fp16" ;;
+        neon) echo "-march=armv8.2-a+dotprod+fp16 $in_order" ;;
     esac
 }
 
@@ -43,12 +49,6 @@ mkdir -p "$folder"
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 flags="-std=c11 -O3 -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi"
-# gcc puts additions off until their sum is needed, and fetches operands early: both have registers run out.
-in_order="-fno-tree-ter -fno-schedule-insns"
-# shellcheck disable=SC2086
-if "$compiler" -Werror $in_order -x c -fsyntax-only /dev/null 2>/dev/null; then
-    flags="$flags $in_order"
-fi
 jobs=
 for set in $sets; do
     # shellcheck disable=SC2046,SC2086

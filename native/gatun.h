@@ -52,8 +52,9 @@ enum gatun_type {
 enum gatun_op {
     GATUN_EMBED,        /* out[rows, width] = table[token]                           weights: file bytes, width, type      */
     GATUN_RMS_NORM,     /* out[rows, width] from in, gain weights[group]             width, group, number epsilon          */
-    GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width                                 */
-    GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type     */
+    GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width, and as below                   */
+    GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type; pairs 1 if
+                           activations have one scale a row, type INT8: then GATUN_QUANTIZE also has number, magnitude of outliers */
     GATUN_ROPE_TABLE,   /* out[rows, 2, pairs] = cos, sin of position · frequency    group pairs, weights frequencies, number factor */
     GATUN_ROPE,         /* out[rows, width] from in, table aux                       width, group headDim, pairs, type 1 if interleaved */
     GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the cache  layer                                */
@@ -145,6 +146,14 @@ static inline int64_t gatun_blocks(int64_t width) {
 
 static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
     return rows * gatun_blocks(width) * (int64_t)sizeof(struct gatun_rounded);
+}
+
+/*
+ * The same with one scale a row: codes [rows, blocks, 32] s8, scales [rows] f32, sums [rows, blocks] s32, counts of outliers [rows]
+ * s32; if the magnitude of outliers is finite also their places [rows, width] s32, and they themselves [rows, width] f32.
+ */
+static inline int64_t gatun_coded_bytes(int64_t rows, int64_t width, int outliers) {
+    return rows * (gatun_blocks(width) * (GATUN_BLOCK + 4) + 8 + (outliers ? 8 * width : 0));
 }
 
 struct gatun_pool;

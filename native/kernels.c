@@ -1,5 +1,6 @@
 /* All kernels of one instruction set: the families below, and the table that the interpreter calls them through. */
 #include "matmul.c"
+#include "int8.c"
 #include "attention.c"
 #include "elementwise.c"
 

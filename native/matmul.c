@@ -106,7 +106,7 @@ INLINE int64_t codes_of(const struct coding coding, int64_t block) {
 /* How far ahead of use weights are fetched, in bytes: some 100 nanoseconds of a core's stream. */
 enum { PREFETCH = 2048 };
 
-/* The last results of a row, fewer than a vector holds, or none. */
+/* Results of the last tile of a row where that is cut short: as many of a vector as there are, if any. */
 static __attribute__((noinline)) void put_some(float *target, const float *addend, floats value, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         target[i] = value[i] + (addend == NULL ? 0 : addend[i]);
@@ -118,8 +118,8 @@ INLINE void put(const struct gatun_command *command, int64_t row, int64_t output
     float *target = (float *)command->out + row * command->width + output;
     const float *addend = !first ? target : command->aux == NULL ? NULL : (const float *)command->aux + output;
     const int64_t left = command->width - output;
-    if (left < WIDTH) {
-        put_some(target, addend, value, left);
+    if (command->width - output / GATUN_LANES * GATUN_LANES < GATUN_LANES) {
+        put_some(target, addend, value, left < WIDTH ? left : WIDTH);
     } else {
         store(target, addend == NULL ? value : value + load(addend));
     }
@@ -268,6 +268,10 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
         }
     }
 }
+
+/* Activations with a scale for each row, and products with these. (int8.c) */
+static void quantize_rows(const struct gatun_command *command, const struct share *share);
+static void coded_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share);
 
 /* A register tile: `vectors` vectors of outputs, of whole tiles, by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
@@ -443,6 +447,10 @@ INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_
 
 static void tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
     const int64_t rows = share->rows;
+    if (command->pairs) {
+        coded_tiles(command, tile, vectors, share);
+        return;
+    }
     switch (command->type) {
 #define QUANTIZED(type) \
         case type: \
@@ -507,6 +515,10 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
     const struct share *share) {
     (void)pass;
     (void)kv;
+    if (command->pairs) {
+        quantize_rows(command, share);
+        return;
+    }
     const int64_t rows = share->rows;
     const int64_t width = command->width;
     const int64_t blocks = gatun_blocks(width);
@@ -522,10 +534,10 @@ static void NAME(gatun_quantize)(const struct gatun_command *command, const stru
             memcpy(last, in, (size_t)(width - begin) * sizeof *in);
             in = last;
         }
-        floats magnitude = splat(0);
+        floats magnitude = magnitude_of(load(in));
 #pragma GCC unroll 8
-        for (int i = 0; i < GATUN_BLOCK; i += WIDTH) {
-            magnitude = larger(magnitude, larger(load(in + i), -load(in + i)));
+        for (int i = WIDTH; i < GATUN_BLOCK; i += WIDTH) {
+            magnitude = larger(magnitude, magnitude_of(load(in + i)));
         }
         float largest = largest_of(magnitude);
         float inverse = largest == 0 ? 0 : 127 / largest;

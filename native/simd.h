@@ -6,6 +6,7 @@
 #ifndef GATUN_SIMD_H
 #define GATUN_SIMD_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -84,6 +85,10 @@ INLINE floats larger(floats a, floats b) {
     return choose(a > b, a, b);
 }
 
+INLINE floats magnitude_of(floats x) {
+    return larger(x, -x);
+}
+
 /* Sum of 16 lanes, in a fixed order. */
 INLINE float sum_of(const floats value[PARTS]) {
 #if defined(__AVX512F__)
@@ -135,6 +140,23 @@ INLINE codes to_codes(ints value) {
     return (codes)_mm_cvtsi128_si64(_mm_unpacklo_epi32(_mm256_castsi256_si128(lowest), _mm256_extracti128_si256(lowest, 1)));
 #else
     return __builtin_convertvector(value, codes);
+#endif
+}
+
+/* The nearest whole numbers, ties to even; a product that is given is rounded before. */
+INLINE ints nearest(floats value) {
+#if defined(__AVX512F__)
+    return (ints)_mm512_cvtps_epi32((__m512)value);
+#elif defined(__AVX2__)
+    return (ints)_mm256_cvtps_epi32((__m256)value);
+#elif defined(__aarch64__)
+    return (ints)vcvtnq_s32_f32((float32x4_t)value);
+#else
+    ints result;
+    for (int lane = 0; lane < WIDTH; lane++) {
+        result[lane] = (int32_t)lrintf(value[lane]);
+    }
+    return result;
 #endif
 }
 
@@ -253,7 +275,7 @@ INLINE bytes look_up(bytes table, bytes indices) {
     uint8_t places[4 * WIDTH];
     memcpy(entries, &table, sizeof table);
     memcpy(places, &indices, sizeof indices);
-#pragma GCC unroll 1
+#pragma GCC unroll 4
     for (int i = 0; i < 4 * WIDTH; i++) {
         places[i] = entries[places[i]];
     }

@@ -18,13 +18,14 @@ public interface Executable extends AutoCloseable {
     void run(Pass pass, KvStore kv);
 
     /// Runs one pass, draws a token after each row, and keeps one path of rows: from the first row on to the child that carries the
-    /// token drawn, as long as there is one. The keys and values of accepted rows are moved into the slots behind the first row's, in
-    /// order. Hot: allocates nothing. [HostVerifier] is the definition.
+    /// token drawn, as long as there is one. Rows that were drawn themselves ([Pass#setDrawings]) are tested instead, so that the law of
+    /// what is emitted stays the target's. The keys and values of accepted rows are moved into the slots behind the first row's, in
+    /// order. Hot: allocates nothing, once it has seen drawings of such size. [HostVerifier] is the definition.
     ///
     /// @param pass one that draws, see [Pass#draw]
     /// @param kv where keys and values are read, written and moved
     /// @param verdict receives what was drawn and accepted
-    /// @throws IllegalArgumentException as by [#run]
+    /// @throws IllegalArgumentException as by [#run], or if a law is not over the vocabulary
     default void verify(Pass pass, KvStore kv, Verdict verdict) {
         launch(pass, kv, verdict);
         await();

@@ -27,6 +27,7 @@ public final class Pass {
     private int recentTokens;
     private boolean tree;
     private Sampling sampling;
+    private Drawings drawings;
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
@@ -63,6 +64,7 @@ public final class Pass {
         rows = 0;
         selectedRows = 0;
         sampling = null;
+        drawings = null;
         return this;
     }
 
@@ -77,6 +79,7 @@ public final class Pass {
         first = rows;
         selectedRows = 0;
         sampling = null;
+        drawings = null;
         return this;
     }
 
@@ -145,6 +148,26 @@ public final class Pass {
         }
         recentTokens = Math.min(committed, Sampling.REPETITION_WINDOW);
         MemorySegment.copy(text, committed - recentTokens, recent, ValueLayout.JAVA_INT, 0, recentTokens);
+    }
+
+    /// Says which rows carry tokens drawn at random, for [Executable#verify] to test them as such.
+    ///
+    /// @param drawings read in place until the pass was verified
+    /// @throws IllegalArgumentException if what was drawn is not rows of this pass, each seeing the one it was drawn below
+    public void setDrawings(Drawings drawings) {
+        for (int drawing = 0; drawing < drawings.count(); drawing++) {
+            int row = drawings.row(drawing);
+            if (row >= rows || !sees(row, drawings.parent(drawing))) {
+                throw new IllegalArgumentException("row " + row + " drawn below row " + drawings.parent(drawing) + " in a pass of "
+                        + rows + " rows: expected rows that see those they were drawn below");
+            }
+        }
+        this.drawings = drawings.count() == 0 ? null : drawings;
+    }
+
+    /// Rows that carry tokens drawn at random; null if none do.
+    public Drawings drawings() {
+        return drawings;
     }
 
     /// Makes of this pass of one row, which draws, the one that follows it: it reads `token`, a position further on.

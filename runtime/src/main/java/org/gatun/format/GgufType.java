@@ -14,7 +14,7 @@ final class GgufType {
             Map.entry(6, DType.Q5_0), Map.entry(7, DType.Q5_1), Map.entry(8, DType.Q8_0), Map.entry(12, DType.Q4_K),
             Map.entry(13, DType.Q5_K), Map.entry(14, DType.Q6_K), Map.entry(24, DType.I8), Map.entry(25, DType.I16),
             Map.entry(26, DType.I32), Map.entry(27, DType.I64), Map.entry(28, DType.F64), Map.entry(30, DType.BF16),
-            Map.entry(39, DType.MXFP4)));
+            Map.entry(39, DType.MXFP4), Map.entry(40, DType.NVFP4_BLOCKS)));
 
     private static final Map<Integer, String> UNSUPPORTED = Map.ofEntries(
             Map.entry(4, "Q4_2"), Map.entry(5, "Q4_3"), Map.entry(9, "Q8_1"), Map.entry(10, "Q2_K"),
@@ -22,7 +22,7 @@ final class GgufType {
             Map.entry(18, "IQ3_XXS"), Map.entry(19, "IQ1_S"), Map.entry(20, "IQ4_NL"), Map.entry(21, "IQ3_S"),
             Map.entry(22, "IQ2_S"), Map.entry(23, "IQ4_XS"), Map.entry(29, "IQ1_M"), Map.entry(31, "Q4_0_4_4"),
             Map.entry(32, "Q4_0_4_8"), Map.entry(33, "Q4_0_8_8"), Map.entry(34, "TQ1_0"), Map.entry(35, "TQ2_0"),
-            Map.entry(40, "NVFP4"), Map.entry(41, "Q1_0"));
+            Map.entry(41, "Q1_0"));
 
     private GgufType() {}
 

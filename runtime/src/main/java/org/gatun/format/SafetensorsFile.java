@@ -38,7 +38,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private static final String EXPECTED = "a safetensors file";
     private static final List<DType> SUPPORTED = List.of(DType.F64, DType.F32, DType.F16, DType.BF16, DType.I64,
-            DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
+            DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL, DType.F8_E4M3);
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(64).maxNumberLength(40).maxNameLength(10_000).build())

@@ -12,8 +12,8 @@ import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Reads weights that LLM.int8() of bitsandbytes quantized: signed bytes, and beside them the largest magnitude of each row (`SCB`), of
-/// which a byte counts 127ths. The product that Gatun makes of them has activations in full, so that there are no outliers to be set
-/// apart. (Dettmers et al. 2022, arXiv 2208.07339.)
+/// which a byte counts 127ths. Products take activations as they are unless [ModelOptions#activations] says otherwise. (Dettmers et
+/// al. 2022, arXiv 2208.07339.)
 final class EightBitWeight {
     static final float LARGEST = 127;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -1,7 +1,11 @@
 package org.gatun.model;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.gatun.format.FormatException;
@@ -9,6 +13,7 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.Metadata;
 import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codec;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
@@ -22,11 +27,37 @@ final class GgufCheckpoint implements Checkpoint {
     private final GgufFile file;
     private final ModelConfig config;
     private final Tokenizer tokenizer;
+    private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
+    private final Map<String, Tensor> weights;
 
-    private GgufCheckpoint(GgufFile file, ModelConfig config, Tokenizer tokenizer) {
+    private GgufCheckpoint(GgufFile file, ModelConfig config, Tokenizer tokenizer) throws FormatException {
         this.file = file;
         this.config = config;
         this.tokenizer = tokenizer;
+        try {
+            weights = readWeights();
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /// All tensors, but the scales of others, which are part of them.
+    private Map<String, Tensor> readWeights() throws FormatException {
+        Map<String, Tensor> stored = file.tensors();
+        Map<String, Tensor> read = new LinkedHashMap<>(stored);
+        for (Tensor tensor : stored.values()) {
+            String scale = Nvfp4Weight.scaleName(tensor.name());
+            if (tensor.dtype() == DType.NVFP4_BLOCKS) {
+                read.put(tensor.name(), Nvfp4Weight.ofGguf(file.metadata().source(), stored, tensor, arena));
+                read.remove(scale);
+                read.remove(scale.replaceFirst("scale$", "input_scale"));
+            } else if (!scale.equals(tensor.name()) && stored.containsKey(scale)) {
+                throw new FormatException(file.metadata().source(), -1, "tensor " + tensor.name() + " of " + tensor.dtype() + " has a scale "
+                        + scale + " beside it: expected one only of a weight of NVFP4");
+            }
+        }
+        return Collections.unmodifiableMap(read);
     }
 
     static GgufCheckpoint open(Path path) throws IOException {
@@ -146,7 +177,12 @@ final class GgufCheckpoint implements Checkpoint {
 
     @Override
     public Optional<Tensor> find(String name) {
-        return Optional.ofNullable(file.tensors().get(name));
+        return Optional.ofNullable(weights.get(name));
+    }
+
+    /// The names of its weights, in the order of the file.
+    Set<String> names() {
+        return weights.keySet();
     }
 
     @Override
@@ -162,6 +198,9 @@ final class GgufCheckpoint implements Checkpoint {
 
     @Override
     public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
         file.close();
     }
 }

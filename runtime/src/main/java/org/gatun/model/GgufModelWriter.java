@@ -27,9 +27,24 @@ final class GgufModelWriter {
             case RandomCheckpoint _, QuantizedCheckpoint _ -> throw new IllegalArgumentException("not a model in a file");
         }
         for (WeightConversion weight : weights) {
-            writer.tensor(weight.name(), weight.dtype(), weight.source().shape(), weight.data());
+            add(writer, weight);
         }
         writer.write(target, progress);
+    }
+
+    private static void add(GgufWriter writer, WeightConversion weight) {
+        Shape shape = weight.source().shape();
+        if (weight.dtype() != DType.NVFP4) {
+            writer.tensor(weight.name(), weight.dtype(), shape, weight.data());
+            return;
+        }
+        writer.tensor(weight.name(), DType.NVFP4_BLOCKS, shape, weight.data(Math.toIntExact(DType.NVFP4_BLOCKS.rowBytes(shape.columns())),
+                (_, row, target) -> Nvfp4Weight.writeGguf(row, target)));
+        writer.tensor(Nvfp4Weight.scaleName(weight.name()), DType.F32, Shape.of(1), channel -> {
+            MemorySegment scale = MemorySegment.ofArray(new byte[Float.BYTES]);
+            scale.set(WeightConversion.FLOAT, 0, weight.tensorScale());
+            channel.write(scale.asByteBuffer());
+        });
     }
 
     private static void putModel(GgufWriter writer, SafetensorsCheckpoint model) throws IOException {

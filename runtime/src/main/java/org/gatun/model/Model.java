@@ -7,6 +7,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
@@ -15,6 +17,7 @@ import org.gatun.backend.PassLimits;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.plan.LayerProgram;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
@@ -46,10 +49,25 @@ public final class Model implements AutoCloseable {
         this.ownsBackend = ownsBackend;
         this.options = options;
         try {
-            plan = new Transformer(checkpoint.config(), checkpoint::find)
+            plan = new Transformer(checkpoint.config(), checkpoint::find, options.activations())
                     .record(LayerProgram.full(checkpoint.config().layers()));
         } catch (IllegalArgumentException e) {
             throw new FormatException(Path.of(name), -1, e.getMessage(), e);
+        }
+        requireWeightsForActivations();
+    }
+
+    private void requireWeightsForActivations() {
+        boolean taken = plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul product && product.activations().areCodes());
+        if (options.activations().areCodes() && !taken) {
+            Set<DType> found = new TreeSet<>();
+            plan.ops().forEach(op -> {
+                if (op instanceof Op.MatMul product) {
+                    found.add(product.weight().dtype());
+                }
+            });
+            throw new IllegalArgumentException("activations " + options.activations() + " of " + name + ": found weights of " + found
+                    + ", expected INT8, which they can be brought to when loading (--quantize int8)");
         }
     }
 
@@ -190,7 +208,7 @@ public final class Model implements AutoCloseable {
             };
             Objects.checkIndex(layer, config().layers());
         }
-        return backend.compile(new Transformer(config(), checkpoint::find).record(program),
+        return backend.compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
                 new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()));
     }
 

@@ -3,6 +3,7 @@ package org.gatun.model;
 import java.util.List;
 import java.util.Optional;
 import org.gatun.backend.KvShape;
+import org.gatun.plan.Activations;
 import org.gatun.tensor.DType;
 
 /// How sessions of a model are set up.
@@ -11,11 +12,12 @@ import org.gatun.tensor.DType;
 ///        [#MOST_CONTEXT]
 /// @param kvType stored type of keys and values, one of [KvShape#TYPES]
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
-public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType) {
+/// @param activations how products with weights of INT8 take their activations
+public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations) {
     /// The types that weights can be brought to.
     public static final List<DType> WEIGHT_TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q5_1, DType.Q5_0,
-            DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.INT8, DType.SPARSE_2_4_F16, DType.SPARSE_2_4_INT8,
-            DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
+            DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
+            DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16, DType.SPARSE_1_16_F16,
             DType.SPARSE_2_16_F16);
 
     /// The smallest context that is taken without being asked for: models run beyond what they were trained for, and files
@@ -29,19 +31,26 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
     /// The model's own context, keys and values in F16.
     public static final ModelOptions STANDARD = new ModelOptions(0, DType.F16);
 
-    /// Weights as they are in the file.
+    /// Weights and activations as they are.
     public ModelOptions(int contextLength, DType kvType) {
-        this(contextLength, kvType, Optional.empty());
+        this(contextLength, kvType, Optional.empty(), Activations.AS_IS);
     }
 
     /// These options with keys and values of a type.
     public ModelOptions withKvType(DType type) {
-        return new ModelOptions(contextLength, type, weightType);
+        return new ModelOptions(contextLength, type, weightType, activations);
     }
 
     /// These options with the weights brought to a type.
     public ModelOptions withWeightType(DType type) {
-        return new ModelOptions(contextLength, kvType, Optional.of(type));
+        return new ModelOptions(contextLength, kvType, Optional.of(type), activations);
+    }
+
+    /// These options with activations taken so.
+    ///
+    /// @param choice for products with weights of INT8; a model without any is refused if it is not [Activations#AS_IS]
+    public ModelOptions withActivations(Activations choice) {
+        return new ModelOptions(contextLength, kvType, weightType, choice);
     }
 
     /// @throws IllegalArgumentException if the context is negative, keys and values cannot be stored in their type, or weights not be

@@ -114,7 +114,7 @@ public final class ModelQuantizer implements AutoCloseable {
     }
 
     private List<String> names() {
-        return source instanceof GgufCheckpoint gguf ? List.copyOf(gguf.file().tensors().keySet())
+        return source instanceof GgufCheckpoint gguf ? List.copyOf(gguf.names())
                 : HuggingFaceNames.ggufNames(source.config().layers());
     }
 
@@ -125,9 +125,10 @@ public final class ModelQuantizer implements AutoCloseable {
             throw new IllegalArgumentException("tensor " + name + ": " + (gguf ? "GGUF" : "safetensors") + " has no type " + dtype
                     + (gguf ? ": write it to a directory, as safetensors" : ": write it to FILE.gguf"));
         }
-        if (weight.columns() % dtype.blockElements() != 0) {
+        int block = gguf && dtype == DType.NVFP4 ? DType.NVFP4_BLOCKS.blockElements() : dtype.blockElements();
+        if (weight.columns() % block != 0) {
             throw new IllegalArgumentException("tensor " + name + " " + weight.shape() + ": rows are no multiple of the "
-                    + dtype.blockElements() + " that " + dtype + " asks for; give it another type, as '" + name + " = f16' in a file for "
+                    + block + " that " + dtype + " asks for; give it another type, as '" + name + " = f16' in a file for "
                     + "--layers");
         }
         return new WeightConversion(name, weight, dtype, order(name, weight, gguf), norms.flatMap(all -> all.of(weight.name())),
@@ -137,8 +138,9 @@ public final class ModelQuantizer implements AutoCloseable {
     private static boolean isStored(DType dtype, boolean gguf) {
         return switch (dtype) {
             case F32, F16, BF16 -> true;
+            case NVFP4 -> true;
             case Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, Q4_K, Q5_K, Q6_K, MXFP4 -> gguf;
-            case F64, I64, I32, I16, I8, U8, BOOL -> false;
+            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> false;
             case NF4, FP4, INT8, SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16,
                     SPARSE_1_16_F16, SPARSE_2_16_F16 -> !gguf;
         };

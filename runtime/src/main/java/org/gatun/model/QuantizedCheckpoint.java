@@ -48,11 +48,12 @@ final class QuantizedCheckpoint implements Checkpoint {
         long rowBytes = tensor.dtype().rowBytes(columns);
         long targetRowBytes = dtype.rowBytes(columns);
         MemorySegment target = arena.allocate(tensor.rows() * targetRowBytes, ALIGNMENT_BYTES);
+        Codec encoder = Codec.encoding(dtype, tensor);
         IntStream.range(0, tensor.rows()).parallel().forEach(row -> {
             float[] elements = new float[columns];
             Codec.of(tensor.dtype()).decode(tensor.data(), row * rowBytes, elements, 0, columns);
             try {
-                Codec.of(dtype).encode(elements, 0, target, row * targetRowBytes, columns);
+                encoder.encode(elements, 0, target, row * targetRowBytes, columns);
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("tensor " + tensor.name() + ", row " + row + ": " + e.getMessage(), e);
             }

@@ -12,6 +12,7 @@ import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.plan.RopeTable;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
@@ -87,7 +88,13 @@ final class SafetensorsCheckpoint implements Checkpoint {
         Optional<Tensor> fourBits = FourBitWeight.read(file.path(), file.tensors(), name, arena);
         Optional<Tensor> eightBits = EightBitWeight.read(file.path(), file.tensors(), name, arena);
         Optional<Tensor> sparse = SparseWeight.read(file.path(), file.tensors(), name);
-        return fourBits.or(() -> eightBits).or(() -> sparse).or(() -> Optional.ofNullable(file.tensors().get(name)));
+        Optional<Tensor> nvfp4 = Nvfp4Weight.read(file.path(), file.tensors(), name, arena);
+        Optional<Tensor> plain = Optional.ofNullable(file.tensors().get(name));
+        Optional<Tensor> weight = nvfp4.or(() -> fourBits).or(() -> eightBits).or(() -> sparse).or(() -> plain);
+        if (weight.isPresent() && weight.get().dtype() == DType.F8_E4M3) {
+            throw new FormatException(file.path(), -1, "tensor " + name + ": weights of F8_E4M3 are not supported");
+        }
+        return weight;
     }
 
     private static ModelConfig readConfig(Path path, JsonNode json) throws FormatException {

@@ -88,6 +88,15 @@ final class SafetensorsModelWriter {
         Shape shape = weight.source().shape();
         switch (weight.dtype()) {
             case NF4, FP4 -> addFourBits(name, weight);
+            case NVFP4 -> {
+                int blocks = Math.toIntExact(shape.columns() / Nvfp4Weight.BLOCK);
+                writer.tensor(name + "_packed", DType.U8, Shape.of(shape.rows(), shape.columns() / 2),
+                        weight.data(Math.toIntExact(shape.columns() / 2), (_, row, target) -> Nvfp4Weight.writeCodes(row, target)));
+                writer.tensor(name + "_scale", DType.F8_E4M3, Shape.of(shape.rows(), blocks),
+                        weight.data(blocks, (_, row, target) -> Nvfp4Weight.writeScales(row, target)));
+                writer.tensor(name + "_global_scale", DType.F32, Shape.of(1),
+                        channel -> channel.write(bytes(new float[] {1 / weight.tensorScale()}).asByteBuffer()));
+            }
             case INT8 -> {
                 int header = DType.INT8.headerBytes();
                 writer.tensor(name, DType.I8, shape, weight.data(Math.toIntExact(shape.columns()),
@@ -198,7 +207,21 @@ final class SafetensorsModelWriter {
                     .put("bnb_4bit_quant_type", SparseWeight.nameOf(types.iterator().next())).put("bnb_4bit_compute_dtype", "bfloat16")
                     .put("bnb_4bit_use_double_quant", weights.stream().anyMatch(WeightConversion::nestsMagnitudes));
         }
+        if (types.equals(Set.of(DType.NVFP4))) {
+            putNvfp4(config);
+        }
         writeJson(directory.resolve(CONFIG), config);
+    }
+
+    /// What compressed-tensors calls a model with weights of NVFP4, and activations in full.
+    private static void putNvfp4(ObjectNode config) {
+        ObjectNode quantization = config.putObject("quantization_config").put("quant_method", "compressed-tensors")
+                .put("format", "nvfp4-pack-quantized").put("quantization_status", "compressed");
+        quantization.putArray("ignore").add("lm_head");
+        ObjectNode group = quantization.putObject("config_groups").putObject("group_0");
+        group.putArray("targets").add("Linear");
+        group.putObject("weights").put("num_bits", 4).put("type", "float").put("strategy", "tensor_group")
+                .put("group_size", Nvfp4Weight.BLOCK).put("symmetric", true).put("dynamic", false);
     }
 
     private static void writeJson(Path file, ObjectNode json) throws IOException {

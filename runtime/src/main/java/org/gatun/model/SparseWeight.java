@@ -7,9 +7,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import org.gatun.format.FormatException;
-import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -45,13 +43,7 @@ final class SparseWeight {
                 stored.dtype() + " " + stored.shape(), "rows of U8 in blocks of " + dtype.blockBytes());
         int columns = Math.toIntExact(rowBytes / dtype.blockBytes() * dtype.blockElements());
         Tensor weight = new Tensor(name, dtype, Shape.of(stored.rows(), columns), stored.data());
-        Optional<String> damage = IntStream.range(0, weight.rows()).parallel()
-                .mapToObj(row -> Codec.of(dtype).damage(weight.data(), row * dtype.rowBytes(columns), columns)
-                        .map(found -> row + ": " + found))
-                .flatMap(Optional::stream).findFirst();
-        if (damage.isPresent()) {
-            throw new FormatException(path, -1, "tensor " + name + " of " + dtype + ", row " + damage.get());
-        }
+        parts.requireSound(weight);
         return Optional.of(weight);
     }
 

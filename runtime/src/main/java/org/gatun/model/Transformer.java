@@ -2,10 +2,12 @@ package org.gatun.model;
 
 import java.util.Optional;
 import java.util.function.Function;
+import org.gatun.plan.Activations;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.Value;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// The pre-norm decoder with grouped-query attention, rotary positions and SwiGLU: Llama 1 to 3 (Touvron et al. 2023,
@@ -15,11 +17,19 @@ import org.gatun.tensor.Tensor;
 final class Transformer {
     private final ModelConfig config;
     private final Function<String, Optional<Tensor>> weights;
+    private final Activations activations;
 
     /// @param weights by their GGUF names
     Transformer(ModelConfig config, Function<String, Optional<Tensor>> weights) {
+        this(config, weights, Activations.AS_IS);
+    }
+
+    /// @param weights by their GGUF names
+    /// @param activations of products with weights of INT8
+    Transformer(ModelConfig config, Function<String, Optional<Tensor>> weights, Activations activations) {
         this.config = config;
         this.weights = weights;
+        this.activations = activations;
     }
 
     /// Records a pass through the layers of `program`.
@@ -43,7 +53,7 @@ final class Transformer {
         Tensor head = weights.apply("output.weight").isPresent()
                 ? matrix("output.weight", config.vocabulary(), config.hidden())
                 : embedding;
-        return plan.build(plan.matMul(last, head));
+        return plan.build(product(plan, last, head, Optional.empty()));
     }
 
     private Value attention(PlanBuilder plan, Value hidden, int layer) {
@@ -70,7 +80,11 @@ final class Transformer {
 
     private Value project(PlanBuilder plan, Value in, String name, int outputs) {
         Optional<Tensor> bias = weights.apply(name + ".bias").map(_ -> vector(name + ".bias", outputs));
-        return plan.matMul(in, matrix(name + ".weight", outputs, in.width()), bias);
+        return product(plan, in, matrix(name + ".weight", outputs, in.width()), bias);
+    }
+
+    private Value product(PlanBuilder plan, Value in, Tensor weight, Optional<Tensor> bias) {
+        return plan.matMul(in, weight, bias, weight.dtype() == DType.INT8 ? activations : Activations.AS_IS);
     }
 
     private Value normHeads(PlanBuilder plan, Value heads, String name) {

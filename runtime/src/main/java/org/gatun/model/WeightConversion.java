@@ -29,7 +29,7 @@ final class WeightConversion {
     private final Optional<double[]> columnNorms;
     private final boolean nestsMagnitudes;
     private final Codec decoder;
-    private final Codec encoder;
+    private Optional<Codec> encoder = Optional.empty();
     private double squaredError;
     private double squaredNorm;
     private double largestError;
@@ -48,7 +48,6 @@ final class WeightConversion {
         this.columnNorms = columnNorms;
         this.nestsMagnitudes = nestsMagnitudes;
         decoder = Codec.of(source.dtype());
-        encoder = Codec.of(dtype);
     }
 
     String name() {
@@ -103,6 +102,14 @@ final class WeightConversion {
         nested = null;
     }
 
+    /// The scale of all its rows, of a type that has one.
+    float tensorScale() {
+        prepare();
+        MemorySegment row = MemorySegment.ofArray(new byte[Math.toIntExact(dtype.rowBytes(columns()))]);
+        encode(0, new float[columns()], row);
+        return row.get(FLOAT, 0);
+    }
+
     private int rows() {
         return Math.toIntExact(source.shape().rows());
     }
@@ -139,7 +146,14 @@ final class WeightConversion {
         return channel -> write(channel, partBytes, part);
     }
 
+    private void prepare() {
+        if (encoder.isEmpty()) {
+            encoder = Optional.of(Codec.encoding(dtype, source));
+        }
+    }
+
     private void write(WritableByteChannel channel, int partBytes, RowPart part) throws IOException {
+        prepare();
         squaredError = 0;
         squaredNorm = 0;
         largestError = 0;
@@ -164,15 +178,8 @@ final class WeightConversion {
     private double[] convert(int row, RowPart part, MemorySegment target) {
         int columns = columns();
         float[] elements = new float[columns];
-        decoder.decode(source.data(), sourceRow.applyAsInt(row) * source.dtype().rowBytes(columns), elements, 0, columns);
-        float[] kept = columnNorms.isPresent() && dtype.sparsity().isPresent()
-                ? pruned(elements, columnNorms.get(), dtype.sparsity().get()) : elements;
         MemorySegment encoded = MemorySegment.ofArray(new byte[Math.toIntExact(dtype.rowBytes(columns))]);
-        try {
-            encoder.encode(kept, 0, encoded, 0, columns);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("tensor " + name + ", row " + row + ": " + e.getMessage(), e);
-        }
+        encode(row, elements, encoded);
         if (nested != null) {
             int blocks = columns / dtype.blockElements();
             for (int block = 0; block < blocks; block++) {
@@ -181,7 +188,7 @@ final class WeightConversion {
         }
         part.write(elements, encoded, target);
         float[] back = new float[columns];
-        encoder.decode(encoded, 0, back, 0, columns);
+        Codec.of(dtype).decode(encoded, 0, back, 0, columns);
         double[] errors = new double[3];
         for (int i = 0; i < columns; i++) {
             double error = Math.abs((double) back[i] - elements[i]);
@@ -190,6 +197,25 @@ final class WeightConversion {
             errors[2] = Math.max(errors[2], error);
         }
         return errors;
+    }
+
+    /// Decodes and encodes a row; one that has the type already stays as it is.
+    private void encode(int row, float[] elements, MemorySegment encoded) {
+        int columns = columns();
+        long sourceBytes = source.dtype().rowBytes(columns);
+        long at = sourceRow.applyAsInt(row) * sourceBytes;
+        decoder.decode(source.data(), at, elements, 0, columns);
+        boolean chosen = columnNorms.isPresent() && dtype.sparsity().isPresent();
+        if (source.dtype() == dtype && !chosen) {
+            encoded.copyFrom(source.data().asSlice(at, sourceBytes));
+            return;
+        }
+        try {
+            encoder.orElseThrow().encode(chosen ? pruned(elements, columnNorms.get(), dtype.sparsity().get()) : elements, 0, encoded, 0,
+                    columns);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("tensor " + name + ", row " + row + ": " + e.getMessage(), e);
+        }
     }
 
     /// A row with 0 for all elements of a group but those of the largest magnitude times norm of their column, of equal ones the first.

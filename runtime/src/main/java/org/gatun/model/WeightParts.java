@@ -3,7 +3,10 @@ package org.gatun.model;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.gatun.format.FormatException;
+import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
@@ -25,6 +28,20 @@ record WeightParts(Path path, Map<String, Tensor> tensors, String name, DType dt
         require(tensor.dtype() == type && tensor.shape().elements() == elements,
                 part + " of " + tensor.dtype() + " " + tensor.shape(), elements + " of " + type);
         return tensor.data();
+    }
+
+    /// Looks at every row of what was read.
+    ///
+    /// @throws FormatException if one is damaged
+    void requireSound(Tensor weight) throws FormatException {
+        int columns = weight.columns();
+        Codec codec = Codec.of(dtype);
+        Optional<String> damage = IntStream.range(0, weight.rows()).parallel()
+                .mapToObj(row -> codec.damage(weight.data(), row * dtype.rowBytes(columns), columns).map(found -> row + ": " + found))
+                .flatMap(Optional::stream).findFirst();
+        if (damage.isPresent()) {
+            throw new FormatException(path, -1, "tensor " + name + " of " + dtype + ", row " + damage.get());
+        }
     }
 
     void require(boolean valid, String found, Object expected) throws FormatException {

@@ -85,7 +85,7 @@ public record WeightTypes(DType standard, List<Rule> rules, boolean nestsMagnitu
 
     private static boolean isWritten(DType type) {
         return switch (type) {
-            case F64, I64, I32, I16, I8, U8, BOOL -> false;
+            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> false;
             default -> true;
         };
     }

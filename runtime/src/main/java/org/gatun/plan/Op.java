@@ -67,8 +67,9 @@ public sealed interface Op {
     /// @param in `[rows, K]`
     /// @param weight `[N, K]`, any stored type
     /// @param bias `[N] f32`
+    /// @param activations how `in` is taken
     /// @param out `[rows, N]`
-    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Value out) implements Op {}
+    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Activations activations, Value out) implements Op {}
 
     /// Rotates each head of each row by the row's position, see [RopeTable].
     ///

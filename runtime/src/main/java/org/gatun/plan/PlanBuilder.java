@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Collects ops into a [Plan]. Each method checks the shapes it is given, records one op and returns the value that
@@ -34,12 +35,22 @@ public final class PlanBuilder {
         return matMul(in, weight, Optional.empty());
     }
 
-    /// Records [Op.MatMul].
+    /// Records [Op.MatMul] of activations as they are.
     public Value matMul(Value in, Tensor weight, Optional<Tensor> bias) {
+        return matMul(in, weight, bias, Activations.AS_IS);
+    }
+
+    /// Records [Op.MatMul].
+    public Value matMul(Value in, Tensor weight, Optional<Tensor> bias, Activations activations) {
+        if (activations.areCodes()) {
+            require(weight.dtype() == DType.INT8, weight, "the type INT8 for activations " + activations + ", found " + weight.dtype());
+            require(weight.columns() <= Activations.MOST_INPUTS, weight,
+                    Activations.MOST_INPUTS + " columns at most for activations " + activations);
+        }
         require(weight.columns() == in.width(), weight, in.width() + " columns");
         bias.ifPresent(b -> require(b.columns() == weight.rows(), b, weight.rows() + " elements"));
         Value out = value(weight.rows(), in.rows());
-        ops.add(new Op.MatMul(in, weight, bias, out));
+        ops.add(new Op.MatMul(in, weight, bias, activations, out));
         return out;
     }
 

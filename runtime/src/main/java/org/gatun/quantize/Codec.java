@@ -3,7 +3,10 @@ package org.gatun.quantize;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.IntStream;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
 
 /// Turns the stored elements of one [DType] into floats and back: the definition of what the bytes mean, written to be
 /// read. Immutable, shared by threads.
@@ -13,17 +16,54 @@ import org.gatun.tensor.DType;
 public final class Codec {
     private final DType dtype;
     private final Layout layout;
+    private final OptionalDouble tensorScale;
 
-    private Codec(DType dtype, Layout layout) {
+    private Codec(DType dtype, Layout layout, OptionalDouble tensorScale) {
         this.dtype = dtype;
         this.layout = layout;
+        this.tensorScale = tensorScale;
     }
 
-    /// The codec of a type.
+    /// The codec of a type. Where rows of a tensor have one scale, each row that it encodes has its own: see [#encoding].
     ///
     /// @throws IllegalArgumentException if the type holds integers that stand for themselves
     public static Codec of(DType dtype) {
-        return new Codec(dtype, switch (dtype) {
+        return new Codec(dtype, layout(dtype), OptionalDouble.empty());
+    }
+
+    /// The codec that encodes the rows of a tensor in a type: where they have one scale, that of the largest magnitude in the tensor.
+    ///
+    /// @throws IllegalArgumentException if one of the types holds integers that stand for themselves
+    public static Codec encoding(DType dtype, Tensor tensor) {
+        return dtype.hasTensorScale() ? new Codec(dtype, layout(dtype), OptionalDouble.of(scale(dtype, largest(tensor)))) : of(dtype);
+    }
+
+    private static float largest(Tensor tensor) {
+        int columns = tensor.columns();
+        Codec codec = of(tensor.dtype());
+        return (float) IntStream.range(0, tensor.rows()).parallel().mapToDouble(row -> {
+            float[] elements = new float[columns];
+            codec.decode(tensor.data(), row * tensor.dtype().rowBytes(columns), elements, 0, columns);
+            return largest(elements, 0, columns);
+        }).max().orElse(0);
+    }
+
+    private static float largest(float[] elements, int offset, int count) {
+        float largest = 0;
+        for (int i = offset; i < offset + count; i++) {
+            largest = Math.max(largest, Math.abs(elements[i]));
+        }
+        return largest;
+    }
+
+    /// The scale with which a largest magnitude is the largest number of a type. That of NVFP4 is never 0, so that it has an inverse.
+    private static float scale(DType dtype, float largest) {
+        return dtype == DType.NVFP4 ? Math.max(largest / (MicroscaledLayout.LARGEST * EightBitFloat.LARGEST), Float.MIN_NORMAL)
+                : largest / SignedLayout.LARGEST;
+    }
+
+    private static Layout layout(DType dtype) {
+        return switch (dtype) {
             case F64 -> PlainLayout.F64;
             case F32 -> PlainLayout.F32;
             case F16 -> PlainLayout.F16;
@@ -38,13 +78,16 @@ public final class Codec {
             case Q6_K -> SuperBlockLayout.Q6_K;
             case NF4 -> CodebookLayout.NF4;
             case FP4 -> CodebookLayout.FP4;
-            case MXFP4 -> new MicroscaledLayout();
+            case MXFP4 -> MicroscaledLayout.MXFP4;
+            case NVFP4 -> MicroscaledLayout.NVFP4;
+            case NVFP4_BLOCKS -> new BlocksOfFourLayout();
+            case F8_E4M3 -> PlainLayout.F8_E4M3;
             case INT8 -> new SignedLayout();
             case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
                     SPARSE_2_16_F16 -> new SparseLayout(dtype.sparsity().orElseThrow());
             case I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
                     "there is no codec for " + dtype + ": expected a floating-point or quantized type");
-        });
+        };
     }
 
     /// The type that this codec reads and writes.
@@ -74,7 +117,7 @@ public final class Codec {
         }
     }
 
-    /// What is wrong with a row, whatever its numbers are: the scale in its header, or places of elements that do not rise.
+    /// What is wrong with a row, whatever its numbers are: a scale that is no number, or places of elements that do not rise.
     ///
     /// @param byteOffset where it begins in `source`
     /// @param elements a multiple of the type's block
@@ -90,9 +133,9 @@ public final class Codec {
         }
         long offset = byteOffset + dtype.headerBytes();
         for (int i = 0; i < elements; i += dtype.blockElements()) {
-            if (!layout.isSound(source, offset)) {
-                return Optional.of("elements " + i + " to " + (i + dtype.blockElements() - 1)
-                        + " have places that do not rise: expected rising ones within a group");
+            Optional<String> damage = layout.damage(source, offset);
+            if (damage.isPresent()) {
+                return Optional.of("elements " + i + " to " + (i + dtype.blockElements() - 1) + " " + damage.get());
             }
             offset += dtype.blockBytes();
         }
@@ -127,12 +170,8 @@ public final class Codec {
     }
 
     /// Writes the header of a row, and returns the elements in units of its scale.
-    private static float[] scaled(float[] source, int sourceOffset, MemorySegment target, long byteOffset, int elements) {
-        float largest = 0;
-        for (int i = 0; i < elements; i++) {
-            largest = Math.max(largest, Math.abs(source[sourceOffset + i]));
-        }
-        float scale = largest / SignedLayout.LARGEST;
+    private float[] scaled(float[] source, int sourceOffset, MemorySegment target, long byteOffset, int elements) {
+        float scale = tensorScale.isPresent() ? (float) tensorScale.getAsDouble() : scale(dtype, largest(source, sourceOffset, elements));
         target.set(LittleEndian.FLOAT, byteOffset, scale);
         float[] units = new float[elements];
         for (int i = 0; i < elements && scale > 0; i++) {

@@ -1,10 +1,11 @@
 package org.gatun.quantize;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /// How one block of elements is laid out in memory. [Codec] checks bounds and that what it encodes is finite.
 sealed interface Layout permits PlainLayout, ByteLayout, NibbleLayout, SuperBlockLayout, CodebookLayout, SignedLayout,
-        SparseLayout, MicroscaledLayout {
+        SparseLayout, MicroscaledLayout, BlocksOfFourLayout {
 
     /// Decodes the block at `offset`.
     void decode(MemorySegment source, long offset, float[] target, int targetOffset);
@@ -14,8 +15,8 @@ sealed interface Layout permits PlainLayout, ByteLayout, NibbleLayout, SuperBloc
     /// @throws IllegalArgumentException if an element is too large
     void encode(float[] source, int sourceOffset, MemorySegment target, long offset);
 
-    /// Whether the block at `offset` is one that encoding can make, numbers aside.
-    default boolean isSound(MemorySegment source, long offset) {
-        return true;
+    /// What elements of the block at `offset` have that encoding cannot make, numbers aside.
+    default Optional<String> damage(MemorySegment source, long offset) {
+        return Optional.empty();
     }
 }

@@ -4,7 +4,9 @@ import static org.gatun.quantize.LittleEndian.DOUBLE;
 import static org.gatun.quantize.LittleEndian.FLOAT;
 import static org.gatun.quantize.LittleEndian.SHORT;
 import static org.gatun.quantize.LittleEndian.half;
+import static org.gatun.quantize.LittleEndian.putByte;
 import static org.gatun.quantize.LittleEndian.putHalf;
+import static org.gatun.quantize.LittleEndian.unsignedByte;
 
 import java.lang.foreign.MemorySegment;
 
@@ -59,6 +61,18 @@ enum PlainLayout implements Layout {
                         "an element is " + source[sourceOffset] + ", beyond the range of bf16");
             }
             target.set(SHORT, offset, (short) upper);
+        }
+    },
+    /// Encoding saturates.
+    F8_E4M3 {
+        @Override
+        public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
+            target[targetOffset] = EightBitFloat.decode(unsignedByte(source, offset));
+        }
+
+        @Override
+        public void encode(float[] source, int sourceOffset, MemorySegment target, long offset) {
+            putByte(target, offset, EightBitFloat.encode(source[sourceOffset]));
         }
     }
 }

@@ -4,6 +4,7 @@ import static org.gatun.quantize.LittleEndian.putByte;
 import static org.gatun.quantize.LittleEndian.unsignedByte;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import org.gatun.tensor.DType;
 
 /// 64 elements of which in each group some are kept, see [DType.Sparsity]. Encoding keeps those of largest magnitude, of equal ones the
@@ -69,13 +70,13 @@ record SparseLayout(DType.Sparsity sparsity) implements Layout {
     }
 
     @Override
-    public boolean isSound(MemorySegment source, long offset) {
+    public Optional<String> damage(MemorySegment source, long offset) {
         for (int i = 1; i < sparsity.blockKept(); i++) {
             if (i % sparsity.kept() != 0 && place(source, offset, i) <= place(source, offset, i - 1)) {
-                return false;
+                return Optional.of("have places that do not rise: expected rising ones within a group");
             }
         }
-        return true;
+        return Optional.empty();
     }
 
     private int place(MemorySegment source, long offset, int value) {

@@ -1,16 +1,29 @@
 package org.gatun.sampling;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 /// A distribution over a vocabulary: a weight for each token that is possible. Weights need not sum to 1; what counts is their share of
 /// the sum. Reused: [#clear] empties it, and only allocates what the vocabulary needs, once. One thread at a time.
+///
+/// Weights are whole numbers, and what is done with them is done token by token, so that nothing depends on an order and a kernel finds
+/// the same numbers (`verification.cu`). A weight of 1 is 2⁶² units shared out among the tokens that there could be, rounded down to a
+/// power of two: sums fit a `long`, and so does a weight beside its token.
 public final class Law {
-    private final double[] weights; // [vocabulary]
+    private static final int SUM_BITS = 62;
+
+    private final int tokenBits;
+    private final double units;     // of a weight of 1
+    private final long[] weights;   // [vocabulary]
     private final int[] tokens;     // [vocabulary] those possible, in the order added
     private int size;
-    private double mass;
+    private long mass;
 
     /// @param vocabulary number of tokens
     public Law(int vocabulary) {
-        weights = new double[vocabulary];
+        tokenBits = Integer.SIZE - Integer.numberOfLeadingZeros(vocabulary - 1);
+        units = Math.scalb(1.0, SUM_BITS - tokenBits);
+        weights = new long[vocabulary];
         tokens = new int[vocabulary];
     }
 
@@ -32,20 +45,31 @@ public final class Law {
         mass = 0;
     }
 
-    /// Makes this law another's.
+    /// Makes this law another's over the same vocabulary.
     public void set(Law other) {
         clear();
         for (int i = 0; i < other.size; i++) {
-            add(other.tokens[i], other.weights[other.tokens[i]]);
+            tokens[i] = other.tokens[i];
+            weights[tokens[i]] = other.weights[tokens[i]];
         }
+        size = other.size;
+        mass = other.mass;
     }
 
-    /// Gives a token that is impossible so far its weight; a weight that is not positive leaves it so.
+    /// Gives a token that is impossible so far its weight.
+    ///
+    /// @param weight of which more than 1 counts as 1; one of less than a unit, or that is no number, leaves the token impossible
+    /// @throws IllegalStateException if the token has a weight
+    /// @throws IndexOutOfBoundsException if there is no such token
     public void add(int token, double weight) {
-        if (weight > 0) {
-            weights[token] = weight;
+        if (weights[token] != 0) {
+            throw new IllegalStateException("token " + token + " has a weight: expected one that is impossible so far");
+        }
+        long whole = (long) (Math.min(weight, 1) * units);
+        if (whole > 0) {
+            weights[token] = whole;
             tokens[size++] = token;
-            mass += weight;
+            mass += whole;
         }
     }
 
@@ -65,27 +89,33 @@ public final class Law {
     }
 
     /// Sum of the weights.
-    public double mass() {
+    public long mass() {
         return mass;
     }
 
     /// Weight of a token, 0 if it is impossible.
-    public double weight(int token) {
+    public long weight(int token) {
         return weights[token];
     }
 
     /// Probability of a token.
     public double probability(int token) {
-        return mass > 0 ? weights[token] / mass : 0;
+        return mass > 0 ? (double) weights[token] / mass : 0;
+    }
+
+    /// Writes the tokens that are possible, `[size] i64`: each below its weight, in as many bits as the last token needs.
+    public void write(MemorySegment target, long offset) {
+        for (int i = 0; i < size; i++) {
+            target.set(ValueLayout.JAVA_LONG, offset + (long) i * Long.BYTES, weights[tokens[i]] << tokenBits | tokens[i]);
+        }
     }
 
     /// The token of the largest weight, the lowest of these; -1 if none is possible.
     public int mostProbable() {
         int best = -1;
         for (int i = 0; i < size; i++) {
-            int token = tokens[i];
-            if (best < 0 || weights[token] > weights[best] || weights[token] == weights[best] && token < best) {
-                best = token;
+            if (best < 0 || comesBefore(tokens[i], best)) {
+                best = tokens[i];
             }
         }
         return best;
@@ -93,26 +123,41 @@ public final class Law {
 
     /// Makes a token impossible.
     public void remove(int token) {
+        mass -= weights[token];
         weights[token] = 0;
         keepPositive();
     }
 
+    /// The weight that a token would have here if it were as probable as by another law.
+    long weightBy(Law other, int token) {
+        return share(other.weights[token], ratio(other));
+    }
+
     /// Makes this law what is left of it where another is taken away: `max(this - other, 0)` of their probabilities.
     public void subtract(Law other) {
-        for (int i = 0; i < size; i++) {
-            weights[tokens[i]] = Math.max(weights[tokens[i]] / mass - other.probability(tokens[i]), 0);
+        double ratio = ratio(other);
+        for (int i = 0; i < other.size; i++) {
+            int token = other.tokens[i];
+            long taken = Math.min(weights[token], share(other.weights[token], ratio));
+            weights[token] -= taken;
+            mass -= taken;
         }
         keepPositive();
     }
 
+    private double ratio(Law other) {
+        return other.mass > 0 ? (double) mass / other.mass : 0;
+    }
+
+    private static long share(long weight, double ratio) {
+        return (long) Math.rint(weight * ratio);
+    }
+
     private void keepPositive() {
         int kept = 0;
-        mass = 0;
         for (int i = 0; i < size; i++) {
-            int token = tokens[i];
-            if (weights[token] > 0) {
-                tokens[kept++] = token;
-                mass += weights[token];
+            if (weights[tokens[i]] > 0) {
+                tokens[kept++] = tokens[i];
             }
         }
         size = kept;
@@ -132,7 +177,7 @@ public final class Law {
         for (int i = 0; i < size; i++) {
             int token = tokens[i];
             int bits = noise.bits(Noise.Purpose.PROPOSAL, position, serial, token);
-            double rate = weights[token] / mass;
+            double rate = (double) weights[token] / mass;
             // a variate is not below its own uniform number, which spares nearly all logarithms
             if (arrived == count && PortableMath.leastExponential(bits) >= times[count - 1] * rate) {
                 continue;

@@ -66,11 +66,11 @@ public final class Sampler {
         }
     }
 
-    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law. Hot.
+    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law, unless it comes down
+    /// to weights so small that the law rounds them. Hot.
     public int draw(Law law, int position) {
-        double largest = law.weight(law.mostProbable());
         for (int i = 0; i < law.size(); i++) {
-            candidates[i] = candidate(law.token(i), (float) (law.weight(law.token(i)) / largest));
+            candidates[i] = candidate(law.token(i), law.weight(law.token(i)));
         }
         return race(law.size(), position);
     }
@@ -136,7 +136,7 @@ public final class Sampler {
                 }
             }
         }
-        lead = largest - second;
+        lead = largest - second + 0f; // 0 where -0 leads 0, which are equal
         return best;
     }
 

@@ -1,5 +1,6 @@
 package org.gatun.speculative;
 
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
@@ -50,7 +51,7 @@ public final class Proposer {
     }
 
     /// Gives a node its law, before children are added.
-    public void open(TokenTree tree, int node, Law law, TokenTree.Draws how) {
+    public void open(TokenTree tree, int node, Law law, Draws how) {
         if (random) {
             tree.setLaw(node, how, law);
         }
@@ -67,13 +68,13 @@ public final class Proposer {
     /// @param position of the children
     /// @param count most children
     /// @return how many nodes were added, the last ones of the tree
-    public int propose(TokenTree tree, int node, Law law, int position, int count, TokenTree.Draws how) {
+    public int propose(TokenTree tree, int node, Law law, int position, int count, Draws how) {
         if (tokens.length < count) {
             tokens = new int[count];
         }
         int before = tree.size();
         open(tree, node, law, how);
-        int turns = random && how == TokenTree.Draws.INDEPENDENT ? count : 1;
+        int turns = random && how == Draws.INDEPENDENT ? count : 1;
         for (int turn = 0; turn < turns; turn++) {
             int found = candidates(law, position, count / turns, tokens);
             for (int i = 0; i < found; i++) {

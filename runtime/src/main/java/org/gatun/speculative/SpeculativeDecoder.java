@@ -19,7 +19,6 @@ public final class SpeculativeDecoder {
     private final TokenText text;
     private final TokenTree tree;
     private final Sampling sampling;
-    private ResidualVerifier residual; // made when a proposal was first drawn
     private final Step step;
     private long steps;
     private long emitted;
@@ -69,7 +68,11 @@ public final class SpeculativeDecoder {
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
-        Verdict verdict = tree.drawings() == 0 ? verifyBesideDrafter(most) : verifyDrawings();
+        session.launch(sampling);
+        long launched = System.nanoTime();
+        drafter.ahead(text, tree, most);
+        aheadNanos += System.nanoTime() - launched;
+        Verdict verdict = session.await();
         for (int i = 0; i <= verdict.accepted(); i++) {
             text.append(verdict.token(i));
         }
@@ -84,21 +87,6 @@ public final class SpeculativeDecoder {
         draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
         verifyNanos += verifyDone - draftDone;
         return text.length() - start;
-    }
-
-    private Verdict verifyBesideDrafter(int maxTokens) {
-        session.launch(sampling);
-        long begun = System.nanoTime();
-        drafter.ahead(text, tree, maxTokens);
-        aheadNanos += System.nanoTime() - begun;
-        return session.await();
-    }
-
-    private Verdict verifyDrawings() {
-        if (residual == null) {
-            residual = new ResidualVerifier(session, tree, text, sampling);
-        }
-        return residual.verify();
     }
 
     private void countDepths() {

@@ -1,8 +1,9 @@
 package org.gatun.speculative;
 
-import java.util.Arrays;
 import java.util.Objects;
+import org.gatun.backend.Drawings;
 import org.gatun.backend.Pass;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 
 /// The tokens that one target pass verifies: node 0 is the root, the last token of the text, which has no KV row yet; every
@@ -15,15 +16,6 @@ import org.gatun.sampling.Law;
 ///
 /// Reused from step to step: [#begin] empties it, adding allocates nothing. One thread at a time.
 public final class TokenTree {
-
-    /// How the drawn children of a node were drawn.
-    public enum Draws {
-        /// Each from the same law, so that one token may be drawn several times.
-        INDEPENDENT,
-        /// Each from the law without those drawn before.
-        WITHOUT_REPLACEMENT
-    }
-
     /// Bits in an ancestor word.
     private static final int WORD = Long.SIZE;
 
@@ -32,11 +24,7 @@ public final class TokenTree {
     private final int[] parents;        // [capacity], -1 for the root
     private final int[] depths;         // [capacity]
     private final long[] ancestors;     // [capacity, words], the node itself included
-    private final Law[] laws;           // [capacity] of a node's drawn children, null if it has none
-    private final Draws[] draws;        // [capacity]
-    private int[] drawnParents;         // of each drawing, in order; grows
-    private int[] drawnNodes;
-    private int drawings;
+    private final Drawings drawings;    // of nodes, which become rows
     private int size;
 
     /// @param capacity most nodes, the root included
@@ -49,16 +37,13 @@ public final class TokenTree {
         parents = new int[capacity];
         depths = new int[capacity];
         ancestors = new long[capacity * words];
-        laws = new Law[capacity];
-        draws = new Draws[capacity];
-        drawnParents = new int[capacity];
-        drawnNodes = new int[capacity];
+        drawings = new Drawings(capacity);
     }
 
     /// Empties the tree and gives it a root.
     public TokenTree begin(int rootToken) {
         size = 0;
-        drawings = 0;
+        drawings.clear();
         append(rootToken, -1);
         return this;
     }
@@ -83,7 +68,6 @@ public final class TokenTree {
         int node = size++;
         tokens[node] = token;
         parents[node] = parent;
-        laws[node] = null;
         depths[node] = parent < 0 ? 0 : depths[parent] + 1;
         for (int word = 0; word < words; word++) {
             ancestors[node * words + word] = parent < 0 ? 0 : ancestors[parent * words + word];
@@ -96,12 +80,10 @@ public final class TokenTree {
     ///
     /// @throws IllegalStateException if the node has a law or a child already
     public void setLaw(int parent, Draws how, Law law) {
-        Objects.checkIndex(parent, size);
-        if (laws[parent] != null || hasChild(parent)) {
+        if (law(parent) != null || hasChild(parent)) {
             throw new IllegalStateException("node " + parent + " has a law or a child already");
         }
-        laws[parent] = law;
-        draws[parent] = how;
+        drawings.setLaw(parent, how, law);
     }
 
     /// Adds a child that was drawn from the law of `parent`, and returns its node number. If the token was drawn there before, the node
@@ -112,16 +94,11 @@ public final class TokenTree {
     public int addDrawn(int parent, int token) {
         Law law = law(parent);
         int existing = child(parent, token);
-        if (law == null || law.weight(token) == 0 || existing >= 0 && draws[parent] == Draws.WITHOUT_REPLACEMENT) {
+        if (law == null || law.weight(token) == 0 || existing >= 0 && drawings.draws(parent) == Draws.WITHOUT_REPLACEMENT) {
             throw new IllegalStateException("token " + token + " cannot be drawn below node " + parent);
         }
         int node = add(parent, token);
-        if (drawings == drawnNodes.length) {
-            drawnParents = Arrays.copyOf(drawnParents, 2 * drawings);
-            drawnNodes = Arrays.copyOf(drawnNodes, 2 * drawings);
-        }
-        drawnParents[drawings] = parent;
-        drawnNodes[drawings++] = node;
+        drawings.add(parent, node);
         return node;
     }
 
@@ -141,27 +118,12 @@ public final class TokenTree {
 
     /// The law of the drawn children of a node, or null.
     public Law law(int node) {
-        return laws[Objects.checkIndex(node, size)];
-    }
-
-    /// How the drawn children of a node with a law were drawn.
-    Draws draws(int node) {
-        return draws[Objects.checkIndex(node, size)];
+        return drawings.law(Objects.checkIndex(node, size));
     }
 
     /// Number of drawings in the tree.
     int drawings() {
-        return drawings;
-    }
-
-    /// The parent of a drawing.
-    int drawnParent(int drawing) {
-        return drawnParents[Objects.checkIndex(drawing, drawings)];
-    }
-
-    /// The node of a drawing.
-    int drawnNode(int drawing) {
-        return drawnNodes[Objects.checkIndex(drawing, drawings)];
+        return drawings.count();
     }
 
     /// The child of `parent` that carries `token`, or -1.
@@ -174,7 +136,7 @@ public final class TokenTree {
         return -1;
     }
 
-    /// Writes every node as a row of a pass after `committed` slots. Where the tree is a chain the pass is causal, otherwise rows
+    /// Writes every node as a row of a pass after `committed` slots, with what was drawn. Where the tree is a chain the pass is causal, otherwise rows
     /// see by ancestor words.
     public void writeTo(Pass pass, int committed) {
         if (isChain()) {
@@ -189,6 +151,7 @@ public final class TokenTree {
                 pass.addRow(tokens[node]);
             }
         }
+        pass.setDrawings(drawings);
     }
 
     private boolean isChain() {

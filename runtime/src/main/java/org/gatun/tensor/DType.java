@@ -16,6 +16,8 @@ public enum DType {
     U8(1, 1),
     /// One byte, 0 or 1.
     BOOL(1, 1),
+    /// A sign, 4 bits of exponent and 3 of fraction: up to 448, without infinities.
+    F8_E4M3(1, 1),
     /// 32 elements: f16 scale, 16 bytes of 4-bit codes; value = scale · (code − 8).
     Q4_0(32, 18),
     /// 32 elements: f16 scale, f16 minimum, 16 bytes of 4-bit codes; value = scale · code + minimum.
@@ -38,6 +40,11 @@ public enum DType {
     FP4(64, 36),
     /// 32 elements: a power of two in a byte, 16 bytes of codes of a sign and three bits, each a small floating-point number.
     MXFP4(32, 17),
+    /// A row is an f32 scale, the same for all of a tensor, and blocks of 16 elements: a scale of [#F8_E4M3], not negative, and 8 bytes of
+    /// codes as in [#MXFP4]; value = scale · scale of the block · number of the code.
+    NVFP4(16, 9, Float.BYTES),
+    /// 64 elements of [#NVFP4] as GGUF has them: 4 scales of blocks, then their codes; the scale of the tensor is elsewhere.
+    NVFP4_BLOCKS(64, 36),
     /// A row is an f32 scale and a signed byte an element; value = scale · code.
     INT8(1, 1, Float.BYTES),
     /// Of each 4 elements 2 are kept, as f16; see [Sparsity].
@@ -126,6 +133,11 @@ public enum DType {
     /// Bytes before the blocks of each row: those of its f32 scale, or 0.
     public int headerBytes() {
         return headerBytes;
+    }
+
+    /// Whether the rows of a tensor have the same scale in their headers.
+    public boolean hasTensorScale() {
+        return this == NVFP4;
     }
 
     /// Which elements are kept, if not all are.

@@ -12,6 +12,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.plan.Activations;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 
@@ -20,7 +21,8 @@ import org.gatun.tensor.DType;
 /// `docs/benchmarks/cpu.md` says how to run it.
 ///
 /// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [MOST-ROWS]]]]. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
-/// Q8_0, or F16:NF4 for a file of the first whose blocks are brought to the second. Files are kept in DIRECTORY and reused.
+/// Q8_0, or F16:NF4 for a file of the first whose blocks are brought to the second, or F16:INT8/int8 for one whose activations are taken
+/// in that form. Files are kept in DIRECTORY and reused.
 final class PassBenchmark {
     private final String name;
     private final long bytes;
@@ -62,7 +64,8 @@ final class PassBenchmark {
 
     private static PassBenchmark open(String name, String type, Path directory, Backend backend, double[][] seconds)
             throws IOException {
-        String[] types = type.split(":");
+        String[] form = type.split("/");
+        String[] types = form[0].split(":");
         DType stored = DType.valueOf(types[0]);
         DType blocks = DType.valueOf(types[types.length - 1]);
         RandomModel shape = shape(name, stored);
@@ -71,7 +74,8 @@ final class PassBenchmark {
             shape.write(file);
         }
         long start = System.nanoTime();
-        Model model = Model.load(file, backend, blocks == stored ? ModelOptions.STANDARD : ModelOptions.STANDARD.withWeightType(blocks));
+        ModelOptions options = blocks == stored ? ModelOptions.STANDARD : ModelOptions.STANDARD.withWeightType(blocks);
+        Model model = Model.load(file, backend, form.length == 1 ? options : options.withActivations(Activations.parse(form[1])));
         long keys = (long) shape.hidden() / shape.heads() * shape.kvHeads();
         long bytes = shape.layers() * ((2L * shape.hidden() + 2 * keys + 2L * shape.intermediate()) * blocks.rowBytes(shape.hidden())
                 + shape.hidden() * blocks.rowBytes(shape.intermediate())) + shape.vocabulary() * stored.rowBytes(shape.hidden());

@@ -98,7 +98,7 @@ class SafetensorsFileTest {
         "{\"a\":@,\"a\":@}                                           | found text that is not JSON: Duplicate",
         "{\"a\":@} {}                                                | found text that is not JSON",
         "{\"a\":3}                                                   | tensor a has type",
-        "{\"a\":{\"dtype\":\"F8_E4M3\"}}                             | has type \"F8_E4M3\", which is not supported: expected one of F64",
+        "{\"a\":{\"dtype\":\"F8_E5M2\"}}                             | has type \"F8_E5M2\", which is not supported: expected one of F64",
         "{\"a\":{\"dtype\":\"Q8_0\"}}                                | has type \"Q8_0\", which is not supported",
         "{\"a\":{\"dtype\":\"I8\",\"data_offsets\":[0,4]}}           | expected shape and data_offsets to be arrays",
         "{\"a\":{\"dtype\":\"I8\",\"shape\":[-4],\"data_offsets\":[0,4]}}   | none negative; found [-4]",

@@ -8,10 +8,22 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Optional;
+import org.gatun.backend.Backend;
+import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
+import org.gatun.backend.KvStore;
+import org.gatun.backend.Pass;
+import org.gatun.backend.PassLimits;
+import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.SafetensorsFile;
+import org.gatun.plan.Activations;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
 import org.gatun.quantize.Codebook;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -116,6 +128,46 @@ class BitsandbytesGoldenTest {
                         "row " + row + ", element " + i);
             }
         }
+    }
+
+    /// Rows without outliers, with two of 256, and with nothing else; multiplied there in f16.
+    @Test
+    void product_outliersApart_isThatOfLlmInt8() throws IOException {
+        float[] rows = halves("int8.rows");
+        float[] expected = halves("int8.products");
+        PassLimits limits = new PassLimits(64, 64);
+        try (Arena arena = Arena.ofShared(); Backend backend = new ReferenceBackend()) {
+            Tensor weight = EightBitWeight.read(FILE, golden.tensors(), "int8.weight", arena).orElseThrow();
+            int columns = weight.columns();
+            int count = rows.length / columns;
+            Tensor table = new Tensor("rows", DType.F32, Shape.of(count, columns),
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, rows));
+            PlanBuilder plan = new PlanBuilder();
+            Plan product = plan.build(plan.selectRows(
+                    plan.matMul(plan.embed(table), weight, Optional.empty(), Activations.INT8_OUTLIERS)));
+            try (Executable executable = backend.compile(product, limits);
+                    KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 8, DType.F16))) {
+                Pass pass = new Pass(arena, limits).beginCausal(0);
+                for (int row = 0; row < count; row++) {
+                    pass.addRow(row);
+                    pass.select(row);
+                }
+                executable.run(pass, kv);
+                float[] found = executable.logits().asSlice(0, (long) expected.length * Float.BYTES).toArray(ValueLayout.JAVA_FLOAT);
+                for (int i = 0; i < expected.length; i++) {
+                    assertEquals(expected[i], found[i], 2e-3 * Math.max(1, Math.abs(expected[i])), "product " + i);
+                }
+            }
+        }
+    }
+
+    private static float[] halves(String name) {
+        short[] halves = golden.tensors().get(name).data().toArray(ValueLayout.JAVA_SHORT_UNALIGNED);
+        float[] numbers = new float[halves.length];
+        for (int i = 0; i < halves.length; i++) {
+            numbers[i] = Float.float16ToFloat(halves[i]);
+        }
+        return numbers;
     }
 
     private static float[] decode(Tensor tensor) {

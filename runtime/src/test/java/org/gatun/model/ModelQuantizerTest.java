@@ -22,6 +22,7 @@ import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
+import org.gatun.plan.Activations;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -50,7 +51,8 @@ class ModelQuantizerTest {
 
     private static float[] logits(Path model, Optional<DType> type) throws IOException {
         try (Backend backend = new ReferenceBackend();
-                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type)); Session session = loaded.openSession()) {
+                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, Activations.AS_IS));
+                        Session session = loaded.openSession()) {
             session.pass().beginCausal(0);
             for (int row = 0; row < 7; row++) {
                 session.pass().addRow(3 + row * 4);
@@ -63,7 +65,7 @@ class ModelQuantizerTest {
 
     /// What is written gives the same numbers as the original brought to the type on load, to the bit.
     @ParameterizedTest
-    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"})
+    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "NVFP4"})
     void write_ggufOfAType_runsAsWhenQuantizedOnLoad(DType type) throws IOException {
         Path out = directory.resolve("out.gguf");
         convert(model("llama"), out, new WeightTypes(type));
@@ -71,7 +73,7 @@ class ModelQuantizerTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = "F32|F16|BF16|NF4|FP4|INT8|SPARSE_.*", mode = EnumSource.Mode.MATCH_ALL)
+    @EnumSource(names = "F32|F16|BF16|NF4|FP4|NVFP4|INT8|SPARSE_.*", mode = EnumSource.Mode.MATCH_ALL)
     void write_safetensorsOfAType_runsAsWhenQuantizedOnLoad(DType type) throws IOException {
         for (String architecture : List.of("qwen3", "llama")) {
             Path out = directory.resolve("out-" + architecture);
@@ -261,6 +263,22 @@ class ModelQuantizerTest {
         }
     }
 
+    /// The scales of four bits are not found anew.
+    @Test
+    void write_fromAndToNvfp4_keepsItsBytes() throws IOException {
+        Path gguf = directory.resolve("four.gguf");
+        convert(model("llama"), gguf, new WeightTypes(DType.NVFP4));
+        Path again = directory.resolve("again.gguf");
+        convert(gguf, again, new WeightTypes(DType.NVFP4));
+        assertEquals(-1, Files.mismatch(gguf, again));
+        Path decoded = directory.resolve("decoded.gguf");
+        convert(gguf, decoded, new WeightTypes(DType.F32));
+        assertArrayEquals(logits(gguf, Optional.empty()), logits(decoded, Optional.empty()));
+        try (GgufFile file = GgufFile.open(decoded)) {
+            assertTrue(file.tensors().keySet().stream().noneMatch(name -> name.endsWith(".scale")), file.tensors().keySet().toString());
+        }
+    }
+
     @Test
     void write_again_replacesWhatIsThere() throws IOException {
         Path out = directory.resolve("out");
@@ -277,13 +295,13 @@ class ModelQuantizerTest {
 
     @Test
     void open_damagedParts_areRefusedByName() throws IOException {
-        for (DType type : List.of(DType.INT8, DType.SPARSE_2_4_INT8)) {
+        for (DType type : List.of(DType.INT8, DType.SPARSE_2_4_INT8, DType.NVFP4)) {
             Path out = directory.resolve(type.name());
             convert(model("llama"), out, new WeightTypes(type));
             Path file = out.resolve("model.safetensors");
             byte[] bytes = Files.readAllBytes(file);
             try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-                String name = "model.layers.0.mlp.up_proj." + (type == DType.INT8 ? "SCB" : "weight");
+                String name = "model.layers.0.mlp.up_proj." + (type == DType.INT8 ? "SCB" : type == DType.NVFP4 ? "weight_scale" : "weight");
                 long size = tensors.tensors().get(name).data().byteSize();
                 long start = bytes.length - totalFrom(tensors, name);
                 Arrays.fill(bytes, (int) start, (int) (start + size), (byte) 0xff);

@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
@@ -24,6 +25,7 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.plan.Activations;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
@@ -170,6 +172,35 @@ class ModelTest {
             double bound = backendName.equals("cpu") && type.isQuantized() ? 5e-2 : 2e-2;
             assertWithin(bound, expected, logitsOfText(file, backendName, options), type + " on " + backendName);
             assertEquals(type == DType.F32, Arrays.equals(plain, expected), type + " changes the model");
+        }
+    }
+
+    @Tag("gpu")
+    @ParameterizedTest
+    @MethodSource("backends")
+    void load_activationsInEightBits_agreeWithReference(String backendName) throws IOException {
+        Path file = new RandomModel("llama", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("plain.gguf"));
+        ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(DType.INT8);
+        float[] plain = logitsOfText(file, "reference", options);
+        for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
+            float[] expected = logitsOfText(file, "reference", options.withActivations(activations));
+            assertFalse(Arrays.equals(plain, expected), activations + " changes the results");
+            assertWithin(5e-2, plain, expected, activations + " is near the model");
+            // backends round queries and keys, so that some codes are others
+            assertWithin(2e-2, expected, logitsOfText(file, backendName, options.withActivations(activations)),
+                    activations + " on " + backendName);
+        }
+    }
+
+    @Test
+    void load_activationsInEightBitsForOtherWeights_isRefusedInOneLine() throws IOException {
+        Path file = RandomModel.tiny(SEED).withDtype(DType.Q4_0).write(directory.resolve("four.gguf"));
+        ModelOptions options = ModelOptions.STANDARD.withActivations(Activations.INT8);
+        try (Backend backend = Backends.open("reference")) {
+            String message = assertThrows(IllegalArgumentException.class, () -> Model.load(file, backend, options)).getMessage();
+            assertTrue(message.contains("int8") && message.contains("four.gguf") && message.contains("Q4_0")
+                    && message.contains("--quantize int8"), message);
+            assertFalse(message.contains("\n"), message);
         }
     }
 

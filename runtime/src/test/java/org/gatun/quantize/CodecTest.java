@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -101,7 +103,7 @@ class CodecTest {
 
     /// Relative errors of rounding to the nearest entry, computed apart from this code.
     @ParameterizedTest
-    @CsvSource({"NF4, 0.0920", "FP4, 0.1220"})
+    @CsvSource({"NF4, 0.0920", "FP4, 0.1220", "NVFP4, 0.0945"})
     void encode_normalNumbers_errsAsTheBookDoes(DType dtype, double expected) {
         SplittableRandom random = new SplittableRandom(7);
         double error = 0;
@@ -111,7 +113,7 @@ class CodecTest {
             for (int i = 0; i < 64; i++) {
                 values[i] = (float) random.nextGaussian();
             }
-            float[] decoded = decodeBlock(dtype, encode(dtype, values));
+            float[] decoded = decode(dtype, encode(dtype, values));
             for (int i = 0; i < 64; i++) {
                 error += Math.pow(decoded[i] - values[i], 2);
                 norm += Math.pow(values[i], 2);
@@ -265,7 +267,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"F64", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
+    @EnumSource(value = DType.class, names = {"F64", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "NVFP4"})
     void encode_notFinite_namesElement(DType dtype) {
         for (float value : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
             float[] source = new float[32];
@@ -333,6 +335,124 @@ class CodecTest {
         float[] tiny = new float[32];
         tiny[0] = 3 * 0x1p-127f;
         assertArrayEquals(tiny, decode(DType.MXFP4, encode(DType.MXFP4, tiny)));
+    }
+
+    @Test
+    void decode_everyF8_isSignTimesFractionTimesPowerAndComesBack() {
+        for (int bits = 0; bits < 256; bits++) {
+            int exponent = bits >> 3 & 15;
+            double magnitude = exponent == 0 ? (bits & 7) / 512.0 : (1 + (bits & 7) / 8.0) * Math.pow(2, exponent - 7);
+            float decoded = decode(DType.F8_E4M3, 1, bits)[0];
+            if ((bits & 127) == 127) {
+                assertTrue(Float.isNaN(decoded));
+            } else {
+                assertEquals((float) (bits < 128 ? magnitude : -magnitude), decoded);
+                assertEquals(decoded == 0 ? 0 : bits, encode(DType.F8_E4M3, decoded)[0] & 255);
+            }
+        }
+    }
+
+    @Test
+    void encode_f8Ties_goToTheEvenFractionAndTheLargestSaturates() {
+        float[] numbers = {17, 17.001f, 19, 0x1p-10f, 0x1.8p-9f, 0x1p-149f, 0x1.ep-7f, 463, 465, 1e30f, -17};
+        float[] expected = {16, 18, 20, 0, 0x1p-8f, 0, 0x1p-6f, 448, 448, 448, -16};
+        assertArrayEquals(expected, decode(DType.F8_E4M3, encode(DType.F8_E4M3, numbers)));
+    }
+
+    @Test
+    void decode_nvfp4ByHand_isScalesTimesSmallFloat() {
+        byte[] row = new byte[4 + 2 * 9];
+        MemorySegment.ofArray(row).set(LittleEndian.FLOAT, 0, 0.25f);
+        row[4] = 0x40; // 2
+        row[13] = 0x7e; // 448
+        for (int j = 0; j < 8; j++) {
+            row[5 + j] = (byte) (j | 8 + j << 4);
+            row[14 + j] = 0x72; // 1 and 6
+        }
+        float[] expected = {0, 0.25f, 0.5f, 0.75f, 1, 1.5f, 2, 3, -0f, -0.25f, -0.5f, -0.75f, -1, -1.5f, -2, -3,
+            112, 112, 112, 112, 112, 112, 112, 112, 672, 672, 672, 672, 672, 672, 672, 672};
+        assertArrayEquals(expected, decode(DType.NVFP4, row));
+    }
+
+    /// Rows whose largest block has the largest scale, and all codes: what is decoded encodes to the same bytes.
+    @Test
+    void encode_nvfp4OfWhatWasDecoded_isTheSame() {
+        for (long seed = 0; seed < 50; seed++) {
+            SplittableRandom random = new SplittableRandom(seed);
+            byte[] row = new byte[4 + 8 * 9];
+            random.nextBytes(row);
+            MemorySegment.ofArray(row).set(LittleEndian.FLOAT, 0, (float) Math.pow(2, random.nextInt(-60, 60)));
+            for (int block = 0; block < 8; block++) {
+                int at = 4 + 9 * block;
+                row[at] = (byte) (block == 0 ? 0x7e : random.nextInt(1, 0x7f));
+                row[at + 1] = (byte) (row[at + 1] & 0xf0 | 7);
+                for (int j = 1; j < 9; j++) { // no -0, which has the code of 0
+                    row[at + j] = (byte) ((row[at + j] & 15) == 8 ? row[at + j] & 0xf7 : row[at + j]);
+                    row[at + j] = (byte) ((row[at + j] & 0xf0) == 0x80 ? row[at + j] & 0x7f : row[at + j]);
+                }
+            }
+            assertArrayEquals(row, encode(DType.NVFP4, decode(DType.NVFP4, row)), "seed " + seed);
+        }
+    }
+
+    @Test
+    void encode_nvfp4Ties_goToTheEvenCode() {
+        float[] values = new float[32];
+        values[0] = 2688; // the scale of the row is 1
+        float[] ties = {6, 0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5, -0.25f, -5.01f};
+        float[] expected = {6, 0, 1, 1, 2, 2, 4, 4, -0f, -6};
+        System.arraycopy(ties, 0, values, 16, ties.length);
+        float[] decoded = decode(DType.NVFP4, encode(DType.NVFP4, values));
+        assertEquals(2688, decoded[0]);
+        assertArrayEquals(expected, Arrays.copyOfRange(decoded, 16, 16 + expected.length));
+    }
+
+    @Test
+    void encode_nvfp4ZerosAndSubnormals_areFinite() {
+        for (float largest : new float[] {0, Float.MIN_VALUE, Float.MIN_NORMAL, 1e-40f, Float.MAX_VALUE}) {
+            float[] values = new float[48];
+            values[3] = -largest;
+            values[20] = largest / 5e5f; // rounds to a scale of 0, and so gets the smallest
+            float[] decoded = decode(DType.NVFP4, encode(DType.NVFP4, values));
+            for (int i = 0; i < 48; i++) {
+                assertEquals(values[i], decoded[i], Math.max(0.1 * Math.abs(values[i]), 0x1p-137), largest + ", element " + i);
+            }
+            assertArrayEquals(new float[16], Arrays.copyOfRange(decoded, 32, 48));
+        }
+        assertArrayEquals(new float[16], decode(DType.NVFP4, encode(DType.NVFP4, new float[16])));
+    }
+
+    @Test
+    void damage_nvfp4ScalesThatAreNoNumbers_areNamed() {
+        byte[] row = encode(DType.NVFP4, new float[32]);
+        MemorySegment bytes = MemorySegment.ofArray(row);
+        Codec codec = Codec.of(DType.NVFP4);
+        assertTrue(codec.damage(bytes, 0, 32).isEmpty());
+        row[13] = 0x7f;
+        assertEquals("elements 16 to 31 have a scale of NaN: expected a number, not negative", codec.damage(bytes, 0, 32).orElseThrow());
+        row[13] = (byte) 0x81;
+        assertTrue(codec.damage(bytes, 0, 32).orElseThrow().contains("-0.00195"));
+        row[13] = 0;
+        bytes.set(LittleEndian.FLOAT, 0, Float.NaN);
+        assertTrue(codec.damage(bytes, 0, 32).orElseThrow().contains("a scale of NaN"));
+        assertTrue(Codec.of(DType.NVFP4_BLOCKS).damage(MemorySegment.ofArray(new byte[] {0, 0, 0, 0x7f}), 0, 0).isEmpty());
+        byte[] blocks = new byte[36];
+        blocks[3] = 0x7f;
+        assertTrue(Codec.of(DType.NVFP4_BLOCKS).damage(MemorySegment.ofArray(blocks), 0, 64).orElseThrow().startsWith("elements 0 to 63"));
+    }
+
+    @Test
+    void encoding_nvfp4_hasOneScaleForTheTensor() {
+        float[] values = new float[4 * 32];
+        values[100] = -2688 * 3;
+        values[5] = 1;
+        Tensor tensor = new Tensor("w", DType.F32, Shape.of(4, 32), MemorySegment.ofArray(encode(DType.F32, values)));
+        Codec codec = Codec.encoding(DType.NVFP4, tensor);
+        for (int row = 0; row < 4; row++) {
+            MemorySegment bytes = MemorySegment.ofArray(new byte[22]);
+            codec.encode(values, row * 32, bytes, 0, 32);
+            assertEquals(3, bytes.get(LittleEndian.FLOAT, 0));
+        }
     }
 
     /// 32 normal numbers span 4.1 deviations, cut into 15 or 31 steps, an error being a step over the root of 12: 0.079 and 0.038. Rounding

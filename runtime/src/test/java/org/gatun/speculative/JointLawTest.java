@@ -17,6 +17,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
@@ -91,7 +92,7 @@ class JointLawTest {
             int[] token = new int[1];
             law.draw(noise, text.length(), serial++, 1, token);
             if (law.probability(token[0]) > 0.15) {
-                tree.setLaw(0, TokenTree.Draws.INDEPENDENT, law);
+                tree.setLaw(0, Draws.INDEPENDENT, law);
                 tree.addDrawn(0, token[0]);
             }
         }

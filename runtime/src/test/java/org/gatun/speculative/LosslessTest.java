@@ -20,6 +20,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.plan.Activations;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
@@ -146,6 +147,14 @@ class LosslessTest {
     void fullTree_everyTypeOfTheCache_givesTokensOfPlainDecoding(DType kvType) throws IOException {
         checkAgainstPlain(Adversary.FULL_TREE, ModelOptions.STANDARD.withKvType(kvType), 4);
         checkAgainstPlain(Adversary.ORACLE, ModelOptions.STANDARD.withKvType(kvType), 4);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
+    void fullTree_activationsInEightBits_givesTokensOfPlainDecoding(Activations activations) throws IOException {
+        ModelOptions options = ModelOptions.STANDARD.withWeightType(DType.INT8).withActivations(activations);
+        checkAgainstPlain(Adversary.FULL_TREE, options, 4);
+        checkAgainstPlain(Adversary.ORACLE, options, 4);
     }
 
     private void checkAgainstPlain(Adversary adversary, ModelOptions options, int most) throws IOException {

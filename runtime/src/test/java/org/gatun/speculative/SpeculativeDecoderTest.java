@@ -11,6 +11,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
@@ -71,7 +72,7 @@ class SpeculativeDecoderTest {
                 return;
             }
             if (drawn) {
-                tree.setLaw(0, TokenTree.Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
+                tree.setLaw(0, Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
             }
             int left = drawn ? tree.addDrawn(0, 3) : tree.add(0, 3);
             int right = drawn ? tree.addDrawn(0, 4) : tree.add(0, 4);

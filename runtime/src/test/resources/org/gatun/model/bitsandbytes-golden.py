@@ -39,7 +39,7 @@ def eight_bits(case):
     weight = numbers(ROWS, 0.1)
     module = bitsandbytes.nn.Linear8bitLt(COLUMNS, ROWS, bias=False, has_fp16_weights=False, threshold=6.0)
     module.weight = bitsandbytes.nn.Int8Params(weight.clone(), requires_grad=False, has_fp16_weights=False)
-    module = module.to("cpu")
+    module = module.to("cpu").eval()  # in training it multiplies by decoded weights on a CPU
     stored = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     rows = torch.randn(6, COLUMNS).half()
     rows[3:, [7, 100]] *= 20

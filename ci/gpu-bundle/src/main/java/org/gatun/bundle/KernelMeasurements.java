@@ -2,6 +2,7 @@ package org.gatun.bundle;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -13,7 +14,9 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvLayer;
@@ -22,6 +25,7 @@ import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
@@ -61,8 +65,15 @@ final class KernelMeasurements {
         context = library.context();
         this.record = record;
         this.real = real;
+        // of these any two places of a sparse weight rise, and halves are of moderate size, never NaN
         pattern = context.allocateFrom(MemorySegment.ofArray(
-                random.ints(1 << (real ? 22 : 12)).map(bits -> bits & 0xBFFFBFFF).toArray())); // halves of moderate size, no NaN
+                random.ints(1 << (real ? 22 : 12)).map(KernelMeasurements::nibblesOfFour).toArray()));
+    }
+
+    /// Eight times 4, 8, 9 or 12, as two bits of each place say.
+    private static int nibblesOfFour(int bits) {
+        int chosen = bits & 0x33333333;
+        return (chosen & 0x11111111) << 2 | (chosen & 0x22222222) << 2 | (~(chosen | chosen >> 1) & 0x11111111) * 9;
     }
 
     /// What the device can: copying, and reading alone.
@@ -92,21 +103,28 @@ final class KernelMeasurements {
         }
     }
 
+    /// Whether the tensor cores give the same bits for four warps as for one, on which it depends whether prompts take the tiles of four.
+    void tiles() {
+        TileComparison tiles = new TileComparison(library);
+        for (WeightType type : List.of(WeightType.BF16, WeightType.F16)) {
+            if (MatmulKernels.hasGroups(library, type)) {
+                record.part("four_warps_as_one").put(type.toString(), tiles.isAlike(type));
+                System.out.printf("bench: products of four warps in %s %s those of one%n", type,
+                        tiles.isAlike(type) ? "have the bits of" : "DIFFER from");
+            }
+        }
+        record.save();
+    }
+
     /// Measures one after the other until time is over.
     void all(Deadline deadline) {
         for (WeightType type : List.of(WeightType.BF16, WeightType.Q8_0, WeightType.Q4_0, WeightType.Q4_K, WeightType.Q6_K,
-                WeightType.NF4, WeightType.INT8)) {
+                WeightType.NF4, WeightType.MXFP4, WeightType.NVFP4, WeightType.INT8, WeightType.SPARSE_2_4)) {
             for (Product product : real ? PRODUCTS : List.of(new Product("tiny", 64, 64, false))) {
-                for (int rows : real ? FEW_ROWS : new int[] {2}) {
-                    if (!deadline.isOver()) {
-                        product(type, product, rows);
-                    }
-                }
-                for (int rows : real && product.name.startsWith("8B") && product.outputs != VOCABULARY ? PROMPT_ROWS : new int[0]) {
-                    if (!deadline.isOver()) {
-                        product(type, product, rows);
-                    }
-                }
+                boolean prompts = real && product.name.startsWith("8B") && product.outputs != VOCABULARY;
+                IntStream.concat(Arrays.stream(real ? FEW_ROWS : new int[] {2}), Arrays.stream(prompts ? PROMPT_ROWS : new int[0]))
+                        .forEach(rows -> tiles(type, product, rows).stream().filter(_ -> !deadline.isOver())
+                                .forEach(tile -> product(type, product, rows, tile)));
             }
         }
         for (int committed : real ? new int[] {1000, 8000, 32_000} : new int[] {100}) {
@@ -138,9 +156,22 @@ final class KernelMeasurements {
         pattern.close();
     }
 
-    private void product(WeightType type, Product product, int rows) {
+    /// The tile that is taken, and those that it is to be compared with: without clusters, and above 64 rows by four warps together.
+    private List<MatmulKernels.Tile> tiles(WeightType type, Product product, int rows) {
+        int weightRows = (product.swiglu ? 2 : 1) * product.outputs;
+        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, weightRows, context.device());
+        List<MatmulKernels.Tile> tiles = new ArrayList<>(List.of(tile));
+        if (tile != tile.alone()) {
+            tiles.add(tile.alone());
+        }
+        if ((rows > 64 || !real) && MatmulKernels.hasGroups(library, type)) {
+            tiles.add(MatmulKernels.Tile.ofGroups(rows, weightRows, context.device().multiprocessors()));
+        }
+        return tiles;
+    }
+
+    private void product(WeightType type, Product product, int rows, MatmulKernels.Tile tile) {
         int matrices = product.swiglu ? 2 : 1;
-        MatmulKernels.Tile tile = MatmulKernels.Tile.of(rows, matrices * product.outputs, context.device().multiprocessors());
         long weightBytes = type.byteSize((long) matrices * product.outputs, product.inputs);
         long bytes = weightBytes + 2L * rows * product.inputs + (product.swiglu ? 2L : 4L) * rows * product.outputs;
         double operations = 2.0 * matrices * rows * product.outputs * product.inputs;
@@ -152,6 +183,22 @@ final class KernelMeasurements {
                     ? MatmulKernels.swiglu(library, tile, type, out, in, weights, rows(rows), product.outputs, product.inputs)
                     : MatmulKernels.matmul(library, tile, type, out, in, weights, Optional.empty(), rows(rows),
                             product.outputs, product.inputs);
+        });
+        if (type == WeightType.INT8 && Int8Kernels.TILES.contains(tile)) {
+            productOfCodes(product, rows, tile, weightBytes, operations);
+        }
+    }
+
+    /// The same with activations in 8 bits too.
+    private void productOfCodes(Product product, int rows, MatmulKernels.Tile tile, long weightBytes, double operations) {
+        String family = product.swiglu ? "matmul_swiglu" : "matmul";
+        long bytes = weightBytes + (long) rows * product.inputs + 4L * rows * product.outputs;
+        measure(family + "_s8, " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
+            DeviceSlice weights = filled(weightBytes);
+            CodedRows in = new CodedRows(filled(CodedRows.byteSize(rows, product.inputs, false)), rows, product.inputs, false);
+            DeviceSlice out = filled(4L * rows * product.outputs);
+            return product.swiglu ? Int8Kernels.swiglu(library, tile, out, in, weights, rows(rows), product.outputs)
+                    : Int8Kernels.matmul(library, tile, out, in, weights, Optional.empty(), rows(rows), product.outputs);
         });
     }
 
@@ -228,8 +275,9 @@ final class KernelMeasurements {
                     }
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
-                    return VerificationKernels.draw(library, filled(4L * rows), filled(4L * rows), onDevice.slice(), uploaded.slice(),
-                            filled(4L * rows), ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
+                    return VerificationKernels.draw(library, filled(4L * rows), filled(4L * rows),
+                            filled((long) VerificationKernels.CUT_BYTES * rows), onDevice.slice(), uploaded.slice(), filled(4L * rows),
+                            ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });
     }
 

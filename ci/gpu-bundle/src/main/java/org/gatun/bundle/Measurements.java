@@ -18,6 +18,7 @@ final class Measurements {
         try (CudaContext context = CudaContext.open(driver, 0); KernelLibrary library = new KernelLibrary(context)) {
             KernelMeasurements kernels = new KernelMeasurements(library, record, real);
             kernels.ceilings();
+            kernels.tiles();
             if (real) {
                 Peers.run(record, deadline.part(0.3), llama);
             }

@@ -1,9 +1,9 @@
 package org.gatun.cuda.kernels;
 
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.CudaModule;
@@ -25,6 +25,12 @@ public final class KernelLibrary implements AutoCloseable {
 
     public CudaContext context() {
         return context;
+    }
+
+    /// Whether there is a kernel, in a variant that the device can run.
+    public boolean has(String name) {
+        int capability = context.device().computeCapability();
+        return variants.stream().anyMatch(variant -> variant.kernel().equals(name) && variant.runsOn(capability));
     }
 
     /// A kernel, in the newest variant that the device can run.
@@ -54,12 +60,17 @@ public final class KernelLibrary implements AutoCloseable {
             throw new IllegalArgumentException("unknown kernel '" + name + "': expected one of "
                     + variants.stream().map(KernelVariant::kernel).distinct().toList());
         }
-        return named.stream().filter(variant -> variant.computeCapability() <= capability)
-                .max(Comparator.comparingInt(KernelVariant::computeCapability))
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "kernel %s on %s: found compute capability %d.%d, expected %.1f at least".formatted(name,
-                                context.device().name(), capability / 10, capability % 10,
-                                named.stream().mapToInt(KernelVariant::computeCapability).min().orElseThrow() / 10.0)));
+        return KernelVariant.newest(named, capability).orElseThrow(() -> new IllegalArgumentException(
+                "kernel %s on %s: found compute capability %s, expected %s".formatted(name, context.device().name(), decimal(capability),
+                        named.stream().map(KernelLibrary::where).distinct().collect(Collectors.joining(" or ")))));
+    }
+
+    private static String where(KernelVariant variant) {
+        return decimal(variant.computeCapability()) + (variant.forOneCapability() ? " exactly" : " at least");
+    }
+
+    private static String decimal(int capability) {
+        return capability / 10 + "." + capability % 10;
     }
 
     /// Unloads what was loaded. The second time does nothing.

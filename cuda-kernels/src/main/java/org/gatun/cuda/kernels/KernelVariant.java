@@ -8,13 +8,15 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /// A kernel as one PTX has it. `build.sh` notes them in `kernels.tsv` when it compiles.
 ///
-/// @param ptx name of the file: family, compute capability that it is for, `.ptx`
+/// @param ptx name of the file: family, compute capability times ten, `a` if it is for that one alone and not for later ones, `.ptx`
 /// @param kernel name of the entry
 /// @param sharedBytes of shared memory that it declares
 /// @param registers of a thread by compute capability, times ten, that ptxas assembled it for
@@ -33,7 +35,9 @@ public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Inte
                 String[] fields = line.split("\t");
                 Map<Integer, Integer> registers = new TreeMap<>();
                 for (int i = 3; i < fields.length; i++) {
-                    registers.put(Integer.valueOf(head[i].substring("registers sm_".length())), Integer.valueOf(fields[i]));
+                    if (!fields[i].equals("-")) {
+                        registers.put(Integer.valueOf(head[i].substring("registers sm_".length())), Integer.valueOf(fields[i]));
+                    }
                 }
                 all.add(new KernelVariant(fields[0], fields[1], Integer.parseInt(fields[2]), registers));
             }
@@ -52,6 +56,16 @@ public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Inte
         }
     }
 
+    /// The one that a device runs best: for its own compute capability alone, or else for the latest that it has.
+    ///
+    /// @param variants of a kernel
+    /// @param capability of the device, times ten
+    /// @return empty if it runs none
+    static Optional<KernelVariant> newest(List<KernelVariant> variants, int capability) {
+        return variants.stream().filter(variant -> variant.runsOn(capability))
+                .max(Comparator.comparingInt(KernelVariant::computeCapability).thenComparing(KernelVariant::forOneCapability));
+    }
+
     private static InputStream resource(String name) {
         InputStream in = KernelVariant.class.getResourceAsStream(name);
         if (in == null) {
@@ -62,6 +76,22 @@ public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Inte
 
     /// Compute capability, times ten, that a device must have at least.
     public int computeCapability() {
-        return Integer.parseInt(ptx.split("\\.")[1]);
+        return Integer.parseInt(architecture().replace("a", ""));
+    }
+
+    /// Whether no later device runs it.
+    public boolean forOneCapability() {
+        return architecture().endsWith("a");
+    }
+
+    /// Whether a device runs it.
+    ///
+    /// @param capability of the device, times ten
+    public boolean runsOn(int capability) {
+        return forOneCapability() ? capability == computeCapability() : capability >= computeCapability();
+    }
+
+    private String architecture() {
+        return ptx.split("\\.")[1];
     }
 }

@@ -6,7 +6,7 @@ import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `norm.cu`: root-mean-square normalisation.
 public final class NormKernels {
-    private static final int MAX_THREADS = 1024;
+    static final int MAX_THREADS = 1024;
 
     private NormKernels() {}
 

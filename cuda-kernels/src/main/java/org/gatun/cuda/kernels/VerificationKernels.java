@@ -22,15 +22,32 @@ public final class VerificationKernels {
             ValueLayout.JAVA_FLOAT.withName("repetition_penalty"), ValueLayout.JAVA_INT.withName("top_k"),
             ValueLayout.JAVA_INT.withName("recent_tokens"), MemoryLayout.paddingLayout(4),
             MemoryLayout.sequenceLayout(WINDOW, ValueLayout.JAVA_INT).withName("recent"));
+    /// Bytes that [#draw] leaves of a row for [#residual].
+    public static final int CUT_BYTES = 16;
+    /// Bytes before the first drawing.
+    public static final int DRAWINGS_HEAD = 8;
+    /// A row drawn below another, as the kernel reads it.
+    public static final StructLayout DRAWING = MemoryLayout.structLayout(
+            ValueLayout.JAVA_INT.withName("parent"), ValueLayout.JAVA_INT.withName("row"),
+            ValueLayout.JAVA_LONG.withName("weight"), ValueLayout.JAVA_LONG.withName("mass"),
+            ValueLayout.JAVA_INT.withName("first"), ValueLayout.JAVA_INT.withName("size"),
+            ValueLayout.JAVA_INT.withName("without_replacement"), MemoryLayout.paddingLayout(4));
 
-    private static final long SEED = offset("seed");
-    private static final long TOP_P = offset("top_p");
-    private static final long TEMPERATURE = offset("temperature");
-    private static final long MIN_P = offset("min_p");
-    private static final long REPETITION_PENALTY = offset("repetition_penalty");
-    private static final long TOP_K = offset("top_k");
-    private static final long RECENT_TOKENS = offset("recent_tokens");
-    private static final long RECENT = offset("recent");
+    private static final long SEED = offset(SETTINGS, "seed");
+    private static final long TOP_P = offset(SETTINGS, "top_p");
+    private static final long TEMPERATURE = offset(SETTINGS, "temperature");
+    private static final long MIN_P = offset(SETTINGS, "min_p");
+    private static final long REPETITION_PENALTY = offset(SETTINGS, "repetition_penalty");
+    private static final long TOP_K = offset(SETTINGS, "top_k");
+    private static final long RECENT_TOKENS = offset(SETTINGS, "recent_tokens");
+    private static final long RECENT = offset(SETTINGS, "recent");
+    private static final long PARENT = offset(DRAWING, "parent");
+    private static final long ROW = offset(DRAWING, "row");
+    private static final long WEIGHT = offset(DRAWING, "weight");
+    private static final long MASS = offset(DRAWING, "mass");
+    private static final long FIRST = offset(DRAWING, "first");
+    private static final long SIZE = offset(DRAWING, "size");
+    private static final long WITHOUT_REPLACEMENT = offset(DRAWING, "without_replacement");
 
     private static final int DRAW_THREADS = 1024;
     private static final int WALK_THREADS = 256;
@@ -38,8 +55,8 @@ public final class VerificationKernels {
 
     private VerificationKernels() {}
 
-    private static long offset(String field) {
-        return SETTINGS.byteOffset(MemoryLayout.PathElement.groupElement(field));
+    private static long offset(StructLayout layout, String field) {
+        return layout.byteOffset(MemoryLayout.PathElement.groupElement(field));
     }
 
     /// Writes [#SETTINGS].
@@ -61,30 +78,57 @@ public final class VerificationKernels {
         MemorySegment.copy(recent, 0, target, offset + RECENT, (long) Integer.BYTES * recentTokens);
     }
 
+    /// Writes a [#DRAWING].
+    ///
+    /// @param offset of it in `target`
+    /// @param weight of the row's token in the law it was drawn from
+    /// @param mass sum of all weights of the law
+    /// @param first of the law's tokens, counted in 64 bits from the head of the drawings
+    /// @param size of the law
+    /// @param withoutReplacement whether the law is without the tokens of earlier drawings below the same parent
+    public static void writeDrawing(MemorySegment target, long offset, int parent, int row, long weight, long mass, int first, int size,
+            boolean withoutReplacement) {
+        target.set(ValueLayout.JAVA_INT, offset + PARENT, parent);
+        target.set(ValueLayout.JAVA_INT, offset + ROW, row);
+        target.set(ValueLayout.JAVA_LONG, offset + WEIGHT, weight);
+        target.set(ValueLayout.JAVA_LONG, offset + MASS, mass);
+        target.set(ValueLayout.JAVA_INT, offset + FIRST, first);
+        target.set(ValueLayout.JAVA_INT, offset + SIZE, size);
+        target.set(ValueLayout.JAVA_INT, offset + WITHOUT_REPLACEMENT, withoutReplacement ? 1 : 0);
+    }
+
     /// The token drawn after each row, to the bit what the host draws from the same logits.
     ///
     /// @param ids `[rows] int`, written
     /// @param leads `[rows] f32`, written: by how much the largest logit leads the second
+    /// @param cuts `[rows]` of [#CUT_BYTES], written: what may be drawn
     /// @param logits `[rows, vocabulary] f32`, changed meanwhile
     /// @param settings [#SETTINGS]
     /// @param tokens `[rows] int`
     /// @param positions `[rows] int`
     /// @param tree empty for a chain
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch draw(KernelLibrary library, DeviceSlice ids, DeviceSlice leads, DeviceSlice logits,
+    public static KernelLaunch draw(KernelLibrary library, DeviceSlice ids, DeviceSlice leads, DeviceSlice cuts, DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_draw_f32");
+        checkDrawn(kernel, ids, leads, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
+        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, leads).set(2, cuts).set(3, logits).set(4, settings)
+                .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
+                .set(11, tree.map(TreePaths::stride).orElse(0));
+        TreePaths.set(arguments, 7, tree);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), DRAW_THREADS), arguments);
+    }
+
+    private static void checkDrawn(CudaFunction kernel, DeviceSlice ids, DeviceSlice leads, DeviceSlice cuts, DeviceSlice logits,
+            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
         KernelLaunch.check(kernel, "leads", leads, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "cuts", cuts, CUT_BYTES, rows.most());
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
         KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
         KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
         tree.ifPresent(paths -> paths.check(kernel, rows.most()));
-        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, leads).set(2, logits).set(3, settings).set(4, tokens)
-                .set(5, positions).set(8, rows.count()).set(9, vocabulary).set(10, tree.map(TreePaths::stride).orElse(0));
-        TreePaths.set(arguments, 6, tree);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), DRAW_THREADS), arguments);
     }
 
     /// Walks from the first row to the child that carries the token drawn, as long as there is one.
@@ -108,6 +152,35 @@ public final class VerificationKernels {
                 .set(6, committed).set(7, rows.count()).set(8, verdict.capacity).set(9, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 4, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(1, WALK_THREADS), arguments);
+    }
+
+    /// Bytes of scratch memory that [#residual] needs.
+    public static long leftBytes(int vocabulary) {
+        return Math.ceilDiv(vocabulary, 4) * 4L * Long.BYTES;
+    }
+
+    /// Walks from the first row on where rows were drawn from laws, to the bit as the host does: tests the rows drawn below one in turn,
+    /// and draws from what they leave of the target's law; where none were drawn it goes as [#walk] does. Parameters are as there and at
+    /// [#draw], which must have run.
+    ///
+    /// @param drawings their number, an `int`, at [#DRAWINGS_HEAD] the [#DRAWING]s, then the tokens of their laws, `i64`, each below
+    ///        its weight; rows, tokens and what is said to be where are not checked. Changed
+    /// @param left scratch, [#leftBytes]
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch residual(KernelLibrary library, VerdictSlots verdict, DeviceSlice ids, DeviceSlice leads, DeviceSlice cuts,
+            DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree,
+            DeviceSlice committed, Rows rows, DeviceSlice drawings, DeviceSlice left, int vocabulary) {
+        CudaFunction kernel = library.kernel("verification_residual_f32");
+        KernelLaunch.check(kernel, "verdict", verdict.slice, 1, VerdictSlots.byteSize(rows.most()));
+        checkDrawn(kernel, ids, leads, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
+        KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
+        KernelLaunch.check(kernel, "drawings", drawings, 1, DRAWINGS_HEAD);
+        KernelLaunch.check(kernel, "left", left, 1, leftBytes(vocabulary));
+        KernelArguments arguments = kernel.arguments().set(0, verdict.slice).set(1, ids).set(2, leads).set(3, cuts).set(4, logits)
+                .set(5, settings).set(6, tokens).set(7, positions).set(10, committed).set(11, rows.count()).set(12, drawings)
+                .set(13, left).set(14, vocabulary).set(15, verdict.capacity).set(16, tree.map(TreePaths::stride).orElse(0));
+        TreePaths.set(arguments, 8, tree);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(1, DRAW_THREADS), arguments);
     }
 
     /// Makes of a pass of one row the one that reads the token drawn, and notes it in the verdict, behind those that its first number

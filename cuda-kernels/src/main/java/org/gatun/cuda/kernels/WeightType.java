@@ -19,10 +19,26 @@ public enum WeightType {
     NF4(ElementType.BF16, 4, 4),
     /// As [#NF4], with another book.
     FP4(ElementType.BF16, 4, 4),
+    /// Blocks of 32 codes of 4 bits that are floating-point numbers, and a power of two, in units.
+    MXFP4(ElementType.BF16, 4, 2),
+    /// Blocks of 16 codes of 4 bits that are floating-point numbers, with a scale of 8 bits, and an f32 scale for each output, in units.
+    NVFP4(ElementType.BF16, 4, 4),
     /// Signed bytes, and an f32 scale for each output, in units.
     INT8(ElementType.BF16, 8, 0),
     /// Two f16 of every four, and where they are, in units.
-    SPARSE_2_4(ElementType.F16, 8, 8);
+    SPARSE_2_4(ElementType.F16, 8, 8),
+    /// As [#SPARSE_2_4] with signed bytes, and an f32 scale for each output, in units.
+    SPARSE_2_4_INT8(ElementType.F16, 4, 8),
+    /// One f16 of every four, and where it is, in units.
+    SPARSE_1_4(ElementType.F16, 4, 4),
+    /// Two f16 of every eight, and where they are, in units.
+    SPARSE_2_8(ElementType.F16, 4, 6),
+    /// Four f16 of every eight, and where they are, in units.
+    SPARSE_4_8(ElementType.F16, 8, 12),
+    /// One f16 of every sixteen, and where it is, in units.
+    SPARSE_1_16(ElementType.F16, 1, 2),
+    /// Two f16 of every sixteen, and where they are, in units.
+    SPARSE_2_16(ElementType.F16, 2, 4);
 
     /// Outputs of a unit.
     public static final int UNIT_OUTPUTS = 8;
@@ -54,6 +70,16 @@ public enum WeightType {
         return this == NF4 || this == FP4;
     }
 
+    /// Whether some of every few weights are kept, and their places stand where others have scales.
+    public boolean isSparse() {
+        return name().startsWith("SPARSE");
+    }
+
+    /// Whether codes are floating-point numbers themselves, see `matmul_float4.cu`.
+    public boolean isFloat4() {
+        return this == MXFP4 || this == NVFP4;
+    }
+
     /// Bits of a unit that an input of an output takes besides scales.
     public int codeBits() {
         return codeBits;
@@ -66,7 +92,7 @@ public enum WeightType {
 
     /// Bytes of the scale of an output that all its inputs share; those of 8 outputs follow their units.
     public int outputScaleBytes() {
-        return this == INT8 ? Float.BYTES : 0;
+        return this == INT8 || this == SPARSE_2_4_INT8 || isFloat4() ? Float.BYTES : 0;
     }
 
     /// Bytes of a unit.

@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
@@ -13,6 +16,7 @@ import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class KernelLibraryTest {
@@ -25,9 +29,22 @@ class KernelLibraryTest {
     void kernel_everyShippedOne_isLoaded(int capability) {
         try (CudaContext context = context(capability); KernelLibrary library = new KernelLibrary(context)) {
             for (KernelVariant variant : KernelVariant.all()) {
-                assertEquals(variant.kernel(), library.kernel(variant.kernel()).name());
+                if (variant.runsOn(capability)) {
+                    assertEquals(variant.kernel(), library.kernel(variant.kernel()).name());
+                } else if (!library.has(variant.kernel())) {
+                    assertThrows(IllegalArgumentException.class, () -> library.kernel(variant.kernel()));
+                }
             }
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"75,", "80, f.80.ptx", "89, f.80.ptx", "90, f.90a.ptx", "100, f.90.ptx", "120, f.90.ptx"})
+    void newest_variantsForSeveralCapabilities_isTheLatestThatTheDeviceRuns(int capability, String expected) {
+        List<KernelVariant> variants = Stream.of("f.90.ptx", "f.90a.ptx", "f.80.ptx")
+                .map(ptx -> new KernelVariant(ptx, "f", 0, Map.of())).toList();
+
+        assertEquals(Optional.ofNullable(expected), KernelVariant.newest(variants, capability).map(KernelVariant::ptx));
     }
 
     @Test

@@ -34,13 +34,18 @@ class KernelSourcesTest {
 
     @Test
     void ptx_everySource_isThere() throws IOException {
-        assertEquals(families(), names(KEPT, ".ptx").stream().map(name -> name.split("\\.")[0]).distinct().toList());
+        assertEquals(families().stream().map(KernelSourcesTest::ptx).sorted().toList(),
+                names(KEPT, ".ptx").stream().map(name -> name + ".ptx").sorted().toList());
+    }
+
+    private static String ptx(String family) {
+        return family + (family.contains(".") ? ".ptx" : ".80.ptx");
     }
 
     @ParameterizedTest
     @MethodSource("families")
     void hash_ptxInTheTree_isThatOfItsSources(String family) throws IOException, NoSuchAlgorithmException {
-        List<String> head = Files.readAllLines(KEPT.resolve(family + ".80.ptx")).subList(0, 3);
+        List<String> head = Files.readAllLines(KEPT.resolve(ptx(family))).subList(0, 3);
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
         for (String source : head.get(0).substring("// Compiled by build.sh from ".length()).split(" ")) {
             digest.update(Files.readAllBytes(SOURCES.resolve(source)));
@@ -53,7 +58,7 @@ class KernelSourcesTest {
     @ParameterizedTest
     @MethodSource("families")
     void index_kernelsOfPtx_areAllNoted(String family) throws IOException {
-        String ptx = family + ".80.ptx";
+        String ptx = ptx(family);
         List<String> entries = Pattern.compile("\\.entry (\\w+)").matcher(Files.readString(KEPT.resolve(ptx))).results()
                 .map(entry -> entry.group(1)).sorted().toList();
 
@@ -64,7 +69,7 @@ class KernelSourcesTest {
     @ParameterizedTest
     @MethodSource("families")
     void ptx_inTheTree_namesNoFolderOfTheMachineItWasMadeOn(String family) throws IOException {
-        String text = Files.readString(KEPT.resolve(family + ".80.ptx"));
+        String text = Files.readString(KEPT.resolve(ptx(family)));
 
         assertFalse(Pattern.compile("\"[^\"\n]*/").matcher(text).find());
     }

@@ -14,6 +14,7 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.cpu.NativeLayout.Operation;
+import org.gatun.plan.Activations;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -35,7 +36,7 @@ final class CpuProgram {
     private final List<Weights.Key> used = new ArrayList<>();
     private final List<Command> commands = new ArrayList<>();
     private final Map<Integer, Buffer> buffers = new HashMap<>();           // of a value, by id
-    private final Map<Integer, Buffer> quantized = new HashMap<>();         // the same, rounded to 8 bits
+    private final Map<Rounded, Buffer> quantized = new HashMap<>();
     private final Map<RopeTable, Buffer> ropeTables = new HashMap<>();
     private final List<Buffer> free = new ArrayList<>();
     private final int[] lastUse;                                            // [values] index of op
@@ -53,6 +54,9 @@ final class CpuProgram {
 
     /// A piece of memory that several values use in turn; a layer of the KV cache counts as one of no bytes.
     private record Buffer(MemorySegment segment, int number) {}
+
+    /// A value rounded to 8 bits.
+    private record Rounded(int id, Activations activations) {}
 
     /// A command before it is written to memory.
     private record Command(Operation operation, int flags, int type, int width, int group, int pairs, int layer, float number,
@@ -96,7 +100,9 @@ final class CpuProgram {
         for (Value input : plan.ops().get(index).inputs()) {
             if (lastUse[input.id()] == index) {
                 Optional.ofNullable(buffers.remove(input.id())).ifPresent(free::add);
-                Optional.ofNullable(quantized.remove(input.id())).ifPresent(free::add);
+                for (Activations activations : Activations.values()) {
+                    Optional.ofNullable(quantized.remove(new Rounded(input.id(), activations))).ifPresent(free::add);
+                }
             }
         }
     }
@@ -154,9 +160,10 @@ final class CpuProgram {
     private void matMul(Op.MatMul op) {
         Tensor weight = op.weight();
         Buffer in = NativeLayout.roundsActivations(weight.dtype())
-                ? quantized.computeIfAbsent(op.in().id(), _ -> quantize(op.in()))
+                ? quantized.computeIfAbsent(new Rounded(op.in().id(), op.activations()), _ -> quantize(op.in(), op.activations()))
                 : buffers.get(op.in().id());
         Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
+                .pairs(op.activations().areCodes() ? 1 : 0)
                 .weights(weight(weight, Weights.Form.MATRIX));
         op.bias().ifPresent(bias -> settings.aux(weight(bias, Weights.Form.VECTOR)));
         emit(Operation.MATMUL, op.out(), List.of(in), settings);
@@ -168,9 +175,11 @@ final class CpuProgram {
         }
     }
 
-    private Buffer quantize(Value value) {
-        Buffer out = allocate(NativeLayout.roundedBytes(capacity(value), value.width()));
-        emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings());
+    private Buffer quantize(Value value, Activations activations) {
+        Buffer out = allocate(!activations.areCodes() ? NativeLayout.roundedBytes(capacity(value), value.width())
+                : NativeLayout.codedBytes(capacity(value), value.width(), Float.isFinite(activations.threshold())));
+        emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings().number(activations.threshold())
+                .pairs(activations.areCodes() ? 1 : 0));
         return out;
     }
 

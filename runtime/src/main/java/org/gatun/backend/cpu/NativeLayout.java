@@ -45,12 +45,18 @@ final class NativeLayout {
 
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
-        return weights.isQuantized() && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+        return weights.isQuantized() && weights != DType.NVFP4
+                && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
     }
 
     /// `gatun_quantized_bytes`.
     static long roundedBytes(long rows, long width) {
         return rows * Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 12);
+    }
+
+    /// `gatun_coded_bytes`.
+    static long codedBytes(long rows, long width, boolean outliers) {
+        return rows * (Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 4) + 8 + (outliers ? 8 * width : 0));
     }
 
     static long offset(StructLayout layout, String field) {
@@ -64,7 +70,7 @@ final class NativeLayout {
         return switch (dtype) {
             case F32 -> 0;
             case F16 -> 1;
-            case BF16 -> 2;
+            case BF16, NVFP4 -> 2; // which Weights makes of it
             case Q4_0 -> 3;
             case Q4_1 -> 4;
             case Q5_0 -> 5;
@@ -85,7 +91,7 @@ final class NativeLayout {
             case SPARSE_1_16_F16 -> 20;
             case SPARSE_2_16_F16 -> 21;
             case MXFP4 -> 22;
-            case F64, I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

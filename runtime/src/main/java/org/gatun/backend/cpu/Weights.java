@@ -81,7 +81,24 @@ final class Weights {
         }
     }
 
-    private static MemorySegment offHeap(Tensor tensor, Arena arena) {
+    /// The weight in a type that kernels read: NVFP4 becomes BF16, which holds it exactly but for its tensor's scale.
+    private static Tensor readable(Tensor tensor, Arena arena) {
+        if (tensor.dtype() != DType.NVFP4) {
+            return tensor;
+        }
+        int columns = tensor.columns();
+        MemorySegment target = arena.allocate(DType.BF16.byteSize(tensor.shape()), NativeLayout.PADDING);
+        float[] elements = new float[columns];
+        for (int row = 0; row < tensor.rows(); row++) {
+            Codec.of(tensor.dtype()).decode(tensor.data(), row * tensor.dtype().rowBytes(columns), elements, 0, columns);
+            Codec.of(DType.BF16).encode(elements, 0, target, row * DType.BF16.rowBytes(columns), columns);
+        }
+        return new Tensor(tensor.name(), DType.BF16, tensor.shape(), target);
+    }
+
+    private static MemorySegment offHeap(Tensor stored, Arena arena) {
+        NativeLayout.type(stored.dtype());
+        Tensor tensor = readable(stored, arena);
         return tensor.data().isNative() ? tensor.data()
                 : arena.allocate(tensor.data().byteSize(), NativeLayout.PADDING).copyFrom(tensor.data());
     }

@@ -11,6 +11,7 @@ import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.plan.Plan;
 
 /// A CUDA device, through any [CudaDriver]: the real one, or the simulator.
@@ -21,12 +22,14 @@ public final class CudaBackend implements Backend {
     private final CudaContext context;
     private final KernelLibrary library;
     private final DeviceWeights weights;
+    private final TileComparison tiles;
     private boolean closed;
 
     private CudaBackend(CudaContext context) {
         this.context = context;
         library = new KernelLibrary(context);
         weights = new DeviceWeights(context);
+        tiles = new TileComparison(library);
     }
 
     /// Opens a device; the caller closes the backend.
@@ -61,6 +64,10 @@ public final class CudaBackend implements Backend {
 
     KernelLibrary library() {
         return library;
+    }
+
+    TileComparison tiles() {
+        return tiles;
     }
 
     DeviceWeights weights() {

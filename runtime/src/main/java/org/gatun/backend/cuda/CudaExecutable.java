@@ -26,8 +26,10 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -42,6 +44,7 @@ import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.plan.Activations;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -61,6 +64,8 @@ final class CudaExecutable implements Executable {
         /// What a pass is asked for besides keys and values.
         private enum Result {
             NOTHING, LOGITS, VERDICT,
+            /// A verdict on rows of which some were drawn.
+            VERDICT_ON_DRAWN,
             /// Of a row whose data are on the device already, and then those of the next.
             ROLL
         }
@@ -73,7 +78,10 @@ final class CudaExecutable implements Executable {
         }
 
         private static Result result(Pass pass) {
-            return pass.draws() ? Result.VERDICT : pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
+            if (pass.draws()) {
+                return pass.drawings() == null ? Result.VERDICT : Result.VERDICT_ON_DRAWN;
+            }
+            return pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
 
         /// Number of the graph.
@@ -106,8 +114,10 @@ final class CudaExecutable implements Executable {
     private final TreePaths paths;
     private final DeviceBuffer drawnIds;
     private final DeviceBuffer drawnLeads;
+    private final DeviceBuffer drawnCuts;
     private final VerdictSlots verdictSlots;
     private final PinnedBuffer verdict;
+    private DrawingsBlock drawings; // made when rows were first drawn
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -156,6 +166,7 @@ final class CudaExecutable implements Executable {
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
             drawnIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
             drawnLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
+            drawnCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
             verdictSlots = new VerdictSlots(own(context.allocate(VerdictSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
             verdict = own(context.allocatePinned(verdictSlots.hostBytes()));
@@ -243,11 +254,24 @@ final class CudaExecutable implements Executable {
 
     private long byteSize(Value value) {
         int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
+        Activations activations = program.coded().get(value);
+        if (activations != null) {
+            return CodedRows.byteSize(rows, value.width(), keepsOutliers(activations));
+        }
         return (long) rows * value.width() * program.type(value).byteSize();
     }
 
     private DeviceSlice at(Value value) {
         return activations.slice(memory.offsets().get(value), byteSize(value));
+    }
+
+    private CodedRows codedAt(Value value) {
+        return new CodedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
+                keepsOutliers(program.coded().get(value)));
+    }
+
+    private static boolean keepsOutliers(Activations activations) {
+        return Float.isFinite(activations.threshold());
     }
 
     @Override
@@ -263,6 +287,9 @@ final class CudaExecutable implements Executable {
             return;
         }
         Bucket.Result result = Bucket.result(pass);
+        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
+            writeDrawings(pass);
+        }
         int index = Bucket.index(pass.rows(), pass.isTree(), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
         attach(store);
@@ -271,6 +298,9 @@ final class CudaExecutable implements Executable {
         } else {
             write(pass);
             blockIsRead = true;
+        }
+        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
+            drawings.upload(store.stream());
         }
         store.stream().launch(graph);
         queued(store);
@@ -368,6 +398,18 @@ final class CudaExecutable implements Executable {
         block.write(pass);
     }
 
+    /// Writes what was drawn, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
+    private void writeDrawings(Pass pass) {
+        awaitPass();
+        if (drawings == null) {
+            drawings = new DrawingsBlock(context, limits.treeRows(), plan.logits().width());
+        }
+        if (drawings.grow(pass.drawings())) {
+            forgetGraphs();
+        }
+        drawings.write(pass);
+    }
+
     /// Lets the graphs work on a cache from now on, when they are done with the one before.
     private void attach(CudaKvStore store) {
         if (paged != store) {
@@ -418,11 +460,11 @@ final class CudaExecutable implements Executable {
         growScratch(bucket, store);
         List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
-            if (bucket.result == Bucket.Result.LOGITS || bucket.result == Bucket.Result.VERDICT) {
+            if (bucket.result != Bucket.Result.NOTHING && bucket.result != Bucket.Result.ROLL) {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
-            if (bucket.result == Bucket.Result.VERDICT) {
+            if (bucket.result == Bucket.Result.VERDICT || bucket.result == Bucket.Result.VERDICT_ON_DRAWN) {
                 store.stream().copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
             }
         });
@@ -444,7 +486,7 @@ final class CudaExecutable implements Executable {
             }
         }
         switch (bucket.result) {
-            case VERDICT -> verification(launches, bucket);
+            case VERDICT, VERDICT_ON_DRAWN -> verification(launches, bucket);
             case ROLL -> {
                 launches.add(draw(bucket));
                 launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
@@ -457,14 +499,18 @@ final class CudaExecutable implements Executable {
 
     private void verification(List<KernelLaunch> launches, Bucket bucket) {
         launches.add(draw(bucket));
-        launches.add(VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
-                block.committed(), drawnRows(bucket)));
+        launches.add(bucket.result == Bucket.Result.VERDICT
+                ? VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
+                        block.committed(), drawnRows(bucket))
+                : VerificationKernels.residual(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(),
+                        at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
+                        drawnRows(bucket), drawings.drawings(), drawings.left(), plan.logits().width()));
         launches.add(KvKernels.move(library, layer(0), verdictSlots.from(), verdictSlots.to(), verdictSlots.moves(), captured.layers()));
     }
 
     private KernelLaunch draw(Bucket bucket) {
-        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), at(plan.logits()), block.settings(),
-                block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
+        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(), at(plan.logits()),
+                block.settings(), block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
     }
 
     private Rows drawnRows(Bucket bucket) {
@@ -480,8 +526,15 @@ final class CudaExecutable implements Executable {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
                     weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
+            case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, codedAt(out), at(in), rows,
+                    activations.threshold());
+            case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.coded().containsKey(out) -> Int8Kernels.norm(library,
+                    codedAt(out), at(in), weights.get(gain), rows, epsilon, program.coded().get(out).threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
+            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.coded().containsKey(out) ->
+                    Int8Kernels.normAdd(library, codedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
+                            program.coded().get(out).threshold());
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
                     program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
                     NormKernels.Groups.dense(1, gain.columns()), epsilon);
@@ -490,15 +543,22 @@ final class CudaExecutable implements Executable {
                 yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
-            case Step.Project(var in, var projections, var out) -> {
+            case Step.Project(var in, var projections, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.matmul(library, tile(rows, out.width()), key.type(), at(out), at(in), weights.get(key),
-                        Optional.ofNullable(weights.get(projections)), rows, out.width(), in.width());
+                Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
+                yield activations.areCodes()
+                        ? Int8Kernels.matmul(library, tile(rows, out.width(), key.type()), at(out), codedAt(in), weights.get(key), bias, rows,
+                                out.width())
+                        : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), bias, rows,
+                                out.width(), in.width());
             }
-            case Step.ProjectSwiGlu(var in, _, _, var out) -> {
+            case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield MatmulKernels.swiglu(library, tile(rows, 2 * out.width()), key.type(), at(out), at(in), weights.get(key), rows,
-                        out.width(), in.width());
+                yield activations.areCodes()
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), at(out), codedAt(in), weights.get(key), rows,
+                                out.width())
+                        : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), rows,
+                                out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
@@ -519,8 +579,12 @@ final class CudaExecutable implements Executable {
         };
     }
 
-    private MatmulKernels.Tile tile(Rows rows, int weightRows) {
-        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device().multiprocessors());
+    /// Rows of trees, which are compared with others of other passes, go by the products of one warp on every device. More rows are of a
+    /// prompt, and may be multiplied for four warps at a time where that is known to give the same bits too.
+    private MatmulKernels.Tile tile(Rows rows, int weightRows, WeightType type) {
+        return rows.most() > limits.treeRows() && backend.tiles().isAlike(type)
+                ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, context.device().multiprocessors())
+                : MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {
@@ -607,6 +671,9 @@ final class CudaExecutable implements Executable {
         if (partials != null) {
             partials.close();
             arrivals.close();
+        }
+        if (drawings != null) {
+            drawings.close();
         }
         closeOwned();
         backend.release(keys);

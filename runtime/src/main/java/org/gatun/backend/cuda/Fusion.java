@@ -10,6 +10,7 @@ import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.plan.Activations;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
@@ -37,7 +38,18 @@ final class Fusion {
         values = plan.values().size();
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> producers.put(out.id(), op));
+            if (op instanceof Op.MatMul product && product.activations().areCodes()) {
+                requireUnits(product);
+            }
             op.inputs().forEach(in -> consumers.computeIfAbsent(in.id(), _ -> new ArrayList<>()).add(op));
+        }
+    }
+
+    private static void requireUnits(Op.MatMul product) {
+        Tensor weight = product.weight();
+        if (weightType(weight) != WeightType.INT8) {
+            throw new IllegalArgumentException("tensor " + weight.name() + " " + weight.shape() + ": activations " + product.activations()
+                    + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + Activations.AS_IS + " or backend cpu");
         }
     }
 
@@ -66,8 +78,9 @@ final class Fusion {
         boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0 && weight.columns() % 8 == 0;
         WeightType decoded = WeightType.valueOf(tableType(weight).name());
         return switch (weight.dtype()) {
-            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
-            case SPARSE_2_4_F16 -> inFull ? WeightType.SPARSE_2_4 : decoded;
+            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, MXFP4, NVFP4, INT8, SPARSE_2_4_INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
+            case SPARSE_2_4_F16, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16, SPARSE_2_16_F16 ->
+                    inFull ? WeightType.valueOf(weight.dtype().name().replaceFirst("_F16$", "")) : decoded;
             default -> decoded;
         };
     }
@@ -94,8 +107,8 @@ final class Fusion {
         return switch (op) {
             case Op.Embed(var table, var out) -> new Step.Embed(table, out);
             case Op.RmsNorm(var in, var gain, var epsilon, var out) -> new Step.RmsNorm(in, gain, epsilon, out);
-            case Op.MatMul(var in, var weight, var bias, var out) ->
-                    new Step.Project(in, List.of(new Step.Projection(weight, bias)), out);
+            case Op.MatMul(var in, var weight, var bias, var activations, var out) ->
+                    new Step.Project(in, List.of(new Step.Projection(weight, bias)), activations, out);
             case Op.Rope(var in, var headDim, var table, var out) -> new Step.Rope(in, headDim, table, out);
             case Op.AppendKv(var layer, var keys, var vals) -> new Step.AppendKv(layer, keys, vals);
             case Op.Attention(var layer, var queries, var shape, var out) -> new Step.Attention(layer, queries, shape, out);
@@ -131,15 +144,18 @@ final class Fusion {
             return;
         }
         WeightType type = weightType(gate.get().weight());
-        boolean readInType = !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
+        Activations activations = gate.get().activations();
+        boolean readInType = !activations.areCodes() && !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
                 && consumers.getOrDefault(op.out().id(), List.of()).stream()
-                        .allMatch(user -> user instanceof Op.MatMul matMul
+                        .allMatch(user -> user instanceof Op.MatMul matMul && !matMul.activations().areCodes()
                                 && weightType(matMul.weight()).activations() == type.activations());
-        if (type != WeightType.F32 && type == weightType(up.get().weight()) && readInType
+        if (type != WeightType.F32 && type == weightType(up.get().weight()) && activations == up.get().activations()
+                && (readInType || activations.areCodes())
                 && op.out().width() % MatmulKernels.SWIGLU_ROWS == 0) {
             absorbed.add(gate.get());
             absorbed.add(up.get());
-            replace(op, new Step.ProjectSwiGlu(gate.get().in(), gate.get().weight(), up.get().weight(), op.out()));
+            replace(op, new Step.ProjectSwiGlu(gate.get().in(), gate.get().weight(), up.get().weight(), activations,
+                    op.out()));
         }
     }
 
@@ -168,7 +184,8 @@ final class Fusion {
         Op.MatMul k = keys.get().projection;
         Op.MatMul v = values.get();
         boolean alike = q.in().equals(k.in()) && k.in().equals(v.in()) && weightType(q.weight()) == weightType(k.weight())
-                && weightType(k.weight()) == weightType(v.weight()) && queries.get().rope.table().equals(keys.get().rope.table())
+                && weightType(k.weight()) == weightType(v.weight()) && q.activations() == k.activations()
+                && k.activations() == v.activations() && queries.get().rope.table().equals(keys.get().rope.table())
                 && queries.get().rope.headDim() == attention.get().shape().headDim()
                 && keys.get().rope.headDim() == attention.get().shape().headDim();
         if (!alike) {
@@ -177,7 +194,7 @@ final class Fusion {
         Value qkv = new Value(nextValue(), q.out().width() + k.out().width() + v.out().width(), Value.Rows.ALL);
         List<Step> steps = new ArrayList<>();
         steps.add(new Step.Project(q.in(), List.of(new Step.Projection(q.weight(), q.bias()),
-                new Step.Projection(k.weight(), k.bias()), new Step.Projection(v.weight(), v.bias())), qkv));
+                new Step.Projection(k.weight(), k.bias()), new Step.Projection(v.weight(), v.bias())), q.activations(), qkv));
         queries.get().norm.ifPresent(norm -> steps.add(
                 new Step.RmsNormPart(qkv, 0, q.out().width(), norm.gain(), norm.epsilon())));
         keys.get().norm.ifPresent(norm -> steps.add(

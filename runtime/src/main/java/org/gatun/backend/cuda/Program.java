@@ -7,41 +7,59 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
+import org.gatun.plan.Activations;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
 /// The steps of a plan with the types of their values: what a matrix product reads is in the type of its weight, rounded where it is
-/// made, or by a step of its own if it is read by others too.
+/// made, or by a step of its own if it is read by others too. Rows in 8 bits are made by norms, or by a step of their own.
 ///
 /// @param steps in order
 /// @param types of values that are not f32
-record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
+/// @param coded values that are rows in 8 bits
+record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, Activations> coded) {
     static Program of(Plan plan, List<Step> steps) {
         Set<Value> kept = new HashSet<>(plan.taps().values());
         kept.add(plan.logits());
         Map<Value, ElementType> types = new HashMap<>();
+        Map<Value, Activations> coded = new HashMap<>();
         for (Step step : steps) {
             if (step instanceof Step.ProjectSwiGlu fused) {
                 types.put(fused.out(), wanted(fused));
             } else if (roundsItsResult(step)) {
                 Value out = step.outputs().getLast();
-                Set<ElementType> readAs = new HashSet<>();
-                steps.stream().filter(reader -> reader.inputs().contains(out)).forEach(reader -> readAs.add(wanted(reader)));
-                if (readAs.size() == 1 && !readAs.contains(ElementType.F32) && !kept.contains(out)) {
-                    types.put(out, readAs.iterator().next());
+                Set<Form> readAs = new HashSet<>();
+                steps.stream().filter(reader -> reader.inputs().contains(out))
+                        .forEach(reader -> readAs.add(new Form(wanted(reader), activations(reader))));
+                if (readAs.size() == 1 && !kept.contains(out)) {
+                    Form form = readAs.iterator().next();
+                    if (form.activations.areCodes() && normsRows(step)) {
+                        coded.put(out, form.activations);
+                    } else if (form.type != ElementType.F32) {
+                        types.put(out, form.type);
+                    }
                 }
             }
         }
-        return new Program(plan, withRoundings(plan, steps, types), types);
+        return new Program(plan, withRoundings(plan, steps, types, coded), types, coded);
     }
 
     ElementType type(Value value) {
         return types.getOrDefault(value, ElementType.F32);
     }
 
-    /// The type in which a step reads its inputs.
-    static ElementType wanted(Step step) {
+    /// How a step takes its inputs.
+    private static Activations activations(Step step) {
         return switch (step) {
+            case Step.Project project -> project.activations();
+            case Step.ProjectSwiGlu project -> project.activations();
+            default -> Activations.AS_IS;
+        };
+    }
+
+    /// The type in which a step, or that which makes codes for it, reads its inputs.
+    static ElementType wanted(Step step) {
+        return activations(step).areCodes() ? ElementType.F32 : switch (step) {
             case Step.Project project -> Fusion.weightType(project.projections().getFirst().weight()).activations();
             case Step.ProjectSwiGlu project -> Fusion.weightType(project.gate()).activations();
             default -> ElementType.F32;
@@ -53,13 +71,21 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
                 || step instanceof Step.SwiGlu;
     }
 
-    private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
+    /// A form that a value is brought to for products.
+    private record Form(ElementType type, Activations activations) {}
+
+    /// Whether a step norms whole rows.
+    private static boolean normsRows(Step step) {
+        return step instanceof Step.AddRmsNorm || step instanceof Step.RmsNorm norm && norm.gain().columns() == norm.in().width();
+    }
+
+    private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, Activations> coded) {
         int next = 0;
         for (Step step : steps) {
             next = Math.max(next, step.touched().stream().mapToInt(Value::id).max().orElse(0) + 1);
         }
         next = Math.max(next, plan.values().size());
-        Map<Value, Map<ElementType, Value>> rounded = new HashMap<>();
+        Map<Value, Map<Form, Value>> rounded = new HashMap<>();
         List<Step> result = new ArrayList<>();
         for (Step step : steps) {
             Value in = switch (step) {
@@ -67,21 +93,28 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types) {
                 case Step.ProjectSwiGlu project -> project.in();
                 default -> null;
             };
-            if (in == null || wanted(step) == types.getOrDefault(in, ElementType.F32)) {
+            Form form = new Form(wanted(step), activations(step));
+            if (in == null || coded.containsKey(in)
+                    || !form.activations.areCodes() && form.type == types.getOrDefault(in, ElementType.F32)) {
                 result.add(step);
                 continue;
             }
-            ElementType type = wanted(step);
-            Value copy = rounded.computeIfAbsent(in, _ -> new HashMap<>()).get(type);
+            Value copy = rounded.computeIfAbsent(in, _ -> new HashMap<>()).get(form);
             if (copy == null) {
                 copy = new Value(next++, in.width(), in.rows());
-                rounded.get(in).put(type, copy);
-                types.put(copy, type);
-                result.add(new Step.Round(in, copy));
+                rounded.get(in).put(form, copy);
+                if (form.activations.areCodes()) {
+                    coded.put(copy, form.activations);
+                    result.add(new Step.Quantize(in, form.activations, copy));
+                } else {
+                    types.put(copy, form.type);
+                    result.add(new Step.Round(in, copy));
+                }
             }
-            result.add(step instanceof Step.Project project ? new Step.Project(copy, project.projections(), project.out())
+            result.add(step instanceof Step.Project project
+                    ? new Step.Project(copy, project.projections(), project.activations(), project.out())
                     : new Step.ProjectSwiGlu(copy, ((Step.ProjectSwiGlu) step).gate(), ((Step.ProjectSwiGlu) step).up(),
-                            ((Step.ProjectSwiGlu) step).out()));
+                            activations(step), ((Step.ProjectSwiGlu) step).out()));
         }
         return List.copyOf(result);
     }

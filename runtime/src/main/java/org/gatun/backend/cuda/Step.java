@@ -3,6 +3,7 @@ package org.gatun.backend.cuda;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.gatun.plan.Activations;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
@@ -16,6 +17,7 @@ sealed interface Step {
         return switch (this) {
             case Embed _ -> List.of();
             case Round step -> List.of(step.in);
+            case Quantize step -> List.of(step.in);
             case RmsNorm step -> List.of(step.in);
             case AddRmsNorm step -> List.of(step.a, step.b);
             case RmsNormPart step -> List.of(step.rows);
@@ -36,6 +38,7 @@ sealed interface Step {
         return switch (this) {
             case Embed step -> List.of(step.out);
             case Round step -> List.of(step.out);
+            case Quantize step -> List.of(step.out);
             case RmsNorm step -> List.of(step.out);
             case AddRmsNorm step -> List.of(step.sum, step.out);
             case RmsNormPart _, AppendKv _ -> List.of();
@@ -62,6 +65,9 @@ sealed interface Step {
     /// `out` is `in` in the type that a product wants.
     record Round(Value in, Value out) implements Step {}
 
+    /// `out` is `in` in 8 bits.
+    record Quantize(Value in, Activations activations, Value out) implements Step {}
+
     record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Step {}
 
     /// `sum = a + b`, and the norm of that.
@@ -74,13 +80,13 @@ sealed interface Step {
     record RmsNormPart(Value rows, int first, int width, Tensor gain, float epsilon) implements Step {}
 
     /// Products with weights of one type, side by side in a row of `out`.
-    record Project(Value in, List<Projection> projections, Value out) implements Step {}
+    record Project(Value in, List<Projection> projections, Activations activations, Value out) implements Step {}
 
     /// A weight and what is added to its product.
     record Projection(Tensor weight, Optional<Tensor> bias) {}
 
     /// The products with gate and up, and SwiGLU of these.
-    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Value out) implements Step {}
+    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Activations activations, Value out) implements Step {}
 
     record Rope(Value in, int headDim, RopeTable table, Value out) implements Step {}
 

@@ -6,10 +6,11 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.SixBitScales;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
-/// Arranges blocks of a file as the units of `matmul_quantized.cu`: the same codes and scales in the order in which lanes of a warp
-/// read them.
+/// Arranges blocks of a file as the units of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`: the
+/// same codes and scales in the order in which lanes of a warp read them.
 final class WeightUnits {
     private static final int OUTPUTS = WeightType.UNIT_OUTPUTS;
     private static final int INPUTS = WeightType.UNIT_INPUTS;
@@ -18,6 +19,9 @@ final class WeightUnits {
     private static final int LANE_CODES = OUTPUTS * INPUTS / LANES;
     private static final int STEP_INPUTS = 16;
     private static final int[] LANE_INPUTS = {0, 1, 8, 9}; // of 16, from twice the lane's number modulo 4 on
+    private static final int[][] FLOAT_BITS = {{6, 7, 8, 15}, {3, 4, 5, 12}, {0, 1, 2, 9}, {13, 10, 11, 14}}; // of pairs, from the lowest
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
@@ -26,6 +30,7 @@ final class WeightUnits {
     private final MemorySegment data;
     private final int rowBytes;
     private final int blockBytes;
+    private final int[] largest = new int[OUTPUTS]; // scale of MXFP4 of each row
     private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an input
 
     private WeightUnits(Tensor tensor, WeightType type) {
@@ -47,31 +52,40 @@ final class WeightUnits {
     /// @param firstRow a multiple of 8; the seven behind it are there
     static void write(Tensor tensor, WeightType type, int firstRow, MemorySegment target, long offset) {
         WeightUnits units = new WeightUnits(tensor, type);
+        for (int row = 0; row < OUTPUTS && type == WeightType.MXFP4; row++) {
+            units.largest[row] = units.largestScale((long) (firstRow + row) * units.rowBytes);
+        }
         for (int unit = 0; unit < Math.ceilDiv(tensor.columns(), INPUTS); unit++) {
             long at = offset + (long) unit * type.unitBytes();
             target.asSlice(at, type.unitBytes()).fill((byte) 0);
             Arrays.fill(units.codes, (byte) 0);
             for (int row = 0; row < OUTPUTS; row++) {
                 long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
-                units.read((long) (firstRow + row) * units.rowBytes, unit, row * INPUTS, target, scales);
+                units.read((long) (firstRow + row) * units.rowBytes, unit, row, target, scales);
             }
-            if (type == WeightType.SPARSE_2_4) {
-                units.writeValues(target, at);
-            } else {
+            if (type == WeightType.SPARSE_2_4 || type == WeightType.SPARSE_2_4_INT8) {
+                units.writeValues(target, at, type == WeightType.SPARSE_2_4 ? Short.BYTES : 1);
+            } else if (type.isFloat4()) {
+                units.writeFloats(target, at);
+            } else if (!type.isSparse()) {
                 units.writeCodes(target, at);
             }
         }
         if (type.outputScaleBytes() > 0) {
             long scales = offset + groupBytes(type, tensor.columns()) - (long) OUTPUTS * Float.BYTES;
             for (int row = 0; row < OUTPUTS; row++) {
-                MemorySegment.copy(units.data, (long) (firstRow + row) * units.rowBytes, target, scales + (long) row * Float.BYTES,
-                        Float.BYTES);
+                target.set(FLOAT, scales + (long) row * Float.BYTES, switch (type) {
+                    case MXFP4 -> Math.scalb(1f, units.largest[row] - 127 + 6);
+                    case NVFP4 -> Math.scalb(units.data.get(FLOAT, (long) (firstRow + row) * units.rowBytes), 20);
+                    default -> units.data.get(FLOAT, (long) (firstRow + row) * units.rowBytes);
+                });
             }
         }
     }
 
     /// Reads the codes of 64 inputs of a row, and copies their scales.
-    private void read(long row, int unit, int start, MemorySegment target, long scales) {
+    private void read(long row, int unit, int output, MemorySegment target, long scales) {
+        int start = output * INPUTS;
         switch (type) {
             case Q8_0, Q4_0 -> {
                 for (int half = 0; half < 2 && (2 * unit + half) * tensor.dtype().blockElements() < tensor.columns(); half++) {
@@ -101,7 +115,9 @@ final class WeightUnits {
                     int high = data.get(BYTE, block + 128 + 32 * half + i % 32) >> 2 * run & 3;
                     codes[start + i] = (byte) (low | high << 4);
                 }
-                MemorySegment.copy(data, block + 192 + first / 16, target, scales, INPUTS / 16);
+                for (int i = 0; i < INPUTS / 16; i++) {
+                    target.set(BYTE, scales + i, (byte) (data.get(BYTE, block + 192 + first / 16 + i) + 128));
+                }
                 target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
             }
             case NF4, FP4 -> {
@@ -111,6 +127,25 @@ final class WeightUnits {
                     codes[start + i] = (byte) (data.get(BYTE, block + Float.BYTES + i / 2) >> (1 - i % 2) * 4 & 15);
                 }
             }
+            case MXFP4 -> {
+                for (int half = 0; half < 2 && (2 * unit + half) * 32 < tensor.columns(); half++) {
+                    long block = row + (long) (2 * unit + half) * blockBytes;
+                    int exponent = Math.max(0, Byte.toUnsignedInt(data.get(BYTE, block)) - largest[output] + 120 + 127);
+                    target.set(BYTE, scales + half, (byte) (exponent >> 1 | exponent << 7));
+                    readNibbles(block + 1, start + half * 32, 16);
+                }
+            }
+            case NVFP4 -> {
+                for (int i = 0; i < 4 && unit * INPUTS + i * 16 < tensor.columns(); i++) {
+                    long block = row + Float.BYTES + (long) (4 * unit + i) * blockBytes;
+                    int scale = data.get(BYTE, block);
+                    if (scale != 0) {
+                        int bits = normal(scale);
+                        target.set(BYTE, scales + i, (byte) (bits >> 4 | bits << 4));
+                        readNibbles(block + 1, start + i * 16, 8);
+                    }
+                }
+            }
             case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) unit * INPUTS, codes, start,
                     Math.min(INPUTS, tensor.columns() - unit * INPUTS));
             case SPARSE_2_4 -> {
@@ -118,8 +153,42 @@ final class WeightUnits {
                 MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
                 MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
             }
+            case SPARSE_2_4_INT8 -> {
+                long block = row + Float.BYTES + (long) unit * blockBytes;
+                for (int i = 0; i < INPUTS / 2; i++) {
+                    codes[start + i] = (byte) (data.get(BYTE, block + i) + 128);
+                }
+                MemorySegment.copy(data, block + INPUTS / 2, target, scales, INPUTS / Byte.SIZE);
+            }
+            case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
+                DType.Sparsity sparsity = tensor.dtype().sparsity().orElseThrow();
+                long block = row + (long) unit * blockBytes;
+                long places = scales - (long) output * type.scaleBytes(); // of the unit
+                MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());
+                for (int part = 0; part < INPUTS / 16; part++) {
+                    writePlaces(block + sparsity.valueBytes(), part, type.scaleBytes() * Byte.SIZE / 4, target, places,
+                            output * 4 + part);
+                }
+            }
             default -> throw new IllegalArgumentException(type + " has no units");
         }
+    }
+
+    private int largestScale(long row) {
+        int most = 0;
+        for (int block = 0; block < rowBytes / blockBytes; block++) {
+            most = Math.max(most, Byte.toUnsignedInt(data.get(BYTE, row + (long) block * blockBytes)));
+        }
+        return most;
+    }
+
+    /// An 8-bit floating-point number, not 0, with an exponent of 5 bits, of which 0 is 2^-9, and a first bit of 1 that is left out.
+    private static int normal(int bits) {
+        if (bits >= 8) {
+            return bits + (2 << 3);
+        }
+        int exponent = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(bits);
+        return exponent << 3 | bits << 3 - exponent & 7;
     }
 
     private void readBlock(long source, int start) {
@@ -127,6 +196,24 @@ final class WeightUnits {
             MemorySegment.copy(data, BYTE, source, codes, start, INPUTS / 2);
         } else {
             readNibbles(source, start, INPUTS / 4);
+        }
+    }
+
+    /// Writes the places of a lane: 16 bits, 8 and 4 in planes of their own, as far as there are so many.
+    ///
+    /// @param source of the places of 64 inputs
+    /// @param part of the four
+    /// @param count bits of a lane
+    private void writePlaces(long source, int part, int count, MemorySegment target, long plane, int lane) {
+        int done = 0;
+        for (int width = Short.SIZE; width >= 4; width /= 2) {
+            if ((count & width) != 0) {
+                for (int i = 0; i < width; i++) {
+                    int bit = part * count + done + i;
+                    or(target, plane + (long) done * LANES / Byte.SIZE, lane * width + i, data.get(BYTE, source + bit / 8) >> bit % 8 & 1);
+                }
+                done += width;
+            }
         }
     }
 
@@ -144,7 +231,7 @@ final class WeightUnits {
         int bits = type.codeBits() == Byte.SIZE ? Byte.SIZE : 4;
         for (int lane = 0; lane < LANES; lane++) {
             for (int i = 0; i < LANE_CODES; i++) {
-                int code = codes[lane / 4 * INPUTS + i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4]] & 0xff;
+                int code = codes[input(lane, i)] & 0xff;
                 int place = type.hasTable() ? i : place(i, Integer.SIZE / bits);
                 or(target, at, (lane * LANE_CODES + place) * bits, code & (1 << bits) - 1);
                 if (type.codeBits() > bits) {
@@ -156,12 +243,34 @@ final class WeightUnits {
         }
     }
 
-    /// Values of two bytes, half as many as inputs.
-    private void writeValues(MemorySegment target, long at) {
+    /// Floating-point numbers of 4 bits, so that shifts and masks find pairs of them in the halves of a word.
+    private void writeFloats(MemorySegment target, long at) {
+        for (int lane = 0; lane < LANES; lane++) {
+            for (int word = 0; word < 2; word++) {
+                int bits = 0;
+                for (int i = 0; i < 8; i++) {
+                    int code = codes[input(lane, word * 8 + i)];
+                    for (int bit = 0; bit < 4; bit++) {
+                        bits |= (code >> bit & 1) << FLOAT_BITS[i / 2][bit] + i % 2 * 16;
+                    }
+                }
+                target.set(WORD, at + lane * 8L + word * 4L, bits);
+            }
+        }
+    }
+
+    /// Which code of a unit is a number of a lane.
+    private static int input(int lane, int number) {
+        return lane / 4 * INPUTS + number / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[number % 4];
+    }
+
+    /// Values of some bytes, half as many as inputs.
+    private void writeValues(MemorySegment target, long at, int bytes) {
         for (int lane = 0; lane < LANES; lane++) {
             for (int i = 0; i < LANE_CODES / 2; i++) {
                 int value = i / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[i % 4];
-                MemorySegment.copy(codes, lane / 4 * INPUTS + 2 * value, target, BYTE, at + lane * LANE_CODES + 2L * i, Short.BYTES);
+                MemorySegment.copy(codes, lane / 4 * INPUTS + bytes * value, target, BYTE, at + (long) bytes * (lane * LANE_CODES / 2 + i),
+                        bytes);
             }
         }
     }

@@ -3,6 +3,7 @@ package org.gatun.backend.reference;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostVerifier;
@@ -16,10 +17,14 @@ import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
+import org.gatun.quantize.RowCodes;
+import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Walks a plan op by op; one method an op, which is the op's definition.
 final class ReferenceExecutable implements Executable {
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final Plan plan;
     private final PassLimits limits;
     private final float[][] memory; // [value][rows · width]
@@ -91,6 +96,10 @@ final class ReferenceExecutable implements Executable {
     }
 
     private void matMul(Op.MatMul op, Pass pass) {
+        if (op.activations().areCodes()) {
+            matMulOfCodes(op, pass);
+            return;
+        }
         float[] in = memory[op.in().id()];
         float[] out = memory[op.out().id()];
         int inputs = op.in().width();
@@ -105,6 +114,31 @@ final class ReferenceExecutable implements Executable {
                     sum += (double) in[row * inputs + k] * weights[k];
                 }
                 out[row * outputs + n] = (float) sum;
+            }
+        }
+    }
+
+    private void matMulOfCodes(Op.MatMul op, Pass pass) {
+        float[] in = memory[op.in().id()];
+        float[] out = memory[op.out().id()];
+        int inputs = op.in().width();
+        int outputs = op.out().width();
+        float[] bias = op.bias().map(ReferenceExecutable::vector).orElseGet(() -> new float[outputs]);
+        long rowBytes = DType.INT8.rowBytes(inputs);
+        for (int row = 0; row < rows(op.out(), pass); row++) {
+            RowCodes codes = RowCodes.of(in, row * inputs, inputs, op.activations().threshold());
+            for (int n = 0; n < outputs; n++) {
+                float scale = op.weight().data().get(FLOAT, n * rowBytes);
+                MemorySegment weights = op.weight().data().asSlice(n * rowBytes + DType.INT8.headerBytes(), inputs);
+                int sum = 0;
+                for (int k = 0; k < inputs; k++) {
+                    sum += codes.codes()[k] * weights.get(ValueLayout.JAVA_BYTE, k);
+                }
+                double apart = 0;
+                for (int k : codes.outliers()) {
+                    apart += (double) in[row * inputs + k] * weights.get(ValueLayout.JAVA_BYTE, k);
+                }
+                out[row * outputs + n] = (float) (((double) codes.scale() * sum + apart) * scale + bias[n]);
             }
         }
     }

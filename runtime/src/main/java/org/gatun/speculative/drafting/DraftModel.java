@@ -3,6 +3,7 @@ package org.gatun.speculative.drafting;
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
@@ -140,12 +141,12 @@ final class DraftModel implements AutoCloseable {
     }
 
     /// See [Proposer#propose].
-    void propose(int node, int count, TokenTree.Draws how) {
+    void propose(int node, int count, Draws how) {
         proposer.propose(tree, node, law(node), positionBelow(node), count, how);
     }
 
     /// See [Proposer#open].
-    void open(int node, TokenTree.Draws how) {
+    void open(int node, Draws how) {
         proposer.open(tree, node, law(node), how);
     }
 

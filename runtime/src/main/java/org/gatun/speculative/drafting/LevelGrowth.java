@@ -1,13 +1,14 @@
 package org.gatun.speculative.drafting;
 
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Draws;
 import org.gatun.speculative.TokenTree;
 
 /// Level after level, every node of one gets the same number of children.
 ///
 /// @param widths children of each node, level by level
 /// @param how children are drawn
-record LevelGrowth(int[] widths, TokenTree.Draws how) implements Growth {
+record LevelGrowth(int[] widths, Draws how) implements Growth {
 
     @Override
     public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.PriorityQueue;
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Noise;
 import org.gatun.speculative.Proposer;
@@ -48,7 +49,7 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
             Arrays.sort(kept, Candidate.ORDER.reversed());
             for (Candidate candidate : kept) {
                 if (tree.law(candidate.parent) == null) {
-                    model.open(candidate.parent, TokenTree.Draws.WITHOUT_REPLACEMENT);
+                    model.open(candidate.parent, Draws.WITHOUT_REPLACEMENT);
                 }
                 int node = model.add(candidate.parent, candidate.token);
                 logProbabilities[node] = candidate.logProbability;

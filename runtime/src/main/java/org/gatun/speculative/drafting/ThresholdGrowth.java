@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.gatun.decoding.TokenText;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.speculative.TokenTree;
 
@@ -48,7 +49,7 @@ record ThresholdGrowth(double threshold, int depth) implements Growth {
         double left = 1;            // of the law, without the children so far
         for (int i = 0; i < found && slot > threshold; i++) {
             if (i == 0) {
-                model.open(node, TokenTree.Draws.WITHOUT_REPLACEMENT);
+                model.open(node, Draws.WITHOUT_REPLACEMENT);
             }
             double share = Math.min(1, law.probability(tokens[i]) / left);
             values[model.add(node, tokens[i])] = slot * share;

@@ -2,6 +2,7 @@ package org.gatun.speculative.drafting;
 
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -26,14 +27,14 @@ public final class TreeDrafter implements Drafter {
     ///
     /// @param widths children of a node, level by level
     public static TreeDrafter independent(Session session, int[] widths) {
-        return new TreeDrafter(session, new LevelGrowth(widths, TokenTree.Draws.INDEPENDENT), session.maxTreeRows());
+        return new TreeDrafter(session, new LevelGrowth(widths, Draws.INDEPENDENT), session.maxTreeRows());
     }
 
     /// Each node of a level gets the same number of different children. (RSD-C, Jeon et al. 2024, arXiv 2402.14160.)
     ///
     /// @param widths children of a node, level by level
     public static TreeDrafter withoutReplacement(Session session, int[] widths) {
-        return new TreeDrafter(session, new LevelGrowth(widths, TokenTree.Draws.WITHOUT_REPLACEMENT), session.maxTreeRows());
+        return new TreeDrafter(session, new LevelGrowth(widths, Draws.WITHOUT_REPLACEMENT), session.maxTreeRows());
     }
 
     /// See [StochasticBeamGrowth].

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -58,7 +59,7 @@ public final class StandDrafter implements Drafter {
                     laws.add(new Law(observed.vocabulary()));
                 }
                 added = proposer.propose(tree, nodes[i], fill(laws.get(lawsUsed++), successors), text.length() + tree.depth(nodes[i]),
-                        wanted, TokenTree.Draws.WITHOUT_REPLACEMENT);
+                        wanted, Draws.WITHOUT_REPLACEMENT);
             }
             for (int rank = 0; rank < template.children(i); rank++) {
                 nodes[child++] = rank < added ? tree.size() - added + rank : -1;

@@ -5,6 +5,7 @@ import org.gatun.decoding.TokenText;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
+import org.gatun.sampling.Draws;
 import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
@@ -90,7 +91,7 @@ public final class SwiftDrafter implements Drafter {
             double confidence = law.probability(law.mostProbable());
             int count = Math.min(siblings(confidence), room - tree.size());
             int first = tree.size();
-            proposer.propose(tree, node, law, text.length() + depth, count, TokenTree.Draws.WITHOUT_REPLACEMENT);
+            proposer.propose(tree, node, law, text.length() + depth, count, Draws.WITHOUT_REPLACEMENT);
             node = first;
             context[contextLength++] = tree.token(node);
             if (confidence < UNSURE) {

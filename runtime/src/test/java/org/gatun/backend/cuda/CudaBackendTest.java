@@ -18,28 +18,37 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
+import org.gatun.backend.Verdict;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
+import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.plan.Activations;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
+import org.gatun.sampling.Draws;
+import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.SpeculativeDecoder;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -49,6 +58,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What the CUDA backend promises beyond right results: fusion, launches, memory.
 class CudaBackendTest {
@@ -62,25 +72,30 @@ class CudaBackendTest {
 
     /// Blocks of a transformer, as a model records them.
     private static Plan blocks(Arena arena, DType dtype, int layers, boolean headNorms) {
+        return blocks(arena, dtype, Activations.AS_IS, layers, headNorms);
+    }
+
+    private static Plan blocks(Arena arena, DType dtype, Activations activations, int layers, boolean headNorms) {
         SplittableRandom random = new SplittableRandom(SEED);
         PlanBuilder plan = new PlanBuilder();
+        BiFunction<Value, Tensor, Value> product = (in, weight) -> plan.matMul(in, weight, Optional.empty(), activations);
         Value hidden = plan.embed(tensor(arena, random, dtype, 40, HIDDEN));
         RopeTable rope = new RopeTable(RopeTable.Pairing.SPLIT, new float[] {1, 0.5f, 0.25f, 0.1f, 0.05f, 0.02f, 0.01f, 0.001f}, 1);
         for (int layer = 0; layer < layers; layer++) {
             Value normed = plan.rmsNorm(hidden, vector(arena, random, HIDDEN), 1e-5f);
-            Value queries = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.queryWidth(), HIDDEN));
-            Value keys = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
-            Value values = plan.matMul(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
+            Value queries = product.apply(normed, tensor(arena, random, dtype, ATTENTION.queryWidth(), HIDDEN));
+            Value keys = product.apply(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
+            Value values = product.apply(normed, tensor(arena, random, dtype, ATTENTION.kvWidth(), HIDDEN));
             if (headNorms) {
                 queries = plan.rmsNorm(queries, vector(arena, random, ATTENTION.headDim()), 1e-5f);
                 keys = plan.rmsNorm(keys, vector(arena, random, ATTENTION.headDim()), 1e-5f);
             }
             Value attended = plan.attention(layer, plan.rope(queries, 16, rope), plan.rope(keys, 16, rope), values, ATTENTION);
-            hidden = plan.add(hidden, plan.matMul(attended, tensor(arena, random, dtype, HIDDEN, ATTENTION.queryWidth())));
+            hidden = plan.add(hidden, product.apply(attended, tensor(arena, random, dtype, HIDDEN, ATTENTION.queryWidth())));
             Value again = plan.rmsNorm(hidden, vector(arena, random, HIDDEN), 1e-5f);
-            Value gate = plan.matMul(again, tensor(arena, random, dtype, 96, HIDDEN));
-            Value up = plan.matMul(again, tensor(arena, random, dtype, 96, HIDDEN));
-            hidden = plan.add(hidden, plan.matMul(plan.swiGlu(gate, up), tensor(arena, random, dtype, HIDDEN, 96)));
+            Value gate = product.apply(again, tensor(arena, random, dtype, 96, HIDDEN));
+            Value up = product.apply(again, tensor(arena, random, dtype, 96, HIDDEN));
+            hidden = plan.add(hidden, product.apply(plan.swiGlu(gate, up), tensor(arena, random, dtype, HIDDEN, 96)));
             plan.tap("layer " + layer, hidden);
         }
         return plan.build(plan.matMul(plan.rmsNorm(plan.selectRows(hidden), vector(arena, random, HIDDEN), 1e-5f),
@@ -144,10 +159,75 @@ class CudaBackendTest {
         }
     }
 
+    /// More rows than a tree has go by products of four warps on compute capability 9.0, others never.
+    @ParameterizedTest
+    @EnumSource(names = {"F16", "BF16", "Q8_0", "INT8"})
+    void run_promptInOnePassOrTwo_hasTheSameBits(DType dtype) {
+        PassLimits limits = new PassLimits(128, 64);
+        float[] expected = null;
+        for (int capability : new int[] {80, 90}) {
+            for (int portion : new int[] {64, 100}) {
+                SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withComputeCapability(capability));
+                try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0);
+                        Executable executable = backend.compile(blocks(arena, dtype, 1, false), limits);
+                        KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 128, DType.F16))) {
+                    for (int first = 0; first < 100; first += portion) {
+                        Pass pass = new Pass(arena, limits).beginCausal(first);
+                        for (int row = first; row < Math.min(100, first + portion); row++) {
+                            pass.addRow((row * 7 + 3) % 40);
+                        }
+                        pass.select(pass.rows() - 1);
+                        executable.run(pass, kv);
+                    }
+                    float[] found = executable.logits().asSlice(0, 4 * 40).toArray(ValueLayout.JAVA_FLOAT);
+                    boolean grouped = driver.takeReports().stream().anyMatch(report -> report.kernel().endsWith("_128x128w")
+                            && report.configuration().gridX() == 1 && report.kernel().startsWith("matmul_swiglu"));
+
+                    assertEquals(capability == 90 && portion == 100, grouped);
+                    assertArrayEquals(expected == null ? found : expected, found, "portions of " + portion + ", capability " + capability);
+                    expected = found;
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
+    void fusion_activationsInEightBits_givesTheSameBits(Activations activations) {
+        try (Arena arena = Arena.ofShared();
+                CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+            Plan plan = blocks(arena, DType.INT8, activations, 2, true);
+            try (Executable fused = backend.compile(plan, LIMITS);
+                    Executable unfused = backend.compileUnfused(plan, LIMITS);
+                    KvStore kv = backend.allocateKv(new KvShape(2, 2, 16, 100, DType.F16))) {
+                assertArrayEquals(run(unfused, kv, arena, 7), run(fused, kv, arena, 7));
+            }
+        }
+    }
+
+    @Test
+    void compile_activationsInEightBitsOfRaggedWeights_isRefusedInOneLine() {
+        try (Arena arena = Arena.ofShared();
+                CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
+            SplittableRandom random = new SplittableRandom(SEED);
+            PlanBuilder plan = new PlanBuilder();
+            Value in = plan.embed(tensor(arena, random, DType.F32, 4, 20));
+            Plan ragged = plan.build(plan.selectRows(
+                    plan.matMul(in, tensor(arena, random, DType.INT8, 12, 20), Optional.empty(), Activations.INT8)));
+
+            String message = assertThrows(IllegalArgumentException.class, () -> backend.compile(ragged, LIMITS)).getMessage();
+            assertTrue(message.contains("[12, 20]") && message.contains("multiple of 8") && !message.contains("\n"), message);
+        }
+    }
+
     private static List<String> launchesOfPass(int layers, DType dtype) {
+        return launchesOfPass(layers, dtype, Activations.AS_IS);
+    }
+
+    private static List<String> launchesOfPass(int layers, DType dtype, Activations activations) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
-        try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
-            try (Executable executable = backend.compile(blocks(arena, dtype, layers, false), LIMITS);
+        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0)) {
+            try (Executable executable = backend.compile(blocks(arena, dtype, activations, layers, false), LIMITS);
                     KvStore kv = backend.allocateKv(new KvShape(layers, 2, 16, 100, DType.F16))) {
                 run(executable, kv, arena, 1);
                 driver.takeReports();
@@ -163,6 +243,15 @@ class CudaBackendTest {
         List<String> three = launchesOfPass(3, DType.BF16);
 
         assertEquals(8, (three.size() - one.size()) / 2, three.toString());
+    }
+
+    /// Besides, the inputs of the output and down projections are rounded by a launch of their own; norms round theirs.
+    @Test
+    void block_activationsInEightBits_takesTenLaunches() {
+        List<String> one = launchesOfPass(1, DType.INT8, Activations.INT8);
+        List<String> three = launchesOfPass(3, DType.INT8, Activations.INT8);
+
+        assertEquals(10, (three.size() - one.size()) / 2, three.toString());
     }
 
     @ParameterizedTest
@@ -298,6 +387,122 @@ class CudaBackendTest {
                 assertEquals(List.of("launch in " + target, "launch in " + draft, "launch in " + draft, "launch in " + draft,
                         "launch in " + draft, "wait for " + draft, "wait for " + target), calls);
             }
+        }
+    }
+
+    /// Between a proposal and what becomes of it the driver hears of the laws, of one graph and of one wait: no logits are copied. What
+    /// the graph says is what the host finds from the logits.
+    @ParameterizedTest
+    @ValueSource(strings = {"specinfer", "rsd-c", "rsd-s"})
+    void step_drawnProposals_isOneLaunchAndCopiesNoLogits(String method) throws IOException {
+        List<String> calls = new ArrayList<>();
+        CudaDriver driver = heard(SimulatorDriver.open(SimulatorOptions.defaults()), (call, _) -> calls.add(call));
+        Sampling sampling = Sampling.GREEDY.withTemperature(1).withTopP(0.9).withRepetitionPenalty(1.2).withSeed(SEED);
+        try (CudaBackend backend = CudaBackend.open(driver, 0);
+                Model model = tiny(backend, SEED);
+                Model draft = tiny(backend, SEED + 1);
+                Session session = model.openSession();
+                Drafter inner = SpeculationMethod.parse(method).open(model, Optional.of(draft))) {
+            List<List<String>> steps = new ArrayList<>();
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, new Drafter() {
+                @Override
+                public void begin(Session target, TokenText prompt, Sampling sampling) {
+                    inner.begin(target, prompt, sampling);
+                }
+
+                @Override
+                public void draft(TokenText text, TokenTree tree, int maxNodes) {
+                    inner.draft(text, tree, maxNodes);
+                    calls.clear();
+                }
+
+                @Override
+                public void observe(TokenText text, Step step) {
+                    steps.add(List.copyOf(calls));
+                    requireVerdictOfTheHost(session, text, step);
+                    inner.observe(text, step);
+                }
+
+                @Override
+                public void close() {
+                    // the test closes what is inside
+                }
+            }, sampling, new int[] {3, 5});
+            while (steps.size() < 12) {
+                decoder.step(100);
+            }
+            long launchesOnly = steps.stream().filter(List.of("copyToDeviceAsync", "graphLaunch", "streamSynchronize")::equals).count();
+            assertTrue(launchesOnly >= steps.size() - 2, "all but those that capture: " + steps);
+        }
+    }
+
+    private Model tiny(CudaBackend backend, long seed) throws IOException {
+        return Model.load(RandomModel.tiny(seed).withLayers(1).write(directory.resolve(seed + ".gguf")), backend, ModelOptions.STANDARD);
+    }
+
+    private static void requireVerdictOfTheHost(Session session, TokenText text, Step step) {
+        Verdict expected = new Verdict(session.maxTreeRows());
+        new HostVerifier(session.vocabularySize()).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
+                expected);
+        assertEquals(expected.accepted(), step.accepted());
+        for (int i = 0; i <= step.accepted(); i++) {
+            assertEquals(expected.token(i), text.token(text.length() - 1 - step.accepted() + i));
+        }
+    }
+
+    /// The graphs must find the drawings where they are from then on.
+    @Test
+    void verify_lawsThatOutgrowTheirMemory_areFoundInTheNewOne() throws IOException {
+        int vocabulary = 1500;
+        Sampling sampling = Sampling.GREEDY.withTemperature(2).withSeed(SEED);
+        Path file = new RandomModel("llama", DType.F16, vocabulary, 32, 1, 1, 1, 32, 128, SEED, 3).write(directory.resolve("m.gguf"));
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
+                Model model = Model.load(file, backend, ModelOptions.STANDARD);
+                Session session = model.openSession()) {
+            SplittableRandom random = new SplittableRandom(SEED);
+            for (int tokens : new int[] {1, vocabulary, 2}) {
+                TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+                for (int node = 0; node < 7; node++) {
+                    Law law = new Law(vocabulary);
+                    for (int token = 0; token < tokens; token++) {
+                        law.add(token, random.nextDouble());
+                    }
+                    tree.setLaw(node, Draws.INDEPENDENT, law);
+                    tree.addDrawn(node, law.mostProbable());
+                }
+                session.rewind(0);
+                tree.writeTo(session.pass(), 0);
+                Verdict found = session.verify(sampling);
+                Verdict expected = new Verdict(session.maxTreeRows());
+                new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
+                        expected);
+
+                assertEquals(expected.accepted(), found.accepted());
+                assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "laws of " + tokens + " tokens");
+            }
+        }
+    }
+
+    @Test
+    void verify_lawOverAnotherVocabulary_isRefusedAndTheSessionStaysUsable() throws IOException {
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
+                Model model = tiny(backend, SEED);
+                Session session = model.openSession()) {
+            TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
+            Law law = new Law(33);
+            law.add(32, 1);
+            tree.setLaw(0, Draws.INDEPENDENT, law);
+            tree.addDrawn(0, 32);
+            tree.writeTo(session.pass(), 0);
+            assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY));
+
+            tree.begin(1).setLaw(0, Draws.INDEPENDENT, Law.of(0, 0.5, Double.NaN, Double.POSITIVE_INFINITY));
+            tree.addDrawn(0, 3);
+            tree.writeTo(session.pass(), 0);
+            assertEquals("law over 4 tokens below row 0: expected one over 32",
+                    assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY)).getMessage());
+
+            assertTrue(session.decode(3, Sampling.GREEDY).token(0) < 32);
         }
     }
 

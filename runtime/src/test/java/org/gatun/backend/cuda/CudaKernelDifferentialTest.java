@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,8 +28,10 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelVariant;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
@@ -40,13 +43,16 @@ import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
+import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
+import org.gatun.plan.Activations;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
+import org.gatun.quantize.RowCodes;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -95,8 +101,13 @@ class CudaKernelDifferentialTest {
         return new CudaDriverProvider.Probe.Found(SimulatorDriver.open(options));
     }
 
+    /// Rows of kernels that the device has.
     private static Stream<DynamicNode> on(CudaDriver driver) {
-        return cases().stream().map(row -> dynamicTest(row.name + ", seed " + SEED, () -> {
+        List<Case> rows;
+        try (KernelBench bench = new KernelBench(driver)) {
+            rows = cases().stream().filter(row -> row.kernels.stream().allMatch(bench.library::has)).toList();
+        }
+        return rows.stream().map(row -> dynamicTest(row.name + ", seed " + SEED, () -> {
             try (KernelBench bench = new KernelBench(driver)) {
                 row.check.run(bench, new SplittableRandom(SEED + row.name.hashCode()));
             }
@@ -124,7 +135,7 @@ class CudaKernelDifferentialTest {
             for (int[] shape : new int[][] {{1, 1, 1}, {7, 29, 17}, {3, 11, 96}, {2, 5, 4100}}) {
                 cases.add(gather(type, shape[0], shape[1], shape[2]));
             }
-            for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
+            for (MatmulKernels.Tile tile : tiles(WeightType.valueOf(type.name()))) {
                 for (int[] shape : new int[][] {{1, 1, 8}, {3, 17, 40}, {16, 128, 32}, {17, 129, 72}, {130, 70, 264}, {5, 257, 520}}) {
                     cases.add(matmul(tile, type, shape[0], shape[1], shape[2]));
                     if (type != ElementType.F32) {
@@ -134,13 +145,25 @@ class CudaKernelDifferentialTest {
             }
         }
         for (WeightType type : WeightType.values()) {
-            for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
+            for (MatmulKernels.Tile tile : tiles(type)) {
                 for (int[] shape : new int[][] {{1, 8, 1}, {17, 136, 3}, {130, 72, 7}, {5, 264, 17}}) {
                     if (type.hasUnits()) {
                         int inputs = shape[2] * (type == WeightType.INT8 ? 8 : stored(type).blockElements());
                         boolean swiglu = shape[0] % 2 == 0 || shape[2] == 3;
                         cases.add(matmulQuantized(tile, type, swiglu, shape[0], shape[1], Math.min(inputs, 1024)));
                     }
+                }
+            }
+        }
+        for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
+            for (int[] shape : new int[][] {{1, 8}, {3, 40}, {9, 264}, {2, 2056}}) {
+                cases.add(quantize(activations, shape[0], shape[1]));
+                cases.add(normInCodes(activations, shape[0], shape[1]));
+            }
+            for (MatmulKernels.Tile tile : Int8Kernels.TILES) {
+                for (int[] shape : new int[][] {{1, 8, 8}, {17, 136, 24}, {130, 72, 56}, {5, 264, 136}, {20, 40, 1024}}) {
+                    cases.add(matmulCodes(tile, activations, false, shape[0], shape[1], shape[2]));
+                    cases.add(matmulCodes(tile, activations, true, shape[0], shape[1], shape[2]));
                 }
             }
         }
@@ -182,8 +205,9 @@ class CudaKernelDifferentialTest {
             }
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32", "verification_walk"),
-                    (bench, random) -> new VerificationCase(bench, random, shape).check()));
+            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32",
+                    shape.how().isPresent() ? "verification_residual_f32" : "verification_walk"),
+                    (bench, random) -> VerificationCase.check(bench, random, shape)));
         }
         for (int packs : new int[] {1, 1000, 70_001}) {
             cases.add(probe(packs));
@@ -363,14 +387,16 @@ class CudaKernelDifferentialTest {
                 assertClose(expected, bench.floats(out, ElementType.F32, rows * outputs), ElementType.F32);
             }
             // Rows alike in every pass: the last row alone, by another tile, has the same bits.
-            MatmulKernels.Tile other = another(tile);
+            MatmulKernels.Tile other = another(bench, tile);
             Operand alone = bench.operand(type, Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
             DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
             bench.run(MatmulKernels.matmul(bench.library, other, weights(type), row, alone.slice(), weight.slice(),
                     Optional.of(bias.slice()), bench.rows(1), outputs, inputs));
             float[] all = bench.floats(out, ElementType.F32, rows * outputs);
-            assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
-                    bench.floats(row, ElementType.F32, outputs));
+            if (areAlike(bench, tile, other, type)) {
+                assertArrayEquals(Arrays.copyOfRange(all, (rows - 1) * outputs, rows * outputs),
+                        bench.floats(row, ElementType.F32, outputs));
+            }
         });
     }
 
@@ -398,12 +424,31 @@ class CudaKernelDifferentialTest {
                 });
     }
 
+    /// Whether two tiles are to give the same bits: not if a device multiplies otherwise for four warps, and then it is not used in
+    /// their stead.
+    private static boolean areAlike(KernelBench bench, MatmulKernels.Tile tile, MatmulKernels.Tile other, ElementType type) {
+        boolean sameWay = Stream.of(tile, other).map(each -> each.kernel("matmul", weights(type)).endsWith("w")).distinct().count() == 1;
+        return sameWay || new TileComparison(bench.library).isAlike(weights(type));
+    }
+
     private static WeightType weights(ElementType type) {
         return WeightType.valueOf(type.name());
     }
 
-    private static MatmulKernels.Tile another(MatmulKernels.Tile tile) {
-        return MatmulKernels.Tile.values()[(tile.ordinal() + 1) % MatmulKernels.Tile.values().length];
+    /// The tiles of which there are kernels for a type.
+    private static Collection<MatmulKernels.Tile> tiles(WeightType type) {
+        Map<String, MatmulKernels.Tile> tiles = new LinkedHashMap<>();
+        for (MatmulKernels.Tile tile : MatmulKernels.Tile.values()) {
+            tiles.putIfAbsent(tile.kernel("matmul", type), tile);
+        }
+        return tiles.values();
+    }
+
+    /// The next one that the device runs.
+    private static MatmulKernels.Tile another(KernelBench bench, MatmulKernels.Tile tile) {
+        List<MatmulKernels.Tile> tiles = Stream.of(MatmulKernels.Tile.values())
+                .filter(each -> each.runsOn(bench.context.device())).toList();
+        return tiles.get((tiles.indexOf(tile) + 1) % tiles.size());
     }
 
     /// Weights in units against the reference with the decoded weights; the last row alone, by another tile, has the same bits.
@@ -439,15 +484,166 @@ class CudaKernelDifferentialTest {
                     Operand alone = bench.operand(type.activations(),
                             Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
                     DeviceSlice row = bench.empty((long) outputs * outType.byteSize());
-                    run(bench, another(tile), type, swiglu, row, alone, weight, 1, outputs, inputs);
+                    run(bench, another(bench, tile), type, swiglu, row, alone, weight, 1, outputs, inputs);
                     assertArrayEquals(Arrays.copyOfRange(found, (rows - 1) * outputs, rows * outputs),
                             bench.floats(row, outType, outputs), "a row alone");
                 });
     }
 
+    /// Rows of all kinds, by turns: usual ones, some with outliers, some of nothing else, zeros, huge, tiny, not finite.
+    private static Operand rows(KernelBench bench, SplittableRandom random, int rows, int width) {
+        float[] values = new float[rows * width];
+        for (int i = 0; i < values.length; i++) {
+            double x = random.nextDouble(-2, 2);
+            values[i] = (float) switch (i / width % 8) {
+                case 0, 4 -> x;
+                case 1 -> random.nextInt(9) == 0 ? 40 * x : x;
+                case 2 -> 6 * Math.signum(x) + x;
+                case 3 -> 0;
+                case 5 -> 1e30 * x;
+                case 6 -> 1e-40 * x;
+                default -> i % width == width / 2 ? x < 0 ? Double.NaN : Double.POSITIVE_INFINITY : x;
+            };
+        }
+        return bench.operand(ElementType.F32, values, width);
+    }
+
+    private static CodedRows coded(KernelBench bench, Operand in, Activations activations, int rows, int width) {
+        boolean apart = Float.isFinite(activations.threshold());
+        CodedRows coded = new CodedRows(bench.empty(CodedRows.byteSize(rows, width, apart)), rows, width, apart);
+        bench.run(Int8Kernels.quantize(bench.library, coded, in.slice(), bench.rows(rows), activations.threshold()));
+        return coded;
+    }
+
+    private static Case quantize(Activations activations, int rows, int width) {
+        return new Case("quantize " + activations + " " + rows + "x" + width, List.of("quantize_rows_s8"), (bench, random) -> {
+            Operand in = rows(bench, random, rows, width);
+            assertCoded(bench, in, activations, coded(bench, in, activations, rows, width), rows, width);
+        });
+    }
+
+    private static void assertCoded(KernelBench bench, Operand in, Activations activations, CodedRows coded, int rows, int width) {
+        int stride = Math.ceilDiv(width, WeightType.UNIT_INPUTS) * WeightType.UNIT_INPUTS;
+        float[] scales = bench.floats(coded.scales(), ElementType.F32, rows);
+        byte[] found = new byte[rows * stride];
+        coded.codes().buffer().copyTo(coded.codes().byteOffset(), MemorySegment.ofArray(found));
+        for (int row = 0; row < rows; row++) {
+            RowCodes expected = RowCodes.of(in.values(), row * width, width, activations.threshold());
+            assertEquals(expected.scale(), scales[row], "scale of row " + row);
+            byte[] codes = new byte[stride];
+            for (int i = 0; i < stride; i++) { // of 16 inputs 2 t, 2 t + 8, 2 t + 1, 2 t + 9
+                codes[i / 16 * 16 + i % 16 / 4 * 2 + i % 2 * 8 + i % 4 / 2] = found[row * stride + i];
+            }
+            assertArrayEquals(Arrays.copyOf(expected.codes(), stride), codes, "row " + row);
+            int number = row;
+            coded.outliers().ifPresent(list -> assertOutliers(bench, in, expected.outliers(), list, number, width));
+        }
+    }
+
+    /// The same bits as by the kernels that it is made of.
+    private static Case normInCodes(Activations activations, int rows, int width) {
+        return new Case("norm " + activations + " " + rows + "x" + width, List.of("norm_rms_s8", "norm_rms_add_s8"), (bench, random) -> {
+            Operand in = rows(bench, random, rows, width);
+            Operand residual = bench.random(random, ElementType.F32, rows, width);
+            Operand gain = bench.random(random, ElementType.F32, 1, width);
+            boolean apart = Float.isFinite(activations.threshold());
+            long bytes = CodedRows.byteSize(rows, width, apart);
+            DeviceSlice sum = bench.empty(4L * rows * width);
+            DeviceSlice normed = bench.empty(4L * rows * width);
+            for (boolean add : new boolean[] {false, true}) {
+                NormKernels.Groups whole = NormKernels.Groups.dense(1, width);
+                bench.run(add ? NormKernels.rmsAdd(bench.library, ElementType.F32, normed, sum, in.slice(), residual.slice(),
+                                gain.slice(), bench.rows(rows), whole, 1e-5f)
+                        : NormKernels.rms(bench.library, ElementType.F32, normed, in.slice(), gain.slice(), bench.rows(rows), whole,
+                                1e-5f));
+                Operand expected = bench.operand(ElementType.F32, bench.floats(normed, ElementType.F32, rows * width), width);
+                CodedRows coded = new CodedRows(bench.empty(bytes), rows, width, apart);
+                DeviceSlice again = bench.empty(4L * rows * width);
+                bench.run(add ? Int8Kernels.normAdd(bench.library, coded, again, in.slice(), residual.slice(), gain.slice(),
+                                bench.rows(rows), 1e-5f, activations.threshold())
+                        : Int8Kernels.norm(bench.library, coded, in.slice(), gain.slice(), bench.rows(rows), 1e-5f,
+                                activations.threshold()));
+                assertCoded(bench, expected, activations, coded, rows, width);
+                if (add) {
+                    assertArrayEquals(bench.floats(sum, ElementType.F32, rows * width),
+                            bench.floats(again, ElementType.F32, rows * width));
+                }
+            }
+        });
+    }
+
+    private static void assertOutliers(KernelBench bench, Operand in, int[] expected, CodedRows.Outliers list, int row, int width) {
+        assertEquals(expected.length, bench.ints(list.counts(), row + 1)[row], "outliers of row " + row);
+        int[] places = Arrays.copyOfRange(bench.ints(list.places(), (row + 1) * width), row * width, row * width + expected.length);
+        float[] values = bench.floats(list.values(), ElementType.F32, (row + 1) * width);
+        for (int i = 0; i < places.length; i++) {
+            assertEquals(in.values()[row * width + places[i]], values[row * width + i], "outlier at " + places[i]);
+        }
+        Arrays.sort(places);
+        assertArrayEquals(expected, places);
+    }
+
+    /// Each row against the reference, as some are huge; the last row alone, by another tile, has the same bits.
+    private static Case matmulCodes(MatmulKernels.Tile tile, Activations activations, boolean swiglu, int rows, int outputs, int inputs) {
+        String family = swiglu ? "matmul_swiglu" : "matmul";
+        return new Case(family + " " + activations + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
+                List.of(Int8Kernels.kernel(family, tile), "quantize_rows_s8"), (bench, random) -> {
+                    Operand in = rows(bench, random, rows, inputs);
+                    Tensor gate = quantized(DType.INT8, random, outputs, inputs);
+                    Tensor up = quantized(DType.INT8, random, outputs, inputs);
+                    Operand bias = bench.random(random, ElementType.F32, 1, outputs);
+                    int group = (int) WeightUnits.groupBytes(WeightType.INT8, inputs);
+                    MemorySegment units = MemorySegment.ofArray(new byte[(swiglu ? 2 : 1) * outputs / WeightType.UNIT_OUTPUTS * group]);
+                    for (int i = 0; i < outputs / WeightType.UNIT_OUTPUTS; i++) {
+                        WeightUnits.write(gate, WeightType.INT8, i * WeightType.UNIT_OUTPUTS, units, (swiglu ? 2L * i : i) * group);
+                        if (swiglu) {
+                            WeightUnits.write(up, WeightType.INT8, i * WeightType.UNIT_OUTPUTS, units, (2L * i + 1) * group);
+                        }
+                    }
+                    DeviceSlice weight = bench.context.allocateFrom(units).slice();
+                    DeviceSlice out = bench.empty((long) rows * outputs * Float.BYTES);
+                    runCodes(bench, tile, swiglu, out, coded(bench, in, activations, rows, inputs), weight, bias, rows, outputs);
+                    float[] found = bench.floats(out, ElementType.F32, rows * outputs);
+
+                    float[] expected = KernelBench.reference(rows, plan -> {
+                        Value x = plan.embed(table(in, inputs));
+                        return swiglu ? plan.swiGlu(plan.matMul(x, gate, Optional.empty(), activations),
+                                plan.matMul(x, up, Optional.empty(), activations))
+                                : plan.matMul(x, gate, Optional.of(bias.tensor()), activations);
+                    });
+                    for (int row = 0; row < rows; row++) {
+                        float[] of = Arrays.copyOfRange(expected, row * outputs, (row + 1) * outputs);
+                        float[] is = Arrays.copyOfRange(found, row * outputs, (row + 1) * outputs);
+                        if (row % 8 == 7) {
+                            assertTrue(allNaN(of) && allNaN(is), "row " + row + " is not finite");
+                        } else if (!swiglu || row % 8 != 5) { // which SwiGLU makes infinite
+                            assertClose(of, is, ElementType.F32);
+                        }
+                    }
+
+                    Operand alone = bench.operand(ElementType.F32,
+                            Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
+                    DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
+                    MatmulKernels.Tile other = Int8Kernels.TILES.get((Int8Kernels.TILES.indexOf(tile) + 1) % Int8Kernels.TILES.size());
+                    runCodes(bench, other, swiglu, row, coded(bench, alone, activations, 1, inputs), weight, bias, 1, outputs);
+                    assertArrayEquals(Arrays.copyOfRange(found, (rows - 1) * outputs, rows * outputs),
+                            bench.floats(row, ElementType.F32, outputs), "a row alone");
+                });
+    }
+
+    private static boolean allNaN(float[] row) {
+        return IntStream.range(0, row.length).allMatch(i -> Float.isNaN(row[i]));
+    }
+
+    private static void runCodes(KernelBench bench, MatmulKernels.Tile tile, boolean swiglu, DeviceSlice out, CodedRows in,
+            DeviceSlice weight, Operand bias, int rows, int outputs) {
+        bench.run(swiglu ? Int8Kernels.swiglu(bench.library, tile, out, in, weight, bench.rows(rows), outputs)
+                : Int8Kernels.matmul(bench.library, tile, out, in, weight, Optional.of(bias.slice()), bench.rows(rows), outputs));
+    }
+
     /// The type in a file that is kept as a type.
     private static DType stored(WeightType type) {
-        return type == WeightType.SPARSE_2_4 ? DType.SPARSE_2_4_F16 : DType.valueOf(type.name());
+        return DType.valueOf(type.isSparse() && type != WeightType.SPARSE_2_4_INT8 ? type.name() + "_F16" : type.name());
     }
 
     /// What weights stand for on the device: what their codec says, with entries of a book rounded to bf16.
@@ -506,6 +702,18 @@ class CudaKernelDifferentialTest {
             }
             for (int row = 0; row < rows; row++) {
                 Codec.of(dtype).encode(elements, row * columns, data, row * dtype.rowBytes(columns), columns);
+            }
+        } else if (dtype == DType.MXFP4) {
+            for (int block = 0; block < bytes.length; block += dtype.blockBytes()) {
+                bytes[block] = (byte) (random.nextInt(8) == 0 ? 0 : random.nextInt(100, 130));
+            }
+        } else if (dtype == DType.NVFP4) {
+            for (int row = 0; row < rows; row++) {
+                int start = (int) (row * dtype.rowBytes(columns));
+                data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, start, Math.abs(scale(random)));
+                for (int block = start + Float.BYTES; block < start + dtype.rowBytes(columns); block += dtype.blockBytes()) {
+                    bytes[block] = (byte) random.nextInt(0x7f);
+                }
             }
         } else if (dtype == DType.INT8) {
             for (int row = 0; row < rows; row++) {

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
 import org.gatun.backend.Executable;
@@ -65,7 +66,11 @@ final class KernelBench implements AutoCloseable {
     Operand operand(ElementType type, float[] values, int columns) {
         DType dtype = dtype(type);
         MemorySegment stored = arena.allocate(dtype.rowBytes(values.length), 64);
-        Codec.of(dtype).encode(values, 0, stored, 0, values.length);
+        if (type == ElementType.F32) { // what is not finite too, which a codec refuses
+            MemorySegment.copy(values, 0, stored, ValueLayout.JAVA_FLOAT, 0, values.length);
+        } else {
+            Codec.of(dtype).encode(values, 0, stored, 0, values.length);
+        }
         float[] rounded = new float[values.length];
         Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);
         Shape shape = columns == values.length ? Shape.of(columns) : Shape.of(values.length / columns, columns);
@@ -107,7 +112,11 @@ final class KernelBench implements AutoCloseable {
     }
 
     void run(KernelLaunch launch) {
-        launch.on(stream);
+        run(launch::on);
+    }
+
+    void run(Consumer<CudaStream> work) {
+        work.accept(stream);
         stream.synchronize();
     }
 
@@ -121,6 +130,12 @@ final class KernelBench implements AutoCloseable {
 
     int[] ints(DeviceSlice slice, int count) {
         int[] values = new int[count];
+        slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
+        return values;
+    }
+
+    long[] longs(DeviceSlice slice, int count) {
+        long[] values = new long[count];
         slice.buffer().copyTo(slice.byteOffset(), MemorySegment.ofArray(values));
         return values;
     }

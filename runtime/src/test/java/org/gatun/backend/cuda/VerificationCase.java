@@ -2,6 +2,7 @@ package org.gatun.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.gatun.backend.Drawings;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
@@ -24,18 +26,24 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.sampling.Draws;
+import org.gatun.sampling.Law;
+import org.gatun.sampling.Residual;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 
-/// A tree whose children often carry the token that is drawn after their parent, drawn and walked on the device and by the host: both
-/// must agree to the bit.
+/// A tree whose children often carry the token that is drawn after their parent, or were drawn themselves, drawn and walked on the device
+/// and by the host: both must agree to the bit.
 final class VerificationCase {
+    private static final int TREES = 5;
     private static final Sampling HOT = Sampling.GREEDY.withTemperature(7).withSeed(-77);
 
     static final List<Shape> SHAPES = shapes();
 
     /// Of a case.
-    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling) {}
+    ///
+    /// @param how rows were drawn, if some were
+    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling, Optional<Draws> how) {}
 
     private final KernelBench bench;
     private final SplittableRandom random;
@@ -45,8 +53,9 @@ final class VerificationCase {
     private final int[] tokens;
     private final int[] parents;
     private final int[] drawn;
+    private final Drawings drawings;
 
-    VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
+    private VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
         this.bench = bench;
         this.random = random;
         this.shape = shape;
@@ -55,6 +64,7 @@ final class VerificationCase {
         tokens = new int[shape.rows];
         parents = new int[shape.rows];
         drawn = new int[shape.rows];
+        drawings = new Drawings(shape.rows);
     }
 
     private static List<Shape> shapes() {
@@ -63,17 +73,33 @@ final class VerificationCase {
                 HOT.withTopP(0.5), HOT.withTopP(0.999), HOT.withTopK(1), HOT.withTopK(40), HOT.withTopK(2000).withTopP(0.9),
                 HOT.withMinP(0.2), HOT.withTemperature(1000).withTopK(100), HOT.withTemperature(1000).withTopP(0.3),
                 HOT.withTopK(300).withTopP(0.7).withMinP(0.01).withRepetitionPenalty(1.3))) {
-            shapes.add(new Shape(9, 1001, true, sampling));
-            shapes.add(new Shape(3, 4096, false, sampling));
+            shapes.add(new Shape(9, 1001, true, sampling, Optional.empty()));
+            shapes.add(new Shape(3, 4096, false, sampling, Optional.empty()));
+            for (Draws how : Draws.values()) {
+                shapes.add(new Shape(24, 301, true, sampling, Optional.of(how)));
+            }
         }
-        shapes.add(new Shape(64, 29, true, HOT.withTopP(0.9)));
-        shapes.add(new Shape(130, 3, true, HOT));
-        shapes.add(new Shape(2, 1, false, HOT.withTopK(1).withTopP(0.5)));
-        shapes.add(new Shape(1, 20_003, false, HOT.withTopP(0.8)));
+        shapes.add(new Shape(64, 29, true, HOT.withTopP(0.9), Optional.empty()));
+        shapes.add(new Shape(130, 3, true, HOT, Optional.empty()));
+        shapes.add(new Shape(2, 1, false, HOT.withTopK(1).withTopP(0.5), Optional.empty()));
+        shapes.add(new Shape(1, 20_003, false, HOT.withTopP(0.8), Optional.empty()));
+        for (Draws how : Draws.values()) {
+            shapes.add(new Shape(6, 1000, false, HOT, Optional.of(how)));
+            shapes.add(new Shape(200, 7, true, HOT, Optional.of(how)));
+            shapes.add(new Shape(2, 1, false, HOT, Optional.of(how)));
+            shapes.add(new Shape(7, 5003, true, HOT.withTopP(0.95), Optional.of(how)));
+        }
         return List.copyOf(shapes);
     }
 
-    void check() {
+    /// Several trees of a shape where walks go different ways.
+    static void check(KernelBench bench, SplittableRandom random, Shape shape) {
+        for (int tree = 0; tree < (shape.how.isPresent() ? TREES : 1); tree++) {
+            new VerificationCase(bench, random, shape).check();
+        }
+    }
+
+    private void check() {
         PassLimits limits = new PassLimits(256, 256);
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = pass(arena, limits);
@@ -89,11 +115,29 @@ final class VerificationCase {
                     pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
-            bench.run(VerificationKernels.draw(bench.library, ids, leads, onDevice, bench.context.allocateFrom(settings(arena, pass)).slice(),
-                    deviceTokens, bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray()), paths, rows,
+            DeviceSlice cuts = bench.empty((long) VerificationKernels.CUT_BYTES * shape.rows);
+            DeviceSlice settings = bench.context.allocateFrom(settings(arena, pass)).slice();
+            DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
+            bench.run(VerificationKernels.draw(bench.library, ids, leads, cuts, onDevice, settings, deviceTokens, positions, paths, rows,
                     shape.vocabulary));
             VerdictSlots slots = new VerdictSlots(bench.empty(VerdictSlots.byteSize(shape.rows)), shape.rows);
-            bench.run(VerificationKernels.walk(bench.library, slots, ids, leads, deviceTokens, paths, bench.ints(before.length), rows));
+            DeviceSlice committed = bench.ints(before.length);
+            if (pass.drawings() == null) {
+                bench.run(VerificationKernels.walk(bench.library, slots, ids, leads, deviceTokens, paths, committed, rows));
+            } else {
+                try (DrawingsBlock block = new DrawingsBlock(bench.context, shape.rows, shape.vocabulary)) {
+                    block.grow(drawings);
+                    block.write(pass);
+                    bench.run(block::upload);
+                    bench.run(VerificationKernels.residual(bench.library, slots, ids, leads, cuts, onDevice, settings, deviceTokens,
+                            positions, paths, committed, rows, block.drawings(), block.left(), shape.vocabulary));
+                    int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
+                    if (drawings.next(last, 0) >= 0) {
+                        assertArrayEquals(leftBelow(last, pass.position(last) - before.length),
+                                bench.longs(block.left(), shape.vocabulary));
+                    }
+                }
+            }
 
             assertArrayEquals(drawn, bench.ints(ids, shape.rows));
             assertArrayEquals(logits, bench.floats(onDevice, ElementType.F32, logits.length), "logits are as they were");
@@ -168,7 +212,9 @@ final class VerificationCase {
         for (int row = 0; row < shape.rows; row++) {
             int parent = row == 0 ? -1 : shape.tree ? random.nextInt(Math.max(0, row - 4), row) : row - 1;
             parents[row] = parent;
-            tokens[row] = parent >= 0 && random.nextInt(4) > 0 ? drawn[parent] : random.nextInt(shape.vocabulary);
+            boolean proposed = parent >= 0 && drawings.law(parent) != null && random.nextInt(4) > 0;
+            tokens[row] = proposed ? drawBelow(parent, row)
+                    : parent >= 0 && random.nextInt(4) > 0 ? drawn[parent] : random.nextInt(shape.vocabulary);
             if (parent >= 0) {
                 System.arraycopy(ancestors, 4 * parent, ancestors, 4 * row, 4);
                 depths[row] = depths[parent] + 1;
@@ -181,9 +227,59 @@ final class VerificationCase {
             }
             int[] text = text(row, depths[row]);
             drawn[row] = sampler.draw(MemorySegment.ofArray(logits), row, text.length, text, text.length);
+            if (shape.how.isPresent() && random.nextInt(5) > 0) {
+                drawings.setLaw(row, shape.how.get(), law(row, text));
+            }
         }
         pass.draw(shape.sampling, before);
+        pass.setDrawings(drawings);
         return pass;
+    }
+
+    /// The target's own, one near it, one that knows nothing of it, or one token: what is drawn from it always comes, mostly, at times.
+    private Law law(int row, int[] text) {
+        Law law = new Law(shape.vocabulary);
+        int kind = random.nextInt(4);
+        if (kind < 2) {
+            Sampling sampling = kind == 0 ? shape.sampling : Sampling.GREEDY.withTemperature(5).withTopP(0.9);
+            new Sampler(sampling, shape.vocabulary).law(MemorySegment.ofArray(logits), row, text, text.length, law);
+        } else if (kind == 2) {
+            for (int token = 0; token < shape.vocabulary; token++) {
+                law.add(token, random.nextInt(3) == 0 ? 0 : Math.pow(random.nextDouble(), 20));
+            }
+        }
+        if (law.size() == 0) {
+            law.add(random.nextBoolean() ? drawn[row] : random.nextInt(shape.vocabulary), 0.3);
+        }
+        return law;
+    }
+
+    /// Notes a row as drawn. One whose token a sibling was drawn with counts for that sibling, if it can be drawn twice.
+    private int drawBelow(int parent, int row) {
+        Law law = drawings.law(parent);
+        int token = random.nextBoolean() ? law.mostProbable() : law.token(random.nextInt(law.size()));
+        for (int i = drawings.next(parent, 0); i >= 0; i = drawings.next(parent, i + 1)) {
+            if (tokens[drawings.row(i)] == token) {
+                if (drawings.draws(parent) == Draws.INDEPENDENT) {
+                    drawings.add(parent, drawings.row(i));
+                }
+                return random.nextInt(shape.vocabulary);
+            }
+        }
+        drawings.add(parent, row);
+        return token;
+    }
+
+    /// The weights that are left when all that was drawn below a row is rejected.
+    private long[] leftBelow(int row, int depth) {
+        Residual residual = new Residual(shape.vocabulary);
+        int[] text = text(row, depth);
+        new Sampler(shape.sampling, shape.vocabulary).law(MemorySegment.ofArray(logits), row, text, text.length, residual.left());
+        residual.begin(drawings.draws(row), drawings.law(row));
+        for (int drawing = drawings.next(row, 0); drawing >= 0; drawing = drawings.next(row, drawing + 1)) {
+            assertTrue(residual.reject(tokens[drawings.row(drawing)]), "something is left");
+        }
+        return IntStream.range(0, shape.vocabulary).mapToLong(residual.left()::weight).toArray();
     }
 
     private int[] text(int row, int depth) {
@@ -194,7 +290,8 @@ final class VerificationCase {
         return text;
     }
 
-    private static KvStore recording(List<Integer> moves) {
+    /// A cache that only notes what is moved.
+    static KvStore recording(List<Integer> moves) {
         return new KvStore() {
             @Override
             public KvShape shape() {

@@ -10,11 +10,9 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.gatun.generation.GenerationOptions;
-import org.gatun.model.ModelOptions;
 import org.gatun.model.Session;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
-import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -64,7 +62,8 @@ final class BenchCommand implements Callable<Integer> {
     private Optional<String> random;
 
     @Option(names = "--formats", paramLabel = "TYPE,...",
-            description = "compare types of weights instead of methods, with commas between; all for every one: size, perplexity, "
+            description = "compare types of weights instead of methods, with commas between; int8/int8 or int8/int8-outliers for "
+                    + "activations in 8 bits too, all for every one: size, perplexity, "
                     + "divergence from the model as stored at several temperatures, speed")
     private Optional<String> formats;
 
@@ -125,8 +124,8 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private void compareFormats(String names) throws IOException {
-        List<DType> types = names.equals(ALL) ? ModelOptions.WEIGHT_TYPES
-                : Arrays.stream(names.split(",", -1)).map(name -> ModelChoice.weightType("--formats", name.strip())).toList();
+        List<WeightFormat> types = names.equals(ALL) ? WeightFormat.all()
+                : Arrays.stream(names.split(",", -1)).map(name -> WeightFormat.parse("--formats", name.strip())).toList();
         Optional<String> content = text.isPresent() ? Optional.of(console.read(text.get())) : Optional.empty();
         List<String> beginnings = texts().stream().map(BenchPrompts.Prompt::text).toList();
         FormatsReport result = new FormatsReport(

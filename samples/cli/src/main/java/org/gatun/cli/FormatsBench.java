@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
@@ -12,7 +11,6 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
-import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
 
 /// Compares types of weights: how much they take, how well the model still predicts a text, how far its probabilities and draws are from
@@ -20,7 +18,6 @@ import org.gatun.tokenizer.Tokenizer;
 /// the same prompts in turn.
 final class FormatsBench {
     private static final int WARM_UP_TOKENS = 16;
-    private static final String AS_STORED = "as stored";
 
     private final Console console;
     private final ModelChoice models;
@@ -37,17 +34,17 @@ final class FormatsBench {
         this.text = text;
     }
 
-    /// A row for the model as stored and one for each type.
-    List<FormatRow> rows(List<DType> types) throws IOException {
+    /// A row for the model as stored and one for each format.
+    List<FormatRow> rows(List<WeightFormat> formats) throws IOException {
         List<FormatRow> rows = new ArrayList<>();
-        try (OpenModels stored = models.open(console, Optional.empty()); Session session = stored.openSession(console);
-                Progress progress = new Progress(console, "measuring", types.size() + 1L)) {
+        try (OpenModels stored = models.open(console, WeightFormat.AS_STORED); Session session = stored.openSession(console);
+                Progress progress = new Progress(console, "measuring", formats.size() + 1L)) {
             List<TextWindows> windows = windows(session);
-            rows.add(measure(AS_STORED, windows, session, session));
-            for (DType type : types) {
+            rows.add(measure(WeightFormat.AS_STORED.toString(), windows, session, session));
+            for (WeightFormat format : formats) {
                 progress.at(rows.size());
-                try (OpenModels opened = models.open(console, Optional.of(type)); Session other = opened.openSession(console)) {
-                    rows.add(measure(type.name().toLowerCase(Locale.ROOT), windows, session, other));
+                try (OpenModels opened = models.open(console, format); Session other = opened.openSession(console)) {
+                    rows.add(measure(format.toString(), windows, session, other));
                 }
             }
         }

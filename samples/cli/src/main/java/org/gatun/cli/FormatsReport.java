@@ -38,7 +38,7 @@ record FormatsReport(List<FormatRow> rows) {
     }
 
     private static String line(List<String> cells) {
-        StringBuilder line = new StringBuilder("%-18s".formatted(cells.getFirst()));
+        StringBuilder line = new StringBuilder("%-20s".formatted(cells.getFirst()));
         cells.stream().skip(1).forEach(cell -> line.append("%11s".formatted(cell)));
         return line.toString();
     }

@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -11,8 +12,10 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
+import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
+import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
@@ -68,7 +71,7 @@ final class KernelSamples {
         String[] words = library.kernel(kernel).name().split("_");
         ElementType type = type(words[words.length - 1]);
         return switch (words[0]) {
-            case "norm" -> words[2].equals("add")
+            case "norm" -> words[words.length - 1].equals("s8") ? normInCodes(words[2].equals("add")) : words[2].equals("add")
                     ? NormKernels.rmsAdd(library, type, activations(type), activations(), activations(), activations(),
                             floats(ElementType.F32, width), rowCount(), NormKernels.Groups.dense(1, width), 1e-5f)
                     : NormKernels.rms(library, type, activations(type), activations(), floats(ElementType.F32, width), rowCount(),
@@ -87,6 +90,7 @@ final class KernelSamples {
             };
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
+            case "quantize" -> Int8Kernels.quantize(library, coded(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
@@ -95,6 +99,7 @@ final class KernelSamples {
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
                 case "draw" -> draw();
+                case "residual" -> residual();
                 case "walk" -> VerificationKernels.walk(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
                 default -> VerificationKernels.advance(library, verdict(), value(1), floats(ElementType.F32, 1),
@@ -115,17 +120,19 @@ final class KernelSamples {
 
     private KernelLaunch matmul(String[] words) {
         boolean swiglu = words[1].equals("swiglu");
-        String tileName = words[words.length - 1];
-        WeightType type = WeightType.valueOf(String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, words.length - 1))
-                .toUpperCase(Locale.ROOT));
-        MatmulKernels.Tile tile = switch (tileName) {
-            case "16x32" -> MatmulKernels.Tile.FEW;
-            case "16x128" -> MatmulKernels.Tile.WIDE;
-            case "64x64" -> MatmulKernels.Tile.SOME;
-            default -> MatmulKernels.Tile.MANY;
-        };
+        boolean clusters = words[words.length - 1].equals("cluster");
+        int tileWord = words.length - (clusters ? 2 : 1);
+        MatmulKernels.Tile tile = tile(words[tileWord], clusters);
+        String typeName = String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, tileWord));
+        if (typeName.equals("s8")) {
+            DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * width : width, width) / Integer.BYTES),
+                    Integer.MAX_VALUE);
+            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), coded(), weight, rowCount(), width)
+                    : Int8Kernels.matmul(library, tile, activations(), coded(), weight, Optional.empty(), rowCount(), width);
+        }
+        WeightType type = WeightType.valueOf(typeName.toUpperCase(Locale.ROOT));
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
-        DeviceSlice weight = type == WeightType.SPARSE_2_4 ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
+        DeviceSlice weight = type.isSparse() ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
                 : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
@@ -133,6 +140,29 @@ final class KernelSamples {
                         rowCount(), width, width)
                 : MatmulKernels.matmul(library, tile, type, activations(), activations(type.activations()), weight, Optional.empty(),
                         rowCount(), width, width);
+    }
+
+    private static MatmulKernels.Tile tile(String name, boolean clusters) {
+        return switch (name) {
+            case "16x32" -> clusters ? MatmulKernels.Tile.FEW_IN_CLUSTERS : MatmulKernels.Tile.FEW;
+            case "16x128" -> clusters ? MatmulKernels.Tile.WIDE_IN_CLUSTERS : MatmulKernels.Tile.WIDE;
+            case "64x64" -> MatmulKernels.Tile.SOME;
+            case "128x128w" -> MatmulKernels.Tile.GROUPED;
+            case "128x256w" -> MatmulKernels.Tile.GROUPED_WIDE;
+            default -> MatmulKernels.Tile.MANY;
+        };
+    }
+
+    private KernelLaunch normInCodes(boolean add) {
+        DeviceSlice gain = floats(ElementType.F32, width);
+        return add ? Int8Kernels.normAdd(library, coded(), activations(), activations(), activations(), gain, rowCount(), 1e-5f,
+                        Float.POSITIVE_INFINITY)
+                : Int8Kernels.norm(library, coded(), activations(), gain, rowCount(), 1e-5f, Float.POSITIVE_INFINITY);
+    }
+
+    /// Random codes; no outliers.
+    private CodedRows coded() {
+        return new CodedRows(ints((int) (CodedRows.byteSize(rows, width, false) / Integer.BYTES), Integer.MAX_VALUE), rows, width, false);
     }
 
     private static KvType kvType(String[] words, int from, int to) {
@@ -209,14 +239,49 @@ final class KernelSamples {
         return new VerdictSlots(ints((int) VerdictSlots.byteSize(rows) / Integer.BYTES, 1), rows);
     }
 
-    /// At temperature 1, from nine tenths of the probability.
     private KernelLaunch draw() {
+        return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(), settings(),
+                ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
+    }
+
+    /// At temperature 1, from nine tenths of the probability.
+    private DeviceSlice settings() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
             VerificationKernels.writeSettings(settings, 0, 0, 1, 0, 0.9, 0, 1, MemorySegment.NULL, 0);
-            return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), logits(),
-                    library.context().allocateFrom(settings).slice(), ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(),
-                    vocabulary());
+            return library.context().allocateFrom(settings).slice();
+        }
+    }
+
+    /// Of rows whose logits are at most 1, with nothing cut off.
+    private DeviceSlice cuts() {
+        int words = VerificationKernels.CUT_BYTES / Integer.BYTES;
+        int[] cuts = new int[rows * words];
+        for (int row = 0; row < rows; row++) {
+            cuts[row * words + 2] = Float.floatToIntBits(1);
+        }
+        return library.context().allocateFrom(MemorySegment.ofArray(cuts)).slice();
+    }
+
+    /// The second row was drawn from a law in which all tokens but its own are equal, and which is far from the target's: it is rejected.
+    private KernelLaunch residual() {
+        int count = vocabulary();
+        long head = VerificationKernels.DRAWINGS_HEAD;
+        long laws = head + VerificationKernels.DRAWING.byteSize();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment drawings = arena.allocate(laws + (long) Long.BYTES * count);
+            int tokenBits = Integer.SIZE - Integer.numberOfLeadingZeros(count - 1);
+            long weight = 1L << 62 - 2 * tokenBits;
+            drawings.set(ValueLayout.JAVA_INT, 0, Math.min(1, rows - 1));
+            VerificationKernels.writeDrawing(drawings, head, 0, 1, weight << tokenBits, weight * count, (int) (laws / Long.BYTES), count,
+                    true);
+            for (int token = 0; token < count; token++) {
+                drawings.set(ValueLayout.JAVA_LONG, laws + (long) Long.BYTES * token, weight << tokenBits | token);
+            }
+            return VerificationKernels.residual(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(),
+                    settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
+                    library.context().allocateFrom(drawings).slice(),
+                    library.context().allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
     }
 

@@ -2,10 +2,7 @@ package org.gatun.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.KvShape;
@@ -13,10 +10,10 @@ import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.cuda.CudaException;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
+import org.gatun.plan.Activations;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.stories.StoryModels;
-import org.gatun.tensor.DType;
 import picocli.CommandLine.Option;
 
 /// The options that say which models run on what.
@@ -38,9 +35,14 @@ final class ModelChoice {
     Optional<Integer> threads;
 
     @Option(names = "--quantize", paramLabel = "TYPE",
-            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, mxfp4, int8, or "
-                    + "f16, bf16, f32, or one of sparse_2_4_f16, ..., see the guide; embedding and head stay as they are")
+            description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, mxfp4, nvfp4, "
+                    + "int8, f16, bf16, f32, or one of sparse_2_4_f16, ..., see the guide; embedding and head stay as they are")
     Optional<String> quantize;
+
+    @Option(names = "--activations", paramLabel = "FORM",
+            description = "how products with weights of INT8, from a file or by --quantize int8, take their other operand: as-is "
+                    + "(default), int8, with a scale for each row, or int8-outliers, elements of 6 and more apart")
+    Optional<String> activations;
 
     @Option(names = "--kv-type", paramLabel = "TYPE",
             description = "store keys and values as f16 (default), bf16, q8_0, which takes about half, or f32, which CUDA does not take")
@@ -80,33 +82,42 @@ final class ModelChoice {
     /// Opens the models; the caller closes them. Where the backend is left to Gatun and a device cannot take the models, the processor
     /// does.
     OpenModels open(Console console) throws IOException {
-        return open(console, quantize.map(type -> weightType("--quantize", type)));
+        return open(console, new WeightFormat(quantize.map(type -> WeightFormat.type("--quantize", type)), activations()));
     }
 
-    /// As the other, with the weights in a type, whatever `--quantize` says.
-    OpenModels open(Console console, Optional<DType> weightType) throws IOException {
+    private Activations activations() {
+        try {
+            return activations.map(Activations::parse).orElse(Activations.AS_IS);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--activations: " + e.getMessage(), e);
+        }
+    }
+
+    /// As the other, in a format, whatever `--quantize` and `--activations` say.
+    OpenModels open(Console console, WeightFormat format) throws IOException {
         if (random.isPresent() && (model.isPresent() || draft.isPresent())) {
             throw new IllegalArgumentException("--random " + random.get().name() + " with --model or --draft: give one or the other");
         }
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
-        OpenModels opened = open(openBackend(), weightType);
+        OpenModels opened = open(openBackend(), format);
         if (backend.equals(Backends.AUTO) && opened.backend() instanceof CudaBackend) {
             try {
                 opened.prepare(console);
             } catch (CudaException | IllegalArgumentException e) {
                 console.note("gatun: backend " + opened.backend().name() + " cannot be used: " + e.getMessage());
                 opened.close();
-                return open(Backends.openHost(threadCount()), weightType);
+                return open(Backends.openHost(threadCount()), format);
             }
         }
         return opened;
     }
 
-    private OpenModels open(Backend opened, Optional<DType> weightType) throws IOException {
+    private OpenModels open(Backend opened, WeightFormat format) throws IOException {
         ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0),
-                kvType.map(name -> type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()), weightType);
+                kvType.map(name -> WeightFormat.type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
+                format.type(), format.activations());
         try {
             if (random.isPresent()) {
                 return random.get().open(opened, options);
@@ -138,17 +149,6 @@ final class ModelChoice {
             String options = "--backend " + backend + threads.map(given -> " --threads " + given).orElse("");
             throw new IllegalArgumentException(options + ": " + e.getMessage(), e);
         }
-    }
-
-    /// The type of a name that weights can be brought to.
-    static DType weightType(String option, String name) {
-        return type(option, name, ModelOptions.WEIGHT_TYPES);
-    }
-
-    private static DType type(String option, String name, List<DType> types) {
-        return types.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(option + " " + name + ": expected one of "
-                        + types.stream().map(type -> type.name().toLowerCase(Locale.ROOT)).collect(Collectors.joining(", "))));
     }
 
     private int threadCount() {

@@ -23,8 +23,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// Writes a model with its weights in another type.
 @Command(name = "quantize", description = "Writes a model with its weights in another type, as GGUF or safetensors.", footer = {
         "", "OUT is GGUF if its name ends in .gguf, else a directory with safetensors, config.json and the tokenizer. GGUF takes f32,",
-        "f16, bf16, q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0 and mxfp4; safetensors f32, f16, bf16, nf4, fp4, int8 and the",
-        "sparse types.",
+        "f16, bf16, q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, q4_0, mxfp4 and nvfp4; safetensors f32, f16, bf16, nf4, fp4, nvfp4, int8",
+        "and the sparse types.",
         "", "Examples:",
         "  gatun quantize model.gguf small.gguf --type q4_0",
         "  gatun quantize model.gguf small --type nf4 --layers types.txt",

@@ -187,12 +187,13 @@ class GatunTest {
     void bench_formats_compareWithTheModelAsStored() throws IOException {
         Path report = directory.resolve("formats.html");
         Path text = Files.writeString(directory.resolve("story.txt"), "Once upon a time there was a little girl named Lily.");
-        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16", "--text", text.toString(), "--max-tokens", "4",
+        CommandRun run = CommandRun.of("bench", "--formats", "f32,sparse_1_16_f16,int8/int8-outliers", "--text", text.toString(),
+                "--max-tokens", "4",
                 "--report", report.toString(), "--json");
 
         assertEquals(0, run.exitCode(), run.err());
         JsonNode rows = run.json();
-        assertEquals(3, rows.size());
+        assertEquals(4, rows.size());
         JsonNode stored = rows.get(0);
         assertEquals("as stored", stored.get("type").stringValue());
         assertEquals(0, stored.get("kl_divergence").get("1.0").doubleValue());
@@ -207,7 +208,24 @@ class GatunTest {
         }
         assertTrue(sparse.get("same_draw").get("0.1").doubleValue() < 1, sparse.toString());
         assertTrue(Files.readString(report).contains("sparse_1_16_f16"));
+        JsonNode eight = rows.get(3);
+        assertEquals("int8/int8-outliers", eight.get("type").stringValue());
+        assertEquals(stored.get("perplexity").doubleValue(), eight.get("perplexity").doubleValue(),
+                0.05 * stored.get("perplexity").doubleValue(), eight.toString());
         assertRefused(CommandRun.of("bench", "--formats", "f32,q9"), "--formats q9", "expected one of");
+        assertRefused(CommandRun.of("bench", "--formats", "int8/int9"), "--formats int8/int9", "expected one of as-is, int8");
+        assertRefused(CommandRun.of("bench", "--formats", "nf4/int8"), "--formats nf4/int8", "for weights of int8");
+    }
+
+    @Test
+    void generate_activationsInEightBits_needWeightsOfInt8() {
+        CommandRun run = CommandRun.of("generate", "--prompt", "Once", "--max-tokens", "4", "--quantize", "int8",
+                "--activations", "int8");
+
+        assertEquals(0, run.exitCode(), run.err());
+        assertRefused(CommandRun.of("generate", "--prompt", "a", "--quantize", "int8", "--activations", "int4"), "--activations",
+                "'int4'", "as-is, int8, int8-outliers");
+        assertRefused(CommandRun.of("generate", "--prompt", "a", "--activations", "int8"), "activations int8", "--quantize int8");
     }
 
     @Test

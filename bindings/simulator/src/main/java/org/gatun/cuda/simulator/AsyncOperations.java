@@ -29,7 +29,7 @@ final class AsyncOperations {
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
                 int at = sharedAddress(warp, lane, bytes);
-                check(warp, lane, warp.block.shared.order(at, bytes, warp.index, lane));
+                check(warp, lane, warp.block.shared.order(at, bytes, warp.number, lane));
                 warp.copies.order(at, bytes, lane);
                 warp.gathered[lane] = at;
             }
@@ -103,7 +103,7 @@ final class AsyncOperations {
 
         @Override
         void execute(Warp warp, int mask) {
-            warp.copies.await(warp.block.shared, warp.index, mask, pending, all);
+            warp.copies.await(warp.block.shared, warp.number, mask, pending, all);
         }
     }
 
@@ -117,23 +117,34 @@ final class AsyncOperations {
         final void access(Warp warp, int mask, Ptx.Space space) {
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                if (space != Ptx.Space.SHARED) {
+                if (space != Ptx.Space.SHARED && space != Ptx.Space.CLUSTER) {
                     throw fault(warp, KernelFault.Kind.OUT_OF_BOUNDS, lane, warp.addresses[lane],
                             "a barrier that is not in shared memory");
                 }
-                run(warp, lane, sharedAddress(warp, lane, Long.BYTES));
+                BlockRun block = reach(warp, lane, space);
+                run(warp, lane, block, sharedAddress(warp, lane, Long.BYTES));
             }
         }
 
-        abstract void run(Warp warp, int lane, int at);
+        /// @param block in whose memory the barrier is
+        abstract void run(Warp warp, int lane, BlockRun block, int at);
 
-        final MemoryBarrier barrier(Warp warp, int lane, int at) {
-            MemoryBarrier barrier = warp.block.memoryBarriers.get(at);
-            if (barrier == null) {
-                throw fault(warp, KernelFault.Kind.UNINITIALIZED_SHARED, lane, at, "no barrier was initialised at %d".formatted(at));
+        final void count(Warp warp, int lane, BlockRun block, int at, int bytes) {
+            if (bytes < 0 || !barrier(this, warp, lane, block, at).count(bytes)) {
+                throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "a barrier that is to count " + bytes + " bytes more");
             }
-            return barrier;
         }
+    }
+
+    /// The barrier at an address, whose initialisation the thread has seen.
+    private static MemoryBarrier barrier(MemoryOperation operation, Warp warp, int lane, BlockRun block, int at) {
+        MemoryBarrier barrier = block.memoryBarriers.get(at);
+        if (barrier == null) {
+            throw operation.fault(warp, KernelFault.Kind.UNINITIALIZED_SHARED, lane, at,
+                    "no barrier was initialised at %d".formatted(at));
+        }
+        operation.check(warp, lane, block.shared.read(at, Long.BYTES, warp.number, lane));
+        return barrier;
     }
 
     static final class InitBarrier extends OnMemoryBarrier {
@@ -148,50 +159,71 @@ final class AsyncOperations {
         }
 
         @Override
-        void run(Warp warp, int lane, int at) {
+        void run(Warp warp, int lane, BlockRun block, int at) {
             if (invalidate) {
-                barrier(warp, lane, at);
-                warp.block.memoryBarriers.remove(at);
+                barrier(this, warp, lane, block, at);
+                block.memoryBarriers.remove(at);
                 return;
             }
             int expected = ((int[]) warp.registers[count])[lane];
             if (expected < 1) {
                 throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "a barrier of " + expected + " arrivals: expected 1 at least");
             }
-            check(warp, lane, warp.block.shared.write(at, Long.BYTES, warp.index, lane));
-            warp.block.memoryBarriers.put(at, new MemoryBarrier(expected, warp.block.warpCount()));
+            check(warp, lane, block.shared.write(at, Long.BYTES, warp.number, lane));
+            block.memoryBarriers.put(at, new MemoryBarrier(expected, block.cluster.clocks.warps()));
         }
     }
 
     static final class ArriveAtBarrier extends OnMemoryBarrier {
         private final int state;
         private final int count;
+        private final int bytes;
         private final boolean afterCopies;
 
         /// @param state register for the phase, 0 if nobody wants it
         /// @param count register with how many arrive, 0 for one; negative for none
+        /// @param bytes register with how many are announced, 0 for none
         /// @param afterCopies whether the thread's copies are waited for before
-        ArriveAtBarrier(Ptx.Instruction instruction, Address address, int state, int count, boolean afterCopies) {
+        ArriveAtBarrier(Ptx.Instruction instruction, Address address, int state, int count, int bytes, boolean afterCopies) {
             super(instruction, address);
             this.state = state;
             this.count = count;
+            this.bytes = bytes;
             this.afterCopies = afterCopies;
         }
 
         @Override
-        void run(Warp warp, int lane, int at) {
-            MemoryBarrier barrier = barrier(warp, lane, at);
+        void run(Warp warp, int lane, BlockRun block, int at) {
+            MemoryBarrier barrier = barrier(this, warp, lane, block, at);
             if (afterCopies) {
-                warp.copies.await(warp.block.shared, warp.index, 1 << lane, 0, true);
+                warp.copies.await(warp.block.shared, warp.number, 1 << lane, 0, true);
             }
             if (state != 0) {
                 Registers.setBits(warp.registers[state], lane, barrier.phase());
             }
+            if (bytes != 0) {
+                count(warp, lane, block, at, ((int[]) warp.registers[bytes])[lane]);
+            }
             int arriving = count == 0 ? 1 : count < 0 ? 0 : ((int[]) warp.registers[count])[lane];
-            warp.block.tick(instruction, warp);
-            if (arriving != 0 && !barrier.arrive(warp.block.shared, warp.index, arriving)) {
+            warp.block.cluster.tick(instruction, warp);
+            if (arriving != 0 && !barrier.arrive(warp.block.cluster.clocks, warp.number, arriving)) {
                 throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "more threads arrive at the barrier than it was initialised for");
             }
+        }
+    }
+
+    /// `mbarrier.expect_tx`: announces bytes that copies will bring.
+    static final class ExpectBytes extends OnMemoryBarrier {
+        private final int bytes;
+
+        ExpectBytes(Ptx.Instruction instruction, Address address, int bytes) {
+            super(instruction, address);
+            this.bytes = bytes;
+        }
+
+        @Override
+        void run(Warp warp, int lane, BlockRun block, int at) {
+            count(warp, lane, block, at, ((int[]) warp.registers[bytes])[lane]);
         }
     }
 
@@ -209,12 +241,99 @@ final class AsyncOperations {
         }
 
         @Override
-        void run(Warp warp, int lane, int at) {
-            MemoryBarrier barrier = barrier(warp, lane, at);
+        void run(Warp warp, int lane, BlockRun block, int at) {
+            MemoryBarrier barrier = barrier(this, warp, lane, block, at);
             long wanted = Registers.bits(warp.registers[state], lane);
             boolean ended = parity ? (barrier.phase() & 1) != (wanted & 1) : barrier.phase() != wanted;
             int[] to = (int[]) warp.registers[target];
-            to[0] = barrier.test(warp.block.shared, warp.index, ended) ? to[0] | 1 << lane : to[0] & ~(1 << lane);
+            to[0] = barrier.test(instruction, block, warp, lane, ended) ? to[0] | 1 << lane : to[0] & ~(1 << lane);
+            if (!ended) {
+                warp.failedTest = this;
+                warp.failedLane = lane;
+                warp.failedAddress = at;
+            }
+        }
+
+        /// A warp that looks again and again while nothing else happens.
+        static Warp.Fault hang(Warp warp) {
+            int at = warp.failedAddress;
+            return warp.failedTest.fault(warp, KernelFault.Kind.DEADLOCK, warp.failedLane, at,
+                    "waits for the barrier at %d, which awaits %s more, and none can come".formatted(at,
+                            warp.block.memoryBarriers.get(at).awaited()));
+        }
+    }
+
+    /// `cp.async.bulk`: from global memory to the shared memory of one block or of several, where a barrier counts the bytes. They are
+    /// there at once; that they might not be is what is checked.
+    static final class BulkCopy extends MemoryOperation {
+        private static final int UNIT = 16;
+
+        private final Address target;
+        private final int size;
+        private final Address barrier;
+        private final int blocks;
+
+        /// @param address in global memory
+        /// @param target in shared memory
+        /// @param size register with the bytes
+        /// @param barrier in shared memory
+        /// @param blocks register with a bit for each block of the cluster that the bytes go to; 0 for the one that `target` lies in
+        BulkCopy(Ptx.Instruction instruction, Address address, Address target, int size, Address barrier, int blocks) {
+            super(instruction, address, new Extent(UNIT, 1));
+            this.target = target;
+            this.size = size;
+            this.barrier = barrier;
+            this.blocks = blocks;
+        }
+
+        @Override
+        void access(Warp warp, int mask, Ptx.Space space) {
+            for (int m = mask; m != 0; m &= m - 1) {
+                int lane = Integer.numberOfTrailingZeros(m);
+                int bytes = ((int[]) warp.registers[size])[lane];
+                if (bytes <= 0 || bytes % UNIT != 0) {
+                    throw fault(warp, KernelFault.Kind.MISALIGNED, lane, warp.addresses[lane],
+                            "a copy of %d bytes, which is no multiple of %d above 0".formatted(bytes, UNIT));
+                }
+                Allocation allocation = allocation(warp, lane, bytes);
+                checkGlobalWritten(warp, allocation, lane, bytes);
+                warp.block.tally.global(warp.addresses[lane], bytes, false);
+                long from = warp.addresses[lane] - allocation.base;
+                if (blocks == 0) {
+                    copy(warp, lane, allocation, from, bytes, -1);
+                }
+                int chosen = blocks == 0 ? 0 : ((int[]) warp.registers[blocks])[lane] & 0xffff;
+                for (int rest = chosen; rest != 0; rest &= rest - 1) {
+                    copy(warp, lane, allocation, from, bytes, Integer.numberOfTrailingZeros(rest));
+                }
+                evaluate(warp, address());
+            }
+        }
+
+        /// @param rank of the block, negative for the one that the target lies in
+        private void copy(Warp warp, int lane, Allocation allocation, long from, int bytes, int rank) {
+            evaluate(warp, barrier);
+            checkAlignment(warp, 1 << lane, Long.BYTES);
+            BlockRun counting = block(warp, lane, Ptx.Space.CLUSTER);
+            int barrierAt = sharedAddress(warp, lane, Long.BYTES);
+            evaluate(warp, target);
+            checkAlignment(warp, 1 << lane, UNIT);
+            BlockRun block = block(warp, lane, Ptx.Space.CLUSTER);
+            int at = sharedAddress(warp, lane, bytes);
+            if (block != counting) {
+                throw fault(warp, KernelFault.Kind.OUT_OF_BOUNDS, lane, barrierAt, "a barrier of another block than the copy's target");
+            }
+            if (rank >= 0) {
+                block = block(warp, lane, rank);
+            }
+            MemoryBarrier counter = barrier(this, warp, lane, block, barrierAt);
+            check(warp, lane, block.shared.order(at, bytes, warp.number, lane));
+            for (int i = 0; i < bytes; i += Integer.BYTES) {
+                block.shared.setInt(at + i, allocation.data.get(INT, from + i));
+            }
+            if (!counter.copied(at, bytes)) {
+                throw fault(warp, KernelFault.Kind.LIMIT, lane, barrierAt, "more bytes than a barrier counts");
+            }
         }
     }
 }

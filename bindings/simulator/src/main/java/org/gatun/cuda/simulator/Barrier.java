@@ -16,9 +16,9 @@ final class Barrier {
     private boolean all;
     private boolean any;
 
-    Barrier(BlockRun block, int warps) {
+    Barrier(BlockRun block) {
         this.block = block;
-        clock = new int[warps];
+        clock = new int[block.cluster.clocks.warps()];
         clear();
     }
 
@@ -33,7 +33,7 @@ final class Barrier {
     }
 
     /// A `bar` or `barrier` instruction.
-    static final class Arrival {
+    static final class Arrival implements BasicBlock.Stop {
         enum Kind { SYNC, ARRIVE, POPC, AND, OR }
 
         private final Ptx.Instruction instruction;
@@ -58,8 +58,8 @@ final class Barrier {
             flip = negated ? -1 : 0;
         }
 
-        /// Whether the warp must wait.
-        boolean arrive(Warp warp) {
+        @Override
+        public boolean stops(Warp warp) {
             int lane = Integer.numberOfTrailingZeros(warp.live);
             int number = ((int[]) warp.registers[barrier])[lane];
             if (number < 0 || number > 15) {
@@ -86,8 +86,8 @@ final class Barrier {
         }
         expected = warps;
         arrived++;
-        block.tick(arrival.instruction, warp);
-        block.shared.publish(warp.index, clock);
+        block.cluster.tick(arrival.instruction, warp);
+        block.cluster.clocks.publish(warp.number, clock);
         if (arrival.vote != 0) {
             int threads = warp.live & (warp.predicate(arrival.vote) ^ arrival.flip);
             votes += Integer.bitCount(threads);
@@ -109,12 +109,12 @@ final class Barrier {
             return;
         }
         for (Warp warp : waiting) {
-            block.shared.publish(warp.index, clock);
+            block.cluster.clocks.publish(warp.number, clock);
         }
         for (Warp warp : waiting) {
-            block.shared.learn(warp.index, clock);
+            block.cluster.clocks.learn(warp.number, clock);
             warp.state = Warp.State.RUNNING;
-            Arrival arrival = warp.waitingAt.arrival;
+            Arrival arrival = (Arrival) warp.waitingAt.stop;
             switch (arrival.kind) {
                 case POPC -> setAll(warp, arrival.result, votes);
                 case AND -> ((int[]) warp.registers[arrival.result])[0] = all ? -1 : 0;

@@ -16,6 +16,12 @@ final class BasicBlock {
         YIELD
     }
 
+    /// A barrier at the end.
+    interface Stop {
+        /// The warp comes to it: whether it must wait.
+        boolean stops(Warp warp);
+    }
+
     Operation[] operations;
     /// One an instruction, the exit included.
     InstructionClass[] classes;
@@ -27,7 +33,8 @@ final class BasicBlock {
     int flip;
     int target = END;
     int next = END;
-    Barrier.Arrival arrival;
+    /// Of [Exit#BARRIER].
+    Stop stop;
     /// Where the paths from here meet again: the immediate post-dominator.
     int meeting = END;
     /// The guard's register, where it may not have been written; else 0.

@@ -28,15 +28,17 @@ public enum InstructionClass {
         int dot = opcode.indexOf('.');
         return switch (dot < 0 ? opcode : opcode.substring(0, dot)) {
             case "mma", "ldmatrix", "stmatrix", "movmatrix" -> opcode.startsWith("mma") ? MATRIX : SHARED_MEMORY;
-            case "ld", "ldu", "st", "prefetch" -> instruction.has("shared") || instruction.has("shared::cta") ? SHARED_MEMORY
+            case "wgmma" -> instruction.is("wgmma.mma_async") ? MATRIX : BARRIER;
+            case "ld", "ldu", "st", "prefetch" -> instruction.opcode().contains(".shared") ? SHARED_MEMORY
                     : instruction.has("local") || instruction.has("const") || instruction.has("param") ? OTHER_MEMORY
                     : GLOBAL_MEMORY;
             case "atom", "red" -> ATOMIC;
-            case "cp" -> opcode.contains("group") || opcode.contains("wait_all") || opcode.contains("mbarrier") ? BARRIER : ASYNC_COPY;
+            case "cp" -> opcode.contains("group") || opcode.contains("wait_all") || opcode.startsWith("cp.async.mbarrier") ? BARRIER
+                    : ASYNC_COPY;
             case "shfl", "vote", "match", "redux", "activemask", "elect" -> WARP;
             case "bar", "barrier", "mbarrier", "membar", "fence" -> BARRIER;
-            case "bra", "brx", "ret", "exit", "trap", "nanosleep", "griddepcontrol" -> CONTROL;
-            case "mov", "cvta", "isspacep", "createpolicy" -> MOVE;
+            case "bra", "brx", "ret", "exit", "trap", "nanosleep", "griddepcontrol", "setmaxnreg" -> CONTROL;
+            case "mov", "cvta", "isspacep", "createpolicy", "mapa", "getctarank" -> MOVE;
             case "cvt" -> CONVERSION;
             default -> opcode.matches(".*\\.(f16|f16x2|bf16|bf16x2|f32|f64)(\\..*)?") ? FLOAT : INTEGER;
         };

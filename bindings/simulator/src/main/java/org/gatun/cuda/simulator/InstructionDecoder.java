@@ -22,7 +22,11 @@ final class InstructionDecoder {
     private static final Set<String> SPECIALS = Set.of("%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x",
             "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid", "%nwarpid", "%smid", "%nsmid",
             "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt", "%dynamic_smem_size",
-            "%total_smem_size");
+            "%total_smem_size", "%cluster_ctarank", "%cluster_nctarank", "%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
+            "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%clusterid.x", "%clusterid.y", "%clusterid.z",
+            "%nclusterid.x", "%nclusterid.y", "%nclusterid.z");
+    private static final Set<String> SPACES = Set.of("global", "shared", "shared::cta", "shared::cluster", "local", "const", "param",
+            "param::entry");
     /// Parts of a memory instruction's opcode that are about order or caches, and change nothing here.
     private static final Set<String> ORDER_AND_CACHES = Set.of("weak", "relaxed", "acquire", "release", "acq_rel", "volatile", "mmio",
             "cta", "cluster", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "sync", "L1::evict_normal",
@@ -124,7 +128,8 @@ final class InstructionDecoder {
             case "atom", "red" -> atomic();
             case "mov" -> move();
             case "cvta" -> convertAddress();
-            case "isspacep" -> new WarpOperations.IsSpace(instruction, target(0, 'P'), source(1, 'L'), window(space()));
+            case "isspacep" -> new WarpOperations.IsSpace(instruction, target(0, 'P'), source(1, 'L'), window(space()),
+                    space() == Space.SHARED);
             case "setp" -> compare();
             case "shfl" -> shuffle();
             case "vote" -> vote();
@@ -139,12 +144,19 @@ final class InstructionDecoder {
             case "movmatrix" -> new MatrixOperations.Transpose(instruction, target(0, 'I'), source(1, 'I'));
             case "mma" -> multiply();
             case "trap", "brkpt" -> new WarpOperations.Trap(instruction);
-            case "membar", "fence", "prefetch", "prefetchu", "griddepcontrol", "pmevent", "applypriority", "discard" ->
+            case "fence" -> instruction.is("fence.proxy.async") ? new WarpgroupOperations.ProxyFence(instruction)
+                    : new WarpOperations.Nothing(instruction);
+            case "wgmma" -> warpgroup();
+            case "setmaxnreg" -> registers();
+            case "membar", "prefetch", "prefetchu", "griddepcontrol", "pmevent", "applypriority", "discard" ->
                 new WarpOperations.Nothing(instruction);
             case "createpolicy" -> form("mov.b64", List.of(operand(0), new Operand.Whole(0)));
             case "call", "brx" -> throw instruction.refuse("calls and indirect branches are not supported");
-            case "wgmma", "tensormap", "multimem", "clusterlaunchcontrol", "tcgen05", "mapa", "getctarank", "setmaxnreg" ->
-                throw instruction.refuse("the simulator has no Hopper units (yet)");
+            case "mapa" -> new ClusterOperations.MapAddress(instruction, target(0, addressKind()), source(1, addressKind()),
+                    source(2, 'I'));
+            case "getctarank" -> new ClusterOperations.GetRank(instruction, target(0, 'I'), source(1, addressKind()));
+            case "tensormap", "multimem", "clusterlaunchcontrol", "tcgen05" ->
+                throw instruction.refuse("tensor maps, and what only later devices have, are not supported");
             default -> arithmetic();
         };
     }
@@ -298,7 +310,9 @@ final class InstructionDecoder {
             case Operand.Whole(long value) -> new Address(space, 0, value + offset);
             case Operand.Symbol(String name, long inner) -> {
                 Symbol symbol = symbol(name);
-                if (space != symbol.space() && space != Space.GENERIC) {
+                boolean isThere = space == symbol.space() || space == Space.GENERIC
+                        || space == Space.CLUSTER && symbol.space() == Space.SHARED;
+                if (!isThere) {
                     throw instruction.refuse("'" + name + "' is not in that space");
                 }
                 yield new Address(symbol.space(), 0, symbol.address() + inner + offset);
@@ -322,7 +336,7 @@ final class InstructionDecoder {
                 case "local" -> Space.LOCAL;
                 case "const" -> Space.CONST;
                 case "param", "param::entry" -> Space.PARAM;
-                case "shared::cluster" -> throw instruction.refuse("clusters are not supported");
+                case "shared::cluster" -> Space.CLUSTER;
                 default -> space;
             };
         }
@@ -332,8 +346,7 @@ final class InstructionDecoder {
     /// Refuses parts of the opcode that are not among those known.
     private void checkParts(Set<String> known) {
         for (String part : parts().subList(1, parts().size())) {
-            boolean isSpace = Set.of("global", "shared", "shared::cta", "local", "const", "param", "param::entry").contains(part);
-            if (!isSpace && !ORDER_AND_CACHES.contains(part) && !known.contains(part)) {
+            if (!SPACES.contains(part) && !ORDER_AND_CACHES.contains(part) && !known.contains(part)) {
                 throw instruction.refuse("'" + part + "' is not supported");
             }
         }
@@ -352,7 +365,7 @@ final class InstructionDecoder {
     }
 
     private void noteShared(Space space, int bytes) {
-        if (space == Space.SHARED || space == Space.GENERIC) {
+        if (space == Space.SHARED || space == Space.CLUSTER || space == Space.GENERIC) {
             narrowestShared = Math.min(narrowestShared, bytes);
         }
     }
@@ -521,7 +534,7 @@ final class InstructionDecoder {
     private long window(Space space) {
         return switch (space) {
             case GLOBAL -> 0;
-            case SHARED -> MemoryOperation.SHARED_WINDOW;
+            case SHARED, CLUSTER -> MemoryOperation.SHARED_WINDOW;
             case LOCAL -> MemoryOperation.LOCAL_WINDOW;
             case CONST -> MemoryOperation.CONST_WINDOW;
             case PARAM, GENERIC -> throw instruction.refuse("addresses of that space are not supported");
@@ -604,19 +617,34 @@ final class InstructionDecoder {
         return new WarpOperations.Elect(instruction, target(a, 'I'), target(b, 'P'), source(1, 'I'));
     }
 
+    /// Of an address that is generic, or in the shared memory of a cluster: `u64` or `u32`.
+    private char addressKind() {
+        String type = parts().getLast();
+        if (!type.matches("u32|u64") || parts().size() != (instruction.has("shared::cluster") ? 3 : 2)) {
+            throw instruction.refuse("an address of a kind that is not supported");
+        }
+        return RegisterClass.ofType(type).letter;
+    }
+
     private Operation meeting() {
+        if (instruction.is("barrier.cluster.arrive")) {
+            return new ClusterBarrier.Arrive(instruction, instruction.has("aligned"), instruction.has("relaxed"));
+        }
         if (instruction.is("bar.warp.sync")) {
             return new WarpOperations.Meeting(instruction, source(0, 'I'));
         }
         throw instruction.refuse("a barrier that is not supported");
     }
 
-    /// The arrival of a `bar` or `barrier` instruction for the whole block.
-    Barrier.Arrival arrival(Ptx.Instruction next) {
+    /// A `bar` or `barrier` instruction for the whole block or cluster.
+    BasicBlock.Stop stop(Ptx.Instruction next) {
         instruction = next;
         before.clear();
         if (next.guard() != null) {
             throw next.refuse("a barrier with a guard is not supported: branch around it");
+        }
+        if (next.is("barrier.cluster.wait")) {
+            return new ClusterBarrier.Wait(next);
         }
         List<String> parts = parts().stream().filter(part -> !part.equals("cta") && !part.equals("aligned")).toList();
         Barrier.Arrival arrival = switch (parts.get(1)) {
@@ -639,16 +667,18 @@ final class InstructionDecoder {
 
     private Operation memoryBarrier() {
         List<String> parts = parts();
-        if (parts.contains("expect_tx") || parts.contains("complete_tx") || parts.contains("shared::cluster")) {
-            throw instruction.refuse("barriers that count bytes are for bulk copies, which are not supported");
-        }
         Space space = space();
         noteShared(space, Long.BYTES);
         return switch (parts.get(1)) {
             case "init" -> new AsyncOperations.InitBarrier(instruction, address(0, space), source(1, 'I'));
             case "inval" -> new AsyncOperations.InitBarrier(instruction, address(0, space), 0);
-            case "arrive" -> new AsyncOperations.ArriveAtBarrier(instruction, address(1, space), target(0, 'L'),
-                    count() > 2 ? source(2, 'I') : 0, false);
+            case "arrive" -> {
+                int last = count() > 2 ? source(2, 'I') : 0;
+                boolean announces = instruction.has("expect_tx");
+                yield new AsyncOperations.ArriveAtBarrier(instruction, address(1, space), target(0, 'L'), announces ? 0 : last,
+                        announces ? last : 0, false);
+            }
+            case "expect_tx" -> new AsyncOperations.ExpectBytes(instruction, address(0, space), source(1, 'I'));
             case "test_wait", "try_wait" -> {
                 boolean parity = instruction.has("parity");
                 yield new AsyncOperations.TestBarrier(instruction, address(1, space), target(0, 'P'), source(2, parity ? 'I' : 'L'),
@@ -669,10 +699,14 @@ final class InstructionDecoder {
             return new AsyncOperations.Await(instruction, (int) groups, false);
         }
         if (instruction.is("cp.async.mbarrier.arrive")) {
-            return new AsyncOperations.ArriveAtBarrier(instruction, address(0, space()), 0, instruction.has("noinc") ? 0 : -1, true);
+            return new AsyncOperations.ArriveAtBarrier(instruction, address(0, space()), 0, instruction.has("noinc") ? 0 : -1, 0,
+                    true);
+        }
+        if (instruction.is("cp.async.bulk.shared::cluster.global") || instruction.is("cp.async.bulk.shared::cta.global")) {
+            return bulkCopy();
         }
         if (!instruction.is("cp.async.ca") && !instruction.is("cp.async.cg")) {
-            throw instruction.refuse("bulk and tensor copies (Hopper) are not supported");
+            throw instruction.refuse("of bulk copies only those from global to shared memory are supported, and no tensors");
         }
         checkParts(Set.of("async"));
         if (!(operand(2) instanceof Operand.Whole(long bytes)) || bytes != 4 && bytes != 8 && bytes != 16) {
@@ -690,6 +724,16 @@ final class InstructionDecoder {
         }
         return new AsyncOperations.Copy(instruction, address(1, Space.GLOBAL), address(0, Space.SHARED), (int) bytes, sourceBytes,
                 ignore);
+    }
+
+    private Operation bulkCopy() {
+        checkParts(Set.of("async", "bulk", "mbarrier::complete_tx::bytes", "multicast::cluster"));
+        if (!instruction.has("mbarrier::complete_tx::bytes")) {
+            throw instruction.refuse("a bulk copy that no barrier counts");
+        }
+        Space space = instruction.has("shared::cta") ? Space.SHARED : Space.CLUSTER;
+        return new AsyncOperations.BulkCopy(instruction, address(1, Space.GLOBAL), address(0, space), source(2, 'I'),
+                address(3, space), instruction.has("multicast::cluster") ? source(4, 'H') : 0);
     }
 
     private Operation moveMatrix() {
@@ -729,6 +773,62 @@ final class InstructionDecoder {
                     product.resultRegisters()));
         }
         return new MatrixOperations.Multiply(instruction, product, d, a, b, c, metadata, selector);
+    }
+
+    private Operation warpgroup() {
+        if (instruction.is("wgmma.fence")) {
+            return new WarpgroupOperations.Fence(instruction);
+        }
+        if (instruction.is("wgmma.commit_group")) {
+            return new WarpgroupOperations.Commit(instruction);
+        }
+        if (instruction.is("wgmma.wait_group") && operand(0) instanceof Operand.Whole(long groups)) {
+            return new WarpgroupOperations.Await(instruction, (int) groups);
+        }
+        WarpgroupMultiply product = WarpgroupMultiply.find(instruction.opcode());
+        if (product == null) {
+            throw instruction.refuse("a product of four warps of a shape or type that is not supported");
+        }
+        int[] d = targets(operand(0), 'F');
+        boolean inRegisters = operand(1) instanceof Operand.Vector;
+        int[] a = inRegisters ? sources(operand(1), 'I') : new int[0];
+        if (d.length != product.resultRegisters() || inRegisters && a.length != WarpgroupMultiply.leftRegisters()) {
+            throw instruction.refuse("found %d and %d registers, expected %d and %d".formatted(d.length, a.length,
+                    product.resultRegisters(), WarpgroupMultiply.leftRegisters()));
+        }
+        int left = inRegisters ? 0 : source(1, 'L');
+        int right = source(2, 'L');
+        Predicate accumulates = predicate(3);
+        if (!before.isEmpty() || !after.isEmpty() || !Arrays.stream(d).allMatch(this::isOwn)) {
+            throw instruction.refuse("registers of another class than the product's");
+        }
+        boolean negates = sign(4) != sign(5);
+        return new WarpgroupOperations.Multiply(instruction, product, d, a, left, right, accumulates.register(), accumulates.negated(),
+                negates, !inRegisters && bit(6), bit(inRegisters ? 6 : 7));
+    }
+
+    /// Whether an operand is -1, not 1.
+    private boolean sign(int index) {
+        if (operand(index) instanceof Operand.Whole(long value) && (value == 1 || value == -1)) {
+            return value < 0;
+        }
+        throw instruction.refuse("an operand is neither 1 nor -1");
+    }
+
+    private boolean bit(int index) {
+        if (operand(index) instanceof Operand.Whole(long value) && (value == 0 || value == 1)) {
+            return value != 0;
+        }
+        throw instruction.refuse("an operand is neither 0 nor 1");
+    }
+
+    private Operation registers() {
+        boolean more = instruction.has("inc");
+        if (more == instruction.has("dec") || !(operand(0) instanceof Operand.Whole(long count))
+                || count < 24 || count > 256 || count % 8 != 0) {
+            throw instruction.refuse("expected .inc or .dec and a multiple of 8 from 24 to 256");
+        }
+        return new WarpgroupOperations.SetRegisters(instruction, (int) count, more);
     }
 
     private Form find(String opcode) {

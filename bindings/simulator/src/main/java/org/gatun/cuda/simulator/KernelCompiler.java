@@ -10,6 +10,8 @@ import org.gatun.cuda.simulator.Ptx.Operand;
 
 /// Makes a [Kernel] of an entry of PTX: basic blocks, where parted threads meet again, and which registers may be read unwritten.
 final class KernelCompiler {
+    private static final String PRODUCT = "wgmma.mma_async";
+
     private final Ptx.Entry entry;
     private final InstructionDecoder decoder;
     private final List<Ptx.Instruction> instructions = new ArrayList<>();
@@ -92,7 +94,7 @@ final class KernelCompiler {
         boolean tracked = trackRegisters(blocks);
         return new Kernel(entry.name(), blocks, decoder.constants(), decoder.kinds(), decoder.names(), decoder.specials(),
                 List.copyOf(parameters), sharedBytes, dynamicSharedOffset, localBytes, decoder.granuleShift(), entry.maxThreads(),
-                constantMemory, tracked);
+                entry.cluster(), constantMemory, tracked, watchProducts(blocks));
     }
 
     private static boolean isBranch(Ptx.Instruction instruction) {
@@ -105,7 +107,7 @@ final class KernelCompiler {
 
     private static boolean isBlockBarrier(Ptx.Instruction instruction) {
         return (instruction.is("bar") || instruction.is("barrier")) && !instruction.is("bar.warp")
-                && !instruction.is("barrier.cluster");
+                && !instruction.is("barrier.cluster.arrive");
     }
 
     private static boolean isYield(Ptx.Instruction instruction) {
@@ -177,7 +179,7 @@ final class KernelCompiler {
                 block.exit = BasicBlock.Exit.YIELD;
             } else {
                 block.exit = BasicBlock.Exit.BARRIER;
-                block.arrival = decoder.arrival(instruction);
+                block.stop = decoder.stop(instruction);
             }
         }
         boolean leaves = block.exit == BasicBlock.Exit.RETURN && block.predicate == 0;
@@ -290,6 +292,9 @@ final class KernelCompiler {
     private Use use(Ptx.Instruction instruction) {
         List<Integer> reads = new ArrayList<>();
         List<Integer> writes = new ArrayList<>();
+        if (instruction.is(PRODUCT) && instruction.operands().get(3) instanceof Operand.Whole(long accumulates) && accumulates != 0) {
+            collect(instruction.operands().getFirst(), reads);
+        }
         for (int i = 0; i < instruction.operands().size(); i++) {
             boolean isResult = i == 0 && hasResult(instruction) && !(instruction.operands().getFirst() instanceof Operand.Memory);
             collect(instruction.operands().get(i), isResult ? writes : reads);
@@ -300,6 +305,34 @@ final class KernelCompiler {
     private static boolean hasResult(Ptx.Instruction instruction) {
         return !instruction.is("st") && !instruction.is("red") && !isBranch(instruction) && !instruction.is("bar.warp.sync")
                 && !instruction.is("bar.sync") && !instruction.is("barrier.sync") && !instruction.is("bar.arrive");
+    }
+
+    /// Lets the operations that touch registers of `wgmma` products look whether these are under way. False if there are none.
+    private boolean watchProducts(BasicBlock[] blocks) {
+        BitSet used = new BitSet();
+        boolean any = false;
+        for (BasicBlock block : blocks) {
+            for (Operation operation : block.operations) {
+                any |= operation.instruction.is("wgmma");
+                if (operation.instruction.is(PRODUCT)) {
+                    Use use = use(operation.instruction);
+                    Arrays.stream(use.reads).forEach(used::set);
+                    Arrays.stream(use.writes).forEach(used::set);
+                }
+            }
+        }
+        for (BasicBlock block : blocks) {
+            for (int i = 0; i < block.operations.length; i++) {
+                Operation operation = block.operations[i];
+                Use use = use(operation.instruction);
+                int[] reads = Arrays.stream(use.reads).filter(used::get).toArray();
+                int[] writes = Arrays.stream(use.writes).filter(used::get).toArray();
+                if (reads.length + writes.length > 0 && !operation.instruction.is(PRODUCT)) {
+                    block.operations[i] = new WarpgroupOperations.Beside(operation, reads, writes);
+                }
+            }
+        }
+        return any;
     }
 
     private void collect(Operand operand, List<Integer> into) {

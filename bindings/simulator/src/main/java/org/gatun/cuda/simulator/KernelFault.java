@@ -17,7 +17,13 @@ public record KernelFault(Kind kind, String kernel, int ptxLine, String source, 
     public enum Kind {
         OUT_OF_BOUNDS, MISALIGNED, USE_AFTER_FREE, UNINITIALIZED_GLOBAL, UNINITIALIZED_SHARED, UNINITIALIZED_LOCAL,
         UNINITIALIZED_REGISTER, SHARED_RACE, DIVERGENT_BARRIER, MISSING_WARP_MEMBER, ASYNC_COPY_NOT_AWAITED, DEADLOCK,
-        READ_ONLY, TRAP, LIMIT
+        BLOCK_ENDED, READ_ONLY, TRAP, LIMIT,
+        /// Shared memory that a thread wrote is read by the tensor cores with no `fence.proxy.async` of that thread between.
+        PROXY_NOT_FENCED,
+        /// A `wgmma` takes registers with no `wgmma.fence` since they were written.
+        PRODUCT_NOT_FENCED,
+        /// Registers or shared memory of a `wgmma` are touched before it was waited for.
+        PRODUCT_NOT_AWAITED
     }
 
     @Override

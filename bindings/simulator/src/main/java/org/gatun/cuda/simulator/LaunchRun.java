@@ -9,10 +9,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// A kernel being run over its grid: workers take blocks in order, each its own until it ends.
+/// A kernel being run over its grid: workers take clusters in order, a block each where there are none, and keep them until they end.
 final class LaunchRun {
     final Kernel kernel;
     final LaunchConfiguration configuration;
+    final ClusterShape cluster;
     /// The arguments as the kernel sees them.
     final byte[] parameters;
     final GlobalMemory memory;
@@ -25,19 +26,20 @@ final class LaunchRun {
             long seed) {
         this.kernel = kernel;
         this.configuration = configuration;
+        cluster = kernel.cluster(configuration);
         this.parameters = parameters;
         this.memory = memory;
         this.multiprocessors = multiprocessors;
         this.seed = seed;
     }
 
-    /// Which warp of a block goes first this time: the first, unless other orders are asked for.
-    int firstWarp(long block, int warps) {
-        return seed == 0 ? 0 : Math.floorMod(mix(seed + block), warps);
+    /// Which warp of a block, or block of a cluster, goes first: the first, unless other orders are asked for.
+    int first(long index, int count) {
+        return seed == 0 ? 0 : Math.floorMod(mix(seed + index), count);
     }
 
-    private long blockAt(long position, long blocks) {
-        return seed == 0 ? position : Math.floorMod(mix(seed) + (seed % 2 == 0 ? position : -position), blocks);
+    private long clusterAt(long position, long clusters) {
+        return seed == 0 ? position : Math.floorMod(mix(seed) + (seed % 2 == 0 ? position : -position), clusters);
     }
 
     private static long mix(long value) {
@@ -52,21 +54,21 @@ final class LaunchRun {
     /// @throws Warp.Fault the first one in the order of blocks that was met
     LaunchCounters run(ExecutorService executor, int workers) {
         memory.refresh();
-        long blocks = configuration.blocks();
+        long clusters = configuration.blocks() / cluster.blocks();
         Tally total = new Tally(kernel.blocks().length);
         if (configuration.cooperative()) {
-            runTogether((int) blocks, total);
+            runTogether((int) clusters, total);
             return total.counters(kernel);
         }
         AtomicLong next = new AtomicLong();
         AtomicReference<FaultAt> fault = new AtomicReference<>();
-        int helpers = (int) Math.min(workers, blocks) - 1;
+        int helpers = (int) Math.min(workers, clusters) - 1;
         List<Future<Tally>> others = new ArrayList<>();
         for (int i = 0; i < helpers; i++) {
-            others.add(executor.submit(() -> work(next, blocks, fault)));
+            others.add(executor.submit(() -> work(next, clusters, fault)));
         }
         try {
-            total.add(work(next, blocks, fault));
+            total.add(work(next, clusters, fault));
         } catch (RuntimeException e) {
             stopped = true;
             throw e;
@@ -80,32 +82,32 @@ final class LaunchRun {
         return total.counters(kernel);
     }
 
-    private record FaultAt(long block, Warp.Fault fault) {}
+    private record FaultAt(long cluster, Warp.Fault fault) {}
 
-    private Tally work(AtomicLong next, long blocks, AtomicReference<FaultAt> fault) {
-        BlockRun run = new BlockRun(this);
-        for (long at = next.getAndIncrement(); at < blocks && fault.get() == null && !stopped; at = next.getAndIncrement()) {
-            run.start(blockAt(at, blocks));
+    private Tally work(AtomicLong next, long clusters, AtomicReference<FaultAt> fault) {
+        ClusterRun run = new ClusterRun(this);
+        for (long at = next.getAndIncrement(); at < clusters && fault.get() == null && !stopped; at = next.getAndIncrement()) {
+            run.start(clusterAt(at, clusters));
             try {
                 while (!stopped && run.step()) {
                     checkInterrupt();
                 }
             } catch (Warp.Fault e) {
                 FaultAt here = new FaultAt(at, e);
-                fault.accumulateAndGet(here, (a, b) -> a == null || b.block < a.block ? b : a);
+                fault.accumulateAndGet(here, (a, b) -> a == null || b.cluster < a.cluster ? b : a);
             }
         }
         return run.tally;
     }
 
-    private void runTogether(int blocks, Tally total) {
-        List<BlockRun> runs = new ArrayList<>();
-        for (int i = 0; i < blocks; i++) {
-            BlockRun run = new BlockRun(this);
+    private void runTogether(int clusters, Tally total) {
+        List<ClusterRun> runs = new ArrayList<>();
+        for (int i = 0; i < clusters; i++) {
+            ClusterRun run = new ClusterRun(this);
             run.start(i);
             runs.add(run);
         }
-        List<BlockRun> running = new ArrayList<>(runs);
+        List<ClusterRun> running = new ArrayList<>(runs);
         while (!running.isEmpty()) {
             running.removeIf(run -> !run.step());
             checkInterrupt();

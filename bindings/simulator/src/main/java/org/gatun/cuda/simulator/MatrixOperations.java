@@ -37,7 +37,7 @@ final class MatrixOperations {
             warp.block.tally.shared(warp.addresses, mask, 16);
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                check(warp, lane, shared.read(sharedAddress(warp, lane, 16), 16, warp.index, lane));
+                check(warp, lane, shared.read(sharedAddress(warp, lane, 16), 16, warp.number, lane));
             }
             for (int i = 0; i < targets.length; i++) {
                 int[] to = (int[]) warp.registers[targets[i]];
@@ -81,7 +81,7 @@ final class MatrixOperations {
             warp.block.tally.shared(warp.addresses, mask, 16);
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                check(warp, lane, shared.write(sharedAddress(warp, lane, 16), 16, warp.index, lane));
+                check(warp, lane, shared.write(sharedAddress(warp, lane, 16), 16, warp.number, lane));
             }
             for (int i = 0; i < sources.length; i++) {
                 int[] from = (int[]) warp.registers[sources[i]];
@@ -157,16 +157,8 @@ final class MatrixOperations {
         @Override
         void execute(Warp warp, int mask) {
             checkWhole(this, warp, mask);
-            product.execute(warp.block.matrixScratch, of(warp, d), of(warp, a), of(warp, b), of(warp, c),
+            product.execute(warp.block.matrixScratch, warp.of(d), warp.of(a), warp.of(b), warp.of(c),
                     (int[]) warp.registers[metadata], selector);
-        }
-
-        private static Object[] of(Warp warp, int[] numbers) {
-            Object[] registers = new Object[numbers.length];
-            for (int i = 0; i < numbers.length; i++) {
-                registers[i] = warp.registers[numbers[i]];
-            }
-            return registers;
         }
     }
 }

@@ -12,6 +12,9 @@ abstract class MemoryOperation extends Operation {
     static final long SHARED_WINDOW = 1;
     static final long LOCAL_WINDOW = 2;
     static final long CONST_WINDOW = 3;
+    /// Addresses in the shared memory of a cluster have in these bits 1 more than the block's number in it, or 0 for the own block, whose
+    /// addresses are the same there.
+    static final int RANK_SHIFT = 24;
 
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
     static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
@@ -47,6 +50,10 @@ abstract class MemoryOperation extends Operation {
         this.extent = extent;
     }
 
+    final Address address() {
+        return address;
+    }
+
     @Override
     void execute(Warp warp, int mask) {
         Ptx.Space space = address.space();
@@ -77,7 +84,7 @@ abstract class MemoryOperation extends Operation {
     private Ptx.Space space(Warp warp, long window, int mask) {
         return switch ((int) window) {
             case 0 -> Ptx.Space.GLOBAL;
-            case (int) SHARED_WINDOW -> Ptx.Space.SHARED;
+            case (int) SHARED_WINDOW -> isOwn(warp, mask) ? Ptx.Space.SHARED : Ptx.Space.CLUSTER;
             case (int) LOCAL_WINDOW -> Ptx.Space.LOCAL;
             case (int) CONST_WINDOW -> Ptx.Space.CONST;
             default -> {
@@ -86,6 +93,55 @@ abstract class MemoryOperation extends Operation {
                         "an address that points nowhere");
             }
         };
+    }
+
+    /// What an address in the shared memory of a cluster has of a block: 1 more than its number, 0 for the own one.
+    static long rankBits(long address) {
+        return (address & (1L << WINDOW_SHIFT) - 1) >>> RANK_SHIFT;
+    }
+
+    private static boolean isOwn(Warp warp, int mask) {
+        for (int m = mask; m != 0; m &= m - 1) {
+            if (rankBits(warp.addresses[Integer.numberOfTrailingZeros(m)]) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// The block whose shared memory a thread's access is to, which knows of it then; the address is from then on the one in that block.
+    final BlockRun reach(Warp warp, int lane, Ptx.Space space) {
+        BlockRun block = block(warp, lane, space);
+        if (block != warp.block) {
+            block.shared.visit(warp.number);
+        }
+        return block;
+    }
+
+    /// The block whose shared memory a thread's address is in; it is from then on the one in that block.
+    final BlockRun block(Warp warp, int lane, Ptx.Space space) {
+        long at = warp.addresses[lane];
+        if (space == Ptx.Space.SHARED || at >>> RANK_SHIFT == 0) {
+            return warp.block;
+        }
+        int rank = (int) Math.min((at >>> RANK_SHIFT) - 1, Integer.MAX_VALUE);
+        warp.addresses[lane] = at & (1 << RANK_SHIFT) - 1;
+        return block(warp, lane, rank);
+    }
+
+    /// A block of the cluster that a thread reaches.
+    final BlockRun block(Warp warp, int lane, int rank) {
+        ClusterRun cluster = warp.block.cluster;
+        if (rank >= cluster.size()) {
+            throw fault(warp, KernelFault.Kind.OUT_OF_BOUNDS, lane, warp.addresses[lane],
+                    "block %d of a cluster of %d".formatted(rank, cluster.size()));
+        }
+        BlockRun block = cluster.block(rank);
+        if (!block.isLive()) {
+            throw fault(warp, KernelFault.Kind.BLOCK_ENDED, lane, warp.addresses[lane],
+                    "reaches shared memory of block %s, which has ended".formatted(block.coordinates()));
+        }
+        return block;
     }
 
     /// Writes the addresses of all lanes to [Warp#addresses].
@@ -263,7 +319,7 @@ abstract class MemoryOperation extends Operation {
         void access(Warp warp, int mask, Ptx.Space space) {
             switch (space) {
                 case GLOBAL -> loadGlobal(warp, mask);
-                case SHARED -> loadShared(warp, mask);
+                case SHARED, CLUSTER -> loadShared(warp, mask, space);
                 case LOCAL -> {
                     for (int m = mask; m != 0; m &= m - 1) {
                         int lane = Integer.numberOfTrailingZeros(m);
@@ -301,14 +357,14 @@ abstract class MemoryOperation extends Operation {
             }
         }
 
-        private void loadShared(Warp warp, int mask) {
-            SharedMemory shared = warp.block.shared;
+        private void loadShared(Warp warp, int mask, Ptx.Space space) {
             int bytes = extent.byteSize();
             warp.block.tally.shared(warp.addresses, mask, bytes);
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
+                SharedMemory shared = reach(warp, lane, space).shared;
                 int at = sharedAddress(warp, lane, bytes);
-                check(warp, lane, shared.read(at, bytes, warp.index, lane));
+                check(warp, lane, shared.read(at, bytes, warp.number, lane));
                 for (int e = 0; e < targets.length; e++) {
                     put(warp, e, lane, shared.get(at + e * extent.elementBytes(), extent.elementBytes()));
                 }
@@ -391,14 +447,14 @@ abstract class MemoryOperation extends Operation {
         void access(Warp warp, int mask, Ptx.Space space) {
             switch (space) {
                 case GLOBAL -> storeGlobal(warp, mask);
-                case SHARED -> {
-                    SharedMemory shared = warp.block.shared;
+                case SHARED, CLUSTER -> {
                     int bytes = extent.byteSize();
                     warp.block.tally.shared(warp.addresses, mask, bytes);
                     for (int m = mask; m != 0; m &= m - 1) {
                         int lane = Integer.numberOfTrailingZeros(m);
+                        SharedMemory shared = reach(warp, lane, space).shared;
                         int at = sharedAddress(warp, lane, bytes);
-                        check(warp, lane, shared.write(at, bytes, warp.index, lane));
+                        check(warp, lane, shared.write(at, bytes, warp.number, lane));
                         for (int e = 0; e < sources.length; e++) {
                             shared.set(at + e * extent.elementBytes(), extent.elementBytes(),
                                     Registers.bits(warp.registers[sources[e]], lane));
@@ -503,7 +559,7 @@ abstract class MemoryOperation extends Operation {
             int bytes = extent.elementBytes();
             if (space == Ptx.Space.GLOBAL) {
                 warp.block.tally.global(warp.addresses, mask, bytes, true);
-            } else if (space == Ptx.Space.SHARED) {
+            } else if (space == Ptx.Space.SHARED || space == Ptx.Space.CLUSTER) {
                 warp.block.tally.shared(warp.addresses, mask, bytes);
             }
             for (int m = mask; m != 0; m &= m - 1) {
@@ -512,10 +568,10 @@ abstract class MemoryOperation extends Operation {
                 long other = second == 0 ? 0 : Registers.bits(warp.registers[second], lane);
                 long before = switch (space) {
                     case GLOBAL -> global(warp, lane, bytes, value, other);
-                    case SHARED -> {
-                        SharedMemory shared = warp.block.shared;
+                    case SHARED, CLUSTER -> {
+                        SharedMemory shared = reach(warp, lane, space).shared;
                         int at = sharedAddress(warp, lane, bytes);
-                        check(warp, lane, shared.update(at, bytes, warp.index, lane));
+                        check(warp, lane, shared.update(at, bytes, warp.number, lane));
                         long was = shared.get(at, bytes);
                         shared.set(at, bytes, combination.apply(was, value, other));
                         yield was;

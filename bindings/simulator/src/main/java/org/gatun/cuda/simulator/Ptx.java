@@ -7,10 +7,18 @@ import java.util.Map;
 ///
 /// @param version times ten: 74 for 7.4
 /// @param target compute capability times ten
+/// @param targetOnly whether no later device runs it: `sm_90a`
 /// @param files names by number, for source lines
-record Ptx(int version, int target, List<Variable> variables, List<Entry> entries, Map<Integer, String> files) {
+record Ptx(int version, int target, boolean targetOnly, List<Variable> variables, List<Entry> entries, Map<Integer, String> files) {
     /// Where a variable lies.
-    enum Space { GLOBAL, SHARED, LOCAL, CONST, PARAM, GENERIC }
+    enum Space {
+        GLOBAL,
+        /// The own block's.
+        SHARED,
+        /// That of any block of the cluster.
+        CLUSTER,
+        LOCAL, CONST, PARAM, GENERIC
+    }
 
     /// What a register holds: one letter a class, as [Form] has them.
     enum RegisterClass {
@@ -56,8 +64,9 @@ record Ptx(int version, int target, List<Variable> variables, List<Entry> entrie
 
     /// @param maxThreads of a block, 0 if not said
     /// @param registers how many there are
+    /// @param cluster blocks of a cluster, null if not said
     record Entry(String name, List<Variable> parameters, List<Variable> variables, int registers, List<Statement> statements,
-            int maxThreads, int line) {}
+            int maxThreads, ClusterShape cluster, int line) {}
 
     sealed interface Statement {}
 

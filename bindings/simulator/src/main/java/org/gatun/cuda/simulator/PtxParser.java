@@ -50,12 +50,16 @@ final class PtxParser {
     private Ptx module() {
         int version = 0;
         int target = 0;
+        boolean targetOnly = false;
         collectFiles();
         while (peek().kind() != Kind.END) {
             Token token = next();
             switch (token.text()) {
                 case ".version" -> version = (int) Math.round(Double.parseDouble(number()) * 10);
-                case ".target" -> target = target(next());
+                case ".target" -> {
+                    targetOnly = peek().text().endsWith("a");
+                    target = target(next());
+                }
                 case ".address_size" -> {
                     if (integer() != 64) {
                         throw new PtxException(token.line(), "found 32-bit addresses, expected .address_size 64");
@@ -75,7 +79,7 @@ final class PtxParser {
         if (version == 0 || target == 0) {
             throw new PtxException(1, "no .version or no .target: this is not PTX");
         }
-        return new Ptx(version, target, List.copyOf(variables), List.copyOf(entries), Map.copyOf(files));
+        return new Ptx(version, target, targetOnly, List.copyOf(variables), List.copyOf(entries), Map.copyOf(files));
     }
 
     private static int target(Token token) {
@@ -126,18 +130,20 @@ final class PtxParser {
             next();
         }
         int maxThreads = 0;
+        ClusterShape cluster = null;
         while (!peek().is("{")) {
             Token directive = next();
-            int product = 1;
+            List<Integer> numbers = new ArrayList<>();
             while (peek().kind() == Kind.NUMBER) {
-                product = Math.multiplyExact(product, Math.toIntExact(integer()));
+                numbers.add(Math.toIntExact(integer()));
                 if (peek().is(",")) {
                     next();
                 }
             }
             switch (directive.text()) {
-                case ".maxntid", ".reqntid" -> maxThreads = product;
-                case ".minnctapersm", ".maxnctapersm", ".maxnreg", ".noreturn" -> {}
+                case ".maxntid", ".reqntid" -> maxThreads = numbers.stream().reduce(1, Math::multiplyExact);
+                case ".reqnctapercluster" -> cluster = cluster(directive, numbers);
+                case ".minnctapersm", ".maxnctapersm", ".maxnreg", ".noreturn", ".explicitcluster", ".maxclusterrank" -> {}
                 case ".pragma" -> {
                     next();
                     expect(";");
@@ -151,7 +157,20 @@ final class PtxParser {
         next();
         body(locals, statements);
         entries.add(new Ptx.Entry(name.text(), List.copyOf(parameters), List.copyOf(locals), registers, List.copyOf(statements),
-                maxThreads, name.line()));
+                maxThreads, cluster, name.line()));
+    }
+
+    private static ClusterShape cluster(Token directive, List<Integer> numbers) {
+        if (numbers.isEmpty() || numbers.size() > 3 || numbers.stream().anyMatch(each -> each < 1)) {
+            throw new PtxException(directive.line(), "found clusters of " + numbers + ", expected up to three numbers of 1 at least");
+        }
+        ClusterShape shape = new ClusterShape(numbers.get(0), numbers.size() > 1 ? numbers.get(1) : 1,
+                numbers.size() > 2 ? numbers.get(2) : 1);
+        if (shape.blocks() > ClusterShape.MOST_BLOCKS) {
+            throw new PtxException(directive.line(),
+                    "found clusters of " + shape + " blocks, expected " + ClusterShape.MOST_BLOCKS + " at most");
+        }
+        return shape;
     }
 
     private void body(List<Ptx.Variable> locals, List<Ptx.Statement> statements) {

@@ -45,7 +45,7 @@ final class SimulatedModule {
                     symbols.put(variable.name(), new InstructionDecoder.Symbol(Ptx.Space.GLOBAL, allocation.base));
                 }
                 case SHARED -> shared.add(variable);
-                case LOCAL, CONST, PARAM, GENERIC -> {}
+                case CLUSTER, LOCAL, CONST, PARAM, GENERIC -> {}
             }
         }
         for (Ptx.Entry entry : ptx.entries()) {

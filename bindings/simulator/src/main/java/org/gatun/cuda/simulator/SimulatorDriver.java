@@ -203,9 +203,9 @@ public final class SimulatorDriver implements CudaDriver {
                         "PTX %d.%d, %d.%d is the newest known".formatted(ptx.version() / 10, ptx.version() % 10, NEWEST_PTX / 10,
                                 NEWEST_PTX % 10));
             }
-            if (ptx.target() > options.computeCapability()) {
-                throw failure("cuModuleLoadDataEx", SimulatorError.NO_BINARY_FOR_GPU,
-                        "PTX for sm_%d, the device is sm_%d".formatted(ptx.target(), options.computeCapability()));
+            if (ptx.target() > options.computeCapability() || ptx.targetOnly() && ptx.target() < options.computeCapability()) {
+                throw failure("cuModuleLoadDataEx", SimulatorError.NO_BINARY_FOR_GPU, "PTX for sm_%d%s, the device is sm_%d"
+                        .formatted(ptx.target(), ptx.targetOnly() ? "a" : "", options.computeCapability()));
             }
             return new LoadedModule(handle(SimulatedModule.load(ptx, memory)), "");
         } catch (PtxException e) {
@@ -323,9 +323,7 @@ public final class SimulatorDriver implements CudaDriver {
 
     private void checkLaunch(Kernel kernel, LaunchConfiguration configuration) {
         String attempt = "kernel " + kernel.name() + ", " + configuration;
-        if (configuration.clusterX() > 1) {
-            throw new UnsupportedOperationException("cuLaunchKernelEx with clusters: the simulator has none");
-        }
+        checkClusters(kernel, configuration, attempt);
         if (configuration.blockThreads() > 1024 || configuration.gridY() > 65535 || configuration.gridZ() > 65535) {
             throw failure("cuLaunchKernel", SimulatorError.INVALID_VALUE, attempt);
         }
@@ -340,6 +338,24 @@ public final class SimulatorDriver implements CudaDriver {
         if (configuration.cooperative() && configuration.blocks() > (long) options.multiprocessors()
                 * Math.max(1, 2048 / configuration.blockThreads())) {
             throw failure("cuLaunchCooperativeKernel", SimulatorError.COOPERATIVE_LAUNCH_TOO_LARGE, attempt);
+        }
+    }
+
+    private void checkClusters(Kernel kernel, LaunchConfiguration configuration, String attempt) {
+        ClusterShape shape = kernel.cluster(configuration);
+        if (shape.equals(ClusterShape.BLOCK)) {
+            return;
+        }
+        if (options.computeCapability() < 90) {
+            throw failure("cuLaunchKernelEx", SimulatorError.INVALID_VALUE, attempt + ": the device has no clusters");
+        }
+        boolean another = configuration.clusterX() > 1 && !shape.equals(new ClusterShape(configuration.clusterX(), 1, 1));
+        if (another || shape.blocks() > ClusterShape.MOST_BLOCKS || configuration.gridX() % shape.x() != 0
+                || configuration.gridY() % shape.y() != 0 || configuration.gridZ() % shape.z() != 0) {
+            throw failure("cuLaunchKernel", SimulatorError.INVALID_CLUSTER_SIZE, attempt + ": clusters of " + shape);
+        }
+        if (configuration.cooperative()) {
+            throw new UnsupportedOperationException("cuLaunchCooperativeKernel with clusters: the simulator does not do both");
         }
     }
 

@@ -24,6 +24,7 @@ final class SimulatorError {
     static final int STREAM_CAPTURE_INVALIDATED = 901;
     static final int STREAM_CAPTURE_UNMATCHED = 903;
     static final int STREAM_CAPTURE_UNJOINED = 904;
+    static final int INVALID_CLUSTER_SIZE = 912;
 
     private record Text(String name, String description) {}
 
@@ -48,7 +49,8 @@ final class SimulatorError {
             text(STREAM_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "this cannot be done while a stream is captured"),
             text(STREAM_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "the capture failed earlier"),
             text(STREAM_CAPTURE_UNMATCHED, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED", "the capture was not begun in this stream"),
-            text(STREAM_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "a stream that joined the capture was not awaited"));
+            text(STREAM_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "a stream that joined the capture was not awaited"),
+            text(INVALID_CLUSTER_SIZE, "CUDA_ERROR_INVALID_CLUSTER_SIZE", "the blocks cannot form such clusters"));
 
     private SimulatorError() {}
 

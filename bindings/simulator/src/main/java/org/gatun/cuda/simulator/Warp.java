@@ -16,6 +16,8 @@ final class Warp {
 
     final Kernel kernel;
     final int index;
+    /// In the cluster.
+    final int number;
     final BlockRun block;
     /// By number; 0 is none.
     final Object[] registers;
@@ -25,6 +27,8 @@ final class Warp {
     final long[] addresses = new long[SIZE];
     final int[] gathered = new int[SIZE];
     final AsyncCopies copies = new AsyncCopies();
+    /// Null if the kernel orders none.
+    private final AsyncProducts products;
     final byte[] local;
     final byte[] localWritten;
 
@@ -35,6 +39,16 @@ final class Warp {
     private int parked;
     /// Where it waits while it does.
     BasicBlock waitingAt;
+    /// Threads that have arrived at the cluster's barrier and not waited for it.
+    int clusterArrived;
+    /// Of the cluster's barrier, when they arrived.
+    long clusterPhase;
+    boolean waitsForCluster;
+    /// The test of a barrier object that ended its last turn in vain; null if it did anything else.
+    AsyncOperations.TestBarrier failedTest;
+    int failedLane;
+    /// Where the barrier lies that it tested.
+    int failedAddress;
 
     private final int[] scratchInts = new int[SIZE];
     private final float[] scratchFloats = new float[SIZE];
@@ -51,8 +65,10 @@ final class Warp {
         this.kernel = kernel;
         this.index = index;
         this.block = block;
+        number = block.rank * block.warpCount() + index;
         this.registers = registers;
         written = new int[kernel.trackedRegisters() ? registers.length : 0];
+        products = kernel.ordersProducts() ? new AsyncProducts(registers.length) : null;
         local = new byte[kernel.localBytes() * SIZE];
         localWritten = new byte[local.length];
     }
@@ -66,8 +82,26 @@ final class Warp {
         Arrays.fill(written, 0);
         Arrays.fill(localWritten, (byte) 0);
         copies.clear();
+        if (products != null) {
+            products.clear();
+        }
         parked = 0;
         waitingAt = null;
+        clusterArrived = 0;
+        waitsForCluster = false;
+    }
+
+    AsyncProducts products() {
+        return products;
+    }
+
+    /// Several registers, by number.
+    Object[] of(int[] numbers) {
+        Object[] all = new Object[numbers.length];
+        for (int i = 0; i < numbers.length; i++) {
+            all[i] = registers[numbers[i]];
+        }
+        return all;
     }
 
     int predicate(int register) {
@@ -86,6 +120,7 @@ final class Warp {
 
     /// Runs until it waits, ends, or has had its turn.
     void run() {
+        failedTest = null;
         Tally tally = block.tally;
         BasicBlock[] blocks = kernel.blocks();
         for (int turn = 0; turn < TURN; turn++) {
@@ -105,6 +140,7 @@ final class Warp {
                     live &= ~ending;
                     if (live == 0) {
                         state = State.DONE;
+                        block.end(this, code);
                         return;
                     }
                     if (ending == mask) {
@@ -123,7 +159,7 @@ final class Warp {
                     waitingAt = code;
                     tally.barriers++;
                     go(code.next);
-                    if (code.arrival.arrive(this)) {
+                    if (code.stop.stops(this)) {
                         return;
                     }
                 }

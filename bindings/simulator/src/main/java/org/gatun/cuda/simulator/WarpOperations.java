@@ -261,8 +261,8 @@ final class WarpOperations {
 
         @Override
         void run(Warp warp, int mask, int[] sets) {
-            warp.block.tick(instruction, warp);
-            warp.block.shared.meet(warp.index);
+            warp.block.cluster.tick(instruction, warp);
+            warp.block.cluster.clocks.meet(warp.number);
         }
     }
 
@@ -427,9 +427,12 @@ final class WarpOperations {
         private final int target;
         private final int source;
         private final long window;
+        private final boolean own;
 
-        IsSpace(Ptx.Instruction instruction, int target, int source, long window) {
+        /// @param own whether only the block's own part of the space counts
+        IsSpace(Ptx.Instruction instruction, int target, int source, long window, boolean own) {
             super(instruction);
+            this.own = own;
             this.target = target;
             this.source = source;
             this.window = window;
@@ -440,7 +443,10 @@ final class WarpOperations {
             int result = 0;
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
-                result |= Registers.bits(warp.registers[source], lane) >>> MemoryOperation.WINDOW_SHIFT == window ? 1 << lane : 0;
+                long address = Registers.bits(warp.registers[source], lane);
+                boolean isThere = address >>> MemoryOperation.WINDOW_SHIFT == window
+                        && !(own && MemoryOperation.rankBits(address) != 0);
+                result |= isThere ? 1 << lane : 0;
             }
             int[] to = (int[]) warp.registers[target];
             to[0] = to[0] & ~mask | result;

@@ -50,6 +50,8 @@ class BadInputTest {
             .version 7.8 .target sm_80 .address_size 32             | 32
             .version 99.0 .target sm_80 .address_size 64            | 99.0
             .version 7.8 .target sm_80 .address_size 64 .visible .entry a( { | line
+            .version 8.0 .target sm_100 .address_size 64            | sm_100, the device is sm_90
+            .version 8.0 .target sm_80a .address_size 64            | sm_80a, the device is sm_90
             """)
     void load_damagedPtx_isRefusedWithItsLine(String ptx, String said) {
         assertSays(CudaException.class, said, () -> machine.context.load("damaged", ptx));
@@ -62,7 +64,7 @@ class BadInputTest {
             add.u32 %r0, %r1;                                                            | operand
             mov.u32 %r0, %unknown;                                                       | %unknown
             bra NOWHERE;                                                                 | NOWHERE
-            wgmma.fence.sync.aligned;                                                    | wgmma.fence
+            tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;                   | tcgen05
             cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r0], [%rd0, {%r1, %r2}], [%r3]; | cp.async.bulk.tensor
             ld.shared.u32 %r0, [nothing];                                                | nothing
             """)

@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.sampling;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
-import org.gatun.sampling.Law;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -26,8 +25,8 @@ class ResidualTest {
     private enum Mistake { NONE, LAW_NOT_RENORMALISED, DUPLICATE_SKIPPED, KEPT_BY_ITS_PROBABILITY, CHOSEN_TESTED_AS_DRAWN, SAMPLED_FOR_EACH_PATH }
 
     @ParameterizedTest
-    @EnumSource(TokenTree.Draws.class)
-    void node_randomLaws_emitsTargetLaw(TokenTree.Draws how) {
+    @EnumSource(Draws.class)
+    void node_randomLaws_emitsTargetLaw(Draws how) {
         SplittableRandom random = new SplittableRandom(SEED);
         for (int round = 0; round < 300; round++) {
             int vocabulary = 2 + random.nextInt(3);
@@ -58,21 +57,21 @@ class ResidualTest {
 
     static Stream<Object[]> mistakes() {
         return Stream.of(
-                new Object[] {Mistake.LAW_NOT_RENORMALISED, TokenTree.Draws.WITHOUT_REPLACEMENT, P, Q,
+                new Object[] {Mistake.LAW_NOT_RENORMALISED, Draws.WITHOUT_REPLACEMENT, P, Q,
                     new double[] {0.35663, 0.34337, 0.2, 0.1}},
-                new Object[] {Mistake.DUPLICATE_SKIPPED, TokenTree.Draws.INDEPENDENT, P, Q, new double[] {0.37321, 0.32679, 0.2, 0.1}},
-                new Object[] {Mistake.KEPT_BY_ITS_PROBABILITY, TokenTree.Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
+                new Object[] {Mistake.DUPLICATE_SKIPPED, Draws.INDEPENDENT, P, Q, new double[] {0.37321, 0.32679, 0.2, 0.1}},
+                new Object[] {Mistake.KEPT_BY_ITS_PROBABILITY, Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
                     new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.36, 0.24}},
-                new Object[] {Mistake.CHOSEN_TESTED_AS_DRAWN, TokenTree.Draws.WITHOUT_REPLACEMENT, new double[] {0.5, 0.3, 0.2},
+                new Object[] {Mistake.CHOSEN_TESTED_AS_DRAWN, Draws.WITHOUT_REPLACEMENT, new double[] {0.5, 0.3, 0.2},
                     new double[] {0.2, 0.5, 0.3}, new double[] {0.4, 0.6, 0}},
-                new Object[] {Mistake.SAMPLED_FOR_EACH_PATH, TokenTree.Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
+                new Object[] {Mistake.SAMPLED_FOR_EACH_PATH, Draws.INDEPENDENT, new double[] {0.5, 0.3, 0.2},
                     new double[] {0.2, 0.5, 0.3}, new double[] {0.28, 0.468, 0.252}});
     }
 
     @ParameterizedTest
     @MethodSource("mistakes")
     void node_knownMistake_emitsTheLawItIsKnownToGive(
-            Mistake mistake, TokenTree.Draws how, double[] p, double[] q, double[] expected) {
+            Mistake mistake, Draws how, double[] p, double[] q, double[] expected) {
         double[] emitted = emitted(p, q, how, mistake == Mistake.KEPT_BY_ITS_PROBABILITY ? 1 : 2, mistake);
 
         assertArrayEquals(expected, emitted, 1e-5, mistake + ": " + Arrays.toString(emitted));
@@ -83,7 +82,7 @@ class ResidualTest {
     void node_workedExample_rejectsThenAccepts() {
         Residual residual = new Residual(6);
         residual.left().set(Law.of(0, 0, 0, 0.3, 0.6, 0.1));
-        residual.begin(TokenTree.Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
+        residual.begin(Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
 
         assertEquals(0.5, residual.acceptance(3), EXACT);
         assertTrue(residual.reject(3));
@@ -96,12 +95,12 @@ class ResidualTest {
         double[] p = {0.5, 0.3, 0.2};
         double[] q = {0.2, 0.5, 0.3};
 
-        assertEquals(0.80857, accepted(p, q, TokenTree.Draws.WITHOUT_REPLACEMENT, 2), 1e-5);
-        assertEquals(0.76, accepted(p, q, TokenTree.Draws.INDEPENDENT, 2), EXACT);
-        assertEquals(1, accepted(p, q, TokenTree.Draws.WITHOUT_REPLACEMENT, 3), EXACT);
+        assertEquals(0.80857, accepted(p, q, Draws.WITHOUT_REPLACEMENT, 2), 1e-5);
+        assertEquals(0.76, accepted(p, q, Draws.INDEPENDENT, 2), EXACT);
+        assertEquals(1, accepted(p, q, Draws.WITHOUT_REPLACEMENT, 3), EXACT);
     }
 
-    private static double accepted(double[] p, double[] q, TokenTree.Draws how, int children) {
+    private static double accepted(double[] p, double[] q, Draws how, int children) {
         double accepted = 0;
         for (Drawing drawing : drawings(q, how, children)) {
             double[] outcome = new double[p.length + 1];
@@ -111,7 +110,7 @@ class ResidualTest {
         return accepted;
     }
 
-    private static double[] emitted(double[] p, double[] q, TokenTree.Draws how, int children, Mistake mistake) {
+    private static double[] emitted(double[] p, double[] q, Draws how, int children, Mistake mistake) {
         double[] outcome = new double[p.length + 1];
         boolean chosen = mistake == Mistake.CHOSEN_TESTED_AS_DRAWN || mistake == Mistake.SAMPLED_FOR_EACH_PATH;
         List<Drawing> drawings = chosen ? List.of(new Drawing(new int[] {1, 2}, 1)) : drawings(q, how, children);
@@ -124,12 +123,12 @@ class ResidualTest {
     private record Drawing(int[] tokens, double probability) {}
 
     /// Every sequence of children with its probability.
-    private static List<Drawing> drawings(double[] q, TokenTree.Draws how, int children) {
+    private static List<Drawing> drawings(double[] q, Draws how, int children) {
         List<Drawing> all = List.of(new Drawing(new int[0], 1));
         for (int child = 0; child < children; child++) {
             List<Drawing> longer = new ArrayList<>();
             for (Drawing drawing : all) {
-                boolean without = how == TokenTree.Draws.WITHOUT_REPLACEMENT;
+                boolean without = how == Draws.WITHOUT_REPLACEMENT;
                 double left = 0;
                 for (int token = 0; token < q.length; token++) {
                     left += without && contains(drawing.tokens, token) ? 0 : q[token];
@@ -157,11 +156,11 @@ class ResidualTest {
     }
 
     /// Adds to `outcome` what is emitted with these children; last the probability that all are rejected.
-    private static void test(double[] p, double[] q, TokenTree.Draws how, int[] children, double probability, Mistake mistake,
+    private static void test(double[] p, double[] q, Draws how, int[] children, double probability, Mistake mistake,
             double[] outcome) {
         Residual residual = new Residual(p.length);
         residual.left().set(Law.of(p));
-        residual.begin(mistake == Mistake.LAW_NOT_RENORMALISED ? TokenTree.Draws.INDEPENDENT : how, Law.of(q));
+        residual.begin(mistake == Mistake.LAW_NOT_RENORMALISED ? Draws.INDEPENDENT : how, Law.of(q));
         double reached = probability;
         for (int i = 0; i < children.length; i++) {
             int token = children[i];
@@ -175,8 +174,9 @@ class ResidualTest {
                 if (reached == 0) {
                     return;
                 }
-                if (mistake != Mistake.SAMPLED_FOR_EACH_PATH) {
-                    assertTrue(residual.reject(token), "something is left of the target's law");
+                if (mistake != Mistake.SAMPLED_FOR_EACH_PATH && !residual.reject(token)) {
+                    outcome[token] += reached; // equal laws but for rounding: accepted after all
+                    return;
                 }
             }
         }

@@ -1,0 +1,81 @@
+// Matrix products of prompts (Op.MatMul, alone or with Op.SwiGlu) on compute capability 9.0: those of matmul.cu, by products of four
+// warps.
+//
+// Entry points, with the operands of matmul.cu:
+//     matmul_{f16,bf16}_{128x128,128x256}w         (out, in, weight, bias, rows, outputs, inputs)
+//     matmul_swiglu_{f16,bf16}_{128x128,128x256}w  (out, in, weight, rows, outputs, inputs)
+//
+// Launch: grid (most rows / 128, weight rows / tile outputs, both rounded up), 384 threads, dynamic shared memory as MatmulKernels has it.
+// Sums are f32, 16 inputs at a time in rising order as those of matmul.cu. Whether a device adds the 16 alike in both is not said
+// anywhere: TileComparison compares before a pass takes these. Stages hold rows of both operands, see prompt_tile.cuh.
+
+#include "prompt_tile.cuh"
+
+// Of the warps that multiply: each has 16 rows of the tile and all its outputs.
+template <int OUTPUTS, int STAGES> struct Prompt {
+    static constexpr int rows = 128;
+    static constexpr int outputs = OUTPUTS;
+    static constexpr int stages = STAGES;
+    static constexpr int warps_across = 1;
+    static constexpr int warp_rows = 16;
+    static constexpr int warp_outputs = OUTPUTS;
+    static constexpr int stage_bytes = (rows + outputs) * ROW_BYTES;
+};
+
+// Calls store(sums) in the warps that multiply.
+template <typename TILE, typename T, typename STORE>
+__device__ __forceinline__ void multiply_tile(const T* in, const T* weight, int rows, int weight_rows, int inputs, STORE store) {
+    extern __shared__ __align__(1024) unsigned char shared[];
+    if (blockIdx.x * TILE::rows >= rows) {
+        return;
+    }
+    const unsigned stages = shared_address(shared);
+    const StageBarriers<TILE::stages> barriers = {stages + TILE::stages * TILE::stage_bytes};
+    const int steps = (inputs + STAGE_INPUTS - 1) / STAGE_INPUTS;
+    barriers.init();
+    if (threadIdx.x >= MULTIPLIERS) {
+        feed_stages(barriers, steps, [&](int step, int number) {
+            const unsigned stage = stages + number * TILE::stage_bytes;
+            feed_rows<TILE::rows>(stage, in, blockIdx.x * TILE::rows, rows, step * STAGE_INPUTS, inputs);
+            feed_rows<TILE::outputs>(stage + TILE::rows * ROW_BYTES, weight, blockIdx.y * TILE::outputs, weight_rows,
+                    step * STAGE_INPUTS, inputs);
+        });
+        return;
+    }
+    Sums<TILE> sums = {};
+    use_stages(barriers, steps, [&](int number) {
+        const unsigned stage = stages + number * TILE::stage_bytes;
+        const unsigned long long a = swizzled_matrix(stage + threadIdx.x / 128 * 64 * ROW_BYTES);
+        const unsigned long long b = swizzled_matrix(stage + TILE::rows * ROW_BYTES);
+        begin_products();
+#pragma unroll
+        for (int i = 0; i < STAGE_INPUTS / 16; i++) {
+            multiply_together<T>(sums[0], a + 2 * i, b + 2 * i);
+        }
+        commit_products();
+        wait_for_products(sums[0]); // the other four warps' products run on
+    });
+    store(sums);
+}
+
+#define MATMUL_KERNELS(T, NAME, TILE)                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_##T##_##NAME(float* out, const T* in,               \
+            const T* weight, const float* bias, const int* row_count, int outputs, int inputs) {                                      \
+        const int rows = *row_count;                                                                                                  \
+        multiply_tile<TILE>(in, weight, rows, outputs, inputs,                                                                        \
+                [&](const Sums<TILE>& sums) { store_sums<TILE>(sums, out, bias, rows, outputs); });                                   \
+    }                                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_swiglu_##T##_##NAME(T* out, const T* in,            \
+            const T* weight, const int* row_count, int outputs, int inputs) {                                                         \
+        const int rows = *row_count;                                                                                                  \
+        multiply_tile<TILE>(in, weight, rows, 2 * outputs, inputs,                                                                    \
+                [&](const Sums<TILE>& sums) { store_swiglu<TILE>(sums, out, rows, outputs); });                                       \
+    }
+
+using Narrow = Prompt<128, 6>;
+using Full = Prompt<256, 4>;
+
+MATMUL_KERNELS(f16, 128x128w, Narrow)
+MATMUL_KERNELS(f16, 128x256w, Full)
+MATMUL_KERNELS(bf16, 128x128w, Narrow)
+MATMUL_KERNELS(bf16, 128x256w, Full)

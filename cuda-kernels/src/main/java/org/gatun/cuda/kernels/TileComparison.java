@@ -1,0 +1,88 @@
+package org.gatun.cuda.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.gatun.cuda.CudaContext;
+import org.gatun.cuda.CudaStream;
+import org.gatun.cuda.DeviceBuffer;
+
+/// Whether the tensor cores of a device give a row the same bits when they multiply for four warps as when for one.
+///
+/// How they align and round the 16 products of a step is documented for neither, so a product whose terms differ much in size is
+/// computed by both once and compared. A device that has no kernels of four warps says no.
+///
+/// Used by any thread.
+public final class TileComparison {
+    private static final int ROWS = 128;
+    private static final int OUTPUTS = 256;
+    private static final int INPUTS = 512;
+    private static final long SEED = 20261121;
+
+    private final KernelLibrary library;
+    private final Map<WeightType, Boolean> alike = new EnumMap<>(WeightType.class);
+
+    /// @param library of the device, not closed before this is used for the last time
+    public TileComparison(KernelLibrary library) {
+        this.library = library;
+    }
+
+    /// Compares when first asked for a type.
+    ///
+    /// @throws org.gatun.cuda.CudaException if the device fails
+    public synchronized boolean isAlike(WeightType type) {
+        Boolean known = alike.get(type);
+        if (known == null) {
+            known = MatmulKernels.hasGroups(library, type) && compare(type);
+            alike.put(type, known);
+        }
+        return known;
+    }
+
+    private boolean compare(WeightType type) {
+        CudaContext context = library.context();
+        SplittableRandom random = new SplittableRandom(SEED);
+        try (DeviceBuffer in = context.allocateFrom(numbers(random, type, ROWS * INPUTS));
+                DeviceBuffer weight = context.allocateFrom(
+                        type.hasUnits() ? units(random, type) : numbers(random, type, OUTPUTS * INPUTS));
+                DeviceBuffer count = context.allocateFrom(MemorySegment.ofArray(new int[] {ROWS}));
+                DeviceBuffer out = context.allocate((long) ROWS * OUTPUTS * Float.BYTES);
+                CudaStream stream = context.createStream()) {
+            MemorySegment expected = null;
+            for (MatmulKernels.Tile tile : type.hasUnits() ? List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED)
+                    : List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED, MatmulKernels.Tile.GROUPED_WIDE)) {
+                MatmulKernels.matmul(library, tile, type, out.slice(), in.slice(), weight.slice(), Optional.empty(),
+                        new Rows(count.slice(), ROWS), OUTPUTS, INPUTS).on(stream);
+                stream.synchronize();
+                MemorySegment found = MemorySegment.ofArray(new int[ROWS * OUTPUTS]);
+                out.copyTo(found);
+                if (expected != null && expected.mismatch(found) >= 0) {
+                    return false;
+                }
+                expected = found;
+            }
+            return true;
+        }
+    }
+
+    /// Any codes, with scales that are finite, below 2.
+    private static MemorySegment units(SplittableRandom random, WeightType type) {
+        return MemorySegment.ofArray(
+                random.ints(type.byteSize(OUTPUTS, INPUTS) / Integer.BYTES).map(bits -> bits & 0xbfffbfff).toArray());
+    }
+
+    /// Numbers of both signs from 2^-8 to 2^8, so that terms are shifted against each other by up to 32 bits and sums cancel.
+    private static MemorySegment numbers(SplittableRandom random, WeightType type, int count) {
+        int mantissaBits = type == WeightType.F16 ? 10 : 7;
+        int bias = type == WeightType.F16 ? 15 : 127;
+        short[] numbers = new short[count];
+        for (int i = 0; i < count; i++) {
+            int exponent = bias + random.nextInt(-8, 8);
+            numbers[i] = (short) (random.nextInt(2) << 15 | exponent << mantissaBits | random.nextInt(1 << mantissaBits));
+        }
+        return MemorySegment.ofArray(numbers);
+    }
+}
