@@ -43,6 +43,7 @@ public final class ChainDrafter implements Drafter {
     /// @param first tokens to draft at first
     /// @param most tokens to draft at most
     /// @param lead drafting stops after a token whose logit leads the next by less
+    /// @param ahead when to go on while the target verifies
     public ChainDrafter(Session session, int first, int most, float lead, Ahead ahead) {
         this.session = session;
         this.lead = lead;
