@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* Outputs of a matrix that are computed side by side, in the lanes of a vector. */
+/* Outputs of a matrix that are stored side by side, for the lanes of one vector or of several shorter ones. */
 #define GATUN_LANES 16
 /* Elements of a row of activations that share a scale when rounded to 8 bits; the block of Q8_0 and Q4_0. */
 #define GATUN_BLOCK 32

@@ -1,8 +1,8 @@
 /*
  * out[r, n] = Σ_k in[r, k] · weight[n, k] + bias[n]
  *
- * Weights are repacked when a plan is compiled: 16 outputs (a tile) side by side, so that a vector holds the same k of 16
- * outputs, one activation is broadcast to all lanes, and no sum over lanes is ever needed. Padded outputs are zero.
+ * Weights are repacked when a plan is compiled: 16 outputs (a tile) side by side, so that a vector holds the same k of as many
+ * outputs as it has lanes, one activation is broadcast to all lanes, and no sum over lanes is ever needed. Padded outputs are zero.
  *   F32, F16, BF16   [tiles][inputs][16]
  *   quantized types  [tiles][inputs / 32]{ f16 scale[1 or 2][16]; f16 minimum[16], if the type has them; codes }
  *     codes of 8 bits    u8 code + 128 [8][16][4]; vector g holds k = 4 g .. 4 g + 3 of each output

@@ -449,6 +449,7 @@ INLINE partials dot_picked(partials sum, bytes weights, bytes activations) {
 #elif defined(__ARM_FEATURE_DOTPROD)
     return (ints)vdotq_s32((int32x4_t)sum, (int8x16_t)weights, (int8x16_t)activations);
 #else
+    /* Products of bytes, and sums of two, fit 16 bits. */
     const shorts w = (shorts)weights;
     const shorts x = (shorts)activations;
     const ints pairs = (ints)((w << 8 >> 8) * (x << 8 >> 8) + (w >> 8) * (x >> 8));
