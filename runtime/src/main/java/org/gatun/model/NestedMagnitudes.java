@@ -41,7 +41,7 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
 
     /// The book that is used here.
     static MemorySegment standardBook() {
-        return littleEndian(BOOK);
+        return WeightConversion.bytes(BOOK);
     }
 
     /// Groups of so many blocks.
@@ -65,7 +65,7 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
             float most = largest[i / GROUP];
             codes[i] = (byte) nearest(most == 0 ? 0 : (magnitudes[i] - offset) * (1 / most));
         }
-        return new NestedMagnitudes(MemorySegment.ofArray(codes), standardBook(), littleEndian(largest), GROUP, offset);
+        return new NestedMagnitudes(MemorySegment.ofArray(codes), standardBook(), WeightConversion.bytes(largest), GROUP, offset);
     }
 
     /// The code of the entry next to a number, of two as near the lower.
@@ -79,14 +79,6 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
             return Math.min(above, ENTRIES - 1);
         }
         return number - BOOK[above - 1] <= BOOK[above] - number ? above - 1 : above;
-    }
-
-    private static MemorySegment littleEndian(float[] numbers) {
-        MemorySegment bytes = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
-        for (int i = 0; i < numbers.length; i++) {
-            bytes.set(WeightConversion.FLOAT, (long) i * Float.BYTES, numbers[i]);
-        }
-        return bytes;
     }
 
     /// The largest magnitude of a block.

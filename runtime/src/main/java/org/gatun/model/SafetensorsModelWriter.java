@@ -95,7 +95,7 @@ final class SafetensorsModelWriter {
                 writer.tensor(name + "_scale", DType.F8_E4M3, Shape.of(shape.rows(), blocks),
                         weight.data(blocks, (_, row, target) -> Nvfp4Weight.writeScales(row, target)));
                 writer.tensor(name + "_global_scale", DType.F32, Shape.of(1),
-                        channel -> channel.write(bytes(new float[] {1 / weight.tensorScale()}).asByteBuffer()));
+                        channel -> channel.write(WeightConversion.bytes(new float[] {1 / weight.tensorScale()}).asByteBuffer()));
             }
             case INT8 -> {
                 int header = DType.INT8.headerBytes();
@@ -123,7 +123,7 @@ final class SafetensorsModelWriter {
         ObjectNode state = JsonNodeFactory.instance.objectNode().put("quant_type", kind).put("blocksize", dtype.blockElements())
                 .put("dtype", "bfloat16");
         state.putArray("shape").add(shape.rows()).add(shape.columns());
-        writer.tensor(name + ".quant_map", DType.F32, Shape.of(16), TensorData.of(bytes(Codebook.of(dtype))));
+        writer.tensor(name + ".quant_map", DType.F32, Shape.of(16), TensorData.of(WeightConversion.bytes(Codebook.of(dtype))));
         String stateName = name + ".quant_state.bitsandbytes__" + kind;
         if (weight.nestsMagnitudes()) {
             addNested(name, weight, stateName, state);
@@ -165,14 +165,6 @@ final class SafetensorsModelWriter {
             channel.write(ByteBuffer.wrap(padded));
             weight.forgetNested();
         });
-    }
-
-    private static MemorySegment bytes(float[] numbers) {
-        MemorySegment bytes = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
-        for (int i = 0; i < numbers.length; i++) {
-            bytes.set(WeightConversion.FLOAT, (long) i * Float.BYTES, numbers[i]);
-        }
-        return bytes;
     }
 
     private void addBytes(String name, byte[] bytes, Shape shape) {

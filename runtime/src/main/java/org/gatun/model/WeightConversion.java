@@ -242,4 +242,13 @@ final class WeightConversion {
         }
         target.set(FLOAT, 0, largest);
     }
+
+    /// Numbers as files have them.
+    static MemorySegment bytes(float[] numbers) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
+        for (int i = 0; i < numbers.length; i++) {
+            bytes.set(FLOAT, (long) i * Float.BYTES, numbers[i]);
+        }
+        return bytes;
+    }
 }

@@ -547,18 +547,18 @@ final class CudaExecutable implements Executable {
                 DeviceWeights.Key key = key(step).orElseThrow();
                 Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
                 yield activations.areCodes()
-                        ? Int8Kernels.matmul(library, tile(rows, out.width(), key.type()), at(out), codedAt(in), weights.get(key), bias, rows,
+                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), codedAt(in), weights.get(key), bias, rows,
                                 out.width())
-                        : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), bias, rows,
-                                out.width(), in.width());
+                        : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in),
+                                weights.get(key), bias, rows, out.width(), in.width());
             }
             case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
                 yield activations.areCodes()
-                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), at(out), codedAt(in), weights.get(key), rows,
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), codedAt(in), weights.get(key), rows,
                                 out.width())
-                        : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in), weights.get(key), rows,
-                                out.width(), in.width());
+                        : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in),
+                                weights.get(key), rows, out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
@@ -584,7 +584,11 @@ final class CudaExecutable implements Executable {
     private MatmulKernels.Tile tile(Rows rows, int weightRows, WeightType type) {
         return rows.most() > limits.treeRows() && backend.tiles().isAlike(type)
                 ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, context.device().multiprocessors())
-                : MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
+                : tile(rows, weightRows);
+    }
+
+    private MatmulKernels.Tile tile(Rows rows, int weightRows) {
+        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {
