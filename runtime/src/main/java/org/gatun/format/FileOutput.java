@@ -2,23 +2,22 @@ package org.gatun.format;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.UUID;
 import java.util.function.LongConsumer;
 
-/// A file being written under a temporary name beside the target, which it replaces in one step when complete; a
-/// reader, or the file that is being read, never sees a half-written one.
+/// The bytes of an [AtomicOutput] that is one file: a reader, or the file that is being read, never sees a half-written one.
 final class FileOutput implements WritableByteChannel {
+    private final Path target;
     private final FileChannel channel;
     private final LongConsumer progress;
     private long position;
 
-    private FileOutput(FileChannel channel, LongConsumer progress) {
+    private FileOutput(Path target, FileChannel channel, LongConsumer progress) {
+        this.target = target;
         this.channel = channel;
         this.progress = progress;
     }
@@ -29,28 +28,13 @@ final class FileOutput implements WritableByteChannel {
     }
 
     /// @param progress told the bytes written so far
+    /// @throws IOException if it cannot be written, with the target's name; what was there is then untouched
     static void write(Path target, LongConsumer progress, Content content) throws IOException {
-        if (Files.exists(target) && !Files.isRegularFile(target)) {
-            throw new IOException(target + " is a directory or device: expected the name of a file to write");
-        }
-        Path folder = target.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder)) {
-            throw new IOException(target + ": there is no folder " + folder + " to write it in: create it first");
-        }
-        Path temporary = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".part");
-        try {
-            try (FileChannel channel =
-                    FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                content.writeTo(new FileOutput(channel, progress));
+        try (AtomicOutput output = AtomicOutput.file(target)) {
+            try (FileChannel channel = FileChannel.open(output.path(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                content.writeTo(new FileOutput(target, channel, progress));
             }
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException | RuntimeException | Error failure) {
-            try {
-                Files.deleteIfExists(temporary);
-            } catch (IOException later) {
-                failure.addSuppressed(later);
-            }
-            throw failure;
+            output.commit();
         }
     }
 
@@ -61,8 +45,14 @@ final class FileOutput implements WritableByteChannel {
     @Override
     public int write(ByteBuffer bytes) throws IOException {
         int size = bytes.remaining();
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
+        try {
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+        } catch (ClosedChannelException e) {
+            throw e; // by an interrupt
+        } catch (IOException e) {
+            throw new IOException(target + " could not be written: " + e.getMessage() + "; what had that name is untouched", e);
         }
         position += size;
         progress.accept(position);

@@ -4,18 +4,22 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.LongConsumer;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.gatun.format.AtomicOutput;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
@@ -35,52 +39,53 @@ final class SafetensorsModelWriter {
     private static final String WEIGHTS = "model.safetensors";
     private static final String CONFIG = "config.json";
     private static final int STATE_BYTES = 256;
+    private static final Pattern FILE_OF_A_MODEL = Pattern.compile(".+\\.(safetensors|json|gguf|model|jinja)|(vocab|merges)\\.txt");
 
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     private SafetensorsModelWriter() {}
 
-    /// Writes into a folder of another name, which then takes the name of the target.
+    /// Writes into a folder of another name, which then takes the name of the target with all that is in it: another model that was
+    /// there goes, with its tokenizer, and files that are no model's stay.
     static void write(Checkpoint source, List<WeightConversion> weights, Path target, LongConsumer progress) throws IOException {
         if (Files.exists(target) && !Files.isDirectory(target)) {
             throw new IOException(target + " is a file: expected FILE.gguf, or the name of a directory to write");
         }
-        Path folder = target.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder)) {
-            throw new IOException(target + ": there is no folder " + folder + " to write it in: create it first");
-        }
-        Path made = Files.createDirectory(target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".part"));
-        try {
+        List<Path> kept = filesOfNoModel(target);
+        try (AtomicOutput output = AtomicOutput.folder(target)) {
+            Path made = output.path();
             writeConfig(source, weights, made);
             SafetensorsModelWriter all = new SafetensorsModelWriter();
             weights.forEach(all::add);
             all.writer.write(made.resolve(WEIGHTS), progress);
-            if (Files.exists(target)) {
-                moveAll(made, target);
-            } else {
-                Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
-            }
-        } finally {
-            if (Files.exists(made)) {
-                for (Path file : files(made)) {
-                    Files.delete(file);
+            for (Path file : kept) {
+                if (!Files.exists(made.resolve(file.getFileName()))) {
+                    Files.copy(file, made.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES, LinkOption.NOFOLLOW_LINKS);
                 }
-                Files.delete(made);
+            }
+            output.commit();
+        }
+    }
+
+    /// What else is in the folder to be replaced.
+    ///
+    /// @throws IOException if there is a folder in it: a home directory, say, named by mistake
+    private static List<Path> filesOfNoModel(Path target) throws IOException {
+        List<Path> found = new ArrayList<>();
+        if (Files.isDirectory(target)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(target)) {
+                for (Path entry : entries) {
+                    if (Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)) {
+                        throw new IOException(target + " holds the folder " + entry.getFileName()
+                                + ": expected a folder with files only, as it is replaced as a whole; name another");
+                    }
+                    if (!FILE_OF_A_MODEL.matcher(entry.getFileName().toString()).matches()) {
+                        found.add(entry);
+                    }
+                }
             }
         }
-    }
-
-    /// The weights last, in one step, when all that they need is there.
-    private static void moveAll(Path from, Path to) throws IOException {
-        for (Path file : files(from)) {
-            Files.move(file, to.resolve(file.getFileName()), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        }
-    }
-
-    private static List<Path> files(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            return files.sorted(Comparator.comparing(file -> file.endsWith(WEIGHTS))).toList();
-        }
+        return found;
     }
 
     private void add(WeightConversion weight) {
@@ -217,7 +222,13 @@ final class SafetensorsModelWriter {
     }
 
     private static void writeJson(Path file, ObjectNode json) throws IOException {
-        Files.writeString(file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
+        try {
+            Files.writeString(file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
+        } catch (FileSystemException e) {
+            throw e; // names the file itself
+        } catch (IOException e) {
+            throw new IOException(file + " could not be written: " + e.getMessage(), e);
+        }
     }
 
     /// All that belongs to a tokenizer: small files that are neither weights nor their index.

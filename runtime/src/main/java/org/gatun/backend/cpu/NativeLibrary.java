@@ -13,9 +13,6 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 
@@ -55,15 +52,9 @@ final class NativeLibrary {
                 return new Loaded(null, "no kernels for " + platform + " on the class path (" + resource
                         + "): build with a C compiler (gcc or clang) installed");
             }
-            Path file = Files.createTempFile("gatun", ".library");
-            try {
-                Files.copy(bytes, file, StandardCopyOption.REPLACE_EXISTING);
-                NativeLibrary library = new NativeLibrary(SymbolLookup.libraryLookup(file, Arena.global()));
-                return library.matchesLayouts() ? new Loaded(library, null)
-                        : new Loaded(null, resource + " is of another version: build again");
-            } finally {
-                Files.delete(file);
-            }
+            SymbolLookup symbols = LibraryFile.load(bytes.readAllBytes(), System.mapLibraryName("gatun"), LibraryFile.places());
+            NativeLibrary library = new NativeLibrary(symbols);
+            return library.matchesLayouts() ? new Loaded(library, null) : new Loaded(null, resource + " is of another version: build again");
         } catch (IOException | IllegalArgumentException | IllegalCallerException e) {
             return new Loaded(null, resource + " could not be loaded: " + e.getMessage());
         }

@@ -1,7 +1,6 @@
 package org.gatun.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.gatun.format.AtomicOutput;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
 import org.gatun.speculative.method.Speculation;
@@ -111,7 +111,7 @@ final class BenchCommand implements Callable<Integer> {
                 result.lines().forEach(console::println);
             }
             if (report.isPresent()) {
-                Files.writeString(report.get(), new BenchReport(result).html());
+                AtomicOutput.write(report.get(), new BenchReport(result).html());
                 console.note("wrote " + report.get());
             }
         }
@@ -136,7 +136,7 @@ final class BenchCommand implements Callable<Integer> {
             result.lines().forEach(console::println);
         }
         if (report.isPresent()) {
-            Files.writeString(report.get(), result.html(models.model.map(Path::toString).orElse("embedded target")));
+            AtomicOutput.write(report.get(), result.html(models.model.map(Path::toString).orElse("embedded target")));
             console.note("wrote " + report.get());
         }
     }
