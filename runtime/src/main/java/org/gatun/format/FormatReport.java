@@ -2,8 +2,10 @@ package org.gatun.format;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -31,6 +33,8 @@ public final class FormatReport {
     /// @param reason why it is ignored or unsupported; empty if it is read
     public record Entry(String file, String name, Use use, String reason) {
     }
+
+    private static final int MOST_NAMED = 5;
 
     private final Set<Entry> entries = new LinkedHashSet<>();
     private final Set<String> warnings = new LinkedHashSet<>();
@@ -66,13 +70,23 @@ public final class FormatReport {
     }
 
     /// @param source file or folder of the model, for the message
-    /// @throws FormatException that names everything unsupported, if there is any
+    /// @throws FormatException that names what is unsupported, if anything is
     public void requireSupported(Path source) throws FormatException {
-        List<Entry> refused = entries(Use.UNSUPPORTED);
-        if (!refused.isEmpty()) {
-            throw new FormatException(source, -1, refused.stream()
-                    .map(entry -> entry.file() + ": " + entry.name() + ": " + entry.reason()).collect(Collectors.joining("; ")));
+        Map<String, List<Entry>> byReason = entries(Use.UNSUPPORTED).stream()
+                .collect(Collectors.groupingBy(entry -> inFile(source, entry) + "\n" + entry.reason(), LinkedHashMap::new, Collectors.toList()));
+        if (!byReason.isEmpty()) {
+            throw new FormatException(source, -1, byReason.values().stream().map(entries -> inFile(source, entries.getFirst())
+                    + names(entries) + ": " + entries.getFirst().reason()).collect(Collectors.joining("; ")));
         }
+    }
+
+    private static String inFile(Path source, Entry entry) {
+        return source.endsWith(entry.file()) ? "" : entry.file() + ": ";
+    }
+
+    private static String names(List<Entry> entries) {
+        String named = entries.stream().limit(MOST_NAMED).map(Entry::name).collect(Collectors.joining(", "));
+        return entries.size() <= MOST_NAMED ? named : named + " and " + (entries.size() - MOST_NAMED) + " more";
     }
 
     /// Everything noted, in the order of the files.

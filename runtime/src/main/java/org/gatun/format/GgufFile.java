@@ -5,13 +5,15 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 
-/// A GGUF file (versions 2 and 3, little-endian): metadata, and tensors that are views of the mapped file.
+/// A GGUF file (versions 2 and 3, little-endian): metadata, and tensors that are views of the mapped file. A model that is split into
+/// several files is read whole, whichever of them is named; see [GgufParts].
 ///
 /// Immutable, shared by threads. The tensors live until [#close]; the file must not be changed meanwhile. Opening
 /// reads the header only. Whatever the file holds, opening either succeeds or fails with an [IOException]; nothing is
@@ -38,12 +40,15 @@ public final class GgufFile implements AutoCloseable {
     private final Metadata metadata;
     private final Map<String, MemorySegment> encodedValues;
     private final Map<String, Tensor> tensors;
+    private final Map<String, String> unreadable = new LinkedHashMap<>();
+    private final List<GgufFile> parts;
     private volatile boolean closed;
 
     private GgufFile(Path path, Optional<MappedFile> mapping, MemorySegment bytes) throws FormatException {
         this.path = path;
         this.mapping = mapping;
         this.bytes = bytes;
+        parts = List.of();
         HeaderReader in = new HeaderReader(path, bytes);
         version = readVersion(in);
         int tensorCount = in.count(MIN_TENSOR_BYTES, "the list of tensors");
@@ -53,11 +58,37 @@ public final class GgufFile implements AutoCloseable {
         tensors = readTensors(in, tensorCount, alignment());
     }
 
-    /// Maps a file; the caller closes it.
+    /// The parts of a split model together, which are closed with it.
+    private GgufFile(Path path, List<GgufFile> parts) throws FormatException {
+        GgufFile first = parts.getFirst();
+        this.path = path;
+        this.parts = parts;
+        mapping = Optional.empty();
+        bytes = first.bytes;
+        version = first.version;
+        metadata = first.metadata;
+        encodedValues = first.encodedValues;
+        tensors = GgufParts.merge(parts);
+        parts.forEach(part -> unreadable.putAll(part.unreadable));
+    }
+
+    /// Maps a file, and those that belong to it if the model is split; the caller closes it.
     ///
-    /// @throws FormatException if it is no GGUF file, damaged, or of a kind that Gatun does not read
+    /// @throws FormatException if it is no GGUF file, damaged, or of a kind that Gatun does not read, or a part is missing
     /// @throws IOException if it cannot be read
     public static GgufFile open(Path path) throws IOException {
+        GgufFile file = openPart(path);
+        try {
+            List<GgufFile> parts = GgufParts.open(file);
+            return parts.size() == 1 ? file : new GgufFile(path, parts);
+        } catch (Throwable failure) {
+            file.close();
+            throw failure;
+        }
+    }
+
+    /// Maps one file.
+    static GgufFile openPart(Path path) throws IOException {
         MappedFile mapping = MappedFile.open(path, EXPECTED);
         try {
             return new GgufFile(path, Optional.of(mapping), mapping.bytes());
@@ -73,7 +104,12 @@ public final class GgufFile implements AutoCloseable {
     /// @param name what messages call it
     /// @throws FormatException as [#open]
     public static GgufFile of(MemorySegment bytes, Path name) throws FormatException {
-        return new GgufFile(name, Optional.empty(), bytes);
+        GgufFile file = new GgufFile(name, Optional.empty(), bytes);
+        if (GgufParts.count(file) > 1) {
+            throw new FormatException(name, -1, "found one part of " + GgufParts.count(file)
+                    + " in memory: expected a whole model, or a file that has the other parts beside it");
+        }
+        return file;
     }
 
     /// The file, for messages.
@@ -92,12 +128,17 @@ public final class GgufFile implements AutoCloseable {
         return metadata;
     }
 
-    /// The tensors by name, in file order; shapes have the outermost dimension first.
+    /// The tensors of types that Gatun reads, by name, in file order; shapes have the outermost dimension first.
     ///
     /// @throws IllegalStateException if the file is closed
     public Map<String, Tensor> tensors() {
         requireOpen();
         return tensors;
+    }
+
+    /// The types of the other tensors, by name.
+    public Map<String, String> unreadable() {
+        return Collections.unmodifiableMap(unreadable);
     }
 
     /// Type number and value of each key, as they are in the file: copies a value without loss of its type.
@@ -111,6 +152,7 @@ public final class GgufFile implements AutoCloseable {
     public void close() {
         closed = true;
         mapping.ifPresent(MappedFile::close);
+        parts.forEach(GgufFile::close);
     }
 
     private void requireOpen() {
@@ -181,9 +223,10 @@ public final class GgufFile implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             int start = in.position();
             String name = readName(in, "tensor name");
-            if (entries.putIfAbsent(name, readEntry(in, name)) != null) {
+            if (entries.containsKey(name) || unreadable.containsKey(name)) {
                 throw in.failure(start, "found tensor " + name + " twice: expected it once");
             }
+            readEntry(in, name).ifPresent(found -> entries.put(name, found));
         }
         long dataStart = Math.ceilDiv((long) in.position(), alignment) * alignment;
         long dataBytes = bytes.byteSize() - dataStart;
@@ -206,7 +249,8 @@ public final class GgufFile implements AutoCloseable {
         return Collections.unmodifiableMap(result);
     }
 
-    private static Entry readEntry(HeaderReader in, String name) throws FormatException {
+    /// A tensor of a type that is not read is only noted: it may be one that nobody needs.
+    private Optional<Entry> readEntry(HeaderReader in, String name) throws FormatException {
         int start = in.position();
         int rank = in.intValue(name);
         if (rank < 0 || rank > MAX_DIMENSIONS) {
@@ -222,9 +266,13 @@ public final class GgufFile implements AutoCloseable {
             }
         }
         int number = in.intValue(name);
-        DType dtype = GgufType.dtype(number).orElseThrow(() -> in.failure(start, "tensor " + name + " has type "
-                + GgufType.unsupportedName(number) + ", which is not supported: expected one of "
-                + GgufType.supported()));
+        Optional<DType> known = GgufType.dtype(number);
+        if (known.isEmpty()) {
+            in.longValue(name); // its offset
+            unreadable.put(name, GgufType.unsupportedName(number));
+            return Optional.empty();
+        }
+        DType dtype = known.get();
         long columns = rank == 0 ? 1 : dimensions[rank - 1];
         if (columns % dtype.blockElements() != 0) {
             throw in.failure(start, "tensor " + name + " of type " + dtype + " has rows of " + columns
@@ -233,7 +281,7 @@ public final class GgufFile implements AutoCloseable {
         try {
             Shape shape = Shape.of(dimensions);
             long byteSize = dtype.byteSize(shape);
-            return new Entry(dtype, shape, in.longValue(name), byteSize);
+            return Optional.of(new Entry(dtype, shape, in.longValue(name), byteSize));
         } catch (ArithmeticException overflow) {
             throw in.failure(start, "tensor " + name + " has a shape of more than 2^63 bytes");
         }

@@ -8,7 +8,7 @@ import java.util.stream.Collectors;
 import org.gatun.tensor.DType;
 
 /// The numbers by which GGUF files call tensor types.
-final class GgufType {
+public final class GgufType {
     private static final Map<Integer, DType> SUPPORTED = new TreeMap<>(Map.ofEntries(
             Map.entry(0, DType.F32), Map.entry(1, DType.F16), Map.entry(2, DType.Q4_0), Map.entry(3, DType.Q4_1),
             Map.entry(6, DType.Q5_0), Map.entry(7, DType.Q5_1), Map.entry(8, DType.Q8_0), Map.entry(12, DType.Q4_K),
@@ -42,7 +42,8 @@ final class GgufType {
         return UNSUPPORTED.getOrDefault(number, "number " + Integer.toUnsignedString(number));
     }
 
-    static String supported() {
+    /// The types that are read, for messages.
+    public static String supported() {
         return Arrays.stream(DType.values()).filter(SUPPORTED::containsValue).map(DType::name)
                 .collect(Collectors.joining(", "));
     }

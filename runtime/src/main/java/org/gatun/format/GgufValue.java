@@ -1,6 +1,8 @@
 package org.gatun.format;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -37,7 +39,7 @@ final class GgufValue {
             case INT16 -> (long) in.shortValue(key);
             case UINT32 -> Integer.toUnsignedLong(in.intValue(key));
             case INT32 -> (long) in.intValue(key);
-            case UINT64 -> readUnsignedLong(in, key);
+            case UINT64 -> unsigned(in.longValue(key));
             case INT64 -> in.longValue(key);
             case FLOAT32 -> (double) in.floatValue(key);
             case FLOAT64 -> in.doubleValue(key);
@@ -72,7 +74,8 @@ final class GgufValue {
                 }
                 yield array;
             }
-            case UINT32, UINT64, INT64 -> {
+            case UINT64 -> readUnsignedLongs(in, count, key);
+            case UINT32, INT64 -> {
                 long[] array = new long[count];
                 for (int i = 0; i < count; i++) {
                     array[i] = (long) read(in, type, key, depth);
@@ -103,12 +106,22 @@ final class GgufValue {
         };
     }
 
-    private static long readUnsignedLong(HeaderReader in, String key) throws FormatException {
-        long value = in.longValue(key);
-        if (value < 0) {
-            throw in.failure(key + " is " + Long.toUnsignedString(value) + ": expected at most " + Long.MAX_VALUE);
+    /// A number that may be beyond a `long`.
+    private static Number unsigned(long bits) {
+        if (bits < 0) {
+            return new BigInteger(Long.toUnsignedString(bits));
         }
-        return value;
+        return bits;
+    }
+
+    private static Object readUnsignedLongs(HeaderReader in, int count, String key) throws FormatException {
+        long[] array = new long[count];
+        boolean wide = false;
+        for (int i = 0; i < count; i++) {
+            array[i] = in.longValue(key);
+            wide |= array[i] < 0;
+        }
+        return wide ? Arrays.stream(array).mapToObj(GgufValue::unsigned).toList() : array;
     }
 
     private static boolean readBoolean(HeaderReader in, String key) throws FormatException {

@@ -111,12 +111,12 @@ public final class GgufWriter {
     }
 
     /// Adds those keys of another file that are not there yet, with types and values as they are in that file. The
-    /// alignment is not copied.
+    /// alignment, and what tells the parts of a split model from each other, is not copied.
     ///
     /// @throws IllegalStateException if the file is closed
     public GgufWriter putAll(GgufFile source) {
         source.encodedValues().forEach((key, value) -> {
-            if (!key.equals(GgufFile.ALIGNMENT_KEY)) {
+            if (!key.equals(GgufFile.ALIGNMENT_KEY) && !GgufParts.isKey(key)) {
                 entries.putIfAbsent(key, value.toArray(ValueLayout.JAVA_BYTE));
             }
         });

@@ -1,15 +1,18 @@
 package org.gatun.format;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
-/// The keys and values of a model file's header, with typed access. A value is a `Long` (any integer type), `Double`
-/// (any floating type), `Boolean`, `String`, `int[]`, `long[]`, `float[]`, `double[]`, `boolean[]`, a list of strings,
-/// or a list of such arrays.
+/// The keys and values of a model file's header, with typed access. A value is a `Long` (any integer type; a `BigInteger` if it is beyond
+/// a `long`), `Double` (any floating type), `Boolean`, `String`, `int[]`, `long[]`, `float[]`, `double[]`, `boolean[]`, a list of strings
+/// or of integers beyond a `long`, or a list of such arrays. Writers disagree about widths and kinds of numbers, so that an integer may
+/// be written as a floating-point number, and a boolean as 0 or 1.
 ///
 /// @param source file it was read from, for messages
 /// @param values in file order
@@ -35,11 +38,11 @@ public record Metadata(Path source, Map<String, Object> values) {
     ///
     /// @throws FormatException if the value is of another type or does not fit an `int`
     public Optional<Integer> integer(String key) throws FormatException {
-        Optional<Long> value = value(key, Long.class);
-        if (value.isPresent() && value.get().intValue() != value.get()) {
+        Optional<Number> value = value(key, Number.class);
+        if (value.isPresent() && value.get().intValue() != value.get().doubleValue()) {
             throw new FormatException(source, -1, key + " is " + value.get() + ": expected an integer of 32 bits");
         }
-        return value.map(Long::intValue);
+        return value.map(Number::intValue);
     }
 
     /// The number under `key`, integers included.
@@ -53,6 +56,9 @@ public record Metadata(Path source, Map<String, Object> values) {
     ///
     /// @throws FormatException if the value is of another type
     public Optional<Boolean> bool(String key) throws FormatException {
+        if (values.get(key) instanceof Long number && (number == 0 || number == 1)) {
+            return Optional.of(number == 1);
+        }
         return value(key, Boolean.class);
     }
 
@@ -71,24 +77,48 @@ public record Metadata(Path source, Map<String, Object> values) {
     ///
     /// @throws FormatException if the value is of another type or an element does not fit an `int`
     public Optional<int[]> integers(String key) throws FormatException {
-        if (!(values.get(key) instanceof long[] wide)) {
+        Optional<double[]> elements = switch (values.get(key)) {
+            case long[] wide -> Optional.of(Arrays.stream(wide).asDoubleStream().toArray());
+            case float[] narrow -> Optional.of(widened(narrow));
+            case double[] wide -> Optional.of(wide);
+            case null, default -> Optional.empty();
+        };
+        if (elements.isEmpty()) {
             return value(key, int[].class);
         }
-        int[] narrow = new int[wide.length];
-        for (int i = 0; i < narrow.length; i++) {
-            narrow[i] = (int) wide[i];
-            if (narrow[i] != wide[i]) {
-                throw new FormatException(source, -1, key + " holds " + wide[i] + ": expected integers of 32 bits");
+        int[] integers = new int[elements.get().length];
+        for (int i = 0; i < integers.length; i++) {
+            double element = elements.get()[i];
+            integers[i] = (int) element;
+            if (integers[i] != element) {
+                throw new FormatException(source, -1, key + " holds " + element + ": expected integers of 32 bits");
             }
         }
-        return Optional.of(narrow);
+        return Optional.of(integers);
     }
 
-    /// The array of floats under `key`; not a copy.
+    private static double[] widened(float[] narrow) {
+        return IntStream.range(0, narrow.length).mapToDouble(i -> narrow[i]).toArray();
+    }
+
+    /// The array of floats under `key`; not a copy if it is stored as a `float[]`.
     ///
     /// @throws FormatException if the value is of another type
     public Optional<float[]> floats(String key) throws FormatException {
-        return value(key, float[].class);
+        double[] elements = switch (values.get(key)) {
+            case int[] integers -> Arrays.stream(integers).asDoubleStream().toArray();
+            case long[] integers -> Arrays.stream(integers).asDoubleStream().toArray();
+            case double[] wide -> wide;
+            case null, default -> null;
+        };
+        if (elements == null) {
+            return value(key, float[].class);
+        }
+        float[] floats = new float[elements.length];
+        for (int i = 0; i < floats.length; i++) {
+            floats[i] = (float) elements[i];
+        }
+        return Optional.of(floats);
     }
 
     private <T> Optional<T> value(String key, Class<T> type) throws FormatException {

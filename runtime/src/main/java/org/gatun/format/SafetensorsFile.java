@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -21,6 +22,7 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -44,22 +46,29 @@ public final class SafetensorsFile implements AutoCloseable {
                             .maxNestingDepth(64).maxNumberLength(40).maxNameLength(10_000).build())
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .build())
+            // Python writes NaN and Infinity
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .build();
+    private static final Pattern SHARD_NAME = Pattern.compile(".*-\\d{5}-of-\\d{5}\\.safetensors");
 
     private final Path path;
     private final List<MappedFile> shards = new ArrayList<>();
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Map<String, String> unreadable = new LinkedHashMap<>();
     private final Metadata metadata;
+    private final Optional<ObjectNode> index;
     private volatile boolean closed;
 
     private SafetensorsFile(Path path) throws IOException {
-        Path model = Files.isDirectory(path) ? inDirectory(path) : path;
+        Path model = Files.isDirectory(path) ? inDirectory(path) : ofShard(path);
         this.path = model;
         Map<String, Object> texts = new LinkedHashMap<>();
         try {
             if (model.toString().endsWith(".json")) {
-                openIndexed(readJson(model), texts);
+                index = Optional.of(readJson(model));
+                openIndexed(index.get(), texts);
             } else {
+                index = Optional.empty();
                 tensors.putAll(openShard(model, texts));
             }
         } catch (IOException | RuntimeException | Error failure) {
@@ -71,7 +80,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
     /// Maps a model; the caller closes it.
     ///
-    /// @param path a `.safetensors` file, an index (`.json`) beside its shards, or a directory that holds
+    /// @param path a `.safetensors` file, an index (`.json`) beside its shards, a shard beside its index, or a directory that holds
     ///        `model.safetensors.index.json`, `model.safetensors` or a single file of any other name
     /// @throws FormatException if a file is missing, damaged, or holds types that Gatun does not read
     /// @throws IOException if a file cannot be read
@@ -89,7 +98,12 @@ public final class SafetensorsFile implements AutoCloseable {
         return metadata;
     }
 
-    /// The tensors by name, shard by shard, in the order of their data.
+    /// The types of the tensors that are of none that Gatun reads, by name.
+    public Map<String, String> unreadable() {
+        return Collections.unmodifiableMap(unreadable);
+    }
+
+    /// The tensors of types that Gatun reads, by name, shard by shard, in the order of their data.
     ///
     /// @throws IllegalStateException if the file is closed
     public Map<String, Tensor> tensors() {
@@ -97,6 +111,11 @@ public final class SafetensorsFile implements AutoCloseable {
             throw new IllegalStateException("safetensors file " + path + " is closed");
         }
         return Collections.unmodifiableMap(tensors);
+    }
+
+    /// The index, if there is one.
+    public Optional<ObjectNode> index() {
+        return index;
     }
 
     /// A JSON object beside the model, such as `config.json`; empty if there is no such file.
@@ -131,6 +150,12 @@ public final class SafetensorsFile implements AutoCloseable {
                     + INDEX_NAME + " nor model.safetensors: expected one of these");
         }
         return found.getFirst();
+    }
+
+    /// The index that a shard belongs to, or the file itself.
+    private static Path ofShard(Path file) {
+        Path index = file.resolveSibling(INDEX_NAME);
+        return SHARD_NAME.matcher(String.valueOf(file.getFileName())).matches() && Files.exists(index) ? index : file;
     }
 
     private static ObjectNode readJson(Path file) throws IOException {
@@ -182,12 +207,13 @@ public final class SafetensorsFile implements AutoCloseable {
         for (Map.Entry<Path, List<String>> entry : namesByShard.entrySet()) {
             Map<String, Tensor> found = openShard(entry.getKey(), texts);
             for (String name : entry.getValue()) {
-                if (!found.containsKey(name)) {
+                if (!found.containsKey(name) && !unreadable.containsKey(name)) {
                     throw new FormatException(entry.getKey(), -1, "found no tensor " + name + ", which the index "
                             + path.getFileName() + " says is here");
                 }
             }
-            found.keySet().retainAll(entry.getValue());
+            // a tensor that the index does not name is one of the model all the same, unless it names another shard for it
+            found.keySet().removeIf(name -> weightMap.has(name) && !entry.getValue().contains(name));
             tensors.putAll(found);
         }
     }
@@ -211,7 +237,7 @@ public final class SafetensorsFile implements AutoCloseable {
         List<Entry> entries = new ArrayList<>();
         for (Map.Entry<String, JsonNode> property : parse(file, start, header).properties()) {
             if (property.getKey().equals(METADATA_KEY)) {
-                readTexts(file, property.getValue(), texts);
+                readTexts(property.getValue(), texts);
             } else {
                 entries.add(readEntry(file, property.getKey(), property.getValue()));
             }
@@ -225,8 +251,12 @@ public final class SafetensorsFile implements AutoCloseable {
                         + entry.end + ": expected it to begin at " + position + " and to end within "
                         + data.byteSize());
             }
-            found.put(entry.name, new Tensor(entry.name, entry.dtype, entry.shape,
-                    data.asSlice(entry.begin, entry.end - entry.begin)));
+            if (entry.dtype.isPresent()) {
+                found.put(entry.name, new Tensor(entry.name, entry.dtype.get(), entry.shape,
+                        data.asSlice(entry.begin, entry.end - entry.begin)));
+            } else {
+                unreadable.put(entry.name, entry.type);
+            }
             position = entry.end;
         }
         if (position != data.byteSize()) {
@@ -236,41 +266,45 @@ public final class SafetensorsFile implements AutoCloseable {
         return found;
     }
 
-    private record Entry(String name, DType dtype, Shape shape, long begin, long end) {}
+    /// @param type as the file says
+    /// @param dtype empty if it is not read: the tensor may be one that nobody needs
+    private record Entry(String name, String type, Optional<DType> dtype, Shape shape, long begin, long end) {}
 
-    private static void readTexts(Path file, JsonNode node, Map<String, Object> texts) throws FormatException {
-        if (!node.isObject() || !node.valueStream().allMatch(JsonNode::isString)) {
-            throw new FormatException(file, -1, METADATA_KEY + " is not an object of strings");
-        }
-        node.properties().forEach(entry -> texts.putIfAbsent(entry.getKey(), entry.getValue().stringValue()));
+    /// Remarks of whoever wrote the file; the format asks for strings, and other writers leave `null` or numbers there.
+    private static void readTexts(JsonNode node, Map<String, Object> texts) {
+        node.properties().forEach(entry -> texts.putIfAbsent(entry.getKey(),
+                entry.getValue().isString() ? entry.getValue().stringValue() : entry.getValue().toString()));
     }
 
     private static Entry readEntry(Path file, String name, JsonNode node) throws FormatException {
         JsonNode type = node.path("dtype");
-        Optional<DType> dtype = SUPPORTED.stream()
-                .filter(candidate -> type.isString() && candidate.name().equals(type.stringValue())).findFirst();
-        if (dtype.isEmpty()) {
-            throw new FormatException(file, -1, "tensor " + name + " has type "
-                    + (type.isMissingNode() ? "none" : type) + ", which is not supported: expected one of " + SUPPORTED.stream().map(DType::name)
-                            .collect(Collectors.joining(", ")));
+        if (!type.isString()) {
+            throw new FormatException(file, -1, "tensor " + name + " has type " + (type.isMissingNode() ? "none" : type)
+                    + ": expected one of " + supported());
         }
+        Optional<DType> dtype = SUPPORTED.stream().filter(candidate -> candidate.name().equals(type.stringValue())).findFirst();
         long[] dimensions = readLongs(file, name, node.path("shape"));
         long[] offsets = readLongs(file, name, node.path("data_offsets"));
-        long byteSize;
         Shape shape;
+        long byteSize;
         try {
             shape = Shape.of(dimensions);
-            byteSize = dtype.get().byteSize(shape);
+            byteSize = dtype.isPresent() ? dtype.get().byteSize(shape) : -1;
         } catch (ArithmeticException overflow) {
             throw new FormatException(file, -1, "tensor " + name + " has the shape " + Arrays.toString(dimensions)
                     + " of more than 2^63 bytes", overflow);
         }
-        if (offsets.length != 2 || offsets[1] - offsets[0] != byteSize) {
-            throw new FormatException(file, -1, "tensor " + name + " " + shape + " " + dtype.get()
-                    + " has data_offsets " + Arrays.toString(offsets) + ": expected begin and end of " + byteSize
-                    + " bytes");
+        if (offsets.length != 2 || offsets[1] < offsets[0] || byteSize >= 0 && offsets[1] - offsets[0] != byteSize) {
+            throw new FormatException(file, -1, "tensor " + name + " " + shape + " " + type.stringValue()
+                    + " has data_offsets " + Arrays.toString(offsets) + ": expected begin and end"
+                    + (byteSize >= 0 ? " of " + byteSize + " bytes" : ""));
         }
-        return new Entry(name, dtype.get(), shape, offsets[0], offsets[1]);
+        return new Entry(name, type.stringValue(), dtype, shape, offsets[0], offsets[1]);
+    }
+
+    /// The types that are read, for messages.
+    public static String supported() {
+        return SUPPORTED.stream().map(DType::name).collect(Collectors.joining(", "));
     }
 
     private static long[] readLongs(Path file, String name, JsonNode node) throws FormatException {

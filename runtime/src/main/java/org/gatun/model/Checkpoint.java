@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 
@@ -15,11 +16,12 @@ sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, Safete
 
     /// Opens a GGUF file, a safetensors file, or a directory of safetensors.
     ///
-    /// @throws FormatException if it is none of these, or damaged
-    static Checkpoint open(Path path) throws IOException {
+    /// @param report is told what becomes of everything that the files say, as far as they are read if it fails
+    /// @throws FormatException if it is none of these, damaged, or says what is not supported
+    static Checkpoint open(Path path, FormatReport report) throws IOException {
         boolean safetensors = Files.isDirectory(path) && Files.exists(path.resolve("config.json"))
                 || path.toString().endsWith(".safetensors") || path.toString().endsWith(".safetensors.index.json");
-        return safetensors ? SafetensorsCheckpoint.open(path) : GgufCheckpoint.open(path);
+        return safetensors ? SafetensorsCheckpoint.open(path, report) : GgufCheckpoint.open(path, report);
     }
 
     /// Its sizes.

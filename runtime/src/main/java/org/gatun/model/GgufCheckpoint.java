@@ -3,13 +3,20 @@ package org.gatun.model;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
+import org.gatun.format.GgufType;
 import org.gatun.format.Metadata;
 import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codec;
@@ -18,11 +25,13 @@ import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
 
-/// A model in one GGUF file.
+/// A model in GGUF.
 final class GgufCheckpoint implements Checkpoint {
     /// Architectures whose files hold queries and keys permuted for interleaved rotation; the others rotate halves.
     private static final Set<String> INTERLEAVED = Set.of("llama", "mistral");
     private static final Set<String> SPLIT = Set.of("qwen2", "qwen3");
+    private static final String ROPE_FACTORS = "rope_freqs.weight";
+    private static final String CHAT_TEMPLATE = "tokenizer.chat_template";
 
     private final GgufFile file;
     private final ModelConfig config;
@@ -30,94 +39,169 @@ final class GgufCheckpoint implements Checkpoint {
     private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
     private final Map<String, Tensor> weights;
 
-    private GgufCheckpoint(GgufFile file, ModelConfig config, Tokenizer tokenizer) throws FormatException {
+    private GgufCheckpoint(GgufFile file, ModelConfig config, Tokenizer tokenizer, GgufKeys keys, FormatReport report)
+            throws FormatException {
         this.file = file;
         this.config = config;
         this.tokenizer = tokenizer;
         try {
-            weights = readWeights();
+            weights = readWeights(keys, report);
         } catch (IOException | RuntimeException e) {
             arena.close();
             throw e;
         }
     }
 
-    /// All tensors, but the scales of others, which are part of them.
-    private Map<String, Tensor> readWeights() throws FormatException {
+    /// The weights of the model by name, each with its scale.
+    private Map<String, Tensor> readWeights(GgufKeys keys, FormatReport report) throws FormatException {
+        Path source = file.metadata().source();
         Map<String, Tensor> stored = file.tensors();
-        Map<String, Tensor> read = new LinkedHashMap<>(stored);
+        ModelTensors tensors = ModelTensors.ofGguf(keys.file());
+        Set<String> wanted = new LinkedHashSet<>(HuggingFaceNames.ggufNames(config.layers()));
+        wanted.add(ROPE_FACTORS);
+        Set<String> taken = new LinkedHashSet<>(wanted);
+        Map<String, Tensor> read = new LinkedHashMap<>();
         for (Tensor tensor : stored.values()) {
+            if (!wanted.contains(tensor.name())) {
+                continue;
+            }
             String scale = Nvfp4Weight.scaleName(tensor.name());
             if (tensor.dtype() == DType.NVFP4_BLOCKS) {
-                read.put(tensor.name(), Nvfp4Weight.ofGguf(file.metadata().source(), stored, tensor, arena));
-                read.remove(scale);
-                read.remove(scale.replaceFirst("scale$", "input_scale"));
+                taken.add(scale);
+                read.put(tensor.name(), Nvfp4Weight.ofGguf(source, stored, tensor, arena));
             } else if (!scale.equals(tensor.name()) && stored.containsKey(scale)) {
-                throw new FormatException(file.metadata().source(), -1, "tensor " + tensor.name() + " of " + tensor.dtype() + " has a scale "
+                throw new FormatException(source, -1, "tensor " + tensor.name() + " of " + tensor.dtype() + " has a scale "
                         + scale + " beside it: expected one only of a weight of NVFP4");
+            } else {
+                tensors.requireNumbers(report, tensor);
+                read.put(tensor.name(), ModelTensors.shaped(tensor.name(), tensor));
             }
         }
+        tensors.note(report, stored.values(), file.unreadable(), wanted, taken, GgufType.supported(),
+                "architecture " + config.architecture());
         return Collections.unmodifiableMap(read);
     }
 
-    static GgufCheckpoint open(Path path) throws IOException {
-        return of(GgufFile.open(path));
+    static GgufCheckpoint open(Path path, FormatReport report) throws IOException {
+        return of(GgufFile.open(path), report);
     }
 
     /// Reads the header; `file` is closed with this checkpoint, or now if it fails.
-    static GgufCheckpoint of(GgufFile file) throws IOException {
+    ///
+    /// @throws FormatException if it is damaged, or says what is not supported
+    static GgufCheckpoint of(GgufFile file, FormatReport report) throws IOException {
         try {
+            GgufKeys keys = new GgufKeys(file.metadata(), report);
+            requireKind(keys, file.metadata(), report);
             Tokenizer tokenizer = Tokenizers.fromGguf(file.metadata());
-            return new GgufCheckpoint(file, readConfig(file, tokenizer.vocabularySize()), tokenizer);
+            ModelConfig config = readConfig(keys, file, tokenizer.vocabularySize());
+            keys.finish();
+            GgufCheckpoint checkpoint = new GgufCheckpoint(file, config, tokenizer, keys, report);
+            report.requireSupported(file.path());
+            return checkpoint;
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;
         }
     }
 
-    private static ModelConfig readConfig(GgufFile file, int vocabulary) throws FormatException {
-        Keys keys = new Keys(file.metadata());
-        if (!INTERLEAVED.contains(keys.architecture) && !SPLIT.contains(keys.architecture)) {
-            throw new FormatException(file.metadata().source(), -1, "architecture '" + keys.architecture
+    /// Refuses what is no model of an architecture that is known.
+    private static void requireKind(GgufKeys keys, Metadata metadata, FormatReport report) throws FormatException {
+        Stream.of("general.alignment", "general.type", "general.quantization_version", "split.no", "split.count", "split.tensors.count",
+                CHAT_TEMPLATE).forEach(keys::noteRead);
+        String type = metadata.string("general.type").orElse("model");
+        if (!type.equals("model")) {
+            report.refuse(keys.file(), "general.type", "found " + type + ", expected a model");
+        }
+        if (metadata.integer("general.quantization_version").orElse(2) != 2) {
+            report.refuse(keys.file(), "general.quantization_version", "found "
+                    + metadata.integer("general.quantization_version").get() + ", expected 2; convert the model anew");
+        }
+        if (!INTERLEAVED.contains(keys.architecture()) && !SPLIT.contains(keys.architecture())) {
+            report.refuse(keys.file(), "general.architecture", "architecture '" + keys.architecture()
                     + "' is not supported: expected one of llama, mistral, qwen2, qwen3");
         }
-        int heads = keys.integer("attention.head_count");
+        report.requireSupported(metadata.source());
+    }
+
+    private static ModelConfig readConfig(GgufKeys keys, GgufFile file, int vocabulary) throws FormatException {
+        Path source = file.metadata().source();
+        int layers = keys.integer("block_count");
+        int heads = keys.ofLayers("attention.head_count", layers);
         int hidden = keys.integer("embedding_length");
-        int headDim = keys.integer("attention.key_length", heads <= 0 ? 0 : hidden / heads);
+        int headDim = keys.ofLayers("attention.key_length", layers, heads <= 0 ? 0 : hidden / heads);
         int rotated = keys.integer("rope.dimension_count", headDim);
-        if (keys.integer("attention.value_length", headDim) != headDim) {
-            throw new FormatException(keys.metadata.source(), -1, "keys and values of different lengths are not supported");
+        if (keys.ofLayers("attention.value_length", layers, headDim) != headDim) {
+            throw new FormatException(source, -1, "keys and values of different lengths are not supported");
         }
         if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim) {
-            throw new FormatException(keys.metadata.source(), -1, keys.architecture + ".rope.dimension_count is " + rotated
+            throw new FormatException(source, -1, keys.prefixed("rope.dimension_count") + " is " + rotated
                     + ": expected an even number up to the head size " + headDim);
         }
-        RopeTable.Pairing pairing = INTERLEAVED.contains(keys.architecture) ? RopeTable.Pairing.INTERLEAVED
+        int context = keys.integer("context_length", 2048);
+        RopeTable.Pairing pairing = INTERLEAVED.contains(keys.architecture()) ? RopeTable.Pairing.INTERLEAVED
                 : RopeTable.Pairing.SPLIT;
-        RopeTable rope = ropeScaling(keys).table(pairing, rotated, keys.number("rope.freq_base", 10_000));
+        Window window = window(keys, layers);
         try {
-            return new ModelConfig(keys.architecture, keys.integer("vocab_size", vocabulary), keys.integer("block_count"), hidden,
-                    keys.integer("feed_forward_length"), heads, keys.integer("attention.head_count_kv", heads), headDim,
+            RopeTable rope = ropeScaling(keys, context).table(pairing, rotated, keys.number("rope.freq_base", 10_000));
+            double attention = keys.number("rope.scaling.attn_factor", 1);
+            RopeTable scaled = new RopeTable(pairing, rope.inverseFrequencies(), (float) (rope.attentionFactor() * attention));
+            return new ModelConfig(keys.architecture(), keys.integer("vocab_size", vocabulary), layers, hidden,
+                    keys.ofLayers("feed_forward_length", layers), heads, keys.ofLayers("attention.head_count_kv", layers, heads), headDim,
                     (float) keys.number("attention.layer_norm_rms_epsilon", 1e-5),
-                    withFrequencyFactors(rope, Optional.ofNullable(file.tensors().get("rope_freqs.weight"))),
-                    keys.integer("attention.sliding_window", 0), 0, keys.integer("context_length", 2048));
+                    withFrequencyFactors(scaled, Optional.ofNullable(file.tensors().get(ROPE_FACTORS))),
+                    window.size(), window.fromLayer(), context);
         } catch (IllegalArgumentException e) {
-            throw new FormatException(keys.metadata.source(), -1, e.getMessage(), e);
+            throw new FormatException(source, -1, e.getMessage(), e);
         }
     }
 
-    private static RopeScaling ropeScaling(Keys keys) throws FormatException {
-        String type = keys.metadata.string(keys.architecture + ".rope.scaling.type").orElse("none");
-        double factor = keys.number("rope.scaling.factor", 1);
+    /// A sliding window, and the first layer that has it.
+    private record Window(int size, int fromLayer) {}
+
+    /// The pattern says which layers have the window: yes or no for each, or every how many layers one has not; 0 stands for none.
+    private static Window window(GgufKeys keys, int layers) throws FormatException {
+        int size = keys.ofLayers("attention.sliding_window", layers, 0);
+        Optional<Object> pattern = keys.find("attention.sliding_window_pattern");
+        if (pattern.isEmpty() || size == 0) {
+            return new Window(size, 0);
+        }
+        if (pattern.get() instanceof Number period) {
+            return switch (period.intValue()) {
+                case 0 -> new Window(size, 0);
+                case 1 -> new Window(0, 0);
+                default -> {
+                    keys.refuse("attention.sliding_window_pattern", "a window of some of the layers only is not supported");
+                    yield new Window(0, 0);
+                }
+            };
+        }
+        List<Boolean> windowed = pattern.get() instanceof boolean[] flags ? IntStream.range(0, flags.length).mapToObj(i -> flags[i]).toList()
+                : Arrays.stream(keys.integers("attention.sliding_window_pattern")).mapToObj(flag -> flag != 0).toList();
+        int from = windowed.indexOf(true) < 0 ? layers : windowed.indexOf(true);
+        if (windowed.size() != layers || windowed.subList(from, layers).contains(false)) {
+            keys.refuse("attention.sliding_window_pattern", "a window of some of the layers only is not supported");
+        }
+        return from == layers ? new Window(0, 0) : new Window(size, from);
+    }
+
+    /// A factor without a type is linear scaling, as files of 2023 have it, which also called it `rope.scale_linear`.
+    private static RopeScaling ropeScaling(GgufKeys keys, int context) throws FormatException {
+        String type = keys.text("rope.scaling.type").orElse("linear");
+        double linear = keys.number("rope.scale_linear", 1);
+        double stated = keys.number("rope.scaling.factor", linear);
+        double factor = stated == 0 ? 1 : stated;
+        int original = keys.integer("rope.scaling.original_context_length", context);
         return switch (type) {
-            case "none" -> new RopeScaling.None();
-            case "linear" -> new RopeScaling.Linear(factor);
-            case "yarn" -> new RopeScaling.Yarn(factor,
-                    keys.integer("rope.scaling.original_context_length", keys.integer("context_length", 2048)),
+            case "none", "" -> new RopeScaling.None();
+            case "linear" -> factor == 1 ? new RopeScaling.None() : new RopeScaling.Linear(factor);
+            case "yarn" -> new RopeScaling.Yarn(factor, original,
                     keys.number("rope.scaling.yarn_beta_fast", 32), keys.number("rope.scaling.yarn_beta_slow", 1),
-                    keys.number("rope.scaling.attn_factor", 1) * RopeScaling.Yarn.standardAttentionFactor(factor));
-            default -> throw new FormatException(keys.metadata.source(), -1, "rope scaling '" + type
-                    + "' is not supported: expected none, linear or yarn");
+                    keys.number("rope.scaling.yarn_attn_factor", 1) * RopeScaling.Yarn.standardAttentionFactor(factor), true);
+            default -> {
+                keys.refuse("rope.scaling.type", "rope scaling '" + type + "' is not supported: expected none, linear or yarn");
+                yield new RopeScaling.None();
+            }
         };
     }
 
@@ -126,7 +210,7 @@ final class GgufCheckpoint implements Checkpoint {
         if (factors.isEmpty()) {
             return table;
         }
-        Tensor tensor = factors.get();
+        Tensor tensor = ModelTensors.shaped(ROPE_FACTORS, factors.get());
         float[] frequencies = table.inverseFrequencies();
         if (tensor.columns() != frequencies.length) {
             throw new IllegalArgumentException("tensor " + tensor.name() + " " + tensor.shape() + ": expected "
@@ -138,31 +222,6 @@ final class GgufCheckpoint implements Checkpoint {
             frequencies[pair] /= divisors[pair];
         }
         return new RopeTable(table.pairing(), frequencies, table.attentionFactor());
-    }
-
-    /// Header values under the prefix of the architecture.
-    private static final class Keys {
-        private final Metadata metadata;
-        private final String architecture;
-
-        Keys(Metadata metadata) throws FormatException {
-            this.metadata = metadata;
-            architecture = metadata.string("general.architecture").orElseThrow(
-                    () -> new FormatException(metadata.source(), -1, "general.architecture is missing"));
-        }
-
-        int integer(String key) throws FormatException {
-            return metadata.integer(architecture + "." + key).orElseThrow(() -> new FormatException(
-                    metadata.source(), -1, architecture + "." + key + " is missing: is this a model, or a vocabulary only?"));
-        }
-
-        int integer(String key, int standard) throws FormatException {
-            return metadata.integer(architecture + "." + key).orElse(standard);
-        }
-
-        double number(String key, double standard) throws FormatException {
-            return metadata.number(architecture + "." + key).orElse(standard);
-        }
     }
 
     /// The file, open as long as this.
@@ -192,7 +251,7 @@ final class GgufCheckpoint implements Checkpoint {
 
     @Override
     public Optional<String> chatTemplate() {
-        return Optional.ofNullable(file.metadata().values().get("tokenizer.chat_template"))
+        return Optional.ofNullable(file.metadata().values().get(CHAT_TEMPLATE))
                 .filter(String.class::isInstance).map(String.class::cast);
     }
 

@@ -23,14 +23,16 @@ final class HuggingFaceNames {
 
     private HuggingFaceNames() {}
 
-    /// The GGUF names of all weights that a model of so many layers may have.
+    /// The GGUF names of all weights that a model of so many layers may have: those that [Transformer] asks for.
     static List<String> ggufNames(int layers) {
         List<String> names = new ArrayList<>();
         OUTER.keySet().stream().sorted().forEach(part -> names.add(part + ".weight"));
         for (int layer = 0; layer < layers; layer++) {
             for (String part : OF_BLOCK.keySet().stream().sorted().toList()) {
                 names.add("blk." + layer + "." + part + ".weight");
-                names.add("blk." + layer + "." + part + ".bias");
+                if (!part.endsWith("norm")) {
+                    names.add("blk." + layer + "." + part + ".bias");
+                }
             }
         }
         return names;

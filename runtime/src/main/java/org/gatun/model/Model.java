@@ -15,12 +15,15 @@ import org.gatun.backend.Backends;
 import org.gatun.backend.Executable;
 import org.gatun.backend.PassLimits;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.tensor.DType;
 import org.gatun.tokenizer.Tokenizer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A language model: its weights, memory-mapped, its tokenizer, and the backend that runs it. Shared by threads; each opens
 /// its own [Session].
@@ -32,8 +35,11 @@ public final class Model implements AutoCloseable {
     /// cost twice the memory for activations.
     private static final PassLimits LIMITS = new PassLimits(256, 64);
 
+    private static final Logger LOG = LoggerFactory.getLogger(Model.class);
+
     private final String name;
     private final Checkpoint checkpoint;
+    private final FormatReport report;
     private final Backend backend;
     private final boolean ownsBackend;
     private final ModelOptions options;
@@ -41,10 +47,11 @@ public final class Model implements AutoCloseable {
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
     private volatile boolean closed;
 
-    private Model(String name, Checkpoint checkpoint, Backend backend, boolean ownsBackend, ModelOptions options)
+    private Model(String name, Checkpoint checkpoint, FormatReport report, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
         this.name = name;
         this.checkpoint = checkpoint;
+        this.report = report;
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.options = options;
@@ -74,7 +81,7 @@ public final class Model implements AutoCloseable {
     /// Loads a model on the best backend of this machine.
     ///
     /// @param path a GGUF file, a safetensors file, or a directory with safetensors and `config.json`
-    /// @throws FormatException if the file is damaged or of an unsupported kind
+    /// @throws FormatException if the file is damaged, of an unsupported kind, or says what would change its texts and is not done
     /// @throws IOException if it cannot be read
     public static Model load(Path path) throws IOException {
         Backend backend = Backends.open("auto");
@@ -88,10 +95,17 @@ public final class Model implements AutoCloseable {
 
     /// Loads a model on a backend that the caller keeps and closes; several models may share it.
     ///
-    /// @throws FormatException if the file is damaged or of an unsupported kind
+    /// @throws FormatException if the file is damaged, of an unsupported kind, or says what would change its texts and is not done
     /// @throws IOException if it cannot be read
     public static Model load(Path path, Backend backend, ModelOptions options) throws IOException {
         return load(path, backend, false, options);
+    }
+
+    /// As the other, for a caller that shows what becomes of everything the files say: nothing is logged.
+    ///
+    /// @param report is told it; if loading fails, as far as the files were read
+    public static Model load(Path path, Backend backend, ModelOptions options, FormatReport report) throws IOException {
+        return create(path.toString(), Checkpoint.open(path, report), report, backend, false, options);
     }
 
     /// A model from the bytes of a GGUF file, which must stay valid as long as the model.
@@ -99,7 +113,8 @@ public final class Model implements AutoCloseable {
     /// @param name for messages
     /// @throws FormatException if the bytes are damaged or of an unsupported kind
     public static Model ofGguf(String name, MemorySegment bytes, Backend backend, ModelOptions options) throws IOException {
-        return create(name, GgufCheckpoint.of(GgufFile.of(bytes, Path.of(name))), backend, false, options);
+        FormatReport report = new FormatReport();
+        return warned(create(name, GgufCheckpoint.of(GgufFile.of(bytes, Path.of(name)), report), report, backend, false, options));
     }
 
     /// A Llama with random weights, for measuring: its tokens are written as their numbers, and it takes of the host's memory little more
@@ -110,22 +125,28 @@ public final class Model implements AutoCloseable {
     /// @param seed of the weights
     public static Model ofRandomWeights(String name, ModelConfig config, DType dtype, long seed, Backend backend, ModelOptions options) {
         try {
-            return create(name, new RandomCheckpoint(config, dtype, seed), backend, false, options);
+            return create(name, new RandomCheckpoint(config, dtype, seed), new FormatReport(), backend, false, options);
         } catch (FormatException e) {
             throw new IllegalArgumentException(e.getMessage(), e);
         }
     }
 
     private static Model load(Path path, Backend backend, boolean ownsBackend, ModelOptions options) throws IOException {
-        return create(path.toString(), Checkpoint.open(path), backend, ownsBackend, options);
+        FormatReport report = new FormatReport();
+        return warned(create(path.toString(), Checkpoint.open(path, report), report, backend, ownsBackend, options));
+    }
+
+    private static Model warned(Model model) {
+        model.report.warnings().forEach(LOG::warn);
+        return model;
     }
 
     private static Model create(
-            String name, Checkpoint stored, Backend backend, boolean ownsBackend, ModelOptions options)
+            String name, Checkpoint stored, FormatReport report, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
         Checkpoint checkpoint = options.weightType().<Checkpoint>map(type -> new QuantizedCheckpoint(stored, type)).orElse(stored);
         try {
-            return new Model(name, checkpoint, backend, ownsBackend, options);
+            return new Model(name, checkpoint, report, backend, ownsBackend, options);
         } catch (IOException | RuntimeException e) {
             checkpoint.close();
             throw e;
@@ -135,6 +156,11 @@ public final class Model implements AutoCloseable {
     /// Where it was loaded from.
     public String name() {
         return name;
+    }
+
+    /// What became of everything that its files say.
+    public FormatReport report() {
+        return report;
     }
 
     /// Its sizes.

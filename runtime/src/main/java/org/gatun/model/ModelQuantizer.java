@@ -14,16 +14,21 @@ import java.util.function.IntUnaryOperator;
 import java.util.function.LongConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Writes a model anew with its weights in other types, as GGUF or as safetensors, whichever it came from. Weights are read, brought to
 /// their types and written piece by piece, so that a model may be larger than memory.
 ///
 /// Owns the file it reads; closed by the caller. Not for several threads.
 public final class ModelQuantizer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ModelQuantizer.class);
+
     /// Architectures whose queries and keys GGUF has in another order of rows than safetensors.
     private static final Set<String> REORDERED = Set.of("llama", "mistral");
 
@@ -41,7 +46,10 @@ public final class ModelQuantizer implements AutoCloseable {
     /// @throws FormatException if the file is damaged or of an unsupported kind
     /// @throws IOException if it cannot be read
     public static ModelQuantizer open(Path path) throws IOException {
-        return new ModelQuantizer(path, Checkpoint.open(path));
+        FormatReport report = new FormatReport();
+        Checkpoint checkpoint = Checkpoint.open(path, report);
+        report.warnings().forEach(LOG::warn);
+        return new ModelQuantizer(path, checkpoint);
     }
 
     /// What became of a weight.

@@ -18,12 +18,18 @@ sealed interface RopeScaling {
     /// Interpolation of slow and extrapolation of fast frequencies. (Peng et al. 2023, arXiv 2309.00071.)
     ///
     /// @param attentionFactor factor on sine and cosine
-    record Yarn(double factor, int originalContext, double betaFast, double betaSlow, double attentionFactor)
+    /// @param wholePairs whether what is between begins and ends at a whole pair
+    record Yarn(double factor, int originalContext, double betaFast, double betaSlow, double attentionFactor, boolean wholePairs)
             implements RopeScaling {
 
         /// The paper's factor on sine and cosine for a stretch by `factor`.
         static double standardAttentionFactor(double factor) {
-            return factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+            return attentionFactor(factor, 1);
+        }
+
+        /// That factor with the logarithm weighed.
+        static double attentionFactor(double factor, double weight) {
+            return factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
         }
     }
 
@@ -31,6 +37,7 @@ sealed interface RopeScaling {
     ///
     /// @param base wavelength base, 10000 in the first Llama
     default RopeTable table(RopeTable.Pairing pairing, int dimensions, double base) {
+        requireSound(base);
         float[] frequencies = new float[dimensions / 2];
         for (int pair = 0; pair < frequencies.length; pair++) {
             double frequency = Math.pow(base, -2.0 * pair / dimensions);
@@ -42,6 +49,21 @@ sealed interface RopeScaling {
             };
         }
         return new RopeTable(pairing, frequencies, this instanceof Yarn yarn ? (float) yarn.attentionFactor : 1);
+    }
+
+    private void requireSound(double base) {
+        double factor = switch (this) {
+            case None() -> 1;
+            case Linear(double by) -> by;
+            case Llama3 llama3 -> llama3.factor;
+            case Yarn yarn -> yarn.factor;
+        };
+        if (!(factor > 0 && Double.isFinite(factor))) {
+            throw new IllegalArgumentException("rope scaling by " + factor + ": expected a positive factor");
+        }
+        if (!(base > 0 && Double.isFinite(base))) {
+            throw new IllegalArgumentException("rope frequency base " + base + ": expected a positive number");
+        }
     }
 
     private static double llama3(Llama3 scaling, double frequency) {
@@ -58,9 +80,10 @@ sealed interface RopeScaling {
     }
 
     private static double yarn(Yarn scaling, double frequency, int pair, int dimensions, double base) {
-        double low = Math.max(0, Math.floor(pairOfRotations(scaling.betaFast, scaling.originalContext, dimensions, base)));
-        double high = Math.min(dimensions - 1.0,
-                Math.ceil(pairOfRotations(scaling.betaSlow, scaling.originalContext, dimensions, base)));
+        double first = pairOfRotations(scaling.betaFast, scaling.originalContext, dimensions, base);
+        double last = pairOfRotations(scaling.betaSlow, scaling.originalContext, dimensions, base);
+        double low = Math.max(0, scaling.wholePairs ? Math.floor(first) : first);
+        double high = Math.min(dimensions - 1.0, scaling.wholePairs ? Math.ceil(last) : last);
         double interpolated = Math.clamp((pair - low) / Math.max(high - low, 0.001), 0, 1);
         return interpolated * frequency / scaling.factor + (1 - interpolated) * frequency;
     }

@@ -2,17 +2,22 @@ package org.gatun.model;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.AbstractMap;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
-import org.gatun.plan.RopeTable;
-import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
@@ -21,7 +26,10 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// A model as Hugging Face stores it: safetensors with `config.json` and a tokenizer beside.
 final class SafetensorsCheckpoint implements Checkpoint {
-    private static final Set<String> ARCHITECTURES = Set.of("llama", "mistral", "qwen2", "qwen3");
+    private static final String CONFIG = "config.json";
+    private static final String GENERATION_CONFIG = "generation_config.json";
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String HEAD = "lm_head.weight";
 
     /// A GGUF file without tensors, which a model has its tokenizer in that was written from GGUF.
     static final String TOKENIZER_GGUF = "tokenizer.gguf";
@@ -31,27 +39,58 @@ final class SafetensorsCheckpoint implements Checkpoint {
     private final ObjectNode json;
     private final ModelConfig config;
     private final Map<String, Tensor> weights;
+    private final List<Integer> endTokens;
     private final Tokenizer tokenizer;
     private final Optional<String> chatTemplate;
 
-    private SafetensorsCheckpoint(SafetensorsFile file) throws IOException {
+    private SafetensorsCheckpoint(SafetensorsFile file, FormatReport report) throws IOException {
         this.file = file;
         try {
-            json = file.json("config.json").orElseThrow(() -> new FormatException(
+            json = file.json(CONFIG).orElseThrow(() -> new FormatException(
                 file.path(), -1, "config.json is missing beside the weights: expected the sizes of the model there"));
-            config = readConfig(file.path(), json);
-            weights = weightsByGgufName(config.layers());
-            tokenizer = readTokenizer(directory(file.path()));
+            JsonKeys keys = new JsonKeys(file.path(), CONFIG, json, report);
+            HuggingFaceConfig read = HuggingFaceConfig.read(file.path(), keys);
+            report.requireSupported(file.path());
+            config = read.model();
+            weights = readWeights(read, report);
+            Tokenizer plain = readTokenizer(directory(file.path()));
+            endTokens = endTokens(keys, plain.vocabularySize(), report);
+            tokenizer = EndTokens.added(plain, endTokens);
+            keys.finish(UnreadKeys.OF_CONFIG);
+            noteRemarks(report);
             chatTemplate = file.json("tokenizer_config.json").map(settings -> settings.path("chat_template"))
                 .filter(JsonNode::isString).map(JsonNode::stringValue);
+            report.requireSupported(file.path());
         } catch (IOException | RuntimeException e) {
             close();
             throw e;
         }
     }
 
-    static SafetensorsCheckpoint open(Path path) throws IOException {
-        return new SafetensorsCheckpoint(SafetensorsFile.open(path));
+    static SafetensorsCheckpoint open(Path path, FormatReport report) throws IOException {
+        return new SafetensorsCheckpoint(SafetensorsFile.open(path), report);
+    }
+
+    /// The tokens that end a text by `config.json` and `generation_config.json`, each a number or a list.
+    private List<Integer> endTokens(JsonKeys keys, int vocabulary, FormatReport report) throws IOException {
+        Optional<JsonKeys> generation = file.json(GENERATION_CONFIG).map(
+                object -> new JsonKeys(file.path(), GENERATION_CONFIG, object, report));
+        List<Integer> tokens = new ArrayList<>(EndTokens.read(keys, vocabulary));
+        if (generation.isPresent()) {
+            tokens.addAll(EndTokens.read(generation.get(), vocabulary));
+            generation.get().finish(UnreadKeys.OF_GENERATION);
+        }
+        return tokens.stream().distinct().toList();
+    }
+
+    private void noteRemarks(FormatReport report) throws IOException {
+        String name = String.valueOf(file.path().getFileName());
+        file.metadata().values().forEach((key, value) -> UnreadKeys.OF_REMARKS.note(report, name, "__metadata__.", key, value));
+        file.index().ifPresent(index -> {
+            JsonKeys keys = new JsonKeys(file.path(), name, index, report);
+            keys.find("weight_map");
+            keys.finish(UnreadKeys.OF_REMARKS);
+        });
     }
 
     private static Path directory(Path path) {
@@ -76,75 +115,103 @@ final class SafetensorsCheckpoint implements Checkpoint {
         throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json, tokenizer.model or tokenizer.gguf");
     }
 
-    private Map<String, Tensor> weightsByGgufName(int layers) throws FormatException {
-        Map<String, Tensor> weights = new LinkedHashMap<>();
-        for (String name : HuggingFaceNames.ggufNames(layers)) {
-            weight(HuggingFaceNames.of(name)).ifPresent(tensor -> weights.put(name, tensor));
+    /// The weights by their GGUF names.
+    private Map<String, Tensor> readWeights(HuggingFaceConfig read, FormatReport report) throws FormatException {
+        ModelTensors tensors = ModelTensors.ofHuggingFace(String.valueOf(file.path().getFileName()));
+        TakenTensors taken = new TakenTensors(file.tensors());
+        Map<String, Tensor> found = new LinkedHashMap<>();
+        Set<String> wanted = new LinkedHashSet<>();
+        for (String name : HuggingFaceNames.ggufNames(config.layers())) {
+            String theirs = HuggingFaceNames.of(name);
+            if (read.has(name)) {
+                wanted.add(theirs);
+                Optional<Tensor> weight = weight(taken, theirs);
+                weight.ifPresent(tensor -> {
+                    tensors.requireNumbers(report, tensor);
+                    found.put(name, ModelTensors.shaped(name, tensor));
+                });
+                if (weight.isEmpty() && read.requires(name) && !file.unreadable().containsKey(theirs)) {
+                    throw new FormatException(file.path(), -1, "tensor " + theirs + " is missing, which config.json speaks of");
+                }
+            }
         }
-        return weights;
+        List<Tensor> others = new ArrayList<>(file.tensors().values());
+        if (read.tied() && file.tensors().containsKey(HEAD)) {
+            noteTiedHead(report, tensors.file());
+            others.removeIf(tensor -> tensor.name().equals(HEAD));
+        }
+        tensors.note(report, others, file.unreadable(), wanted, taken.names(), SafetensorsFile.supported(),
+                "architecture " + config.architecture() + " of config.json");
+        return found;
     }
 
-    private Optional<Tensor> weight(String name) throws FormatException {
-        Optional<Tensor> fourBits = FourBitWeight.read(file.path(), file.tensors(), name, arena);
-        Optional<Tensor> eightBits = EightBitWeight.read(file.path(), file.tensors(), name, arena);
-        Optional<Tensor> sparse = SparseWeight.read(file.path(), file.tensors(), name);
-        Optional<Tensor> nvfp4 = Nvfp4Weight.read(file.path(), file.tensors(), name, arena);
-        Optional<Tensor> plain = Optional.ofNullable(file.tensors().get(name));
-        Optional<Tensor> weight = nvfp4.or(() -> fourBits).or(() -> eightBits).or(() -> sparse).or(() -> plain);
-        if (weight.isPresent() && weight.get().dtype() == DType.F8_E4M3) {
-            throw new FormatException(file.path(), -1, "tensor " + name + ": weights of F8_E4M3 are not supported");
-        }
-        return weight;
-    }
-
-    private static ModelConfig readConfig(Path path, JsonNode json) throws FormatException {
-        String architecture = json.path("model_type").asString("");
-        if (!ARCHITECTURES.contains(architecture)) {
-            throw new FormatException(path, -1, "model_type '" + architecture
-                    + "' in config.json is not supported: expected one of llama, mistral, qwen2, qwen3");
-        }
-        int heads = integer(path, json, "num_attention_heads");
-        int hidden = integer(path, json, "hidden_size");
-        int headDim = json.path("head_dim").asInt(heads <= 0 ? 0 : hidden / heads);
-        JsonNode ropeParameters = json.path("rope_parameters");
-        JsonNode scaling = ropeParameters.isObject() ? ropeParameters : json.path("rope_scaling");
-        double base = rotaryBase(json);
-        int context = json.path("max_position_embeddings").asInt(2048);
-        boolean windowed = json.path("use_sliding_window").asBoolean(architecture.equals("mistral"));
-        try {
-            return new ModelConfig(architecture, integer(path, json, "vocab_size"), integer(path, json, "num_hidden_layers"),
-                    hidden, integer(path, json, "intermediate_size"), heads, json.path("num_key_value_heads").asInt(heads),
-                    headDim, (float) json.path("rms_norm_eps").asDouble(1e-6),
-                    ropeScaling(path, scaling, context).table(RopeTable.Pairing.SPLIT, headDim, base),
-                    windowed ? json.path("sliding_window").asInt(0) : 0,
-                    architecture.equals("mistral") ? 0 : json.path("max_window_layers").asInt(0), context);
-        } catch (IllegalArgumentException | NegativeArraySizeException e) {
-            throw new FormatException(path, -1, "config.json: " + e.getMessage(), e);
+    /// A head beside an embedding that config.json says is the head too: the embedding is, as it is in the Hugging Face library.
+    private void noteTiedHead(FormatReport report, String name) {
+        report.ignore(name, HEAD, "config.json says that the embedding is the head too");
+        Tensor head = file.tensors().get(HEAD);
+        Tensor embedding = file.tensors().get(EMBEDDING);
+        if (embedding == null || head.dtype() != embedding.dtype() || head.data().byteSize() != embedding.data().byteSize()
+                || differ(head.data(), embedding.data())) {
+            report.warn(name + ": " + HEAD + " is other than " + EMBEDDING + ", but tie_word_embeddings of config.json is true: it is "
+                    + "passed over");
         }
     }
 
-    private static RopeScaling ropeScaling(Path path, JsonNode scaling, int context) throws FormatException {
-        String type = scaling.path("rope_type").asString(scaling.path("type").asString("default"));
-        double factor = scaling.path("factor").asDouble(1);
-        int originalContext = scaling.path("original_max_position_embeddings").asInt(context);
-        return switch (type) {
-            case "default" -> new RopeScaling.None();
-            case "linear" -> new RopeScaling.Linear(factor);
-            case "llama3" -> new RopeScaling.Llama3(factor, scaling.path("low_freq_factor").asDouble(1),
-                    scaling.path("high_freq_factor").asDouble(4), originalContext);
-            case "yarn" -> new RopeScaling.Yarn(factor, originalContext, scaling.path("beta_fast").asDouble(32),
-                    scaling.path("beta_slow").asDouble(1), scaling.path("attention_factor")
-                            .asDouble(RopeScaling.Yarn.standardAttentionFactor(factor)));
-            default -> throw new FormatException(path, -1, "rope scaling '" + type
-                    + "' in config.json is not supported: expected default, linear, llama3 or yarn");
-        };
+    /// Whether some of the pieces differ that are looked at.
+    private static boolean differ(MemorySegment one, MemorySegment other) {
+        long pieceBytes = Math.min(4096, one.byteSize());
+        long pieces = 64;
+        for (long i = 0; i < pieces; i++) {
+            long at = (one.byteSize() - pieceBytes) / pieces * i;
+            if (one.asSlice(at, pieceBytes).mismatch(other.asSlice(at, pieceBytes)) >= 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
-    private static int integer(Path path, JsonNode json, String key) throws FormatException {
-        if (!json.path(key).isInt()) {
-            throw new FormatException(path, -1, "config.json: " + key + " is " + json.path(key) + ": expected a whole number");
+    private Optional<Tensor> weight(Map<String, Tensor> tensors, String name) throws FormatException {
+        Optional<Tensor> nvfp4 = Nvfp4Weight.read(file.path(), tensors, name, arena);
+        if (nvfp4.isPresent()) {
+            return nvfp4;
         }
-        return json.path(key).asInt();
+        Optional<Tensor> fourBits = FourBitWeight.read(file.path(), tensors, name, arena);
+        Optional<Tensor> eightBits = EightBitWeight.read(file.path(), tensors, name, arena);
+        Optional<Tensor> sparse = SparseWeight.read(file.path(), tensors, name);
+        return fourBits.or(() -> eightBits).or(() -> sparse).or(() -> Optional.ofNullable(tensors.get(name)));
+    }
+
+    /// A view of the tensors that notes which of them are taken.
+    private static final class TakenTensors extends AbstractMap<String, Tensor> {
+        private final Map<String, Tensor> all;
+        private final Set<String> taken = new HashSet<>();
+
+        TakenTensors(Map<String, Tensor> all) {
+            this.all = all;
+        }
+
+        Set<String> names() {
+            return taken;
+        }
+
+        @Override
+        public Tensor get(Object name) {
+            Tensor tensor = all.get(name);
+            if (tensor != null) {
+                taken.add(tensor.name());
+            }
+            return tensor;
+        }
+
+        @Override
+        public boolean containsKey(Object name) {
+            return all.containsKey(name);
+        }
+
+        @Override
+        public Set<Entry<String, Tensor>> entrySet() {
+            return all.entrySet();
+        }
     }
 
     /// What `config.json` says.
@@ -154,12 +221,12 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     /// The wavelength base of rotary positions.
     double rotaryBase() {
-        return rotaryBase(json);
+        return json.path("rope_parameters").path("rope_theta").asDouble(json.path("rope_theta").asDouble(HuggingFaceConfig.ROTARY_BASE));
     }
 
-    // Newer files keep base and scaling together under rope_parameters, older ones apart.
-    private static double rotaryBase(JsonNode json) {
-        return json.path("rope_parameters").path("rope_theta").asDouble(json.path("rope_theta").asDouble(10_000));
+    /// The tokens that end a text beside those that the tokenizer knows.
+    List<Integer> endTokens() {
+        return endTokens;
     }
 
     /// The folder with the weights and what belongs to them.

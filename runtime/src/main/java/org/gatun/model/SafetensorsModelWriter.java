@@ -26,6 +26,7 @@ import org.gatun.format.GgufWriter;
 import org.gatun.format.Metadata;
 import org.gatun.format.SafetensorsWriter;
 import org.gatun.format.TensorData;
+import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codebook;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -248,8 +249,9 @@ final class SafetensorsModelWriter {
     private static ObjectNode config(GgufCheckpoint gguf) throws FormatException {
         ModelConfig config = gguf.config();
         Metadata metadata = gguf.file().metadata();
-        String scaling = metadata.string(config.architecture() + ".rope.scaling.type").orElse("none");
-        if (gguf.find("rope_freqs.weight").isPresent() || !scaling.equals("none")) {
+        double base = metadata.number(config.architecture() + ".rope.freq_base").orElse(10_000.0);
+        RopeTable rope = config.rope();
+        if (!rope.equals(new RopeScaling.None().table(rope.pairing(), 2 * rope.pairs(), base))) {
             throw new IllegalArgumentException(metadata.source() + " scales its rotary positions, which cannot be told in config.json: "
                     + "write FILE.gguf");
         }
@@ -264,9 +266,11 @@ final class SafetensorsModelWriter {
                 .put("num_key_value_heads", config.kvHeads())
                 .put("head_dim", config.headDim())
                 .put("rms_norm_eps", Double.parseDouble(Float.toString(config.normEpsilon())))
-                .put("rope_theta", metadata.number(config.architecture() + ".rope.freq_base").orElse(10_000.0))
+                .put("rope_theta", base)
                 .put("max_position_embeddings", config.contextLength())
                 .put("hidden_act", "silu")
+                .put("attention_bias", gguf.find("blk.0.attn_output.bias").isPresent())
+                .put("mlp_bias", gguf.find("blk.0.ffn_up.bias").isPresent())
                 .put("tie_word_embeddings", gguf.find("output.weight").isEmpty());
         json.putArray("architectures").add(switch (type) {
             case "mistral" -> "MistralForCausalLM";

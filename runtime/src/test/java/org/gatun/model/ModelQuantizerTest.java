@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.plan.Activations;
@@ -167,7 +168,7 @@ class ModelQuantizerTest {
         Path in = model("llama");
         Path out = directory.resolve("out");
         List<ModelQuantizer.Result> results = convert(in, out, new WeightTypes(type).withNestedMagnitudes());
-        try (GgufFile before = GgufFile.open(in); Checkpoint after = Checkpoint.open(out)) {
+        try (GgufFile before = GgufFile.open(in); Checkpoint after = Checkpoint.open(out, new FormatReport())) {
             for (ModelQuantizer.Result result : results.stream().filter(one -> one.to() == type).toList()) {
                 Tensor dense = before.tensors().get(result.name());
                 int count = (int) dense.shape().elements();
@@ -207,7 +208,7 @@ class ModelQuantizerTest {
             String name = "blk.1.ffn_down.weight";
             double[] norm = norms.of(name).orElseThrow();
             assertEquals(128, norm.length);
-            try (GgufFile before = GgufFile.open(in); Checkpoint after = Checkpoint.open(out)) {
+            try (GgufFile before = GgufFile.open(in); Checkpoint after = Checkpoint.open(out, new FormatReport())) {
                 float[] dense = new float[128];
                 float[] sparse = new float[128];
                 Codec.of(DType.F32).decode(before.tensors().get(name).data(), 0, dense, 0, 128);

@@ -48,7 +48,7 @@ class RopeScalingTest {
 
     @Test
     void table_yarn_extrapolatesFastPairsAndInterpolatesSlowOnes() {
-        RopeTable scaled = table(new RopeScaling.Yarn(16, 4096, 32, 1, RopeScaling.Yarn.standardAttentionFactor(16)), 10_000);
+        RopeTable scaled = table(new RopeScaling.Yarn(16, 4096, 32, 1, RopeScaling.Yarn.standardAttentionFactor(16), true), 10_000);
         float[] plain = table(new RopeScaling.None(), 10_000).inverseFrequencies();
         float[] frequencies = scaled.inverseFrequencies();
 
