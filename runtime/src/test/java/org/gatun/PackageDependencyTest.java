@@ -23,17 +23,18 @@ class PackageDependencyTest {
 
     /// What each package may import.
     private static final Map<String, Set<String>> ALLOWED = Map.ofEntries(
+            Map.entry("lifetime", Set.of()),
             Map.entry("tensor", Set.of()),
             Map.entry("plan", Set.of("tensor")),
             Map.entry("format", Set.of("tensor")),
             Map.entry("quantize", Set.of("tensor")),
             Map.entry("tokenizer", Set.of("format")),
             Map.entry("sampling", Set.of()),
-            Map.entry("backend", Set.of("cuda", "plan", "quantize", "sampling", "tensor")),
+            Map.entry("backend", Set.of("cuda", "lifetime", "plan", "quantize", "sampling", "tensor")),
             Map.entry("decoding", Set.of()),
-            Map.entry("model", Set.of("backend", "format", "plan", "quantize", "sampling", "tensor", "tokenizer")),
-            Map.entry("speculative", Set.of("backend", "decoding", "model", "plan", "sampling", "tokenizer")),
-            Map.entry("generation", Set.of("model", "sampling", "speculative", "tokenizer")));
+            Map.entry("model", Set.of("backend", "format", "lifetime", "plan", "quantize", "sampling", "tensor", "tokenizer")),
+            Map.entry("speculative", Set.of("backend", "decoding", "lifetime", "model", "plan", "sampling", "tokenizer")),
+            Map.entry("generation", Set.of("lifetime", "model", "sampling", "speculative", "tokenizer")));
 
     @Test
     void imports_everyPackage_pointDownOnly() throws IOException {

@@ -7,8 +7,9 @@ import org.gatun.plan.Plan;
 /// does so. Backends know nothing of models or of
 /// who proposes tokens.
 ///
-/// Ownership: whoever opened a backend closes it, after everything it made (executables, KV stores) is closed.
-/// Closing twice is harmless. A backend may be shared by threads; what it makes is used by one thread at a time.
+/// Shared by threads; what it makes is used by one thread at a time. Whoever opened it closes it, from any thread and at any time: closing
+/// waits for the passes that run, then closes what it made (executables, KV stores), and later calls throw
+/// `IllegalStateException`. Closing twice is harmless.
 ///
 /// Results of a row do not depend on what other rows the pass holds, nor on the slots of the keys it sees, only on their
 /// order: the same tokens give the same bits in a pass of one row, of a chain and of a tree. Losslessness at temperature

@@ -2,8 +2,9 @@ package org.gatun.backend;
 
 import java.lang.foreign.MemorySegment;
 
-/// A compiled plan. Owned by whoever compiled it; closing twice is harmless, use after close throws
-/// `IllegalStateException`. One thread at a time.
+/// A compiled plan. Used by one thread at a time, else `IllegalStateException`. Closed by whoever compiled it, from any thread and at any
+/// time, or with its backend: closing waits for the pass that runs, on a device also for one that was launched and not awaited;
+/// use after close throws `IllegalStateException`. Closing twice is harmless.
 public interface Executable extends AutoCloseable {
 
     /// The largest passes it can run.

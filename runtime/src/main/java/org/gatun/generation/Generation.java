@@ -3,6 +3,7 @@ package org.gatun.generation;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.model.Model;
 import org.gatun.model.Session;
 import org.gatun.speculative.Drafter;
@@ -14,9 +15,11 @@ import org.gatun.tokenizer.Tokenizer;
 /// A text being generated: an iterator over pieces of text, each of whole characters, as they are decoded.
 ///
 /// Borrows the session, whose context afterwards holds the prompt and what was generated, so that a longer text with the
-/// same beginning continues without reading it again. Owns its drafter, unless it was given one: close it after use; closing
-/// twice is harmless.
-/// One thread at a time.
+/// same beginning continues without reading it again. Owns its drafter, unless it was given one: close it after use.
+///
+/// Used by one thread at a time, else `IllegalStateException`. Any thread may [cancel][#cancel] or [close][#close] it at any time, or
+/// close the session or a model below it: that waits for the step that runs, and what needs another step then throws
+/// `IllegalStateException`. Closing twice is harmless.
 public final class Generation implements Iterator<String>, AutoCloseable {
 
     /// Why a generation ended.
@@ -42,6 +45,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     private final TextStream stream;
     private final StopStrings stopStrings;
     private final int promptTokens;
+    private final Lifetime lifetime;
     private String pending = "";
     private volatile boolean cancelled;
     private Finish finish;
@@ -80,6 +84,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         this.options = options;
         this.ownsDrafter = ownsDrafter;
         promptTokens = prompt.length;
+        lifetime = new Lifetime("generation of " + session.model().name(), this::release);
         tokenizer = session.model().tokenizer();
         stream = tokenizer.stream();
         stopStrings = new StopStrings(options.stopStrings());
@@ -118,6 +123,17 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     }
 
     private void advance() {
+        lifetime.enter();
+        try {
+            takeStep();
+        } catch (IllegalStateException e) {
+            throw session.isOpen() ? e : new IllegalStateException("session of " + session.model().name() + " is closed", e);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void takeStep() {
         int generated = generatedTokens();
         if (cancelled) {
             end(Finish.CANCELLED);
@@ -164,7 +180,8 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         pending = stopStrings.append(stream.finish()) + stopStrings.finish();
     }
 
-    /// Ends the generation after the pass that is running. May be called by any thread.
+    /// Ends the generation after the step that is running. May be called by any thread; one that is to close it soon waits less
+    /// then.
     public void cancel() {
         cancelled = true;
     }
@@ -203,6 +220,10 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void release() {
         if (ownsDrafter) {
             drafter.close();
         }

@@ -17,6 +17,7 @@ import org.gatun.backend.PassLimits;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -28,8 +29,8 @@ import org.slf4j.LoggerFactory;
 /// A language model: its weights, memory-mapped, its tokenizer, and the backend that runs it. Shared by threads; each opens
 /// its own [Session].
 ///
-/// Closed by whoever loaded it; its sessions cannot run afterwards. Closing twice is harmless. A backend that it was given is not closed
-/// with it.
+/// Closed by whoever loaded it, from any thread and at any time: closing waits for the passes that run, and closes its sessions, whose
+/// later calls throw `IllegalStateException`. Closing twice is harmless. A backend that it was given is not closed with it.
 public final class Model implements AutoCloseable {
     /// Rows of a prompt pass, and most rows of a tree. Twice as many rows would save a few percent of a long prompt's time and
     /// cost twice the memory for activations.
@@ -45,7 +46,7 @@ public final class Model implements AutoCloseable {
     private final ModelOptions options;
     private final Plan plan;
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
-    private volatile boolean closed;
+    private final Lifetime lifetime;
 
     private Model(String name, Checkpoint checkpoint, FormatReport report, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
@@ -55,6 +56,7 @@ public final class Model implements AutoCloseable {
         this.backend = backend;
         this.ownsBackend = ownsBackend;
         this.options = options;
+        lifetime = new Lifetime("model " + name, this::release);
         try {
             plan = new Transformer(checkpoint.config(), checkpoint::find, options.activations())
                     .record(LayerProgram.full(checkpoint.config().layers()));
@@ -207,21 +209,27 @@ public final class Model implements AutoCloseable {
     /// @throws IllegalArgumentException if the backend has no room for the weights
     /// @throws IllegalStateException if the model is closed
     public Session openSession(DoubleConsumer progress) {
-        Executable executable = takeExecutable(progress);
+        lifetime.enterInTurn();
         try {
-            return new Session(this, executable,
-                    new KvCache(backend.allocateKv(config().kvShape(contextLength(), options.kvType()))));
-        } catch (RuntimeException e) {
-            giveBack(executable);
-            throw e;
+            Executable executable = takeIdle().orElseGet(() -> backend.compile(plan, LIMITS, progress));
+            try {
+                Session session = new Session(this, executable,
+                        new KvCache(backend.allocateKv(config().kvShape(contextLength(), options.kvType()))));
+                lifetime.adopt(session);
+                return session;
+            } catch (RuntimeException | Error e) {
+                giveBack(executable);
+                throw e;
+            }
+        } finally {
+            lifetime.leave();
         }
     }
 
-    private synchronized Executable takeExecutable(DoubleConsumer progress) {
-        if (closed) {
-            throw new IllegalStateException("model " + name + " is closed");
+    private Optional<Executable> takeIdle() {
+        synchronized (idle) {
+            return Optional.ofNullable(idle.poll());
         }
-        return idle.isEmpty() ? backend.compile(plan, LIMITS, progress) : idle.pop();
     }
 
     /// Some of the layers, for passes no larger than a tree. The weights are shared with those of the whole.
@@ -234,21 +242,25 @@ public final class Model implements AutoCloseable {
             };
             Objects.checkIndex(layer, config().layers());
         }
-        return backend.compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
-                new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()));
+        lifetime.enterInTurn();
+        try {
+            return backend.compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
+                    new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()));
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// Takes back what a session no longer needs.
-    synchronized void giveBack(Executable executable) {
-        if (closed) {
-            executable.close();
-        } else {
+    void giveBack(Executable executable) {
+        synchronized (idle) {
             idle.push(executable);
         }
     }
 
-    boolean isClosed() {
-        return closed;
+    /// Forgets a session that has freed what it had.
+    void forget(Session closed) {
+        lifetime.disown(closed);
     }
 
     /// Whether both models read and write the same tokens, so that one may draft for the other.
@@ -267,16 +279,15 @@ public final class Model implements AutoCloseable {
     }
 
     @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        try (checkpoint) {
-            idle.forEach(Executable::close);
-        } finally {
-            if (ownsBackend) {
-                backend.close();
+    public void close() {
+        lifetime.close();
+    }
+
+    /// Its sessions are closed by now, so all its executables are idle.
+    private void release() {
+        try (checkpoint; Backend _ = ownsBackend ? backend : null) {
+            for (Optional<Executable> next = takeIdle(); next.isPresent(); next = takeIdle()) {
+                next.get().close();
             }
         }
     }

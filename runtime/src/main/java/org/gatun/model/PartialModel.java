@@ -5,15 +5,18 @@ import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
+import org.gatun.lifetime.Lifetime;
 
 /// Some of a model's layers over the text of a session: a cheaper and worse model that needs no memory of its own for weights, keys or
 /// values. It reads what the whole model stored for the text; what it stores itself lies behind the text and is forgotten.
 ///
-/// Opened by [Session#partial], closed by the caller before the session; closing twice is harmless. One thread at a time.
+/// Used by one thread at a time, that of the session. Opened by [Session#partial]; closed by the caller, by any thread and at any time, or
+/// with the session: closing waits for the pass that runs, and later calls throw `IllegalStateException`. Closing twice is harmless.
 public final class PartialModel implements AutoCloseable {
     private final Session session;
     private final KvCache kv;
     private final Executable executable;
+    private final Lifetime lifetime;
     private final Arena arena = Arena.ofShared();
     private final Pass pass;
 
@@ -21,6 +24,7 @@ public final class PartialModel implements AutoCloseable {
         this.session = session;
         this.kv = kv;
         this.executable = executable;
+        lifetime = new Lifetime("partial model of " + session.model().name(), this::release);
         pass = new Pass(arena, executable.limits());
     }
 
@@ -29,13 +33,17 @@ public final class PartialModel implements AutoCloseable {
     /// @param ahead how many tokens stand between the text and this one, from 0 on
     /// @throws IllegalArgumentException if it stands inside the text or does not fit, or is outside the vocabulary
     public void read(int ahead, int token) {
-        requireOpen();
         if (ahead < 0) {
             throw new IllegalArgumentException("token " + -ahead + " before the end of the text: expected one behind it");
         }
-        pass.beginCausal(session.length() + ahead).addRow(token);
-        pass.select(0);
-        executable.run(pass, kv.store());
+        enter();
+        try {
+            pass.beginCausal(session.length() + ahead).addRow(token);
+            pass.select(0);
+            executable.run(pass, kv.store());
+        } finally {
+            leave();
+        }
     }
 
     /// Runs the last tokens of the text again, each row seeing what the whole model stored for the text before them, and leaves the
@@ -44,7 +52,15 @@ public final class PartialModel implements AutoCloseable {
     /// @param count of tokens, at most as many as have logits in one pass
     /// @return whether it was done: not if there is no room behind the text
     public boolean replay(int count) {
-        requireOpen();
+        enter();
+        try {
+            return runAgain(count);
+        } finally {
+            leave();
+        }
+    }
+
+    private boolean runAgain(int count) {
         int length = session.length();
         int start = length - count;
         if (start < 0 || length + count > session.capacity() || count > session.maxTreeRows()) {
@@ -68,21 +84,40 @@ public final class PartialModel implements AutoCloseable {
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     public MemorySegment logits() {
-        requireOpen();
-        return executable.logits();
+        enter();
+        try {
+            return executable.logits();
+        } finally {
+            leave();
+        }
     }
 
-    private void requireOpen() {
-        if (!arena.scope().isAlive()) {
-            throw new IllegalStateException("partial model of " + session.model().name() + " is closed");
+    private void enter() {
+        session.lifetime().enter();
+        try {
+            lifetime.enter();
+        } catch (IllegalStateException e) {
+            session.lifetime().leave();
+            throw e;
+        }
+    }
+
+    private void leave() {
+        try {
+            lifetime.leave();
+        } finally {
+            session.lifetime().leave();
         }
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-            executable.close();
+        lifetime.close();
+    }
+
+    private void release() {
+        try (arena; executable) {
+            session.forget(this);
         }
     }
 }

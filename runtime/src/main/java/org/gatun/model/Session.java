@@ -5,14 +5,16 @@ import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.Pass;
 import org.gatun.backend.Verdict;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 
 /// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
 /// knows nothing of them.
 ///
-/// Opened by [Model#openSession()], closed by the caller; closing twice is harmless, use after close throws
-/// `IllegalStateException`. One thread at a time.
+/// Used by one thread at a time, else `IllegalStateException`. Opened by [Model#openSession()]; closed by the caller, by any thread and at
+/// any time, or with its model: closing waits for the pass that runs (on a device also for what is under way there, whose verdict
+/// is lost), and every later call that needs the model throws `IllegalStateException`. Closing twice is harmless.
 public final class Session implements AutoCloseable {
     private final Model model;
     private final Executable executable;
@@ -21,12 +23,13 @@ public final class Session implements AutoCloseable {
     private final Pass pass;
     private final Verdict verdict;
     private boolean launched; // a pass whose verdict is awaited
-    private boolean closed;
+    private final Lifetime lifetime;
 
     Session(Model model, Executable executable, KvCache kv) {
         this.model = model;
         this.executable = executable;
         this.kv = kv;
+        lifetime = new Lifetime("session of " + model.name(), this::release);
         pass = new Pass(arena, executable.limits());
         verdict = new Verdict(executable.limits().treeRows());
     }
@@ -60,7 +63,15 @@ public final class Session implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if the text would not fit
     public void prefill(int[] tokens, int from, int to) {
-        requireOpen();
+        enter();
+        try {
+            read(tokens, from, to);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void read(int[] tokens, int from, int to) {
         if (from != length() || to < from || to > tokens.length) {
             throw new IllegalArgumentException("tokens " + from + " to " + to + " of " + tokens.length + " after "
                     + length() + " tokens: expected to start there");
@@ -70,6 +81,7 @@ public final class Session implements AutoCloseable {
         }
         for (int start = from; start < to; ) {
             int end = Math.min(to, start + executable.limits().rows());
+            lifetime.requireOpen(); // who closes it does not wait for the whole prompt
             pass.beginCausal(start);
             for (int i = start; i < end; i++) {
                 pass.addRow(tokens[i]);
@@ -94,17 +106,22 @@ public final class Session implements AutoCloseable {
     /// @return what was drawn, overwritten by the next call
     /// @throws IllegalArgumentException if the context has no room for so many
     public Verdict roll(int token, int count, float lead, Sampling sampling) {
-        requireOpen();
-        pass.beginCausal(length()).addRow(token);
-        pass.draw(sampling, kv.tokens());
-        executable.roll(pass, kv.store(), count, lead, verdict);
-        kv.append(token, verdict);
-        return verdict;
+        enter();
+        try {
+            pass.beginCausal(length()).addRow(token);
+            pass.draw(sampling, kv.tokens());
+            executable.roll(pass, kv.store(), count, lead, verdict);
+            kv.append(token, verdict);
+            return verdict;
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// The pass to fill before [#run] or [#verify]; it begins after [#length] slots.
     public Pass pass() {
-        requireOpen();
+        enter();
+        lifetime.leave();
         return pass;
     }
 
@@ -112,17 +129,25 @@ public final class Session implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
     public void run() {
-        requireOpen();
-        executable.run(pass, kv.store());
-        kv.append(pass);
+        enter();
+        try {
+            executable.run(pass, kv.store());
+            kv.append(pass);
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// Runs [#pass] and keeps none of its rows, until [#keep] does. Hot.
     ///
     /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
     public void evaluate() {
-        requireOpen();
-        executable.run(pass, kv.store());
+        enter();
+        try {
+            executable.run(pass, kv.store());
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// Keeps rows of the pass just run as the next tokens of the text, and forgets the others. Hot.
@@ -130,12 +155,16 @@ public final class Session implements AutoCloseable {
     /// @param rows in rising order, each continuing the one before
     /// @param count how many of `rows` there are
     public void keep(int[] rows, int count) {
-        requireOpen();
-        for (int i = 0; i < count; i++) {
-            if (rows[i] != i) {
-                kv.store().move(pass.committed() + rows[i], pass.committed() + i);
+        enter();
+        try {
+            for (int i = 0; i < count; i++) {
+                if (rows[i] != i) {
+                    kv.store().move(pass.committed() + rows[i], pass.committed() + i);
+                }
+                kv.append(pass.token(rows[i]));
             }
-            kv.append(pass.token(rows[i]));
+        } finally {
+            lifetime.leave();
         }
     }
 
@@ -154,10 +183,14 @@ public final class Session implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
     public void launch(Sampling sampling) {
-        requireOpen();
-        pass.draw(sampling, kv.tokens());
-        executable.launch(pass, kv.store(), verdict);
-        launched = true;
+        enter();
+        try {
+            pass.draw(sampling, kv.tokens());
+            executable.launch(pass, kv.store(), verdict);
+            launched = true;
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// The second part of [#verify]: waits for what [#launch] began. Hot.
@@ -169,10 +202,14 @@ public final class Session implements AutoCloseable {
             throw new IllegalStateException("session of " + model.name() + " has launched nothing: expected launch() before await()");
         }
         launched = false;
-        requireOpen();
-        executable.await();
-        kv.append(pass.token(0), verdict);
-        return verdict;
+        enter();
+        try {
+            executable.await();
+            kv.append(pass.token(0), verdict);
+            return verdict;
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// Whether this thread can do something else while the model verifies, since a device does the work.
@@ -180,18 +217,38 @@ public final class Session implements AutoCloseable {
         return executable.runsBesideHost();
     }
 
-    /// Some of the model's layers over this session's text, to be closed by the caller.
+    /// Some of the model's layers over this session's text, to be closed by the caller, or with the session.
     ///
     /// @throws IndexOutOfBoundsException if the program names a layer that the model does not have
     public PartialModel partial(LayerProgram program) {
-        requireOpen();
-        return new PartialModel(this, kv, model.compile(program));
+        enter();
+        try {
+            PartialModel partial = new PartialModel(this, kv, model.compile(program));
+            lifetime.adopt(partial);
+            return partial;
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    /// Calls of a partial model are uses of the session too.
+    Lifetime lifetime() {
+        return lifetime;
+    }
+
+    /// Forgets a partial model that has freed what it had.
+    void forget(PartialModel closed) {
+        lifetime.disown(closed);
     }
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     public MemorySegment logits() {
-        requireOpen();
-        return executable.logits();
+        enter();
+        try {
+            return executable.logits();
+        } finally {
+            lifetime.leave();
+        }
     }
 
     /// How many of the first `count` tokens of a text it already holds.
@@ -203,27 +260,38 @@ public final class Session implements AutoCloseable {
     ///
     /// @throws IndexOutOfBoundsException if the text is shorter
     public void rewind(int newLength) {
-        requireOpen();
-        kv.rewind(newLength);
+        enter();
+        try {
+            kv.rewind(newLength);
+        } finally {
+            lifetime.leave();
+        }
     }
 
-    private void requireOpen() {
-        if (closed || model.isClosed()) {
-            throw new IllegalStateException((closed ? "session of " : "model ") + model.name() + " is closed");
-        }
+    /// Whether it is open, as far as is known at this moment: another thread may be closing it.
+    public boolean isOpen() {
+        return lifetime.isOpen();
+    }
+
+    private void enter() {
+        lifetime.enter();
         if (launched) {
+            lifetime.leave();
             throw new IllegalStateException("session of " + model.name() + " verifies a pass: expected await() first");
         }
     }
 
     @Override
     public void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        try (arena; kv) {
+        lifetime.close();
+    }
+
+    private void release() {
+        try (arena) {
+            kv.close(); // which waits for a device: whoever gets the executable next finds it idle
+        } finally {
             model.giveBack(executable);
+            model.forget(this);
         }
     }
 }

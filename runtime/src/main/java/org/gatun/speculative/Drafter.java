@@ -7,7 +7,9 @@ import org.gatun.sampling.Sampling;
 /// Proposes continuations of a text for the target to verify. It owns its own state, hears the outcome of every step, and
 /// never touches the target's KV cache. What it proposes can cost time but never changes the text.
 ///
-/// Owned by whoever opened it; closing twice is harmless. One thread at a time.
+/// Used by one thread at a time. Owned by whoever opened it and closed by any thread at any time: closing waits for the pass that runs on a
+/// model of the drafter's, then frees its sessions and partial models, and calls that need these throw `IllegalStateException`. One
+/// that holds nothing but objects of the heap has nothing to free, and nothing happens. Closing twice is harmless.
 public interface Drafter extends AutoCloseable {
 
     /// Starts on a text; called before its first [#draft]. What was learnt from texts before may be kept.

@@ -12,7 +12,8 @@ import org.gatun.speculative.SpeculationStatistics.Depth;
 /// token. Lossless: where nothing in a tree was drawn from a law, the text is that of plain decoding with the same seed and backend (see
 /// [org.gatun.backend.HostVerifier]; that the backend computes a row alike in every pass is its contract); else it has the same law.
 ///
-/// Borrows the session and the drafter. One thread at a time.
+/// Borrows the session and the drafter, and has nothing to close: after either was closed, a step throws `IllegalStateException`. One thread
+/// at a time.
 public final class SpeculativeDecoder {
     private final Session session;
     private final Drafter drafter;

@@ -72,8 +72,13 @@ public final class CudaContext implements AutoCloseable {
         driver.contextSetCurrent(handle);
     }
 
-    /// The cheap form for every call: does nothing if this context was the last to be made current, and by this thread.
+    /// The cheap form for every call: does nothing if this context was the last to be made current, and by this thread. Of virtual threads
+    /// that is not known: the driver has a context for each thread of the system, and they change these.
     void makeCurrent() {
+        if (Thread.currentThread().isVirtual()) {
+            driver.contextSetCurrent(handle);
+            return;
+        }
         Current current = CURRENT.get();
         if (current == null || current.context != this || current.thread != Thread.currentThread()) {
             CURRENT.set(new Current(Thread.currentThread(), this));

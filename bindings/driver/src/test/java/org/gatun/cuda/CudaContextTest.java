@@ -98,6 +98,19 @@ class CudaContextTest {
         assertEquals(2, stub.calls("cuCtxSetCurrent").size());
     }
 
+    /// The system's thread below a virtual one may be another at each call.
+    @Test
+    void makeCurrent_virtualThread_callsEachTime() throws InterruptedException {
+        context.synchronize();
+        Thread.ofVirtual().start(() -> {
+            context.synchronize();
+            context.synchronize();
+        }).join();
+        assertEquals(3, stub.calls("cuCtxSetCurrent").size());
+        context.synchronize();
+        assertEquals(3, stub.calls("cuCtxSetCurrent").size());
+    }
+
     @Test
     void makeCurrent_twoContexts_takeTurns() {
         try (CudaContext second = CudaContext.open(context.driver(), 1)) {

@@ -4,20 +4,20 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.PassLimits;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The host's processor, through the C kernels of `native/`: one pool of threads, and the weights as the kernels want them.
 ///
-/// Passes of different sessions take turns, each using all threads.
+/// Passes of different sessions take turns, each using all threads, and compiling and closing take theirs.
 public final class CpuBackend implements Backend {
     private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
 
@@ -27,8 +27,7 @@ public final class CpuBackend implements Backend {
     private final MemorySegment pool;
     private final Weights weights;
     private final ThreadChoice choice;
-    private final ReentrantLock lock = new ReentrantLock(); // guards pool, weights, choice and closed
-    private boolean closed;
+    private final Lifetime lifetime; // its uses guard pool and choice
 
     private CpuBackend(NativeLibrary library, String instructionSet, int threads, MemorySegment pool) {
         this.library = library;
@@ -37,6 +36,7 @@ public final class CpuBackend implements Backend {
         this.pool = pool;
         weights = new Weights(library, pool);
         choice = new ThreadChoice(threads);
+        lifetime = new Lifetime("backend cpu", () -> library.poolClose(pool));
     }
 
     /// Why the kernels cannot be used here, with the remedy; empty if they can.
@@ -93,30 +93,31 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        lock.lock();
+        lifetime.enterInTurn();
         try {
-            requireOpen();
-            return new CpuExecutable(this, library, plan, limits, weights, progress);
+            CpuExecutable executable = new CpuExecutable(this, library, plan, limits, weights, progress);
+            lifetime.adopt(executable);
+            return executable;
         } finally {
-            lock.unlock();
+            lifetime.leave();
         }
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        lock.lock();
+        lifetime.enterInTurn();
         try {
-            requireOpen();
-            return new CpuKvStore(library, pool, shape);
+            CpuKvStore store = new CpuKvStore(this, library, pool, shape);
+            lifetime.adopt(store);
+            return store;
         } finally {
-            lock.unlock();
+            lifetime.leave();
         }
     }
 
     void run(MemorySegment commands, int count, MemorySegment pass, CpuKvStore kv, long work) {
-        lock.lock();
+        lifetime.enterInTurn();
         try {
-            requireOpen();
             if (!kv.isOf(pool)) {
                 throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
             }
@@ -127,35 +128,17 @@ public final class CpuBackend implements Backend {
             }
             choice.observe(work, taken, System.nanoTime() - begun);
         } finally {
-            lock.unlock();
+            lifetime.leave();
         }
     }
 
-    void release(List<Weights.Key> keys) {
-        lock.lock();
-        try {
-            keys.forEach(weights::release);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("backend cpu is closed");
-        }
+    /// Forgets what has freed itself.
+    void forget(AutoCloseable closed) {
+        lifetime.disown(closed);
     }
 
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (!closed) {
-                closed = true;
-                library.poolClose(pool);
-            }
-        } finally {
-            lock.unlock();
-        }
+        lifetime.close();
     }
 }

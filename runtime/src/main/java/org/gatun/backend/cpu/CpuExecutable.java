@@ -10,6 +10,7 @@ import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.Verdict;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -28,6 +29,8 @@ final class CpuExecutable implements Executable {
     private final CpuBackend backend;
     private final Plan plan;
     private final PassLimits limits;
+    private final Weights weights;
+    private final Lifetime lifetime = new Lifetime("executable", this::release);
     private final Arena arena = Arena.ofShared();
     private final CpuProgram program;
     private final MemorySegment commands;
@@ -40,14 +43,15 @@ final class CpuExecutable implements Executable {
         this.backend = backend;
         this.plan = plan;
         this.limits = limits;
-        program = compile(library, weights, progress);
+        this.weights = weights;
+        program = compile(library, progress);
         commands = program.write();
         struct = arena.allocate(NativeLayout.PASS);
         logits = program.buffer(plan.logits());
         verifier = new HostVerifier(plan.logits().width());
     }
 
-    private CpuProgram compile(NativeLibrary library, Weights weights, DoubleConsumer progress) {
+    private CpuProgram compile(NativeLibrary library, DoubleConsumer progress) {
         CpuProgram started = new CpuProgram(library, plan, limits, weights, arena);
         try {
             started.compile(progress);
@@ -66,10 +70,23 @@ final class CpuExecutable implements Executable {
 
     @Override
     public void run(Pass pass, KvStore kv) {
-        requireOpen();
         if (!(kv instanceof CpuKvStore store)) {
             throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend cpu allocated");
         }
+        lifetime.enter();
+        try {
+            store.lifetime().enter();
+            try {
+                run(pass, store);
+            } finally {
+                store.lifetime().leave();
+            }
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void run(Pass pass, CpuKvStore store) {
         program.requireFits(store.shape());
         pass.requireWithin(limits, store.shape());
         for (int row = pass.first(); row < pass.rows(); row++) {
@@ -92,8 +109,13 @@ final class CpuExecutable implements Executable {
 
     @Override
     public void launch(Pass pass, KvStore kv, Verdict verdict) {
-        run(pass, kv);
-        verifier.verify(pass, logits, kv, verdict);
+        lifetime.enter();
+        try {
+            run(pass, kv);
+            verifier.verify(pass, logits, kv, verdict);
+        } finally {
+            lifetime.leave();
+        }
     }
 
     @Override
@@ -108,18 +130,23 @@ final class CpuExecutable implements Executable {
 
     @Override
     public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
-        verifier.roll(this, pass, kv, count, lead, verdict);
+        lifetime.enter();
+        try {
+            verifier.roll(this, pass, kv, count, lead, verdict);
+        } finally {
+            lifetime.leave();
+        }
     }
 
     @Override
     public MemorySegment logits() {
-        requireOpen();
+        lifetime.requireOpen();
         return logits;
     }
 
     @Override
     public MemorySegment tap(String name) {
-        requireOpen();
+        lifetime.requireOpen();
         Value value = plan.taps().get(name);
         if (value == null) {
             throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
@@ -127,17 +154,15 @@ final class CpuExecutable implements Executable {
         return program.buffer(value);
     }
 
-    private void requireOpen() {
-        if (!arena.scope().isAlive()) {
-            throw new IllegalStateException("executable is closed");
-        }
-    }
-
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-            backend.release(program.used());
+        lifetime.close();
+    }
+
+    private void release() {
+        try (arena) {
+            backend.forget(this);
         }
+        program.used().forEach(weights::release);
     }
 }

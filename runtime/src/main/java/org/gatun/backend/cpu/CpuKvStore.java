@@ -6,17 +6,21 @@ import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
+import org.gatun.lifetime.Lifetime;
 
 /// Keys and values off-heap, laid out as `struct gatun_kv` says, with the scratch memory of the attention over them.
 final class CpuKvStore implements KvStore {
+    private final CpuBackend backend;
     private final NativeLibrary library;
     private final MemorySegment pool;
     private final KvShape shape;
+    private final Lifetime lifetime = new Lifetime("KV store", this::release);
     private final Arena arena = Arena.ofShared();
     private final MemorySegment struct;
     private final MemorySegment scratch;
 
-    CpuKvStore(NativeLibrary library, MemorySegment pool, KvShape shape) {
+    CpuKvStore(CpuBackend backend, NativeLibrary library, MemorySegment pool, KvShape shape) {
+        this.backend = backend;
         this.library = library;
         this.pool = pool;
         this.shape = shape;
@@ -51,11 +55,13 @@ final class CpuKvStore implements KvStore {
         return shape;
     }
 
+    /// Passes over it are uses.
+    Lifetime lifetime() {
+        return lifetime;
+    }
+
     /// Its `struct gatun_kv`.
-    ///
-    /// @throws IllegalStateException if it is closed
     MemorySegment struct() {
-        requireOpen();
         return struct;
     }
 
@@ -70,20 +76,22 @@ final class CpuKvStore implements KvStore {
 
     @Override
     public void move(int from, int to) {
-        requireOpen();
-        library.move(struct, Objects.checkIndex(from, shape.slots()), Objects.checkIndex(to, shape.slots()));
-    }
-
-    private void requireOpen() {
-        if (!arena.scope().isAlive()) {
-            throw new IllegalStateException("KV store is closed");
+        lifetime.enter();
+        try {
+            library.move(struct, Objects.checkIndex(from, shape.slots()), Objects.checkIndex(to, shape.slots()));
+        } finally {
+            lifetime.leave();
         }
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
+        lifetime.close();
+    }
+
+    private void release() {
+        try (arena) {
+            backend.forget(this);
         }
     }
 }

@@ -12,7 +12,7 @@ import org.gatun.tensor.Tensor;
 
 /// Weights as the kernels want them, shared by all executables of a backend and freed with the last that uses them.
 ///
-/// Not safe for several threads: the backend's lock guards it.
+/// Safe for several threads; whoever prepares a weight keeps the others waiting.
 final class Weights {
     private final NativeLibrary library;
     private final MemorySegment pool;
@@ -48,7 +48,7 @@ final class Weights {
     }
 
     /// The weight in a form; counts as one use, to be given back by [#release].
-    MemorySegment acquire(Key key, Tensor tensor) {
+    synchronized MemorySegment acquire(Key key, Tensor tensor) {
         Prepared weight = prepared.computeIfAbsent(key, _ -> prepare(key.form, tensor));
         weight.users++;
         return weight.segment;
@@ -58,7 +58,7 @@ final class Weights {
         return new Key(tensor.data(), tensor.dtype(), tensor.shape(), form);
     }
 
-    void release(Key key) {
+    synchronized void release(Key key) {
         Prepared weight = prepared.get(key);
         if (--weight.users == 0) {
             prepared.remove(key);

@@ -1,6 +1,5 @@
 package org.gatun.backend.cuda;
 
-import java.util.List;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
@@ -12,6 +11,7 @@ import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.TileComparison;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 
 /// A CUDA device, through any [CudaDriver]: the real one, or the simulator.
@@ -23,13 +23,14 @@ public final class CudaBackend implements Backend {
     private final KernelLibrary library;
     private final DeviceWeights weights;
     private final TileComparison tiles;
-    private boolean closed;
+    private final Lifetime lifetime;
 
     private CudaBackend(CudaContext context) {
         this.context = context;
         library = new KernelLibrary(context);
         weights = new DeviceWeights(context);
         tiles = new TileComparison(library);
+        lifetime = new Lifetime("backend " + name(), context::close);
     }
 
     /// Opens a device; the caller closes the backend.
@@ -75,40 +76,45 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public synchronized Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        requireOpen();
-        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
+    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
+        return compile(plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
     }
 
     /// Compiles without fusing ops: to find out what fusion changes.
-    synchronized Executable compileUnfused(Plan plan, PassLimits limits) {
-        requireOpen();
-        return new CudaExecutable(this, plan, limits, Program.of(plan, Fusion.unfused(plan)), _ -> { });
+    Executable compileUnfused(Plan plan, PassLimits limits) {
+        return compile(plan, limits, Program.of(plan, Fusion.unfused(plan)), _ -> { });
     }
 
-    @Override
-    public synchronized KvStore allocateKv(KvShape shape) {
-        requireOpen();
-        return new CudaKvStore(context, library, shape);
-    }
-
-    synchronized void release(List<DeviceWeights.Key> keys) {
-        if (!closed) {
-            weights.release(keys);
-        }
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("backend " + name() + " is closed");
+    private Executable compile(Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
+        lifetime.enterInTurn();
+        try {
+            CudaExecutable executable = new CudaExecutable(this, plan, limits, program, progress);
+            lifetime.adopt(executable);
+            return executable;
+        } finally {
+            lifetime.leave();
         }
     }
 
     @Override
-    public synchronized void close() {
-        if (!closed) {
-            closed = true;
-            context.close();
+    public KvStore allocateKv(KvShape shape) {
+        lifetime.enterInTurn();
+        try {
+            CudaKvStore store = new CudaKvStore(this, shape);
+            lifetime.adopt(store);
+            return store;
+        } finally {
+            lifetime.leave();
         }
+    }
+
+    /// Forgets what has freed itself.
+    void forget(AutoCloseable closed) {
+        lifetime.disown(closed);
+    }
+
+    @Override
+    public void close() {
+        lifetime.close();
     }
 }

@@ -44,6 +44,7 @@ import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Activations;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -99,6 +100,7 @@ final class CudaExecutable implements Executable {
     }
 
     private final CudaBackend backend;
+    private final Lifetime lifetime = new Lifetime("executable", this::release);
     private final CudaContext context;
     private final KernelLibrary library;
     private final Plan plan;
@@ -126,7 +128,7 @@ final class CudaExecutable implements Executable {
     private KvShape captured; // of the KV caches that the graphs serve
     private DeviceBuffer pages; // addresses, where the graphs look for them
     private CudaKvStore paged; // whose they are
-    private CudaStream running;
+    private CudaKvStore running;
     private boolean busy; // whether a pass may still run
     private boolean blockIsRead; // by one of them
     private Verdict awaited;
@@ -134,7 +136,6 @@ final class CudaExecutable implements Executable {
     private int selectedRows;
     private boolean logitsAreHere;
     private PinnedBuffer logits;
-    private boolean closed;
 
     CudaExecutable(CudaBackend backend, Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
         this.backend = backend;
@@ -281,7 +282,43 @@ final class CudaExecutable implements Executable {
 
     @Override
     public void run(Pass pass, KvStore kv) {
-        CudaKvStore store = prepare(pass, kv);
+        CudaKvStore store = ofThisBackend(kv);
+        enter(store);
+        try {
+            run(pass, store);
+        } finally {
+            leave(store);
+        }
+    }
+
+    private CudaKvStore ofThisBackend(KvStore kv) {
+        if (!(kv instanceof CudaKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
+                    + " allocated");
+        }
+        return store;
+    }
+
+    private void enter(CudaKvStore store) {
+        lifetime.enter();
+        try {
+            store.lifetime().enter();
+        } catch (IllegalStateException e) {
+            lifetime.leave();
+            throw e;
+        }
+    }
+
+    private void leave(CudaKvStore store) {
+        try {
+            store.lifetime().leave();
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void run(Pass pass, CudaKvStore store) {
+        prepare(pass, store);
         selectedRows = pass.selectedRows();
         if (pass.rows() == 0) {
             return;
@@ -309,14 +346,30 @@ final class CudaExecutable implements Executable {
     @Override
     public void launch(Pass pass, KvStore kv, Verdict result) {
         pass.sampling(); // refuses a pass without
-        run(pass, kv);
-        awaited = result;
-        awaitedRows = pass.rows();
+        CudaKvStore store = ofThisBackend(kv);
+        enter(store);
+        try {
+            run(pass, store);
+            awaited = result;
+            awaitedRows = pass.rows();
+        } finally {
+            leave(store);
+        }
     }
 
     @Override
     public void await() {
-        awaitPass();
+        lifetime.enter();
+        try {
+            awaitPass();
+            running.lifetime().requireOpen(); // who closed it may have waited in vain
+            readVerdict();
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void readVerdict() {
         int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
         Verdict result = awaited;
         result.clear();
@@ -341,7 +394,24 @@ final class CudaExecutable implements Executable {
             verify(pass, kv, result);
             return;
         }
-        CudaKvStore store = prepare(pass, kv);
+        CudaKvStore store = ofThisBackend(kv);
+        enter(store);
+        try {
+            queueRoll(pass, store, count);
+            awaitPass();
+            result.clear();
+            readDrawn(0, result);
+            while (result.accepted() + 1 < count && result.lead(result.accepted()) >= lead) {
+                result.accept(result.accepted() + 1);
+                readDrawn(result.accepted(), result);
+            }
+        } finally {
+            leave(store);
+        }
+    }
+
+    private void queueRoll(Pass pass, CudaKvStore store, int count) {
+        prepare(pass, store);
         int index = Bucket.index(1, false, Bucket.Result.ROLL);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.ROLL), store);
         attach(store);
@@ -354,13 +424,6 @@ final class CudaExecutable implements Executable {
         }
         stream.copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
         queued(store);
-        awaitPass();
-        result.clear();
-        readDrawn(0, result);
-        while (result.accepted() + 1 < count && result.lead(result.accepted()) >= lead) {
-            result.accept(result.accepted() + 1);
-            readDrawn(result.accepted(), result);
-        }
     }
 
     private void readDrawn(int index, Verdict result) {
@@ -369,12 +432,7 @@ final class CudaExecutable implements Executable {
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
-    private CudaKvStore prepare(Pass pass, KvStore kv) {
-        requireOpen();
-        if (!(kv instanceof CudaKvStore store)) {
-            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
-                    + " allocated");
-        }
+    private void prepare(Pass pass, CudaKvStore store) {
         pass.requireWithin(limits, store.shape());
         requireTokens(pass);
         if (!store.shape().equals(captured)) {
@@ -387,7 +445,6 @@ final class CudaExecutable implements Executable {
             pages = context.allocate((long) KvLayer.pageCount(store.shape().slots()) * Long.BYTES);
             paged = null;
         }
-        return store;
     }
 
     /// Writes the step block that graphs copy, once the pass that may still read it is done.
@@ -424,14 +481,14 @@ final class CudaExecutable implements Executable {
     }
 
     private void queued(CudaKvStore store) {
-        running = store.stream();
+        running = store;
         busy = true;
         logitsAreHere = false;
     }
 
     private void awaitPass() {
-        if (busy && running.isOpen()) { // a store that was closed has waited
-            running.synchronize();
+        if (busy) {
+            running.awaitPasses();
         }
         busy = false;
         blockIsRead = false;
@@ -633,41 +690,51 @@ final class CudaExecutable implements Executable {
 
     @Override
     public MemorySegment logits() {
-        requireOpen();
-        if (!logitsAreHere && selectedRows > 0) {
-            running.copyToHost(logits.memory().asSlice(0, (long) selectedRows * plan.logits().width() * Float.BYTES), activations,
-                    memory.offsets().get(plan.logits()));
-            running.synchronize();
-            logitsAreHere = true;
+        lifetime.enter();
+        try {
+            if (!logitsAreHere && selectedRows > 0) {
+                copyToHost(logits.memory().asSlice(0, (long) selectedRows * plan.logits().width() * Float.BYTES), plan.logits());
+                logitsAreHere = true;
+            }
+            return logits.memory();
+        } finally {
+            lifetime.leave();
         }
-        return logits.memory();
+    }
+
+    private void copyToHost(MemorySegment target, Value value) {
+        running.lifetime().enter();
+        try {
+            running.stream().copyToHost(target, activations, memory.offsets().get(value));
+            running.stream().synchronize();
+        } finally {
+            running.lifetime().leave();
+        }
     }
 
     @Override
     public MemorySegment tap(String name) {
-        requireOpen();
         Value value = plan.taps().get(name);
         if (value == null) {
             throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
         }
-        PinnedBuffer copy = taps.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
-        running.copyToHost(copy.memory(), activations, memory.offsets().get(value));
-        running.synchronize();
-        return copy.memory();
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("executable is closed");
+        lifetime.enter();
+        try {
+            PinnedBuffer copy = taps.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
+            copyToHost(copy.memory(), value);
+            return copy.memory();
+        } finally {
+            lifetime.leave();
         }
     }
 
     @Override
     public void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
+        lifetime.close();
+    }
+
+    private void release() {
+        backend.forget(this);
         forgetGraphs();
         if (pages != null) {
             pages.close();
@@ -680,7 +747,7 @@ final class CudaExecutable implements Executable {
             drawings.close();
         }
         closeOwned();
-        backend.release(keys);
+        backend.weights().release(keys);
     }
 
     private void closeOwned() {

@@ -10,23 +10,26 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.KernelLaunch;
-import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.KvType;
+import org.gatun.lifetime.Lifetime;
 
 /// Keys and values on the device, in pages, with the stream of everything that is done to them.
 final class CudaKvStore implements KvStore {
+    private final CudaBackend backend;
+    private final Lifetime lifetime = new Lifetime("KV store", this::release);
     private final KvShape shape;
     private final CudaStream stream;
     private final DeviceBuffer memory;
     private final DeviceBuffer pages; // addresses
     private final DeviceBuffer moved; // from, to, count
     private final KernelLaunch move;
-    private boolean closed;
 
-    CudaKvStore(CudaContext context, KernelLibrary library, KvShape shape) {
+    CudaKvStore(CudaBackend backend, KvShape shape) {
+        this.backend = backend;
         this.shape = shape;
+        CudaContext context = backend.context();
         int pageBytes = KvLayer.pageBytes(type(shape), shape.layers(), shape.kvHeads(), shape.headDim());
         int count = KvLayer.pageCount(shape.slots());
         stream = context.createStream();
@@ -36,7 +39,7 @@ final class CudaKvStore implements KvStore {
         // What lies beyond a head's elements must be zero, and nothing is read that was never written.
         stream.fill(memory, (byte) 0);
         stream.fillWords(moved, 8, 1, 1);
-        move = KvKernels.move(library, layer(shape, pages.slice(), 0), moved.slice(0, 4), moved.slice(4, 4), moved.slice(8, 4),
+        move = KvKernels.move(backend.library(), layer(shape, pages.slice(), 0), moved.slice(0, 4), moved.slice(4, 4), moved.slice(8, 4),
                 shape.layers());
     }
 
@@ -58,15 +61,30 @@ final class CudaKvStore implements KvStore {
 
     /// Puts the addresses of its pages where the launches of an executable expect them, in the order of its stream.
     void copyPages(DeviceBuffer target) {
-        stream().copy(target, 0, pages, 0, pages.byteSize());
+        stream.copy(target, 0, pages, 0, pages.byteSize());
     }
 
-    /// The stream of passes over it.
-    ///
-    /// @throws IllegalStateException if it is closed
+    /// Queueing passes over it are uses, and so is waiting for them.
+    Lifetime lifetime() {
+        return lifetime;
+    }
+
+    /// The stream of passes over it; only within a use.
     CudaStream stream() {
-        requireOpen();
         return stream;
+    }
+
+    /// Waits for all passes over it. One that is closed has waited, or waits now.
+    void awaitPasses() {
+        if (lifetime.tryEnterInTurn()) {
+            try {
+                stream.synchronize();
+            } finally {
+                lifetime.leave();
+            }
+        } else {
+            lifetime.close();
+        }
     }
 
     @Override
@@ -76,30 +94,26 @@ final class CudaKvStore implements KvStore {
 
     @Override
     public void move(int from, int to) {
-        requireOpen();
-        stream.fillWords(moved, 0, 1, Objects.checkIndex(from, shape.slots()));
-        stream.fillWords(moved, 4, 1, Objects.checkIndex(to, shape.slots()));
-        move.on(stream);
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException("KV store is closed");
+        lifetime.enter();
+        try {
+            stream.fillWords(moved, 0, 1, Objects.checkIndex(from, shape.slots()));
+            stream.fillWords(moved, 4, 1, Objects.checkIndex(to, shape.slots()));
+            move.on(stream);
+        } finally {
+            lifetime.leave();
         }
     }
 
     @Override
     public void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        if (stream.isOpen()) {
+        lifetime.close();
+    }
+
+    private void release() {
+        try (memory; pages; moved; stream) {
             stream.synchronize();
+        } finally {
+            backend.forget(this);
         }
-        stream.close();
-        moved.close();
-        pages.close();
-        memory.close();
     }
 }

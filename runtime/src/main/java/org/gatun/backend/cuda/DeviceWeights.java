@@ -18,7 +18,7 @@ import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
-/// Weights on the device, each once, for as long as somebody uses it. Guarded by its backend.
+/// Weights on the device, each once, for as long as somebody uses it. Safe for several threads.
 final class DeviceWeights {
     /// How rows of several matrices follow each other.
     enum Order {
@@ -56,12 +56,12 @@ final class DeviceWeights {
     }
 
     /// Bytes that these would take which are not there yet.
-    long missingBytes(List<Key> keys) {
+    synchronized long missingBytes(List<Key> keys) {
         return keys.stream().distinct().filter(key -> !entries.containsKey(key)).mapToLong(Key::byteSize).sum();
     }
 
     /// Uploads a weight unless it is there, and counts a user. It is there once `upload` is closed.
-    DeviceSlice acquire(Key key, WeightUpload upload) {
+    synchronized DeviceSlice acquire(Key key, WeightUpload upload) {
         Entry entry = entries.get(key);
         if (entry == null) {
             entry = new Entry(upload(key, upload));
@@ -72,7 +72,7 @@ final class DeviceWeights {
     }
 
     /// Frees what has no user left.
-    void release(List<Key> keys) {
+    synchronized void release(List<Key> keys) {
         for (Key key : keys) {
             Entry entry = entries.get(key);
             if (--entry.users == 0) {

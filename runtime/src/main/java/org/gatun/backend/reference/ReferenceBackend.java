@@ -6,11 +6,13 @@ import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.PassLimits;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 
 /// The definition of every op, in plain Java: values are f32, everything in between is f64, nothing is fused and nothing
 /// is clever. Other backends must agree with it; it is also what runs where there is no C compiler.
 public final class ReferenceBackend implements Backend {
+    private final Lifetime lifetime = new Lifetime("backend reference", () -> { });
 
     @Override
     public String name() {
@@ -24,16 +26,35 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        return new ReferenceExecutable(plan, limits);
+        lifetime.enterInTurn();
+        try {
+            ReferenceExecutable executable = new ReferenceExecutable(this, plan, limits);
+            lifetime.adopt(executable);
+            return executable;
+        } finally {
+            lifetime.leave();
+        }
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        return new ReferenceKvStore(shape);
+        lifetime.enterInTurn();
+        try {
+            ReferenceKvStore store = new ReferenceKvStore(this, shape);
+            lifetime.adopt(store);
+            return store;
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    /// Forgets what has freed itself.
+    void forget(AutoCloseable closed) {
+        lifetime.disown(closed);
     }
 
     @Override
     public void close() {
-        // holds nothing
+        lifetime.close();
     }
 }

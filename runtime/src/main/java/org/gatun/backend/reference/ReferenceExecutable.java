@@ -11,6 +11,7 @@ import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.Verdict;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -25,6 +26,8 @@ import org.gatun.tensor.Tensor;
 final class ReferenceExecutable implements Executable {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private final ReferenceBackend backend;
+    private final Lifetime lifetime = new Lifetime("executable", this::release);
     private final Plan plan;
     private final PassLimits limits;
     private final float[][] memory; // [value][rows · width]
@@ -32,7 +35,8 @@ final class ReferenceExecutable implements Executable {
     private final MemorySegment logits;
     private final HostVerifier verifier;
 
-    ReferenceExecutable(Plan plan, PassLimits limits) {
+    ReferenceExecutable(ReferenceBackend backend, Plan plan, PassLimits limits) {
+        this.backend = backend;
         this.plan = plan;
         this.limits = limits;
         memory = new float[plan.values().size()][];
@@ -47,8 +51,21 @@ final class ReferenceExecutable implements Executable {
 
     @Override
     public void run(Pass pass, KvStore kv) {
-        requireOpen();
         ReferenceKvStore store = (ReferenceKvStore) kv;
+        lifetime.enter();
+        try {
+            store.lifetime().enter();
+            try {
+                run(pass, store);
+            } finally {
+                store.lifetime().leave();
+            }
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void run(Pass pass, ReferenceKvStore store) {
         pass.requireWithin(limits, store.shape());
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, pass) * out.width()]);
@@ -279,8 +296,13 @@ final class ReferenceExecutable implements Executable {
 
     @Override
     public void launch(Pass pass, KvStore kv, Verdict verdict) {
-        run(pass, kv);
-        verifier.verify(pass, logits, kv, verdict);
+        lifetime.enter();
+        try {
+            run(pass, kv);
+            verifier.verify(pass, logits, kv, verdict);
+        } finally {
+            lifetime.leave();
+        }
     }
 
     @Override
@@ -295,18 +317,23 @@ final class ReferenceExecutable implements Executable {
 
     @Override
     public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
-        verifier.roll(this, pass, kv, count, lead, verdict);
+        lifetime.enter();
+        try {
+            verifier.roll(this, pass, kv, count, lead, verdict);
+        } finally {
+            lifetime.leave();
+        }
     }
 
     @Override
     public MemorySegment logits() {
-        requireOpen();
+        lifetime.requireOpen();
         return logits;
     }
 
     @Override
     public MemorySegment tap(String name) {
-        requireOpen();
+        lifetime.requireOpen();
         Value value = plan.taps().get(name);
         if (value == null) {
             throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
@@ -314,16 +341,14 @@ final class ReferenceExecutable implements Executable {
         return MemorySegment.ofArray(memory[value.id()]);
     }
 
-    private void requireOpen() {
-        if (!arena.scope().isAlive()) {
-            throw new IllegalStateException("executable is closed");
-        }
-    }
-
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
+        lifetime.close();
+    }
+
+    private void release() {
+        try (arena) {
+            backend.forget(this);
         }
     }
 }

@@ -5,10 +5,13 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.quantize.Codec;
 
 /// Keys and values on the heap: `[layer][slot][kvHeads · headDim]`, already rounded to the stored type.
 final class ReferenceKvStore implements KvStore {
+    private final ReferenceBackend backend;
+    private final Lifetime lifetime = new Lifetime("KV store", this::release);
     private final KvShape shape;
     private final Codec codec;
     private final float[] head; // whole blocks, zero behind the head
@@ -16,7 +19,8 @@ final class ReferenceKvStore implements KvStore {
     private float[][][] keys;
     private float[][][] values;
 
-    ReferenceKvStore(KvShape shape) {
+    ReferenceKvStore(ReferenceBackend backend, KvShape shape) {
+        this.backend = backend;
         this.shape = shape;
         codec = Codec.of(shape.dtype());
         head = new float[Math.ceilDiv(shape.headDim(), shape.dtype().blockElements()) * shape.dtype().blockElements()];
@@ -32,18 +36,26 @@ final class ReferenceKvStore implements KvStore {
 
     @Override
     public void move(int from, int to) {
-        requireOpen();
         Objects.checkIndex(from, shape.slots());
         Objects.checkIndex(to, shape.slots());
-        for (int layer = 0; layer < shape.layers(); layer++) {
-            keys[layer][to] = keys[layer][from];
-            values[layer][to] = values[layer][from];
+        lifetime.enter();
+        try {
+            for (int layer = 0; layer < shape.layers(); layer++) {
+                keys[layer][to] = keys[layer][from];
+                values[layer][to] = values[layer][from];
+            }
+        } finally {
+            lifetime.leave();
         }
+    }
+
+    /// Passes over it are uses.
+    Lifetime lifetime() {
+        return lifetime;
     }
 
     /// Stores one row, rounded; rows are never changed in place, so that `move` may share them.
     void put(int layer, int slot, float[] source, int sourceOffset, boolean key) {
-        requireOpen();
         float[] row = new float[shape.kvHeads() * shape.headDim()];
         for (int at = 0; at < row.length; at += shape.headDim()) {
             System.arraycopy(source, sourceOffset + at, head, 0, shape.headDim());
@@ -62,15 +74,14 @@ final class ReferenceKvStore implements KvStore {
         return values[layer][slot];
     }
 
-    private void requireOpen() {
-        if (keys == null) {
-            throw new IllegalStateException("KV store is closed");
-        }
-    }
-
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void release() {
         keys = null;
         values = null;
+        backend.forget(this);
     }
 }

@@ -16,7 +16,7 @@ import org.gatun.speculative.TokenTree;
 /// in one pass.
 ///
 /// At temperature 0 children are its most probable tokens, chosen; above it they are drawn from its law, under the target's settings and
-/// with noise of their own. Owns its session. One thread at a time.
+/// with noise of their own. Owns its session. One thread at a time, closed by any.
 final class DraftModel implements AutoCloseable {
     /// Tokens that are read in one pass with the root, at most; those before have passes of their own.
     private static final int READ_WITH_ROOT = 16;

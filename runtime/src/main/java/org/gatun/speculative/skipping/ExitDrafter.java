@@ -2,6 +2,7 @@ package org.gatun.speculative.skipping;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.model.ModelConfig;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
@@ -30,6 +31,7 @@ public final class ExitDrafter implements Drafter {
     private static final double DOUBT = 4;
 
     private final int most;
+    private final Lifetime lifetime = new Lifetime("drafter del", this::forget);
     private Session session;
     private int layers;
     private boolean random;
@@ -72,8 +74,20 @@ public final class ExitDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
+        lifetime.enter();
+        try {
+            prepare(target);
+        } finally {
+            lifetime.leave();
+        }
+        random = sampling.temperature() > 0;
+        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
+    }
+
+    /// Looks at the exits of a session's model.
+    private void prepare(Session target) {
         if (session != target) {
-            close();
+            forget();
             session = target;
             layers = target.model().config().layers();
             head = headShare(target.model().config());
@@ -87,12 +101,19 @@ public final class ExitDrafter implements Drafter {
                 exits[i] = new Exit(depth, target.partial(LayerProgram.firstLayers(depth)));
             }
         }
-        random = sampling.temperature() > 0;
-        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
     }
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        lifetime.enter();
+        try {
+            draftBest(text, tree, maxNodes);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void draftBest(TokenText text, TokenTree tree, int maxNodes) {
         if (untilNext <= 0) {
             judgeExits(text);
         }
@@ -188,6 +209,10 @@ public final class ExitDrafter implements Drafter {
 
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void forget() {
         Arrays.stream(exits).forEach(exit -> exit.model.close());
         exits = new Exit[0];
     }

@@ -2,6 +2,7 @@ package org.gatun.speculative.skipping;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
@@ -27,6 +28,7 @@ public final class SwiftDrafter implements Drafter {
     private static final double ENOUGH = 0.93;
 
     private final int most;
+    private final Lifetime lifetime = new Lifetime("drafter swift", this::forget);
     private final int branch;
     private final int window;
     private final double skippedShare;
@@ -52,12 +54,21 @@ public final class SwiftDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
+        lifetime.enter();
+        try {
+            prepare(target, sampling);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void prepare(Session target, Sampling sampling) {
         if (search == null) {
             int parts = 2 * Math.max(0, target.model().config().layers() - 2); // the first and the last layer stay
             search = new SkipSearch(parts, (int) (parts * skippedShare), ENOUGH, sampling.seed());
         }
         if (session != target) {
-            close();
+            forget();
             session = target;
             laws = new Law[most];
             Arrays.setAll(laws, _ -> new Law(target.vocabularySize()));
@@ -68,6 +79,15 @@ public final class SwiftDrafter implements Drafter {
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        lifetime.enter();
+        try {
+            draftChain(text, tree, maxNodes);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void draftChain(TokenText text, TokenTree tree, int maxNodes) {
         if (steps++ % STEPS_A_TRIAL == 0 && !search.isOver()) {
             tryAnotherSet(text);
         }
@@ -75,7 +95,7 @@ public final class SwiftDrafter implements Drafter {
             return;
         }
         if (drafting != search.best()) {
-            close();
+            forget();
             drafting = search.best();
             draft = session.partial(program(drafting));
         }
@@ -147,6 +167,10 @@ public final class SwiftDrafter implements Drafter {
 
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void forget() {
         if (draft != null) {
             draft.close();
             draft = null;

@@ -8,6 +8,8 @@ import java.util.Set;
 /// Work being recorded as a graph, in one stream or in several that joined.
 final class Capture {
     final SimulatedStream origin;
+    /// That began it, and is refused what cannot be recorded; others may do it meanwhile.
+    final Thread thread = Thread.currentThread();
     /// In the order it came, in which it will also run.
     final List<Work> nodes = new ArrayList<>();
     final Set<SimulatedStream> streams = new HashSet<>();

@@ -693,10 +693,11 @@ public final class SimulatorDriver implements CudaDriver {
         }
     }
 
-    /// Calls that wait for the device, or allocate on it, must not be made while any stream is captured.
+    /// Calls that wait for the device, or allocate on it, must not be made by a thread that captures a stream.
     private void checkNoCapture(String call) {
         for (Object object : handles.values()) {
-            if (object instanceof SimulatedStream stream) {
+            if (object instanceof SimulatedStream stream && stream.capture != null
+                    && stream.capture.thread == Thread.currentThread()) {
                 refuseWhileCapturing(call, stream);
             }
         }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.cuda.CudaEvent;
 import org.gatun.cuda.CudaException;
@@ -130,6 +131,23 @@ class StreamAndGraphTest {
         }));
         assertTrue(exception.errorName().startsWith("CUDA_ERROR_STREAM_CAPTURE"), exception.errorName());
         append(machine.stream, 4);
+        assertEquals(4, result());
+    }
+
+    /// As in a capture of the mode that the drivers ask for: one session captures while another is opened.
+    @Test
+    void capture_whileAnotherThreadAllocates_isRecorded() {
+        CudaGraph graph = machine.stream.capture(() -> {
+            append(machine.stream, 4);
+            Thread other = Thread.ofPlatform().start(() -> machine.context.allocateFrom(MemorySegment.ofArray(new int[1])).close());
+            try {
+                other.join();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+        machine.stream.launch(graph);
+
         assertEquals(4, result());
     }
 
