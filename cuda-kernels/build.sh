@@ -78,7 +78,7 @@ kernels() {
 }
 
 mkdir -p "$kept"
-touch "$index"
+[ -f "$index" ] || : >"$index" # where nothing changed, nothing in the tree is touched
 for source in *.cu; do
     family=${source%.cu}
     case $family in

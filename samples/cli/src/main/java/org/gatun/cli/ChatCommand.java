@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
@@ -25,7 +26,8 @@ final class ChatCommand implements Callable<Integer> {
             /reset          forget the conversation
             /system TEXT    set the system message, and forget the conversation
             /help           this
-            /exit           end, as Ctrl-D does""";
+            /exit           end, as Ctrl-D, /quit and /bye do""";
+    private static final Set<String> ENDS = Set.of("/exit", "/quit", "/bye");
 
     private final Console console;
 
@@ -52,6 +54,7 @@ final class ChatCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Speculation speculation = models.speculation(speculate.or(() -> Optional.of("auto")));
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
+        console.requireInput();
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
                 Drafter drafter = opened.openDrafter(speculation); ChatInput input = ChatInput.open(console)) {
             Conversation conversation = new Conversation(opened.target());
@@ -63,13 +66,13 @@ final class ChatCommand implements Callable<Integer> {
             }
             for (Optional<String> line = input.readLine(); line.isPresent(); line = input.readLine()) {
                 String said = line.get();
-                if (said.strip().equals("/exit")) {
+                if (ENDS.contains(said.strip())) {
                     break;
                 }
                 if (said.startsWith("/")) {
                     obey(said.strip(), conversation, session);
-                } else if (!said.isBlank()) {
-                    answer(said, conversation, opened, session, drafter, options, input);
+                } else if (!said.isBlank() && !answer(said, conversation, opened, session, drafter, options, input)) {
+                    break;
                 }
             }
         }
@@ -86,21 +89,24 @@ final class ChatCommand implements Callable<Integer> {
                 conversation.reset();
             }
             case "/help" -> console.note(HELP);
-            default -> console.note("unknown command " + words[0] + " (see /help)");
+            default -> console.note("unknown command " + words[0] + ": expected one of\n" + HELP);
         }
     }
 
-    private void answer(String said, Conversation conversation, OpenModels opened, Session session, Drafter drafter,
+    /// @return whether anybody still reads
+    private boolean answer(String said, Conversation conversation, OpenModels opened, Session session, Drafter drafter,
             GenerationOptions options, ChatInput input) {
         try (Generation generation = opened.begin(session, conversation.prompt(said), drafter, options, console);
                 Interruption _ = new Interruption(generation::cancel)) {
             input.onInterrupt(generation::cancel);
             Outcome outcome = Outcome.of(generation, console::print);
-            console.println("");
+            boolean read = console.print("\n");
             conversation.add(said, outcome.text());
             statistics = outcome.summary(options.speculation(), opened.backend().name());
+            return read;
         } catch (IllegalArgumentException e) {
             console.note(e.getMessage() + " (/reset starts anew)");
+            return true;
         }
     }
 }

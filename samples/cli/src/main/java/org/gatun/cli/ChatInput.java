@@ -1,9 +1,10 @@
 package org.gatun.cli;
 
-import java.io.BufferedReader;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
+import java.io.InputStream;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /// Where the lines of a chat come from. Closed by whoever opened it; closing twice is harmless.
@@ -15,11 +16,20 @@ interface ChatInput extends AutoCloseable {
     }
 
     private static ChatInput ofPipe(Console console) {
-        BufferedReader lines = new BufferedReader(new InputStreamReader(console.in(), StandardCharsets.UTF_8));
+        InputStream in = new BufferedInputStream(console.in());
         return new ChatInput() {
             @Override
             public Optional<String> readLine() throws IOException {
-                return Optional.ofNullable(lines.readLine());
+                ByteArrayOutputStream line = new ByteArrayOutputStream();
+                int next = in.read();
+                if (next < 0) {
+                    return Optional.empty();
+                }
+                for (; next >= 0 && next != '\n'; next = in.read()) {
+                    line.write(next);
+                }
+                String text = Utf8.decode(line.toByteArray(), Path.of("standard input"));
+                return Optional.of(text.endsWith("\r") ? text.substring(0, text.length() - 1) : text);
             }
 
             @Override

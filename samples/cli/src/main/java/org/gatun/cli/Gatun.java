@@ -1,8 +1,13 @@
 package org.gatun.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Function;
 import org.gatun.cuda.CudaException;
 import picocli.CommandLine;
@@ -15,7 +20,8 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input, 130 interrupted.
+/// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input or a result that could not be written, 130
+/// interrupted.
 @Command(name = "gatun", description = "Runs language models on this machine.", mixinStandardHelpOptions = true,
         scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true)
 public final class Gatun {
@@ -25,30 +31,46 @@ public final class Gatun {
     @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show the stack trace of an error")
     private boolean verbose;
 
-    private Gatun() {}
+    private final Console console;
+
+    private Gatun(Console console) {
+        this.console = console;
+    }
 
     /// Runs the command and ends the process.
     public static void main(String[] arguments) {
-        System.exit(run(Console.ofProcess(), arguments));
+        Console console = Console.ofProcess();
+        System.setErr(console.notes()); // where warnings are logged
+        String[] words;
+        try {
+            words = Arguments.ofProcess(arguments, console);
+        } catch (IllegalArgumentException e) {
+            console.note("gatun: " + e.getMessage());
+            System.exit(BAD_INPUT);
+            return;
+        }
+        System.exit(run(console, words));
     }
 
     /// Runs the command.
     ///
     /// @return the exit code
     static int run(Console console, String... arguments) {
+        int exitCode;
         try {
-            return commandLine(console).execute(arguments);
+            exitCode = commandLine(console).execute(arguments);
         } catch (OutOfMemoryError e) {
-            console.note("gatun: out of memory (" + oneLine(e.getMessage()) + "): choose a smaller --model or --context");
-            return BAD_INPUT;
-        } finally {
-            console.out().flush();
-            console.err().flush();
+            console.note("gatun: out of memory (" + oneLine(String.valueOf(e.getMessage())) + "): choose a smaller --model or --context");
+            exitCode = BAD_INPUT;
         }
+        Optional<String> lost = console.lostOutput();
+        lost.ifPresent(reason -> console.note("gatun: " + reason));
+        console.err().flush();
+        return lost.isPresent() && exitCode == 0 ? BAD_INPUT : exitCode;
     }
 
     private static CommandLine commandLine(Console console) {
-        Gatun gatun = new Gatun();
+        Gatun gatun = new Gatun(console);
         CommandLine root = new CommandLine(gatun);
         root.getCommandSpec().usageMessage().footer("", "Examples:", "  gatun generate --prompt \"Once upon a time\"",
                 "  gatun bench --speculate none,draft,lookup", "  gatun help generate"); // an annotation would pass it on
@@ -69,6 +91,7 @@ public final class Gatun {
                 .registerConverter(long.class, text -> number(text, Long::valueOf, "a whole number"))
                 .registerConverter(Double.class, text -> number(text, Double::valueOf, "a number"))
                 .registerConverter(double.class, text -> number(text, Double::valueOf, "a number"))
+                .registerConverter(Path.class, Gatun::path)
                 .setExpandAtFiles(false)
                 .setOut(console.out())
                 .setErr(console.err())
@@ -81,6 +104,15 @@ public final class Gatun {
             return parser.apply(text);
         } catch (NumberFormatException _) {
             throw new TypeConversionException("found '" + text + "', expected " + expected);
+        }
+    }
+
+    private static Path path(String text) {
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("found '" + text + "', which is no name of a file here (" + e.getReason()
+                    + "); with letters beyond ASCII the locale must be one of UTF-8, as LC_ALL=C.UTF-8");
         }
     }
 
@@ -104,9 +136,11 @@ public final class Gatun {
     }
 
     private void report(Exception e, CommandLine command, String message) {
-        command.getErr().println(command.getCommandSpec().qualifiedName() + ": " + message);
+        console.note(command.getCommandSpec().qualifiedName() + ": " + message);
         if (verbose) {
-            e.printStackTrace(command.getErr());
+            StringWriter trace = new StringWriter();
+            e.printStackTrace(new PrintWriter(trace));
+            console.note(trace.toString().stripTrailing());
         }
     }
 

@@ -3,6 +3,7 @@ package org.gatun.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.gatun.generation.Generation;
@@ -15,6 +16,7 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tools.jackson.databind.node.ObjectNode;
 
 /// Continues a prompt.
 @Command(name = "generate", description = "Continues a prompt, and prints the text as it comes.", footer = {
@@ -70,18 +72,32 @@ final class GenerateCommand implements Callable<Integer> {
         GenerationOptions options =
                 choice.options(0, speculation).withStopStrings(stop).withIgnoreEndOfText(ignoreEndOfText);
         String text = prompt.file == null ? prompt.text : console.read(prompt.file);
-        try (OpenModels opened = models.open(console); Session session = opened.openSession(console)) {
+        long begun = System.nanoTime();
+        try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
+                Drafter drafter = opened.openDrafter(speculation)) {
+            long loaded = System.nanoTime();
             int[] tokens = session.model().tokenizer().encode(text, Tokenizer.Special.ADD);
-            try (Drafter drafter = opened.openDrafter(speculation);
-                    Generation generation = opened.begin(session, tokens, drafter, options, console);
+            try (Generation generation = opened.begin(session, tokens, drafter, options, console);
                     Interruption _ = new Interruption(generation::cancel)) {
+                double promptSeconds = seconds(loaded);
                 Outcome outcome = Outcome.of(generation, piece -> json || console.print(piece));
                 String backend = opened.backend().name();
-                if (console.print((json ? outcome.json(speculation, backend) : "") + "\n")) {
-                    console.note(outcome.summary(speculation, backend));
+                ObjectNode result = outcome.json(speculation, backend).put("load_seconds", (loaded - begun) / 1e9)
+                        .put("prompt_seconds", promptSeconds).put("first_token_seconds", promptSeconds + outcome.firstSeconds());
+                if (console.print((json ? result : "") + "\n")) {
+                    console.note(outcome.summary(speculation, backend) + promptRate(tokens.length, promptSeconds));
                 }
             }
         }
         return 0;
+    }
+
+    private static double seconds(long since) {
+        return (System.nanoTime() - since) / 1e9;
+    }
+
+    /// How fast the prompt was read, but for its last token, which is in the first pass of decoding.
+    private static String promptRate(int tokens, double seconds) {
+        return tokens < 2 ? "" : String.format(Locale.ROOT, "; prompt of %d tokens, %.1f tokens/s", tokens, (tokens - 1) / seconds);
     }
 }

@@ -15,8 +15,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param tokens generated ids
 /// @param text the same as text
 /// @param seconds from the first pass after the prompt to the end
+/// @param firstSeconds from there to the first text; to the end if there is none
 /// @param statistics of its passes
-record Outcome(int promptTokens, int[] tokens, String text, double seconds, SpeculationStatistics statistics) {
+record Outcome(int promptTokens, int[] tokens, String text, double seconds, double firstSeconds, SpeculationStatistics statistics) {
 
     /// Generates to the end.
     ///
@@ -24,15 +25,20 @@ record Outcome(int promptTokens, int[] tokens, String text, double seconds, Spec
     static Outcome of(Generation generation, Predicate<String> reader) {
         StringBuilder text = new StringBuilder();
         long begun = System.nanoTime();
+        long first = 0;
         while (generation.hasNext()) {
             String piece = generation.next();
+            if (text.isEmpty()) {
+                first = System.nanoTime();
+            }
             text.append(piece);
             if (!reader.test(piece)) {
                 generation.cancel();
             }
         }
-        double seconds = (System.nanoTime() - begun) / 1e9;
-        return new Outcome(generation.promptTokens(), generation.tokens(), text.toString(), seconds, generation.statistics());
+        long ended = System.nanoTime();
+        return new Outcome(generation.promptTokens(), generation.tokens(), text.toString(), (ended - begun) / 1e9,
+                ((text.isEmpty() ? ended : first) - begun) / 1e9, generation.statistics());
     }
 
     double tokensPerSecond() {

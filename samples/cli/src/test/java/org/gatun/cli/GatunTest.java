@@ -2,14 +2,12 @@ package org.gatun.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +18,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gatun.cuda.kernels.KernelVariant;
 import org.gatun.speculative.method.SpeculationMethod;
@@ -42,19 +41,25 @@ class GatunTest {
         assertEquals(0, run.exitCode());
         assertTrue(run.out().strip().split(" ").length > 20, run.out());
         String last = run.err().strip().lines().toList().getLast();
-        assertTrue(last.matches("60 tokens, [0-9.]+ tokens/s, draft, [0-9.]+ tokens a pass \\(\\w+\\)"), last);
+        assertTrue(last.matches("60 tokens, [0-9.]+ tokens/s, draft, [0-9.]+ tokens a pass \\(\\w+\\)"
+                + "; prompt of 5 tokens, [0-9.]+ tokens/s"), last);
     }
 
     @Test
     void generate_json_printsOneObjectWithEveryField() {
         CommandRun run = CommandRun.of("generate", "--prompt", "The dog", "--max-tokens", "20", "--speculate", "lookup", "--json");
 
-        assertEquals(Set.of("text", "tokens", "prompt_tokens", "generated_tokens", "seconds", "tokens_per_second", "backend",
+        assertEquals(Set.of("text", "tokens", "prompt_tokens", "generated_tokens", "load_seconds", "prompt_seconds",
+                "first_token_seconds", "seconds", "tokens_per_second", "backend",
                 "method", "target_passes", "mean_accepted_length", "acceptance_rate", "draft_seconds", "verify_seconds",
                 "ahead_seconds"),
                 new TreeSet<>(run.json().propertyNames()));
         assertEquals(20, run.json().get("tokens").size());
         assertEquals("lookup", run.json().get("method").stringValue());
+        double prompt = run.json().get("prompt_seconds").doubleValue();
+        double first = run.json().get("first_token_seconds").doubleValue();
+        assertTrue(run.json().get("load_seconds").doubleValue() > 0, run.out());
+        assertTrue(0 < prompt && prompt < first && first <= prompt + run.json().get("seconds").doubleValue(), run.out());
     }
 
     @Test
@@ -260,25 +265,10 @@ class GatunTest {
 
     @Test
     void generate_readerGone_endsQuietly() {
-        Writer closed = new Writer() {
-            @Override
-            public void write(char[] text, int from, int length) throws IOException {
-                throw new IOException("Broken pipe");
-            }
+        CommandRun run = CommandRun.withoutOutput("Broken pipe", "generate", "--prompt", "Once", "--ignore-eos");
 
-            @Override
-            public void flush() {}
-
-            @Override
-            public void close() {}
-        };
-        StringWriter err = new StringWriter();
-
-        int exitCode = Gatun.run(new Console(InputStream.nullInputStream(), new PrintWriter(closed), new PrintWriter(err), false),
-                "generate", "--prompt", "Once", "--ignore-eos");
-
-        assertEquals(0, exitCode);
-        assertEquals("", err.toString());
+        assertEquals(0, run.exitCode());
+        assertEquals("", run.err());
     }
 
     @Test
@@ -307,6 +297,89 @@ class GatunTest {
             while (methods.find()) {
                 Stream.of(methods.group(1).split(",")).forEach(SpeculationMethod::parse);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"generate --prompt Once --max-tokens 4", "generate --prompt Once --max-tokens 4 --json",
+        "tokenize hello", "tokenize --json hello", "inspect " + TARGET, "inspect --json " + TARGET, "devices", "devices --json", "kernels",
+        "kernels --json", "generate --help", "--version", "bench --speculate none --rounds 1 --max-tokens 1 --json"})
+    void run_outputThatNobodyCouldTake_isOneLineAndExitCode2(String command) {
+        CommandRun full = CommandRun.withoutOutput("No space left on device", command.split(" "));
+        assertEquals(2, full.exitCode(), full.err());
+        assertEquals("gatun: standard output: No space left on device", withoutProgress(full.err()));
+
+        CommandRun gone = CommandRun.withoutOutput("Broken pipe", command.split(" "));
+        assertEquals(0, gone.exitCode(), gone.err());
+        assertEquals("", withoutProgress(gone.err()));
+    }
+
+    /// Without the lines that a slow machine gets.
+    private static String withoutProgress(String err) {
+        return err.lines().filter(line -> !line.matches("gatun: (preparing|measuring|reading) .*")).collect(Collectors.joining("\n"));
+    }
+
+    @Test
+    void generate_promptFile_losesItsByteOrderMarkAndNothingElse() throws IOException {
+        Path plain = Files.writeString(directory.resolve("plain.txt"), "Once upon a time");
+        Path marked = Files.writeString(directory.resolve("marked.txt"), "\ufeffOnce upon a time");
+        for (Path file : List.of(plain, marked)) {
+            JsonNode json = CommandRun.of("generate", "--prompt-file", file.toString(), "--max-tokens", "4", "--json").json();
+            assertEquals(5, json.get("prompt_tokens").intValue());
+        }
+        JsonNode piped = CommandRun.withInput("\ufeffOnce upon a time", "generate", "--prompt-file", "-", "--max-tokens", "4", "--json").json();
+        assertEquals(5, piped.get("prompt_tokens").intValue());
+        JsonNode within = CommandRun.withInput("Once\ufeff", "tokenize", "--text-file", "-", "--json").json();
+        assertTrue(within.get("tokens").size() > 3, "a mark elsewhere is text: " + within);
+    }
+
+    @Test
+    void generate_promptThatIsNotUtf8_isOneLineAndExitCode2() throws IOException {
+        byte[] latin = "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1);
+        Path file = Files.write(directory.resolve("latin.txt"), latin);
+        assertRefused(CommandRun.of("generate", "--prompt-file", file.toString()), "latin.txt at byte 3", "0xe9", "UTF-8");
+        assertRefused(CommandRun.of(latin, false, "generate", "--prompt-file", "-"), "standard input at byte 3", "0xe9");
+        assertRefused(CommandRun.of("\u00e9".getBytes(StandardCharsets.UTF_16), false, "generate", "--prompt-file", "-"),
+                "standard input at byte 0", "UTF-8");
+        CommandRun chat = CommandRun.of(latin, false, "chat");
+        assertEquals(2, chat.exitCode());
+        assertTrue(chat.err().contains("standard input at byte 3"), chat.err());
+    }
+
+    @Test
+    void arguments_ofALocaleWithoutUtf8_areReadAgainFromTheirBytes() {
+        String[] decoded = {"tokenize", "caf\ufffd\ufffd?", ""};
+        byte[] words = "java\0-jar\0gatun.jar\0tokenize\0caf\u00e9?\0\0".getBytes(StandardCharsets.UTF_8);
+
+        assertEquals(List.of("tokenize", "caf\u00e9?", ""), List.of(Arguments.restore(decoded, words).orElseThrow()));
+        assertTrue(Arguments.restore(decoded, "java\0other\0words\0here\0".getBytes(StandardCharsets.UTF_8)).isEmpty());
+        assertTrue(Arguments.restore(decoded, new byte[0]).isEmpty());
+        byte[] latin = "tokenize\0caf\u00e9?\0\0".getBytes(StandardCharsets.ISO_8859_1);
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> Arguments.restore(decoded, latin)).getMessage()
+                .startsWith("argument 2 at byte 3"));
+    }
+
+    @Test
+    void tokenize_onATerminal_writesControlCharactersOut() throws IOException {
+        Path file = Files.writeString(directory.resolve("text.txt"), "a\u001b[31m\u009b2J\r\tb");
+        CommandRun run = CommandRun.onTerminal("tokenize", "--text-file", file.toString());
+        assertTrue(run.out().chars().noneMatch(c -> Character.isISOControl(c) && c != '\n' && c != '\t'), run.out());
+
+        CommandRun refused = CommandRun.onTerminal("inspect", "no\u001b]0;title\u0007file");
+        assertEquals(2, refused.exitCode());
+        assertTrue(refused.err().contains("no\\x1b]0;title\\x07file"), refused.err());
+        assertTrue(CommandRun.of("inspect", "no\u001bfile").err().contains("no\u001bfile"), "a pipe gets what there is");
+    }
+
+    @Test
+    void chat_unknownCommand_listsTheKnownOnesAndEveryEndEnds() {
+        CommandRun run = CommandRun.withInput("/what\n/bye\n", "chat");
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.err().contains("unknown command /what") && run.err().contains("/reset") && run.err().contains("/stats"), run.err());
+        for (String end : List.of("/quit", "/bye", "/exit", " /quit ")) {
+            CommandRun ended = CommandRun.withInput(end + "\n/what\n", "chat");
+            assertEquals(0, ended.exitCode());
+            assertFalse(ended.err().contains("unknown"), end);
         }
     }
 
