@@ -38,6 +38,26 @@ final class ByteAlphabet {
         return new String(letters);
     }
 
+    /// The UTF-8 of a text spelled in the alphabet.
+    static String spell(String text) {
+        int length = text.length();
+        char[] letters = new char[length];
+        for (int i = 0; i < length; i++) {
+            char c = text.charAt(i);
+            if (c >= 0x80) {
+                byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+                return spell(bytes, 0, bytes.length);
+            }
+            letters[i] = LETTERS[c];
+        }
+        return new String(letters);
+    }
+
+    /// Whether all characters are of the alphabet.
+    static boolean spells(String piece) {
+        return piece.chars().allMatch(c -> c < BYTES.length && BYTES[c] >= 0);
+    }
+
     /// The bytes that a piece spells; characters outside the alphabet stand for their own UTF-8.
     static byte[] bytes(String piece) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(piece.length());

@@ -19,6 +19,7 @@ final class BytePairs implements Segmenter {
     private final LongTable merges;
     private final int[] byteSymbols = new int[256];
     private final List<String> spellings = new ArrayList<>();
+    private boolean repeated;
 
     /// @param wholeWords a word that is a token stays whole, whatever the merges say
     /// @param merges spellings of left and right half, a blank between, in order of rank
@@ -74,7 +75,12 @@ final class BytePairs implements Segmenter {
     }
 
     private void addMerge(int left, int right, int rank, int merged) {
-        merges.putIfAbsent((long) left << 32 | right, (long) rank << 32 | merged);
+        repeated |= merges.putIfAbsent((long) left << 32 | right, (long) rank << 32 | merged) != LongTable.NONE;
+    }
+
+    /// Whether every byte and both sides and result of every merge are tokens, and no merge is listed twice.
+    boolean isComplete() {
+        return spellings.isEmpty() && !repeated;
     }
 
     @Override

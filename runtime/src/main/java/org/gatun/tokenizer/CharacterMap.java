@@ -4,6 +4,9 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.text.BreakIterator;
+import java.util.Locale;
+import java.util.Optional;
 
 /// The `precompiled_charsmap` of sentencepiece: what to write for which characters, normalization rules such as NFKC
 /// compiled into one table.
@@ -48,29 +51,10 @@ final class CharacterMap {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         ByteArrayOutputStream result = new ByteArrayOutputStream(bytes.length);
         for (int at = 0; at < bytes.length;) {
-            int length = 0;
-            int replacement = -1;
-            int node = offset(unit(0));
-            for (int i = at; i < Math.min(bytes.length, at + LONGEST) && bytes[i] != 0; i++) {
-                int label = bytes[i] & 0xFF;
-                node ^= label;
-                int unit = unit(node);
-                if ((unit & 0x800000FF) != label) {
-                    break;
-                }
-                node ^= offset(unit);
-                if ((unit & 0x100) != 0) {
-                    length = i + 1 - at;
-                    replacement = unit(node) & 0x7FFFFFFF;
-                }
-            }
-            if (length > 0 && replacement < replacements.length) {
-                int end = replacement;
-                while (replacements[end] != 0 && end - replacement < LONGEST) {
-                    end++;
-                }
-                result.write(replacements, replacement, end - replacement);
-                at += length;
+            Match match = match(bytes, at, Math.min(bytes.length, at + LONGEST), true);
+            if (match.length > 0) {
+                result.write(replacements, match.from, match.to - match.from);
+                at += match.length;
             } else {
                 do {
                     result.write(bytes[at++]);
@@ -78,6 +62,75 @@ final class CharacterMap {
             }
         }
         return result.toString(StandardCharsets.UTF_8);
+    }
+
+    /// The text replaced as the Hugging Face library does it, which models were trained with: a user-perceived
+    /// character of less than six bytes that begins with a match becomes what the shortest one stands for, with all
+    /// that it has besides; otherwise that goes for each code point.
+    String applyByGraphemes(String text) {
+        StringBuilder result = new StringBuilder(text.length());
+        BreakIterator graphemes = BreakIterator.getCharacterInstance(Locale.ROOT);
+        graphemes.setText(text);
+        for (int from = 0, to = graphemes.next(); to != BreakIterator.DONE; from = to, to = graphemes.next()) {
+            String grapheme = text.substring(from, to);
+            Optional<String> replaced = grapheme.length() < 6 ? replacement(grapheme, 5) : Optional.empty();
+            if (replaced.isPresent()) {
+                result.append(replaced.get());
+                continue;
+            }
+            for (int at = from, end; at < to; at = end) {
+                end = at + Character.charCount(text.codePointAt(at));
+                String character = text.substring(at, end);
+                result.append(replacement(character, 4).orElse(character));
+            }
+        }
+        return result.toString();
+    }
+
+    /// What the shortest match at the beginning of `characters` stands for, if there is one and they have no more
+    /// than `most` bytes.
+    private Optional<String> replacement(String characters, int most) {
+        byte[] bytes = characters.getBytes(StandardCharsets.UTF_8);
+        Match match = bytes.length > most ? Match.NONE : match(bytes, 0, bytes.length, false);
+        return match.length == 0 ? Optional.empty()
+                : Optional.of(new String(replacements, match.from, match.to - match.from, StandardCharsets.UTF_8));
+    }
+
+    /// A match, and its replacement in [#replacements].
+    ///
+    /// @param length of the match in bytes, 0 if there is none
+    private record Match(int length, int from, int to) {
+        static final Match NONE = new Match(0, 0, 0);
+    }
+
+    private Match match(byte[] bytes, int at, int end, boolean longest) {
+        int length = 0;
+        int replacement = -1;
+        int node = offset(unit(0));
+        for (int i = at; i < end && bytes[i] != 0; i++) {
+            int label = bytes[i] & 0xFF;
+            node ^= label;
+            int unit = unit(node);
+            if ((unit & 0x800000FF) != label) {
+                break;
+            }
+            node ^= offset(unit);
+            if ((unit & 0x100) != 0) {
+                length = i + 1 - at;
+                replacement = unit(node) & 0x7FFFFFFF;
+                if (!longest) {
+                    break;
+                }
+            }
+        }
+        if (length == 0 || replacement >= replacements.length) {
+            return Match.NONE;
+        }
+        int to = replacement;
+        while (replacements[to] != 0 && to - replacement < LONGEST) {
+            to++;
+        }
+        return new Match(length, replacement, to);
     }
 
     /// Damaged tables may point anywhere; beyond the end nothing matches.

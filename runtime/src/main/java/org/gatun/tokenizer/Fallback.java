@@ -20,6 +20,16 @@ record Fallback(int[] bytes, int unknown) {
         return true;
     }
 
+    /// Whether each of these bytes has a token.
+    boolean covers(byte[] some) {
+        for (byte b : some) {
+            if (bytes[b & 0xFF] < 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     void emit(String characters, IntConsumer ids) {
         for (byte b : characters.getBytes(StandardCharsets.UTF_8)) {
             int id = bytes[b & 0xFF];

@@ -36,7 +36,7 @@ final class GgufTokenizer {
         Vocabulary vocabulary = vocabulary(model.equals("gpt2") ? Spelling.BYTES : Spelling.TEXT);
         return switch (model) {
             case "llama" -> {
-                Normalizer normalizer = normalizer();
+                SentencePieceNormalizer normalizer = normalizer();
                 yield new VocabularyTokenizer(vocabulary,
                         new ScoredPairs(vocabulary, normalizer, id(vocabulary, "unknown", 0)),
                         frame(vocabulary, id(vocabulary, "bos", 1), true, id(vocabulary, "eos", 2), false,
@@ -54,13 +54,12 @@ final class GgufTokenizer {
                 boolean lowercase = metadata.bool("tokenizer.ggml.normalizer.lowercase").orElse(true);
                 boolean stripAccents = metadata.bool("tokenizer.ggml.normalizer.strip_accents").orElse(lowercase);
                 yield new VocabularyTokenizer(vocabulary,
-                        new WordPieces(vocabulary, new WordPieces.Rules(lowercase, stripAccents),
-                                id(vocabulary, "unknown", 100)),
+                        wordPieces(vocabulary, new Normalizer.Bert(true, true, stripAccents, lowercase)),
                         frame(vocabulary, id(vocabulary, "bos", id(vocabulary, "cls", 101)), true,
                                 id(vocabulary, "seperator", 102), true, true)); // the key is misspelt in the format
             }
             case "t5", "unigram" -> {
-                Normalizer normalizer = normalizer();
+                SentencePieceNormalizer normalizer = normalizer();
                 yield new VocabularyTokenizer(vocabulary,
                         new Unigram(vocabulary, normalizer, id(vocabulary, "unknown", 2)),
                         frame(vocabulary, id(vocabulary, "bos", Vocabulary.NONE), false, id(vocabulary, "eos", 1),
@@ -69,6 +68,22 @@ final class GgufTokenizer {
             default -> throw problem("tokenizer.ggml.model is " + model
                     + ": expected llama, gpt2, bert, t5 or unigram");
         };
+    }
+
+    /// Pieces that begin a word have [Vocabulary#SPACE] in front, others nothing.
+    private Segmenter wordPieces(Vocabulary vocabulary, Normalizer normalizer) throws FormatException {
+        Trie starts = new Trie(4 * vocabulary.size());
+        Trie others = new Trie(vocabulary.size());
+        for (int id = 0; id < vocabulary.size(); id++) {
+            String piece = vocabulary.piece(id);
+            if (vocabulary.textId(piece) == id && piece.charAt(0) == Vocabulary.SPACE) {
+                starts.add(piece.substring(1), id);
+            } else if (vocabulary.textId(piece) == id) {
+                others.add(piece, id);
+            }
+        }
+        return new WordSegmenter(normalizer, Splitter.BERT,
+                new WordPieces(starts, others, id(vocabulary, "unknown", 100), Integer.MAX_VALUE));
     }
 
     private Vocabulary vocabulary(Spelling spelling) throws FormatException {
@@ -89,7 +104,7 @@ final class GgufTokenizer {
         return new Vocabulary(pieces, kinds, scores, spelling);
     }
 
-    private Normalizer normalizer() throws FormatException {
+    private SentencePieceNormalizer normalizer() throws FormatException {
         Optional<int[]> table = metadata.integers("tokenizer.ggml.precompiled_charsmap").filter(t -> t.length > 0);
         Optional<CharacterMap> characters = Optional.empty();
         if (table.isPresent()) {
@@ -104,7 +119,7 @@ final class GgufTokenizer {
                         "tokenizer.ggml.precompiled_charsmap: " + e.getMessage(), e);
             }
         }
-        return new Normalizer(characters, metadata.bool("tokenizer.ggml.add_space_prefix").orElse(true),
+        return new SentencePieceNormalizer(characters, metadata.bool("tokenizer.ggml.add_space_prefix").orElse(true),
                 metadata.bool("tokenizer.ggml.remove_extra_whitespaces").orElse(false));
     }
 

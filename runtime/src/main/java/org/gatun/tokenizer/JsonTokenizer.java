@@ -4,287 +4,426 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Base64;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
-import java.util.TreeMap;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.tokenizer.Vocabulary.Kind;
 import org.gatun.tokenizer.Vocabulary.Spelling;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Reads `tokenizer.json`, the format of the Hugging Face library, where its parts amount to one of our segmenters:
-/// byte-level BPE, BPE over characters with byte tokens, WordPiece and unigram, each with the normalizers and
-/// pre-tokenizers that go with it. Other parts are refused, not passed over.
+/// Reads `tokenizer.json`, the format of the Hugging Face library: a pipeline of parts, see [PipelineTokenizer]. Each part
+/// and each key is read, or changes no token, or is refused by name; `docs/decisions/tokenizer-json.md` lists them.
 final class JsonTokenizer {
-    private final Path file;
-    private final JsonNode json;
-    private final JsonNode model;
-    private final List<JsonNode> normalizers;
-    private final List<JsonNode> preTokenizers;
+    private final JsonPart.Source source;
+    private final JsonPart file;
+    /// The tokens of the model, which text may become.
+    private Vocabulary words = new Vocabulary(new String[0], new Kind[0], new float[0], Spelling.TEXT);
+    /// All tokens.
+    private Vocabulary vocabulary = words;
 
-    private JsonTokenizer(Path file, JsonNode json) {
+    private JsonTokenizer(JsonPart file) {
+        this.source = file.source();
         this.file = file;
-        this.json = json;
-        this.model = json.path("model");
-        this.normalizers = flat(json.path("normalizer"), "normalizers");
-        this.preTokenizers = flat(json.path("pre_tokenizer"), "pretokenizers");
     }
 
-    static Tokenizer read(Path file) throws IOException {
-        return read(file, Files.readAllBytes(file));
+    static Tokenizer read(Path file, FormatReport report) throws IOException {
+        return read(file, Files.readAllBytes(file), new JsonPart.Source(file, String.valueOf(file.getFileName()), report));
     }
 
     /// @param file for messages
-    static Tokenizer read(Path file, byte[] bytes) throws FormatException {
+    static Tokenizer read(Path file, byte[] bytes, JsonPart.Source source) throws FormatException {
         try {
-            return new JsonTokenizer(file, JsonMapper.shared().readTree(bytes)).tokenizer();
+            JsonNode json = JsonMapper.shared().readTree(bytes);
+            if (!json.isObject()) {
+                throw source.problem("no JSON object: expected a tokenizer");
+            }
+            return new JsonTokenizer(new JsonPart(source, "", json)).tokenizer();
         } catch (JacksonException e) {
             throw new FormatException(file, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
                     "no JSON: " + e.getOriginalMessage(), e);
         }
     }
 
-    /// The parts of a `Sequence`, of sequences in it too; a single part; none for null.
-    private static List<JsonNode> flat(JsonNode part, String name) {
-        if (!type(part).equals("Sequence")) {
-            return part.isObject() ? List.of(part) : List.of();
-        }
-        List<JsonNode> parts = new ArrayList<>();
-        part.path(name).forEach(element -> parts.addAll(flat(element, name)));
-        return parts;
-    }
-
-    private static String type(JsonNode part) {
-        return part.path("type").asString("");
-    }
-
     private Tokenizer tokenizer() throws FormatException {
-        // Early files leave the type of a BPE model out.
-        String kind = model.has("merges") ? "BPE" : type(model);
-        return switch (kind) {
-            case "BPE" -> preTokenizers.stream().anyMatch(part -> type(part).equals("ByteLevel")) ? bytePairs()
-                    : scoredPairs();
-            case "WordPiece" -> wordPieces();
-            case "Unigram" -> unigram();
-            default -> throw problem("model.type is '" + kind + "': expected BPE, WordPiece or Unigram");
-        };
+        String version = file.text("version").orElse("1.0");
+        if (!version.equals("1.0")) {
+            file.refuse("version", "is " + version + ": expected 1.0");
+        }
+        file.ignore("truncation", "Gatun cuts no text");
+        file.ignore("padding", "Gatun pads no text");
+        Optional<JsonPart> normalizerPart = file.typed("normalizer");
+        Normalizer normalizer = normalizerPart.isPresent() ? Normalizer.read(normalizerPart.get()) : Normalizer.NONE;
+        Optional<JsonPart> splitterPart = file.typed("pre_tokenizer");
+        Splitter splitter = splitterPart.isPresent() ? Splitter.read(splitterPart.get()) : Splitter.NONE;
+        Optional<JsonPart> decoderPart = file.typed("decoder");
+        Decoder decoder = decoderPart.isPresent() ? Decoder.read(decoderPart.get()) : Decoder.blanks();
+        JsonPart model = file.typed("model").orElseThrow(() -> source.problem("model is missing: expected a tokenizer"));
+        List<Added> added = readVocabularies(model, added());
+        PipelineTokenizer.Parts parts = parts(model, normalizer, splitter, decoder, added);
+        VocabularyTokenizer.Frame frame = frame();
+        file.end();
+        source.requireSupported();
+        return new PipelineTokenizer(vocabulary, parts, frame);
     }
 
-    private Tokenizer bytePairs() throws FormatException {
-        allow(normalizers, "normalizer", Set.of("NFC"));
-        List<String> expressions = new ArrayList<>();
-        for (JsonNode part : preTokenizers) {
-            switch (type(part)) {
-                case "Split" -> expressions.add(expression(part));
-                case "Digits" -> expressions.add(part.path("individual_digits").asBoolean(false) ? "\\p{N}" : "\\p{N}+");
-                case "Punctuation" -> expressions.add(PreTokenizer.PUNCTUATION);
-                case "ByteLevel" -> {
-                    if (part.path("add_prefix_space").asBoolean(true)) {
-                        throw problem("pre_tokenizer ByteLevel with add_prefix_space: not supported, use a GGUF file");
-                    }
-                    if (part.path("use_regex").asBoolean(true)) {
-                        expressions.add(PreTokenizer.GPT2);
-                    }
+    /// An added token, as the file has it.
+    private record Added(int id, String text, boolean word, boolean stripLeft, boolean stripRight, boolean normalized,
+            boolean special) {
+
+        Added withId(int other) {
+            return new Added(other, text, word, stripLeft, stripRight, normalized, special);
+        }
+
+        boolean isControl() {
+            return special || GgufTokenizer.ENDS.contains(text);
+        }
+    }
+
+    private List<Added> added() throws FormatException {
+        List<Added> added = new ArrayList<>();
+        for (JsonPart token : file.objects("added_tokens")) {
+            String text = token.requiredText("content");
+            boolean special = token.flag("special", false);
+            Added read = new Added(token.integer("id", token.node("id"), 0), text, token.flag("single_word", false),
+                    token.flag("lstrip", false), token.flag("rstrip", false), token.flag("normalized", !special), special);
+            token.end();
+            if (text.length() > Trie.LONGEST) {
+                throw token.problem("content", token.node("content"), "at most " + Trie.LONGEST + " characters");
+            }
+            if (!text.isEmpty()) {
+                added.add(read);
+            }
+        }
+        return added;
+    }
+
+    /// Reads the tokens of the model and those that are added, and says which is which.
+    ///
+    /// @return the added tokens with their ids; those that the model knows have the ids that it gives them
+    private List<Added> readVocabularies(JsonPart model, List<Added> listed) throws FormatException {
+        try {
+            IdTable table = new IdTable();
+            readVocabulary(model, table);
+            String[] pieces = table.toArray();
+            Kind[] kinds = new Kind[pieces.length];
+            boolean byteTokens = model.flag("byte_fallback", false);
+            for (int id = 0; id < kinds.length; id++) {
+                kinds[id] = pieces[id].isEmpty() ? Kind.UNUSED : GgufTokenizer.ENDS.contains(pieces[id]) ? Kind.CONTROL
+                        : byteTokens && Vocabulary.isBytePiece(pieces[id]) ? Kind.BYTE : Kind.NORMAL;
+            }
+            words = new Vocabulary(pieces, kinds, new float[0], Spelling.TEXT);
+            Map<String, Added> added = new LinkedHashMap<>();
+            for (Added token : listed) {
+                int id = words.id(token.text);
+                if (id >= 0 && id != token.id) {
+                    source.warn("added token '" + token.text + "' has the id " + token.id + ", and " + id
+                            + " in the vocabulary: that counts");
                 }
-                default -> throw problem("pre_tokenizer " + type(part)
-                        + ": expected Split, Digits, Punctuation or ByteLevel");
+                added.put(token.text, token.withId(id >= 0 ? id : token.id));
+                if (id >= 0 && token.special) {
+                    kinds[id] = Kind.CONTROL; // the vocabulary does not copy its arrays
+                } else if (id < 0) {
+                    table.put(token.text, token.id);
+                }
+            }
+            String[] all = table.toArray();
+            Kind[] allKinds = Arrays.copyOf(kinds, all.length);
+            Arrays.fill(allKinds, Math.min(kinds.length, all.length), all.length, Kind.UNUSED);
+            for (Added token : added.values()) {
+                if (words.id(token.text) < 0) {
+                    allKinds[token.id] = token.isControl() ? Kind.CONTROL : Kind.USER_DEFINED;
+                }
+            }
+            vocabulary = all.length == pieces.length ? words : new Vocabulary(all, allKinds, new float[0], Spelling.TEXT);
+            return List.copyOf(added.values());
+        } catch (IllegalArgumentException e) {
+            throw source.problem(e.getMessage());
+        }
+    }
+
+    private void readVocabulary(JsonPart model, IdTable table) throws FormatException {
+        JsonNode vocab = model.node("vocab");
+        if (vocab.isObject()) {
+            for (Map.Entry<String, JsonNode> entry : vocab.properties()) {
+                JsonNode id = entry.getValue();
+                if (!id.isIntegralNumber() || !id.canConvertToInt()) {
+                    throw source.problem("id of '" + entry.getKey() + "' is " + id + ": expected a number");
+                }
+                table.put(entry.getKey(), id.intValue());
+            }
+        } else if (vocab.isArray()) {
+            for (int id = 0; id < vocab.size(); id++) {
+                JsonNode piece = vocab.path(id);
+                if (!piece.path(0).isString() || !piece.path(1).isNumber() || !Double.isFinite(piece.path(1).doubleValue())) {
+                    throw model.problem("vocab", piece, "a token and its score");
+                }
+                table.put(piece.path(0).stringValue(), id);
+            }
+        } else {
+            throw model.problem("vocab", vocab, "tokens and their ids, or a list of tokens and their scores");
+        }
+    }
+
+    private PipelineTokenizer.Parts parts(JsonPart model, Normalizer normalizer, Splitter splitter, Decoder decoder,
+            List<Added> added) throws FormatException {
+        List<AddedTokens.Token> written = new ArrayList<>();
+        List<AddedTokens.Token> normalized = new ArrayList<>();
+        for (Added token : added) {
+            String text = token.normalized ? normalizer.apply(token.text) : token.text;
+            if (!text.isEmpty()) {
+                (token.normalized ? normalized : written).add(new AddedTokens.Token(token.id, text, token.word,
+                        token.stripLeft, token.stripRight, token.isControl()));
             }
         }
-        PreTokenizer words = PreTokenizer.known(expressions).orElseThrow(() -> problem("pre_tokenizer splits at "
-                + expressions + ", which is not among the patterns that Gatun knows: use a GGUF file"));
-        Vocabulary vocabulary = vocabulary(vocab(), Map.of(), Spelling.BYTES);
-        return tokenizer(vocabulary,
-                new BytePairs(vocabulary, words, model.path("ignore_merges").asBoolean(false), merges()), false);
+        // Early files leave the type out.
+        String type = model.text("type").orElse(model.has("merges") ? "BPE"
+                : model.has("max_input_chars_per_word") ? "WordPiece"
+                : model.node("vocab").isArray() ? "Unigram" : "WordLevel");
+        Splitter first = splitter;
+        Segmenter segmenter;
+        switch (type) {
+            case "BPE" -> {
+                CharacterPairs.Rules rules = rules(model);
+                MergeList merges = MergeList.read(model);
+                Optional<KnownWords> known = KnownWords.of(splitter);
+                Optional<BytePairs> bytePairs = known.flatMap(words -> bytePairs(words, rules, merges));
+                if (bytePairs.isPresent()) {
+                    first = known.get().prefixSpace ? new Splitter.PrefixSpace() : Splitter.NONE;
+                    segmenter = bytePairs.get();
+                } else {
+                    segmenter = new CharacterPairs(words, rules, merges.table(model, words, rules.prefix()));
+                }
+            }
+            case "WordPiece" -> segmenter = wordPieces(model);
+            case "WordLevel" -> segmenter = wordLevel(model);
+            case "Unigram" -> segmenter = unigram(model);
+            default -> throw model.problem("type", model.node("type"), "BPE, WordPiece, WordLevel or Unigram");
+        }
+        model.end();
+        return new PipelineTokenizer.Parts(new AddedTokens(written), normalizer, new AddedTokens(normalized), first, segmenter,
+                decoder);
     }
 
-    private String expression(JsonNode split) throws FormatException {
-        String behavior = split.path("behavior").asString("");
-        boolean inverted = split.path("invert").asBoolean(false);
-        if (!(behavior.equals("Isolated") && !inverted || behavior.equals("Removed") && inverted)) {
-            throw problem("pre_tokenizer Split has behavior " + behavior + ": expected Isolated");
+    /// How [BytePairs] finds words: by patterns that are known. What it needs besides is bytes at the end.
+    private record KnownWords(List<String> expressions, boolean prefixSpace) {
+
+        static Optional<KnownWords> of(Splitter splitter) {
+            List<Splitter> parts = new ArrayList<>();
+            flatten(splitter, parts);
+            if (parts.isEmpty() || !(parts.removeLast() instanceof Splitter.ByteLevel last)
+                    || last.prefixSpace() && !parts.isEmpty()) {
+                return Optional.empty();
+            }
+            List<String> expressions = new ArrayList<>();
+            for (Splitter part : parts) {
+                Optional<String> expression = expression(part);
+                if (expression.isEmpty()) {
+                    return Optional.empty();
+                }
+                expressions.add(expression.get());
+            }
+            if (last.words()) {
+                expressions.add(PreTokenizer.GPT2);
+            }
+            return Optional.of(new KnownWords(expressions, last.prefixSpace()));
         }
-        return split.path("pattern").path("Regex").asString("");
+
+        private static void flatten(Splitter splitter, List<Splitter> parts) {
+            if (splitter instanceof Splitter.Sequence sequence) {
+                sequence.parts().forEach(part -> flatten(part, parts));
+            } else {
+                parts.add(splitter);
+            }
+        }
+
+        private static Optional<String> expression(Splitter splitter) {
+            if (splitter instanceof Splitter.Digits digits) {
+                return Optional.of(digits.each() ? "\\p{N}" : "\\p{N}+");
+            }
+            return splitter instanceof Splitter.Split split ? split.pattern().known().filter(expression -> split.inverted()
+                    ? split.behavior() == SplitBehavior.REMOVED && PreTokenizer.coversAll(expression)
+                    : split.behavior() == SplitBehavior.ISOLATED) : Optional.empty();
+        }
     }
 
-    /// BPE over characters. The rank of the merge that makes a piece is its score.
-    private Tokenizer scoredPairs() throws FormatException {
-        Map<String, Float> scores = new HashMap<>();
-        List<String> merges = merges();
-        for (int rank = 0; rank < merges.size(); rank++) {
-            scores.putIfAbsent(merges.get(rank).replace(" ", ""), (float) -rank);
+    /// [BytePairs] do the same as [CharacterPairs] over words in the alphabet of bytes, faster, where every byte is a token
+    /// and nothing is added to the characters.
+    private Optional<BytePairs> bytePairs(KnownWords known, CharacterPairs.Rules rules, MergeList merges) {
+        if (!rules.prefix().isEmpty() || !rules.suffix().isEmpty() || !merges.isPlain()) {
+            return Optional.empty();
         }
-        TreeMap<Integer, String> pieces = vocab();
-        Vocabulary vocabulary = vocabulary(pieces, scores, Spelling.TEXT);
-        boolean spaceFirst = spaceFirst();
-        return tokenizer(vocabulary, new ScoredPairs(vocabulary, new Normalizer(Optional.empty(), spaceFirst, false),
-                unknown()), spaceFirst);
+        return Optional.of(new BytePairs(words, PreTokenizer.of(known.expressions), rules.wholeWords(), merges.texts()))
+                .filter(BytePairs::isComplete);
     }
 
-    private Tokenizer unigram() throws FormatException {
-        TreeMap<Integer, String> pieces = new TreeMap<>();
-        Map<String, Float> scores = new HashMap<>();
-        JsonNode vocab = model.path("vocab");
-        for (int id = 0; id < vocab.size(); id++) {
-            String piece = vocab.path(id).path(0).asString("");
-            pieces.put(id, piece);
-            scores.putIfAbsent(piece, (float) vocab.path(id).path(1).asDouble(0));
+    private CharacterPairs.Rules rules(JsonPart model) throws FormatException {
+        JsonNode dropout = model.node("dropout");
+        if (!dropout.isMissingNode() && !dropout.isNull() && !(dropout.isNumber() && dropout.doubleValue() == 0)) {
+            model.refuse("dropout", "is " + dropout + ": it would cut the same text differently each time");
         }
-        Optional<CharacterMap> characters = Optional.empty();
-        for (JsonNode part : normalizers) {
-            if (type(part).equals("Precompiled")) {
-                try {
-                    characters = Optional.of(new CharacterMap(
-                            Base64.getDecoder().decode(part.path("precompiled_charsmap").asString(""))));
-                } catch (IllegalArgumentException e) {
-                    throw new FormatException(file, -1, "normalizer Precompiled: " + e.getMessage(), e);
+        Optional<String> unknown = model.text("unk_token");
+        int[] bytes = new int[256];
+        Arrays.fill(bytes, Vocabulary.NONE);
+        return new CharacterPairs.Rules(model.text("continuing_subword_prefix").orElse(""),
+                model.text("end_of_word_suffix").orElse(""), unknown.map(words::id).orElse(Vocabulary.NONE),
+                model.flag("fuse_unk", false), model.flag("byte_fallback", false) ? words.byteTokens() : bytes,
+                model.flag("ignore_merges", false));
+    }
+
+    private WordPieces wordPieces(JsonPart model) throws FormatException {
+        String prefix = model.text("continuing_subword_prefix").orElse("##");
+        Trie starts = new Trie(4 * words.size());
+        Trie others = new Trie(words.size());
+        for (int id = 0; id < words.size(); id++) {
+            String piece = words.piece(id);
+            if (isText(model, id)) {
+                starts.add(piece, id);
+                if (piece.startsWith(prefix)) {
+                    others.add(piece.substring(prefix.length()), id);
                 }
             }
         }
-        Vocabulary vocabulary = vocabulary(pieces, scores, Spelling.TEXT);
-        boolean spaceFirst = spaceFirst();
-        // The blanks that sentencepiece collapses are collapsed by a Replace, or by splitting at white space.
-        boolean collapse = normalizers.stream().anyMatch(part -> type(part).equals("Replace") && part.has("pattern")
-                && part.path("pattern").has("Regex"))
-                || preTokenizers.stream().anyMatch(part -> type(part).equals("WhitespaceSplit"));
-        return tokenizer(vocabulary, new Unigram(vocabulary, new Normalizer(characters, spaceFirst, collapse),
-                model.path("unk_id").asInt(Vocabulary.NONE)), spaceFirst);
+        return new WordPieces(starts, others, unknown(model, "[UNK]"), model.integer("max_input_chars_per_word", 100, 0));
     }
 
-    /// Whether a space is put before the text, by one of the parts that sentencepiece models come with.
-    private boolean spaceFirst() throws FormatException {
-        allow(normalizers, "normalizer", Set.of("Prepend", "Replace", "Precompiled", "NFC", "NFKC", "Strip"));
-        allow(preTokenizers, "pre_tokenizer", Set.of("Metaspace", "WhitespaceSplit", "Split"));
-        boolean prepend = normalizers.stream().anyMatch(part -> type(part).equals("Prepend"));
-        return prepend || preTokenizers.stream().anyMatch(part -> type(part).equals("Metaspace")
-                && !part.path("prepend_scheme").asString("always").equals("never")
-                && part.path("add_prefix_space").asBoolean(true));
-    }
-
-    private Tokenizer wordPieces() throws FormatException {
-        allow(normalizers, "normalizer", Set.of("BertNormalizer"));
-        allow(preTokenizers, "pre_tokenizer", Set.of("BertPreTokenizer"));
-        TreeMap<Integer, String> pieces = vocab();
-        pieces.replaceAll((_, piece) -> piece.startsWith("##") ? piece.substring(2) : Vocabulary.SPACE + piece);
-        JsonNode rules = normalizers.isEmpty() ? json.path("normalizer") : normalizers.getFirst();
-        boolean lowercase = rules.path("lowercase").asBoolean(true);
-        Vocabulary vocabulary = vocabulary(pieces, Map.of(), Spelling.TEXT);
-        return tokenizer(vocabulary, new WordPieces(vocabulary,
-                new WordPieces.Rules(lowercase, rules.path("strip_accents").asBoolean(lowercase)),
-                unknown()), true);
-    }
-
-    private void allow(List<JsonNode> parts, String what, Set<String> types) throws FormatException {
-        for (JsonNode part : parts) {
-            if (!types.contains(type(part))) {
-                throw problem(what + " " + type(part) + ": expected one of " + types + " with this model");
+    private WordLevel wordLevel(JsonPart model) throws FormatException {
+        Map<String, Integer> tokens = new HashMap<>();
+        for (int id = 0; id < words.size(); id++) {
+            if (words.textId(words.piece(id)) == id) {
+                tokens.put(words.piece(id), id);
             }
         }
+        return new WordLevel(tokens, unknown(model, "<unk>"));
     }
 
-    private TreeMap<Integer, String> vocab() throws FormatException {
-        TreeMap<Integer, String> pieces = new TreeMap<>();
-        for (Map.Entry<String, JsonNode> entry : model.path("vocab").properties()) {
-            put(pieces, entry.getValue(), entry.getKey());
+    private Unigram unigram(JsonPart model) throws FormatException {
+        JsonNode vocab = model.array("vocab");
+        Trie pieces = new Trie(4 * words.size());
+        double[] scores = new double[words.size()];
+        double worst = Double.POSITIVE_INFINITY;
+        for (int id = scores.length - 1; id >= 0; id--) { // of pieces listed twice the last counts
+            scores[id] = vocab.path(id).path(1).doubleValue();
+            worst = Math.min(worst, scores[id]);
+            if (words.kind(id) == Kind.NORMAL) {
+                requireShort(model, words.piece(id));
+                pieces.add(words.piece(id), id);
+            }
         }
-        return pieces;
-    }
-
-    private void put(Map<Integer, String> pieces, JsonNode id, String piece) throws FormatException {
-        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.asInt() < 0 || id.asInt() > RankedFiles.MAX_ID) {
-            throw problem("id of '" + piece + "' is " + id + ": expected 0 to " + RankedFiles.MAX_ID);
+        int unknown = model.integer("unk_id", Vocabulary.NONE, 0);
+        if (unknown >= words.size()) {
+            throw model.problem("unk_id", model.node("unk_id"), "one of the " + words.size() + " tokens");
         }
-        pieces.put(id.asInt(), piece);
-    }
-
-    private int unknown() {
-        return model.path("vocab").path(model.path("unk_token").asString("")).asInt(Vocabulary.NONE);
-    }
-
-    /// Merges as text; newer files have pairs.
-    private List<String> merges() {
-        List<String> merges = new ArrayList<>();
-        for (JsonNode merge : model.path("merges")) {
-            merges.add(merge.isArray() ? merge.path(0).asString("") + " " + merge.path(1).asString("")
-                    : merge.asString(""));
+        if (unknown < 0) {
+            source.warn("model.unk_id is null: characters without a token are left out");
         }
-        return merges;
+        int[] bytes = new int[256];
+        Arrays.fill(bytes, Vocabulary.NONE);
+        return new Unigram(pieces, scores, worst,
+                new Fallback(model.flag("byte_fallback", false) ? words.byteTokens() : bytes, unknown));
     }
 
-    private Vocabulary vocabulary(TreeMap<Integer, String> pieces, Map<String, Float> scores, Spelling spelling)
-            throws FormatException {
-        Map<Integer, Kind> added = new TreeMap<>();
-        for (JsonNode token : json.path("added_tokens")) {
-            put(pieces, token.path("id"), token.path("content").asString(""));
-            added.put(token.path("id").asInt(), token.path("special").asBoolean(false) ? Kind.CONTROL
-                    : Kind.USER_DEFINED);
-        }
-        int size = pieces.isEmpty() ? 0 : pieces.lastKey() + 1;
-        boolean byteTokens = model.path("byte_fallback").asBoolean(false);
-        String[] array = new String[size];
-        Kind[] kinds = new Kind[size];
-        float[] scoreArray = new float[size];
-        for (int id = 0; id < size; id++) {
-            array[id] = pieces.getOrDefault(id, "");
-            scoreArray[id] = scores.getOrDefault(array[id], Float.NEGATIVE_INFINITY);
-            Kind usual = array[id].isEmpty() ? Kind.UNUSED
-                    : byteTokens && Vocabulary.isBytePiece(array[id]) ? Kind.BYTE : Kind.NORMAL;
-            kinds[id] = GgufTokenizer.ENDS.contains(array[id]) ? Kind.CONTROL : added.getOrDefault(id, usual);
-        }
-        return new Vocabulary(array, kinds, scores.isEmpty() ? new float[0] : scoreArray, spelling);
+    private boolean isText(JsonPart model, int id) throws FormatException {
+        requireShort(model, words.piece(id));
+        return words.textId(words.piece(id)) == id;
     }
 
-    private Tokenizer tokenizer(Vocabulary vocabulary, Segmenter segmenter, boolean spaceFirst) throws FormatException {
+    private static void requireShort(JsonPart model, String piece) throws FormatException {
+        if (piece.length() > Trie.LONGEST) {
+            throw model.problem(model.name("vocab") + " has a token of " + piece.length() + " characters: expected at most "
+                    + Trie.LONGEST);
+        }
+    }
+
+    /// The token that `unk_token` names, which the model needs.
+    private int unknown(JsonPart model, String usual) throws FormatException {
+        String name = model.text("unk_token").orElse(usual);
+        int id = words.id(name);
+        if (id < 0) {
+            throw model.problem(model.name("unk_token") + " is '" + name + "': expected a token of the vocabulary");
+        }
+        return id;
+    }
+
+    /// What the post-processor puts around a text.
+    private VocabularyTokenizer.Frame frame() throws FormatException {
         List<Integer> before = new ArrayList<>();
         List<Integer> after = new ArrayList<>();
-        for (JsonNode part : flat(json.path("post_processor"), "processors")) {
-            switch (type(part)) {
-                case "TemplateProcessing" -> {
-                    List<Integer> ids = before;
-                    for (JsonNode piece : part.path("single")) {
-                        if (piece.has("Sequence")) {
-                            ids = after;
-                        } else {
-                            String name = piece.path("SpecialToken").path("id").asString("");
-                            for (JsonNode id : part.path("special_tokens").path(name).path("ids")) {
-                                ids.add(id(vocabulary, id));
-                            }
-                        }
-                    }
-                }
-                case "BertProcessing", "RobertaProcessing" -> {
-                    before.add(id(vocabulary, part.path("cls").path(1)));
-                    after.add(id(vocabulary, part.path("sep").path(1)));
-                }
-                case "ByteLevel" -> { } // changes offsets only
-                default -> throw problem("post_processor " + type(part)
-                        + ": expected TemplateProcessing, BertProcessing, RobertaProcessing or ByteLevel");
-            }
+        Optional<JsonPart> part = file.typed("post_processor");
+        if (part.isPresent()) {
+            addAround(part.get(), before, after);
         }
-        return new VocabularyTokenizer(vocabulary, segmenter, new VocabularyTokenizer.Frame(ints(before), ints(after),
+        return new VocabularyTokenizer.Frame(ints(before), ints(after),
                 before.isEmpty() ? OptionalInt.empty() : OptionalInt.of(before.getFirst()),
-                GgufTokenizer.endNames(vocabulary), spaceFirst));
+                GgufTokenizer.endNames(vocabulary), false);
     }
 
-    private int id(Vocabulary vocabulary, JsonNode id) throws FormatException {
-        int value = id.isIntegralNumber() ? id.asInt(-1) : -1;
-        if (value < 0 || value >= vocabulary.size()) {
-            throw problem("post_processor adds token " + id + ": expected an id of the " + vocabulary.size() + " tokens");
+    private void addAround(JsonPart part, List<Integer> before, List<Integer> after) throws FormatException {
+        switch (part.type()) {
+            case "Sequence" -> {
+                for (JsonPart element : part.sequence("processors")) {
+                    addAround(element, before, after);
+                }
+            }
+            case "ByteLevel" -> {
+                for (String key : List.of("add_prefix_space", "trim_offsets", "use_regex")) {
+                    part.ignore(key, "places in the text are not reported");
+                }
+            }
+            case "BertProcessing", "RobertaProcessing" -> {
+                before.addFirst(id(part, "cls", part.array("cls").path(1)));
+                after.add(id(part, "sep", part.array("sep").path(1)));
+                part.ignore("add_prefix_space", "places in the text are not reported");
+                part.ignore("trim_offsets", "places in the text are not reported");
+            }
+            case "TemplateProcessing" -> addTemplate(part, before, after);
+            default -> part.refuse("type", "unknown post_processor");
         }
-        return value;
+        part.end();
+    }
+
+    private void addTemplate(JsonPart part, List<Integer> before, List<Integer> after) throws FormatException {
+        part.ignore("pair", "Gatun encodes texts one at a time");
+        List<Integer> newBefore = new ArrayList<>();
+        boolean textSeen = false;
+        for (JsonNode piece : part.array("single")) {
+            if (piece.path("Sequence").path("id").asString("").equals("A") && !textSeen) {
+                textSeen = true;
+            } else if (piece.path("SpecialToken").path("id").isString()) {
+                String name = piece.path("SpecialToken").path("id").stringValue();
+                JsonNode token = part.node("special_tokens").path(name);
+                if (!token.path("ids").isArray()) {
+                    throw part.problem(part.name("special_tokens") + " has no '" + name + "', which the template wants");
+                }
+                for (JsonNode id : token.path("ids")) {
+                    (textSeen ? after : newBefore).add(id(part, "special_tokens", id));
+                }
+            } else {
+                throw part.problem("single", piece, "a SpecialToken, or once the Sequence A");
+            }
+        }
+        if (!textSeen) {
+            throw part.problem("single", part.node("single"), "a template with the Sequence A");
+        }
+        part.node("special_tokens");
+        before.addAll(0, newBefore);
+    }
+
+    private int id(JsonPart part, String key, JsonNode id) throws FormatException {
+        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0 || id.intValue() >= vocabulary.size()) {
+            throw part.problem(part.name(key) + " adds token " + id + ": expected an id of the " + vocabulary.size() + " tokens");
+        }
+        return id.intValue();
     }
 
     private static int[] ints(List<Integer> list) {
         return list.stream().mapToInt(Integer::intValue).toArray();
-    }
-
-    private FormatException problem(String what) {
-        return new FormatException(file, -1, what);
     }
 }

@@ -130,10 +130,19 @@ final class PreTokenizer {
         });
     }
 
-    /// The one of these expressions, if each is in use here: others might take forever, or overflow the stack.
-    static Optional<PreTokenizer> known(List<String> expressions) {
-        return KNOWN.containsAll(expressions) ? Optional.of(new PreTokenizer(expressions.toArray(String[]::new)))
-                : Optional.empty();
+    /// Whether an expression is in use here, and so takes linear time and little stack.
+    static boolean isKnown(String expression) {
+        return KNOWN.contains(expression);
+    }
+
+    /// Whether a known expression matches all of any text, so that what lies between matches is nothing.
+    static boolean coversAll(String expression) {
+        return Set.of(GPT2, LLAMA3, QWEN2, QWEN35, GPT4O, TEKKEN).contains(expression);
+    }
+
+    /// The one of these expressions, each of which is known.
+    static PreTokenizer of(List<String> expressions) {
+        return new PreTokenizer(expressions.toArray(String[]::new));
     }
 
     /// Whether the models that use this one keep a word that is a token whole, whatever the merges say.

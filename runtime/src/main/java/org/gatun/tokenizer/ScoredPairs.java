@@ -7,11 +7,11 @@ import java.util.function.IntConsumer;
 /// joins to a piece of score minus infinity.
 final class ScoredPairs implements Segmenter {
     private final Vocabulary vocabulary;
-    private final Normalizer normalizer;
+    private final SentencePieceNormalizer normalizer;
     private final Fallback fallback;
     private final int longest;
 
-    ScoredPairs(Vocabulary vocabulary, Normalizer normalizer, int unknown) {
+    ScoredPairs(Vocabulary vocabulary, SentencePieceNormalizer normalizer, int unknown) {
         this.vocabulary = vocabulary;
         this.normalizer = normalizer;
         this.fallback = new Fallback(vocabulary.byteTokens(), unknown);

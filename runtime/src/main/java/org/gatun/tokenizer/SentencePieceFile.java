@@ -67,7 +67,7 @@ final class SentencePieceFile {
         }
         Vocabulary vocabulary = new Vocabulary(pieces.toArray(String[]::new), kinds.toArray(Kind[]::new), scoreArray,
                 Spelling.TEXT);
-        Normalizer normalizer = new Normalizer(characters, addSpace, collapseSpaces);
+        SentencePieceNormalizer normalizer = new SentencePieceNormalizer(characters, addSpace, collapseSpaces);
         int unknownId = known(unknown);
         return switch (type) {
             case BPE -> new VocabularyTokenizer(vocabulary, new ScoredPairs(vocabulary, normalizer, unknownId),

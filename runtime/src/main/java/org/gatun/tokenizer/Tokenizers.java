@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
 import org.gatun.format.Metadata;
 
 /// Reads tokenizers from files.
@@ -20,8 +21,16 @@ public final class Tokenizers {
     ///
     /// @throws FormatException if there is none, it is of another kind, or its parts do not fit together
     public static Tokenizer fromGguf(Metadata metadata) throws FormatException {
+        return fromGguf(metadata, new FormatReport());
+    }
+
+    /// The same, noting in `report` what becomes of each key that begins with `tokenizer.`.
+    ///
+    /// @throws FormatException if there is none, it is of another kind, or its parts do not fit together
+    public static Tokenizer fromGguf(Metadata metadata, FormatReport report) throws FormatException {
         Optional<String> json = metadata.string(HUGGING_FACE_KEY).filter(_ -> !metadata.has("tokenizer.ggml.model"));
-        return json.isPresent() ? JsonTokenizer.read(metadata.source(), json.get().getBytes(StandardCharsets.UTF_8))
+        return json.isPresent() ? JsonTokenizer.read(metadata.source(), json.get().getBytes(StandardCharsets.UTF_8),
+                new JsonPart.Source(metadata.source(), HUGGING_FACE_KEY, report))
                 : new GgufTokenizer(metadata).read();
     }
 
@@ -57,12 +66,20 @@ public final class Tokenizers {
         return RankedFiles.bpe(vocabulary, merges, pre);
     }
 
-    /// The tokenizer of a Hugging Face `tokenizer.json`: byte-level BPE, BPE over characters with byte tokens, WordPiece or
-    /// unigram, with the normalizers and pre-tokenizers that usually go with them.
+    /// The tokenizer of a Hugging Face `tokenizer.json`, which is a pipeline of parts; each is done, or changes no token, or
+    /// is refused.
     ///
-    /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know
+    /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know; the message names them
     /// @throws IOException if it cannot be read
     public static Tokenizer fromTokenizerJson(Path json) throws IOException {
-        return JsonTokenizer.read(json);
+        return fromTokenizerJson(json, new FormatReport());
+    }
+
+    /// The same, noting in `report` what becomes of each part and key.
+    ///
+    /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know; the message names them
+    /// @throws IOException if it cannot be read
+    public static Tokenizer fromTokenizerJson(Path json, FormatReport report) throws IOException {
+        return JsonTokenizer.read(json, report);
     }
 }

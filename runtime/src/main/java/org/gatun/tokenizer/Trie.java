@@ -8,7 +8,7 @@ final class Trie {
     static final int NONE = -1;
 
     /// Longer texts are left out: no vocabulary has them, and a walk may begin at every character.
-    private static final int LONGEST = 1024;
+    static final int LONGEST = 1024;
 
     private final LongTable edges;
     private final LongTable ids;

@@ -95,7 +95,12 @@ final class Vocabulary {
 
     /// The id of a piece of any kind, the lowest if several have it.
     int id(String piece) {
-        return slots[slot(piece, 0, piece.length(), piece.length())];
+        return id(piece, 0, piece.length(), piece.length());
+    }
+
+    /// The same for `text` from `from` to before `to`, without the character at `leftOut` if that lies between.
+    int id(String text, int from, int to, int leftOut) {
+        return slots[slot(text, from, to, leftOut)];
     }
 
     /// The id of a piece that ordinary text may become.

