@@ -23,6 +23,7 @@ import org.gatun.sampling.Noise;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
+import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// that choose theirs are held to more: the very tokens of plain decoding (see [LosslessTest]).
 class JointLawTest {
     private static final long SEED = 20261121;
-    private static final int RUNS = 200_000;
+    private static final int RUNS = TestScale.rounds(60_000, 200_000);
     private static final int VOCABULARY = 6;
     private static final int TOKENS = 3;
     private static final int[] PROMPT = {1, 4, 2};

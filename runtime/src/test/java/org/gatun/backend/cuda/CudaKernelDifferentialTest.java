@@ -12,11 +12,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.backend.cuda.KernelBench.Operand;
@@ -56,12 +60,13 @@ import org.gatun.quantize.RowCodes;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
+import org.gatun.test.TestScale;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/// One table of kernels and ragged shapes. Each row runs the shipped PTX on the simulator, whose blocks and warps take turns in
+/// One table of kernels and ragged shapes. Rows run the shipped PTX on the simulator, whose blocks and warps take turns in
 /// two different orders, and on the device if there is one, and must agree with the reference within the bound. Adding a kernel is
 /// adding a row; a kernel without one fails the test.
 @Tag("gpu")
@@ -74,44 +79,64 @@ class CudaKernelDifferentialTest {
         void run(KernelBench bench, SplittableRandom random);
     }
 
+    /// Names of types and tiles, which kernels have in their names too.
+    private static final Pattern VARIANTS = Pattern.compile("(?<![A-Za-z0-9])(" + Stream.<Object[]>of(ElementType.values(),
+            WeightType.values(), KvType.values(), MatmulKernels.Tile.values(), Rotation.Pairing.values(),
+            new Object[] {Activations.INT8, Activations.INT8_OUTLIERS}).flatMap(Stream::of).map(Object::toString).distinct()
+            .sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote).collect(Collectors.joining("|"))
+            + ")(?![A-Za-z0-9])");
+
     /// A row of the table.
     ///
     /// @param kernels entries that it runs
-    private record Case(String name, List<String> kernels, Check check) {}
+    private record Case(String name, List<String> kernels, Check check) {
+        /// What it is an example of: each of its kernels, and its shape.
+        private List<String> strata() {
+            return Stream.concat(kernels.stream(), Stream.of(VARIANTS.matcher(name).replaceAll(""))).toList();
+        }
+    }
 
+    /// On the simulator a sample of rows with every kernel and every shape, another one for each order; all of them in the long run
+    /// and on a device.
     @TestFactory
     Stream<DynamicNode> kernel_raggedShapes_agreesWithReference() {
-        Map<String, CudaDriverProvider.Probe> drivers = new LinkedHashMap<>();
+        List<DynamicNode> drivers = new ArrayList<>();
         if (TestDriver.isSimulator()) {
-            drivers.put("simulator", found(SimulatorOptions.defaults()));
-            drivers.put("simulator, another order", found(SimulatorOptions.defaults().withOrderSeed(SEED)));
+            drivers.add(rows("simulator", SimulatorDriver.open(SimulatorOptions.defaults()), sample(0)));
+            if (TestDriver.asked().isEmpty()) {
+                drivers.add(rows("simulator, another order",
+                        SimulatorDriver.open(SimulatorOptions.defaults().withOrderSeed(TestScale.seed())), sample(1)));
+            }
         }
         for (CudaDriverProvider provider : CudaDrivers.providers()) {
             if (!provider.name().equals("simulator") && TestDriver.asked().map(provider.name()::equals).orElse(true)) {
-                drivers.put(provider.name(), provider.probe());
+                drivers.add(switch (provider.probe()) {
+                    case CudaDriverProvider.Probe.Found(CudaDriver found) -> rows(provider.name(), found, cases());
+                    case CudaDriverProvider.Probe.Absent(String reason) -> dynamicTest(provider.name(), () -> abort(reason));
+                });
             }
         }
-        return drivers.entrySet().stream().map(driver -> dynamicContainer(driver.getKey(), switch (driver.getValue()) {
-            case CudaDriverProvider.Probe.Found(CudaDriver found) -> on(found);
-            case CudaDriverProvider.Probe.Absent(String reason) -> Stream.of(dynamicTest(driver.getKey(), () -> abort(reason)));
-        }));
+        return drivers.stream();
     }
 
-    private static CudaDriverProvider.Probe found(SimulatorOptions options) {
-        return new CudaDriverProvider.Probe.Found(SimulatorDriver.open(options));
+    private static List<Case> sample(int order) {
+        return TestScale.sample(cases(), Case::strata, order);
     }
 
     /// Rows of kernels that the device has.
-    private static Stream<DynamicNode> on(CudaDriver driver) {
-        List<Case> rows;
-        try (KernelBench bench = new KernelBench(driver)) {
-            rows = cases().stream().filter(row -> row.kernels.stream().allMatch(bench.library::has)).toList();
-        }
-        return rows.stream().map(row -> dynamicTest(row.name + ", seed " + SEED, () -> {
-            try (KernelBench bench = new KernelBench(driver)) {
-                row.check.run(bench, new SplittableRandom(SEED + row.name.hashCode()));
-            }
-        }));
+    private static DynamicNode rows(String name, CudaDriver driver, List<Case> rows) {
+        KernelDevice device = new KernelDevice(driver);
+        Stream<DynamicNode> tests = rows.stream().filter(row -> row.kernels.stream().allMatch(device::has))
+                .map(row -> dynamicTest(row.name + ", seed " + SEED,
+                        () -> device.run(bench -> row.check.run(bench, new SplittableRandom(SEED + row.name.hashCode())))));
+        return dynamicContainer(name, Stream.concat(tests, Stream.of(dynamicTest("all is given back", device::close))));
+    }
+
+    @Test
+    void sample_anySeed_hasEveryKernelAndShape() {
+        Set<String> all = cases().stream().flatMap(row -> row.strata().stream()).collect(Collectors.toSet());
+        assertEquals(all, sample(0).stream().flatMap(row -> row.strata().stream()).collect(Collectors.toSet()));
+        assertTrue(TestScale.isLong() || sample(0).size() < 0.6 * cases().size(), "no sample: " + sample(0).size());
     }
 
     @Test
@@ -464,7 +489,7 @@ class CudaKernelDifferentialTest {
                         WeightUnits.write(stored, type, row, units,
                                 row / WeightType.UNIT_OUTPUTS * WeightUnits.groupBytes(type, inputs));
                     }
-                    DeviceSlice weight = bench.context.allocateFrom(units).slice();
+                    DeviceSlice weight = bench.allocateFrom(units);
                     ElementType outType = swiglu ? type.activations() : ElementType.F32;
                     DeviceSlice out = bench.empty((long) rows * outputs * outType.byteSize());
                     run(bench, tile, type, swiglu, out, in, weight, rows, outputs, inputs);
@@ -600,7 +625,7 @@ class CudaKernelDifferentialTest {
                             WeightUnits.write(up, WeightType.INT8, i * WeightType.UNIT_OUTPUTS, units, (2L * i + 1) * group);
                         }
                     }
-                    DeviceSlice weight = bench.context.allocateFrom(units).slice();
+                    DeviceSlice weight = bench.allocateFrom(units);
                     DeviceSlice out = bench.empty((long) rows * outputs * Float.BYTES);
                     runCodes(bench, tile, swiglu, out, coded(bench, in, activations, rows, inputs), weight, bias, rows, outputs);
                     float[] found = bench.floats(out, ElementType.F32, rows * outputs);
@@ -852,7 +877,7 @@ class CudaKernelDifferentialTest {
 
     private static KvLayer layer(KernelBench bench, DeviceBuffer memory, KvType type, int slots, int kvHeads, int headDim, int pageBytes,
             int... order) {
-        return new KvLayer(bench.context.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, order))).slice(), slots,
+        return new KvLayer(bench.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, order))), slots,
                 kvHeads, headDim, type, 1);
     }
 
@@ -924,7 +949,7 @@ class CudaKernelDifferentialTest {
             int pageBytes = KvLayer.pageBytes(type, layers, kvHeads, headDim);
             byte[] expected = new byte[3 * pageBytes];
             random.nextBytes(expected);
-            DeviceBuffer memory = bench.context.allocateFrom(MemorySegment.ofArray(expected));
+            DeviceBuffer memory = bench.allocateFrom(MemorySegment.ofArray(expected)).buffer();
             int[] pages = {2, 0, 1};
             int[] from = {65, 66, 129};
             int[] to = {63, 64, 65};
@@ -970,7 +995,7 @@ class CudaKernelDifferentialTest {
             for (int launch = 0; launch < 2; launch++) {
                 float[] logits = logits(random, rows, vocabulary);
                 bench.run(SamplingKernels.topK(bench.library, ids, values, arrived, lists,
-                        bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice(), bench.rows(rows), vocabulary, k));
+                        bench.allocateFrom(MemorySegment.ofArray(logits)), bench.rows(rows), vocabulary, k));
                 int[] expected = largest(logits, rows, vocabulary, k);
                 assertArrayEquals(expected, bench.ints(ids, rows * k));
                 assertArrayEquals(valuesAt(logits, expected, vocabulary, k), bench.floats(values, ElementType.F32, rows * k));

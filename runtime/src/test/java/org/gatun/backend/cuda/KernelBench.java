@@ -3,6 +3,8 @@ package org.gatun.backend.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -14,7 +16,6 @@ import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.cuda.CudaContext;
-import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
@@ -32,20 +33,19 @@ import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 
-/// A device with the kernels, and beside it the reference: what a comparison of the two needs.
+/// A stream and buffers on a device with the kernels, and beside them the reference: what a comparison of the two needs.
 final class KernelBench implements AutoCloseable {
     private static final PassLimits LIMITS = new PassLimits(512, 512);
 
-    final CudaDriver driver;
     final CudaContext context;
     final KernelLibrary library;
     private final CudaStream stream;
+    private final List<DeviceBuffer> buffers = new ArrayList<>();
     private final Arena arena = Arena.ofShared();
 
-    KernelBench(CudaDriver driver) {
-        this.driver = driver;
-        context = CudaContext.open(driver, 0);
-        library = new KernelLibrary(context);
+    KernelBench(CudaContext context, KernelLibrary library) {
+        this.context = context;
+        this.library = library;
         stream = context.createStream();
     }
 
@@ -74,7 +74,7 @@ final class KernelBench implements AutoCloseable {
         float[] rounded = new float[values.length];
         Codec.of(dtype).decode(stored, 0, rounded, 0, values.length);
         Shape shape = columns == values.length ? Shape.of(columns) : Shape.of(values.length / columns, columns);
-        return new Operand(rounded, context.allocateFrom(stored).slice(), new Tensor("operand", dtype, shape, stored));
+        return new Operand(rounded, allocateFrom(stored), new Tensor("operand", dtype, shape, stored));
     }
 
     private static DType dtype(ElementType type) {
@@ -87,18 +87,28 @@ final class KernelBench implements AutoCloseable {
     }
 
     DeviceSlice ints(int... values) {
-        return context.allocateFrom(MemorySegment.ofArray(values)).slice();
+        return allocateFrom(MemorySegment.ofArray(values));
+    }
+
+    /// Memory with a copy of `source`, freed with the bench as all that it allocates.
+    DeviceSlice allocateFrom(MemorySegment source) {
+        return kept(context.allocateFrom(source)).slice();
+    }
+
+    private DeviceBuffer kept(DeviceBuffer buffer) {
+        buffers.add(buffer);
+        return buffer;
     }
 
     /// Memory that a kernel must fill: all bits set, which is no number and no id.
     DeviceSlice empty(long bytes) {
-        DeviceBuffer buffer = context.allocate(bytes);
+        DeviceBuffer buffer = kept(context.allocate(bytes));
         stream.fill(buffer, (byte) -1);
         return buffer.slice();
     }
 
     DeviceSlice zeros(long bytes) {
-        DeviceBuffer buffer = context.allocate(bytes);
+        DeviceBuffer buffer = kept(context.allocate(bytes));
         stream.fill(buffer, (byte) 0);
         return buffer.slice();
     }
@@ -107,7 +117,7 @@ final class KernelBench implements AutoCloseable {
     TreePaths paths(long[] ancestors, int rows) {
         int stride = ancestors.length / rows * Long.SIZE;
         TreePaths paths = new TreePaths(empty(4L * rows * stride), empty(4L * rows), stride);
-        run(TreeKernels.paths(library, paths, context.allocateFrom(MemorySegment.ofArray(ancestors)).slice(), rows(rows)));
+        run(TreeKernels.paths(library, paths, allocateFrom(MemorySegment.ofArray(ancestors)), rows(rows)));
         return paths;
     }
 
@@ -169,7 +179,8 @@ final class KernelBench implements AutoCloseable {
 
     @Override
     public void close() {
-        context.close();
+        stream.close();
+        buffers.forEach(DeviceBuffer::close);
         arena.close();
     }
 }

@@ -110,13 +110,13 @@ final class VerificationCase {
             Rows rows = bench.rows(shape.rows);
             DeviceSlice ids = bench.empty(4L * shape.rows);
             DeviceSlice leads = bench.empty(4L * shape.rows);
-            DeviceSlice onDevice = bench.context.allocateFrom(MemorySegment.ofArray(logits)).slice();
+            DeviceSlice onDevice = bench.allocateFrom(MemorySegment.ofArray(logits));
             Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
                     pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
             DeviceSlice cuts = bench.empty((long) VerificationKernels.CUT_BYTES * shape.rows);
-            DeviceSlice settings = bench.context.allocateFrom(settings(arena, pass)).slice();
+            DeviceSlice settings = bench.allocateFrom(settings(arena, pass));
             DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
             bench.run(VerificationKernels.draw(bench.library, ids, leads, cuts, onDevice, settings, deviceTokens, positions, paths, rows,
                     shape.vocabulary));
@@ -165,7 +165,7 @@ final class VerificationCase {
             pass.addRow(7);
             pass.draw(HOT, random.ints(30, 0, 99).toArray());
             MemorySegment settings = settings(arena, pass);
-            DeviceSlice onDevice = bench.context.allocateFrom(settings).slice();
+            DeviceSlice onDevice = bench.allocateFrom(settings);
             DeviceSlice tokens = bench.ints(7);
             DeviceSlice positions = bench.ints(30);
             DeviceSlice committed = bench.ints(30);

@@ -11,6 +11,8 @@ final class Allocation {
     /// Eight bytes, all written.
     private static final long WRITTEN = 0x0101010101010101L;
 
+    /// The memory that it is a piece of: addresses of another driver's may be the same.
+    final GlobalMemory memory;
     final long base;
     final long size;
     final MemorySegment data;
@@ -21,7 +23,8 @@ final class Allocation {
     private volatile boolean complete;
     private volatile boolean freed;
 
-    private Allocation(long base, MemorySegment data, MemorySegment written, Arena arena) {
+    private Allocation(GlobalMemory memory, long base, MemorySegment data, MemorySegment written, Arena arena) {
+        this.memory = memory;
         this.base = base;
         size = data.byteSize();
         this.data = data;
@@ -30,11 +33,11 @@ final class Allocation {
         complete = written == null;
     }
 
-    static Allocation device(long base, long size) {
+    static Allocation device(GlobalMemory memory, long base, long size) {
         Arena arena = Arena.ofShared();
         try {
             // A margin lets the last bytes be looked at eight at a time.
-            return new Allocation(base, arena.allocate(size, 256), arena.allocate(size + 8, 8), arena);
+            return new Allocation(memory, base, arena.allocate(size, 256), arena.allocate(size + 8, 8), arena);
         } catch (Throwable e) {
             arena.close();
             throw e;
@@ -42,8 +45,8 @@ final class Allocation {
     }
 
     /// @param arena that ends with it; null if the memory is somebody else's
-    static Allocation host(MemorySegment memory, Arena arena) {
-        return new Allocation(memory.address(), memory, null, arena);
+    static Allocation host(GlobalMemory memory, MemorySegment data, Arena arena) {
+        return new Allocation(memory, data.address(), data, null, arena);
     }
 
     boolean contains(long address) {

@@ -40,7 +40,7 @@ final class GlobalMemory {
         if (bytes > capacity || rounded > capacity - used) {
             return null;
         }
-        Allocation allocation = Allocation.device(next, bytes);
+        Allocation allocation = Allocation.device(this, next, bytes);
         next += rounded + ALIGNMENT;
         used += rounded;
         add(allocation);

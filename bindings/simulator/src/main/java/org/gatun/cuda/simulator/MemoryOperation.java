@@ -41,7 +41,7 @@ abstract class MemoryOperation extends Operation {
 
     private final Address address;
     final Extent extent;
-    /// The piece of memory that was met last, by any warp: most likely the next one too.
+    /// The piece of memory that was met last, by any warp of any driver: most likely the next one too.
     private Allocation last;
 
     MemoryOperation(Ptx.Instruction instruction, Address address, Extent extent) {
@@ -203,10 +203,10 @@ abstract class MemoryOperation extends Operation {
     final Allocation allocation(Warp warp, int lane, long bytes) {
         long at = warp.addresses[lane];
         Allocation allocation = last;
-        if (allocation == null || allocation.isFreed() || !allocation.contains(at, bytes)) {
-            allocation = warp.block.launch.memory.find(at);
+        GlobalMemory memory = warp.block.launch.memory;
+        if (allocation == null || allocation.memory != memory || allocation.isFreed() || !allocation.contains(at, bytes)) {
+            allocation = memory.find(at);
             if (allocation == null || !allocation.contains(at, bytes)) {
-                GlobalMemory memory = warp.block.launch.memory;
                 boolean freed = memory.wasFreed(at);
                 throw fault(warp, freed ? KernelFault.Kind.USE_AFTER_FREE : KernelFault.Kind.OUT_OF_BOUNDS, lane, at,
                         "an access of %d bytes at 0x%x: %s".formatted(bytes, at,

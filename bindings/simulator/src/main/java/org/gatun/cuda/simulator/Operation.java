@@ -49,19 +49,26 @@ abstract class Operation {
         }
     }
 
-    /// An instruction with registers that may not have been written: threads that read one nothing wrote are found, and what is
-    /// written is noted.
-    static final class Tracked extends Operation {
-        private final Operation operation;
-        private final int[] reads;
-        private final int[] writes;
+    /// An instruction some of whose registers are looked at beside it.
+    abstract static class Watched extends Operation {
+        final Operation operation;
+        /// Numbers of registers.
+        final int[] reads;
+        final int[] writes;
 
-        /// @param reads numbers of registers, for [Warp#written]
-        Tracked(Operation operation, int[] reads, int[] writes) {
+        Watched(Operation operation, int[] reads, int[] writes) {
             super(operation.instruction);
             this.operation = operation;
             this.reads = reads;
             this.writes = writes;
+        }
+    }
+
+    /// An instruction with registers that may not have been written: threads that read one nothing wrote are found, and what is
+    /// written is noted.
+    static final class Tracked extends Watched {
+        Tracked(Operation operation, int[] reads, int[] writes) {
+            super(operation, reads, writes);
         }
 
         @Override

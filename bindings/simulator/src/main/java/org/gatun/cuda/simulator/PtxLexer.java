@@ -55,7 +55,7 @@ final class PtxLexer {
                 }
                 tokens.add(new Token(Kind.STRING, text.substring(at + 1, end), line));
                 skip(end + 1);
-            } else if (Character.isDigit(c)) {
+            } else if (isDigit(c)) {
                 take(Kind.NUMBER);
             } else if (isWordStart(c)) {
                 take(Kind.WORD);
@@ -87,14 +87,24 @@ final class PtxLexer {
     }
 
     private boolean isScope(int index) {
-        return text.startsWith("::", index) && index + 2 < text.length() && Character.isLetterOrDigit(text.charAt(index + 2));
+        return text.startsWith("::", index) && index + 2 < text.length() && isLetterOrDigit(text.charAt(index + 2));
+    }
+
+    // PTX is ASCII: digits and letters of other scripts are none, and taken nowhere.
+
+    private static boolean isDigit(char c) {
+        return c >= '0' && c <= '9';
+    }
+
+    private static boolean isLetterOrDigit(char c) {
+        return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c);
     }
 
     private static boolean isWordStart(char c) {
-        return c < 128 && Character.isLetter(c) || c == '_' || c == '$' || c == '%' || c == '.';
+        return isWordPart(c) && !isDigit(c);
     }
 
     private static boolean isWordPart(char c) {
-        return isWordStart(c) || c >= '0' && c <= '9';
+        return isLetterOrDigit(c) || c == '_' || c == '$' || c == '%' || c == '.';
     }
 }

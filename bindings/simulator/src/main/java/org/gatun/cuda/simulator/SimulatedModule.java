@@ -5,20 +5,23 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Loaded PTX: its kernels, and its variables in device memory.
+/// A loaded [Program]: its variables in device memory, and the kernels that were asked for.
 final class SimulatedModule {
-    final Map<String, Kernel> kernels = new HashMap<>();
     final Map<String, Allocation> globals = new HashMap<>();
-    final List<Long> functions = new ArrayList<>();
+    /// Handles of kernels, by name.
+    final Map<String, Long> functions = new HashMap<>();
+    private final Program program;
+    private final Map<String, InstructionDecoder.Symbol> symbols = new HashMap<>();
 
-    private SimulatedModule() {}
+    private SimulatedModule(Program program) {
+        this.program = program;
+    }
 
-    /// @throws PtxException naming the line of what cannot be run
     /// @throws OutOfMemory if the variables do not fit
-    static SimulatedModule load(Ptx ptx, GlobalMemory memory) {
-        SimulatedModule module = new SimulatedModule();
+    static SimulatedModule load(Program program, GlobalMemory memory) {
+        SimulatedModule module = new SimulatedModule(program);
         try {
-            module.compile(ptx, memory);
+            module.placeGlobals(memory);
             return module;
         } catch (RuntimeException e) {
             module.unload(memory);
@@ -26,52 +29,28 @@ final class SimulatedModule {
         }
     }
 
-    private void compile(Ptx ptx, GlobalMemory memory) {
-        Map<String, InstructionDecoder.Symbol> symbols = new HashMap<>();
-        List<Ptx.Variable> shared = new ArrayList<>();
-        byte[] constants = constants(ptx, symbols);
-        for (Ptx.Variable variable : ptx.variables()) {
-            switch (variable.space()) {
-                case GLOBAL -> {
-                    Allocation allocation = memory.allocate(Math.max(1, variable.byteSize()));
-                    if (allocation == null) {
-                        throw new OutOfMemory();
-                    }
-                    globals.put(variable.name(), allocation);
-                    for (int i = 0; i < variable.initial().length; i++) {
-                        allocation.data.set(MemoryOperation.BYTE, i, variable.initial()[i]);
-                    }
-                    allocation.markWritten(0, allocation.size); // what has no initial value is zero
-                    symbols.put(variable.name(), new InstructionDecoder.Symbol(Ptx.Space.GLOBAL, allocation.base));
+    private void placeGlobals(GlobalMemory memory) {
+        for (Ptx.Variable variable : program.ptx().variables()) {
+            if (variable.space() == Ptx.Space.GLOBAL) {
+                Allocation allocation = memory.allocate(Math.max(1, variable.byteSize()));
+                if (allocation == null) {
+                    throw new OutOfMemory();
                 }
-                case SHARED -> shared.add(variable);
-                case CLUSTER, LOCAL, CONST, PARAM, GENERIC -> {}
+                globals.put(variable.name(), allocation);
+                for (int i = 0; i < variable.initial().length; i++) {
+                    allocation.data.set(MemoryOperation.BYTE, i, variable.initial()[i]);
+                }
+                allocation.markWritten(0, allocation.size); // what has no initial value is zero
+                symbols.put(variable.name(), new InstructionDecoder.Symbol(Ptx.Space.GLOBAL, allocation.base));
             }
-        }
-        for (Ptx.Entry entry : ptx.entries()) {
-            kernels.put(entry.name(), KernelCompiler.compile(entry, symbols, shared, constants));
         }
     }
 
-    private static byte[] constants(Ptx ptx, Map<String, InstructionDecoder.Symbol> symbols) {
-        int size = 0;
-        for (Ptx.Variable variable : ptx.variables()) {
-            if (variable.space() == Ptx.Space.CONST) {
-                size = (size + variable.byteAlignment() - 1) / variable.byteAlignment() * variable.byteAlignment();
-                symbols.put(variable.name(), new InstructionDecoder.Symbol(Ptx.Space.CONST, size));
-                size = Math.addExact(size, variable.byteSize());
-            }
-        }
-        if (size > 1 << 16) {
-            throw new PtxException(1, size + " bytes of constants: expected 65536 at most");
-        }
-        byte[] bytes = new byte[size];
-        for (Ptx.Variable variable : ptx.variables()) {
-            if (variable.space() == Ptx.Space.CONST) {
-                System.arraycopy(variable.initial(), 0, bytes, (int) symbols.get(variable.name()).address(), variable.initial().length);
-            }
-        }
-        return bytes;
+    /// A kernel, null if there is none of this name.
+    ///
+    /// @throws PtxException naming the line of what cannot be run
+    Kernel kernel(String name) {
+        return program.kernel(name, symbols);
     }
 
     void unload(GlobalMemory memory) {

@@ -41,7 +41,7 @@ public final class SimulatorDriver implements CudaDriver {
     private final Map<Thread, Long> currentContexts = new HashMap<>();
     private final Deque<LaunchReport> reports = new ArrayDeque<>();
     private final SimulatedStream defaultStream = new SimulatedStream();
-    private final Map<Kernel, Integer> dynamicSharedLimits = new HashMap<>();
+    private final Map<Long, Integer> dynamicSharedLimits = new HashMap<>();
     private long nextHandle = 1;
     private long context;
     private int contextUsers;
@@ -197,7 +197,8 @@ public final class SimulatorDriver implements CudaDriver {
             end--;
         }
         try {
-            Ptx ptx = PtxParser.parse(new String(image, 0, end, StandardCharsets.UTF_8));
+            Program program = Program.of(new String(image, 0, end, StandardCharsets.UTF_8));
+            Ptx ptx = program.ptx();
             if (ptx.version() > NEWEST_PTX) {
                 throw failure("cuModuleLoadDataEx", SimulatorError.UNSUPPORTED_PTX_VERSION,
                         "PTX %d.%d, %d.%d is the newest known".formatted(ptx.version() / 10, ptx.version() % 10, NEWEST_PTX / 10,
@@ -207,7 +208,7 @@ public final class SimulatorDriver implements CudaDriver {
                 throw failure("cuModuleLoadDataEx", SimulatorError.NO_BINARY_FOR_GPU, "PTX for sm_%d%s, the device is sm_%d"
                         .formatted(ptx.target(), ptx.targetOnly() ? "a" : "", options.computeCapability()));
             }
-            return new LoadedModule(handle(SimulatedModule.load(ptx, memory)), "");
+            return new LoadedModule(handle(SimulatedModule.load(program, memory)), "");
         } catch (PtxException e) {
             throw failure("cuModuleLoadDataEx", SimulatorError.INVALID_PTX, e.getMessage());
         } catch (ArithmeticException | IndexOutOfBoundsException e) {
@@ -222,26 +223,35 @@ public final class SimulatorDriver implements CudaDriver {
         SimulatedModule module = object("cuModuleUnload", SimulatedModule.class, handle);
         finishAll("cuModuleUnload");
         handles.remove(handle);
-        handles.keySet().removeAll(module.functions);
-        dynamicSharedLimits.keySet().removeAll(module.kernels.values());
+        handles.keySet().removeAll(module.functions.values());
+        dynamicSharedLimits.keySet().removeAll(module.functions.values());
         module.unload(memory);
     }
 
     @Override
     public synchronized long moduleFunction(long handle, String name) {
         SimulatedModule module = object("cuModuleGetFunction", SimulatedModule.class, handle);
-        Kernel kernel = module.kernels.get(name);
+        Long known = module.functions.get(name);
+        if (known != null) {
+            return known;
+        }
+        Kernel kernel = compiled(module, name);
         if (kernel == null) {
             throw failure("cuModuleGetFunction", SimulatorError.NOT_FOUND, "kernel " + name);
         }
-        for (long function : module.functions) {
-            if (handles.get(function) == kernel) {
-                return function;
-            }
-        }
         long function = handle(kernel);
-        module.functions.add(function);
+        module.functions.put(name, function);
         return function;
+    }
+
+    private Kernel compiled(SimulatedModule module, String name) {
+        try {
+            return module.kernel(name);
+        } catch (PtxException e) {
+            throw failure("cuModuleGetFunction", SimulatorError.INVALID_PTX, e.getMessage());
+        } catch (ArithmeticException | IndexOutOfBoundsException e) {
+            throw failure("cuModuleGetFunction", SimulatorError.INVALID_PTX, "kernel " + name + ": a number that is out of all bounds");
+        }
     }
 
     @Override
@@ -267,12 +277,12 @@ public final class SimulatorDriver implements CudaDriver {
             case LOCAL_BYTES -> kernel.localBytes();
             case REGISTERS -> 0; // PTX has as many as it likes
             case PTX_VERSION, BINARY_VERSION -> options.computeCapability();
-            case MAX_DYNAMIC_SHARED_BYTES -> dynamicSharedLimit(kernel);
+            case MAX_DYNAMIC_SHARED_BYTES -> dynamicSharedLimit(function, kernel);
         };
     }
 
-    private int dynamicSharedLimit(Kernel kernel) {
-        return dynamicSharedLimits.getOrDefault(kernel, DEFAULT_SHARED_BYTES - kernel.dynamicSharedOffset());
+    private int dynamicSharedLimit(long function, Kernel kernel) {
+        return dynamicSharedLimits.getOrDefault(function, DEFAULT_SHARED_BYTES - kernel.dynamicSharedOffset());
     }
 
     @Override
@@ -282,7 +292,7 @@ public final class SimulatorDriver implements CudaDriver {
                 || value > SimulatorOptions.MAX_SHARED_BYTES - kernel.dynamicSharedOffset()) {
             throw failure("cuFuncSetAttribute", SimulatorError.INVALID_VALUE, attribute + " of kernel " + kernel.name() + " to " + value);
         }
-        dynamicSharedLimits.put(kernel, value);
+        dynamicSharedLimits.put(function, value);
     }
 
     @Override
@@ -308,7 +318,7 @@ public final class SimulatorDriver implements CudaDriver {
     public synchronized void launchKernel(long function, LaunchConfiguration configuration, long stream, KernelArguments arguments) {
         checkContext("cuLaunchKernel");
         Kernel kernel = kernel("cuLaunchKernel", function);
-        checkLaunch(kernel, configuration);
+        checkLaunch(kernel, configuration, dynamicSharedLimit(function, kernel));
         if (arguments.count() != kernel.parameters().size()) {
             throw failure("cuLaunchKernel", SimulatorError.INVALID_VALUE, "kernel %s with %d arguments, it has %d parameters"
                     .formatted(kernel.name(), arguments.count(), kernel.parameters().size()));
@@ -321,7 +331,7 @@ public final class SimulatorDriver implements CudaDriver {
         enqueue("cuLaunchKernel", stream, new Work.Launch(kernel, configuration, parameters));
     }
 
-    private void checkLaunch(Kernel kernel, LaunchConfiguration configuration) {
+    private void checkLaunch(Kernel kernel, LaunchConfiguration configuration, int dynamicSharedLimit) {
         String attempt = "kernel " + kernel.name() + ", " + configuration;
         checkClusters(kernel, configuration, attempt);
         if (configuration.blockThreads() > 1024 || configuration.gridY() > 65535 || configuration.gridZ() > 65535) {
@@ -331,9 +341,9 @@ public final class SimulatorDriver implements CudaDriver {
             throw failure("cuLaunchKernel", SimulatorError.LAUNCH_OUT_OF_RESOURCES,
                     attempt + ": it was compiled for " + kernel.maxThreads() + " threads a block at most");
         }
-        if (configuration.dynamicSharedBytes() > dynamicSharedLimit(kernel)) {
+        if (configuration.dynamicSharedBytes() > dynamicSharedLimit) {
             throw failure("cuLaunchKernel", SimulatorError.INVALID_VALUE,
-                    attempt + ": more than " + dynamicSharedLimit(kernel) + " bytes of dynamic shared memory must be allowed first");
+                    attempt + ": more than " + dynamicSharedLimit + " bytes of dynamic shared memory must be allowed first");
         }
         if (configuration.cooperative() && configuration.blocks() > (long) options.multiprocessors()
                 * Math.max(1, 2048 / configuration.blockThreads())) {
@@ -425,7 +435,7 @@ public final class SimulatorDriver implements CudaDriver {
         }
         Arena arena = Arena.ofShared();
         MemorySegment segment = arena.allocate(bytes, 4096);
-        memory.add(Allocation.host(segment, arena));
+        memory.add(Allocation.host(memory, segment, arena));
         hostArenas.put(segment.address(), arena);
         return segment.address();
     }
@@ -445,7 +455,7 @@ public final class SimulatorDriver implements CudaDriver {
         if (memory.find(address) != null) {
             throw failure("cuMemHostRegister", SimulatorError.INVALID_VALUE, "address 0x%x is registered already".formatted(address));
         }
-        memory.add(Allocation.host(MemorySegment.ofAddress(address).reinterpret(bytes), null));
+        memory.add(Allocation.host(memory, MemorySegment.ofAddress(address).reinterpret(bytes), null));
     }
 
     @Override

@@ -154,16 +154,9 @@ final class WarpgroupOperations {
     }
 
     /// Another instruction, that reads or writes registers of a product.
-    static final class Beside extends Operation {
-        private final Operation operation;
-        private final int[] reads;
-        private final int[] writes;
-
+    static final class Beside extends Operation.Watched {
         Beside(Operation operation, int[] reads, int[] writes) {
-            super(operation.instruction);
-            this.operation = operation;
-            this.reads = reads;
-            this.writes = writes;
+            super(operation, reads, writes);
         }
 
         @Override

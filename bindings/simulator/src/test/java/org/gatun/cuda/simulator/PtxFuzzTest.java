@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.gatun.cuda.CudaException;
+import org.gatun.cuda.JitOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,7 +28,7 @@ class PtxFuzzTest {
     private static final Path SHIPPED = Path.of("../../cuda-kernels/src/main/resources/org/gatun/cuda/kernels");
     private static final String[] WORDS = {"{", "}", "[", "]", "(", ")", ";", ",", ".reg", ".shared", ".param", ".entry", ".b8", ".f32",
         "%r1", "%p1", "0", "-1", "4294967296", "99999999999999999999", "0x", "0f", "@", "!", "mov.u32", "bra", "ret", "bar.sync", ".align",
-        "<", ">", "1e400", "\"", "/*", "//", "\0", "\u00e9"};
+        "<", ">", "1e400", "\"", "/*", "//", "\0", "\u00e9", "\u0661", "\uff11", "\uff41", "\u00a0", "\u2028", "\ud835\udfd9"};
 
     /// Parts of shipped kernels: whole ones are long, and each case is parsed anew.
     private static List<String> seeds() throws IOException {
@@ -56,9 +58,36 @@ class PtxFuzzTest {
         }
     }
 
+    /// A digit of another script, taken for one and then not taken, was looked at for ever.
+    @Test
+    void tokens_everyCharacterInEveryPlace_areCutOrRefused() {
+        assertTimeoutPreemptively(Duration.ofSeconds(60), () -> {
+            for (int c = 1; c < 0x10000; c++) {
+                for (String around : new String[] {"%s", "1%s", "%s1", "add%s", "a::%s", "mov.u32 %%r1, %s;", "\"%s\"", "// %s\n", "/*%s*/"}) {
+                    String text = around.formatted((char) c);
+                    try {
+                        List<PtxLexer.Token> tokens = PtxLexer.tokens(text);
+                        assertTrue(tokens.size() <= text.length() + 1 && tokens.getLast().kind() == PtxLexer.Kind.END, text);
+                        assertTrue(c < 128 || around.startsWith("\"") || around.startsWith("/"), () -> text + " is no PTX");
+                    } catch (PtxException e) {
+                        assertTrue(e.getMessage().startsWith("line 1: "), e.getMessage());
+                    }
+                }
+            }
+        });
+    }
+
     private static void load(Machine machine, String ptx, String which) {
         try {
             machine.context.load("fuzz", ptx).close();
+            long module = machine.driver.moduleLoad(ptx.getBytes(StandardCharsets.UTF_8), JitOptions.DEFAULT).handle();
+            try {
+                for (Ptx.Entry entry : Program.of(ptx).ptx().entries()) {
+                    machine.driver.moduleFunction(module, entry.name());
+                }
+            } finally {
+                machine.driver.moduleUnload(module);
+            }
         } catch (CudaException e) {
             assertTrue(e.getMessage().contains("line ") || e.getMessage().contains("bytes"), which + ": " + e.getMessage());
         } catch (Throwable e) {
@@ -71,7 +100,7 @@ class PtxFuzzTest {
         for (int change = random.nextInt(1, 4); change > 0 && !text.isEmpty(); change--) {
             int at = random.nextInt(text.length());
             switch (random.nextInt(6)) {
-                case 0 -> text.setCharAt(at, (char) random.nextInt(1, 128));
+                case 0 -> text.setCharAt(at, (char) random.nextInt(1, random.nextInt(8) == 0 ? 0x10000 : 128));
                 case 1 -> text.setLength(at);
                 case 2 -> text.insert(at, " " + WORDS[random.nextInt(WORDS.length)] + " ");
                 case 3 -> text.delete(at, Math.min(text.length(), at + random.nextInt(1, 60)));
