@@ -1,6 +1,7 @@
 #!/bin/sh
 # Compiles every family (*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv what
-# each kernel takes on each target. Does nothing where there is no nvcc. After a change of compiler: build.sh --all.
+# each kernel takes on each target, and of which text and by which ptxas. Does nothing where there is no nvcc. After a change of
+# compiler: build.sh --all.
 #
 # NAME.cu is for compute capability 8.0 and later and becomes NAME.80.ptx; NAME.90.cu is for 9.0 and later and becomes NAME.90.ptx;
 # NAME.90a.cu is for exactly 9.0, whose own instructions no later one has, and becomes NAME.90a.ptx.
@@ -19,6 +20,7 @@ if ! command -v nvcc >/dev/null || ! command -v ptxas >/dev/null; then
     exit 0
 fi
 compiler=$(nvcc --version | sed -n 's/.* V\([0-9.]*\)$/\1/p')
+assembler=$(ptxas --version | sed -n 's/.* V\([0-9.]*\)$/\1/p')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -54,12 +56,18 @@ assemble() {
     done
 }
 
-# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target, - where it does not run.
+# What was assembled by what: the beginning of the SHA-256 of a text, followed by the release of ptxas, such as 13.0.88.
+assembled() {
+    { cat "$1" && printf '%s' "$assembler"; } | sha256sum | cut -c1-16
+}
+
+# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target, - where it does not run, and
+# $2, which says of what text.
 kernels() {
     for target in $targets; do
         echo "target $target"
         [ ! -f "$work/$target.log" ] || cat "$work/$target.log"
-    done | awk -v file="$1" '
+    done | awk -v file="$1" -v assembled="$2" '
         /^target / { target = ++targets }
         /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }
         /: Used [0-9]+ registers/ {
@@ -72,7 +80,7 @@ kernels() {
                 for (i = 1; i <= targets; i++) {
                     line = line "\t" ((kernel, i) in registers ? registers[kernel, i] : "-")
                 }
-                print line
+                print line "\t" assembled
             }
         }'
 }
@@ -105,8 +113,8 @@ for source in *.cu; do
         fi
     done
     {
-        printf '# PTX\tkernel\tshared bytes%s\n' "$(printf '\tregisters sm_%s' $targets)"
-        { awk -F'\t' -v file="$ptx" '!/^#/ && $1 != file' "$index"; kernels "$ptx"; } | LC_ALL=C sort
+        printf '# PTX\tkernel\tshared bytes%s\tassembled\n' "$(printf '\tregisters sm_%s' $targets)"
+        { awk -F'\t' -v file="$ptx" '!/^#/ && $1 != file' "$index"; kernels "$ptx" "$(assembled "$work/$ptx")"; } | LC_ALL=C sort
     } >"$work/index"
     mv "$work/index" "$index"
     mv "$work/$ptx" "$kept/$ptx"

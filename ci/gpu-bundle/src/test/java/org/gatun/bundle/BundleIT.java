@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -30,7 +31,8 @@ class BundleIT {
         ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
         builder.environment().clear();
         // there may be a driver here
-        builder.environment().put("JAVA_TOOL_OPTIONS", "-Dgatun.cuda.library=" + folder.resolve("none.so"));
+        builder.environment().put("JAVA_TOOL_OPTIONS", "-Dgatun.cuda.library=%s -Dgatun.test.long=%s -Dgatun.test.seed=%d"
+                .formatted(folder.resolve("none.so"), TestScale.isLong(), TestScale.seed()));
         Process process = builder.start();
         process.getOutputStream().close();
         String printed = new String(process.getInputStream().readAllBytes());
@@ -57,7 +59,7 @@ class BundleIT {
 
         assertEquals(0, run.exitCode, run.printed);
         JsonNode record = JsonMapper.shared().readTree(folder.resolve("out").resolve("record.json").toFile());
-        assertTrue(record.at("/tests/passed").asInt() > 500, run.printed);
+        assertTrue(record.at("/tests/passed").asInt() > 300, run.printed); // a sample of the table, each kernel in it
         assertFalse(record.get("gpu").asBoolean());
     }
 

@@ -11,8 +11,8 @@ import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.TestPlan;
 
-/// Prints, at the end of a test run, how many tests ran and, grouped by reason, what was skipped. JUnit finds it by
-/// `META-INF/services` in every module that has it on its test class path.
+/// Prints, at the end of a test run, how many tests ran and, grouped by reason, what was skipped; where processes share a module's
+/// tests, each of them says its part. JUnit finds it by `META-INF/services` in every module that has it on its test class path.
 public final class TestReport implements TestExecutionListener {
     private final AtomicInteger passed = new AtomicInteger();
     private final AtomicInteger failed = new AtomicInteger();

@@ -20,7 +20,10 @@ import java.util.TreeMap;
 /// @param kernel name of the entry
 /// @param sharedBytes of shared memory that it declares
 /// @param registers of a thread by compute capability, times ten, that ptxas assembled it for
-public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Integer, Integer> registers) {
+/// @param assembled the first 16 digits of the SHA-256 of the text, followed by the release of that ptxas, such as `13.0.88`
+public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Integer, Integer> registers, String assembled) {
+    private static final String REGISTERS = "registers sm_";
+
     public KernelVariant {
         registers = Collections.unmodifiableMap(new TreeMap<>(registers));
     }
@@ -35,11 +38,11 @@ public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Inte
                 String[] fields = line.split("\t");
                 Map<Integer, Integer> registers = new TreeMap<>();
                 for (int i = 3; i < fields.length; i++) {
-                    if (!fields[i].equals("-")) {
-                        registers.put(Integer.valueOf(head[i].substring("registers sm_".length())), Integer.valueOf(fields[i]));
+                    if (head[i].startsWith(REGISTERS) && !fields[i].equals("-")) {
+                        registers.put(Integer.valueOf(head[i].substring(REGISTERS.length())), Integer.valueOf(fields[i]));
                     }
                 }
-                all.add(new KernelVariant(fields[0], fields[1], Integer.parseInt(fields[2]), registers));
+                all.add(new KernelVariant(fields[0], fields[1], Integer.parseInt(fields[2]), registers, fields[fields.length - 1]));
             }
             return all;
         } catch (IOException e) {

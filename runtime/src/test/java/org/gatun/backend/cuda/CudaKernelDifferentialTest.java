@@ -89,14 +89,19 @@ class CudaKernelDifferentialTest {
     /// A row of the table.
     ///
     /// @param kernels entries that it runs
-    private record Case(String name, List<String> kernels, Check check) {
-        /// What it is an example of: each of its kernels, and its shape.
+    /// @param aspects what else it is an example of
+    private record Case(String name, List<String> kernels, List<String> aspects, Check check) {
+        /// An example of its kernels and of the shape that its name says.
+        private Case(String name, List<String> kernels, Check check) {
+            this(name, kernels, List.of(VARIANTS.matcher(name).replaceAll("")), check);
+        }
+
         private List<String> strata() {
-            return Stream.concat(kernels.stream(), Stream.of(VARIANTS.matcher(name).replaceAll(""))).toList();
+            return Stream.concat(kernels.stream(), aspects.stream()).toList();
         }
     }
 
-    /// On the simulator a sample of rows with every kernel and every shape, another one for each order; all of them in the long run
+    /// On the simulator a sample of rows with every kernel and every aspect, another one for each order; all of them in the long run
     /// and on a device.
     @TestFactory
     Stream<DynamicNode> kernel_raggedShapes_agreesWithReference() {
@@ -133,7 +138,7 @@ class CudaKernelDifferentialTest {
     }
 
     @Test
-    void sample_anySeed_hasEveryKernelAndShape() {
+    void sample_anySeed_hasEveryKernelAndAspect() {
         Set<String> all = cases().stream().flatMap(row -> row.strata().stream()).collect(Collectors.toSet());
         assertEquals(all, sample(0).stream().flatMap(row -> row.strata().stream()).collect(Collectors.toSet()));
         assertTrue(TestScale.isLong() || sample(0).size() < 0.6 * cases().size(), "no sample: " + sample(0).size());
@@ -232,6 +237,8 @@ class CudaKernelDifferentialTest {
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
             cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32",
                     shape.how().isPresent() ? "verification_residual_f32" : "verification_walk"),
+                    List.of("%d rows of %d, tree %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(), shape.how()),
+                            shape.sampling().toString()),
                     (bench, random) -> VerificationCase.check(bench, random, shape)));
         }
         for (int packs : new int[] {1, 1000, 70_001}) {
