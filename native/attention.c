@@ -209,11 +209,11 @@ INLINE void attend(const struct gatun_command *command, const struct gatun_pass 
 
 static void NAME(gatun_attention)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
     const struct share *share) {
-    const int count = pass->rows * kv->kv_heads;
+    const int64_t count = (int64_t)pass->rows * kv->kv_heads;
     /* Heads outermost, so that the rows of a prompt share the keys of a head while they are near. */
-    for (int item; (item = atomic_fetch_add_explicit(share->next, 1, memory_order_relaxed)) < count;) {
-        int kv_head = item / pass->rows;
-        int row = item % pass->rows;
+    for (int64_t item; (item = atomic_fetch_add_explicit(share->next, 1, memory_order_relaxed)) < count;) {
+        int64_t kv_head = item / pass->rows;
+        int64_t row = item % pass->rows;
         struct cache cache = cache_of(kv, command->layer, kv_head);
         switch (kv->type) {
             case GATUN_F16: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_F16); break;

@@ -29,7 +29,7 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
     const float *gain = command->weights;
     int64_t from;
     int64_t to;
-    part(share->rows * (command->width / group), share, &from, &to);
+    part((int64_t)share->rows * (command->width / group), share, &from, &to);
     for (int64_t i = from; i < to; i++) {
         const float *in = (const float *)command->in + i * group;
         float *out = (float *)command->out + i * group;
@@ -81,7 +81,7 @@ static void NAME(gatun_rope)(const struct gatun_command *command, const struct g
     const int interleaved = command->type;
     int64_t from;
     int64_t to;
-    part(pass->rows * heads, share, &from, &to);
+    part((int64_t)pass->rows * heads, share, &from, &to);
     for (int64_t head = from; head < to; head++) {
         const float *cosines = (const float *)command->aux + head / heads * 2 * pairs;
         const float *sines = cosines + pairs;

@@ -130,7 +130,7 @@ static inline int64_t gatun_kv_blocks(const struct gatun_kv *kv) {
 
 /* Of the keys, or the values, of a head of a layer. */
 static inline int64_t gatun_kv_head_bytes(const struct gatun_kv *kv) {
-    return kv->slots * (kv->head_dim * gatun_kv_element_bytes(kv->type) + 2 * gatun_kv_blocks(kv));
+    return (int64_t)kv->slots * (kv->head_dim * gatun_kv_element_bytes(kv->type) + 2 * gatun_kv_blocks(kv));
 }
 
 /* 32 activations of a row rounded to 8 bits; a matrix is [rows][blocks] of them, the last of a row filled up with zeros. */

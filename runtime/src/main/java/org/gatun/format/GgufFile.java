@@ -92,7 +92,7 @@ public final class GgufFile implements AutoCloseable {
         MappedFile mapping = MappedFile.open(path, EXPECTED);
         try {
             return new GgufFile(path, Optional.of(mapping), mapping.bytes());
-        } catch (IOException | RuntimeException | Error failure) {
+        } catch (Throwable failure) {
             mapping.close();
             throw failure;
         }

@@ -82,6 +82,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
                     + ": expected 1 or the legacy layout, both of f32");
         }
         config = readConfig(in, legacy, first);
+        long normBytes = 2L * config.layers * config.hidden * Float.BYTES;
+        if (normBytes > mapping.bytes().byteSize()) { // before the shapes of so many layers are listed
+            throw new FormatException(mapping.path(), -1, "found " + mapping.bytes().byteSize() + " bytes: expected at least "
+                    + normBytes + " bytes for " + config + "; the file is damaged, or not " + EXPECTED + " of f32");
+        }
         Map<String, Shape> shapes = shapes(legacy);
         long offset = legacy ? LEGACY_HEADER_BYTES : VERSION_1_HEADER_BYTES;
         long byteSize = offset + shapes.values().stream().mapToLong(Llama2cCheckpoint::byteSize).sum();
@@ -106,7 +111,7 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         MappedFile mapping = MappedFile.open(path, EXPECTED);
         try {
             return new Llama2cCheckpoint(mapping);
-        } catch (IOException | RuntimeException | Error failure) {
+        } catch (Throwable failure) {
             mapping.close();
             throw failure;
         }

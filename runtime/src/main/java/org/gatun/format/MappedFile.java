@@ -28,7 +28,7 @@ final class MappedFile implements AutoCloseable {
             Arena arena = Arena.ofShared();
             try {
                 return new MappedFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
-            } catch (IOException | RuntimeException failure) {
+            } catch (Throwable failure) {
                 arena.close();
                 throw failure;
             }

@@ -71,7 +71,7 @@ public final class SafetensorsFile implements AutoCloseable {
                 index = Optional.empty();
                 tensors.putAll(openShard(model, texts));
             }
-        } catch (IOException | RuntimeException | Error failure) {
+        } catch (Throwable failure) {
             shards.forEach(MappedFile::close);
             throw failure;
         }

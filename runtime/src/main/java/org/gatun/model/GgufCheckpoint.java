@@ -46,7 +46,7 @@ final class GgufCheckpoint implements Checkpoint {
         this.tokenizer = tokenizer;
         try {
             weights = readWeights(keys, report);
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             arena.close();
             throw e;
         }
@@ -99,7 +99,7 @@ final class GgufCheckpoint implements Checkpoint {
             GgufCheckpoint checkpoint = new GgufCheckpoint(file, config, tokenizer, keys, report);
             report.requireSupported(file.path());
             return checkpoint;
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             file.close();
             throw e;
         }

@@ -149,7 +149,7 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
         stated.ifPresent(inner -> inner.finish(UnreadKeys.OF_ROPE));
         try {
             return found.table(RopeTable.Pairing.SPLIT, headDim, base);
-        } catch (IllegalArgumentException | NegativeArraySizeException e) {
+        } catch (IllegalArgumentException e) {
             throw new FormatException(path, -1, "config.json: " + e.getMessage(), e);
         }
     }

@@ -16,7 +16,12 @@ final class KvCache implements AutoCloseable {
 
     KvCache(KvStore store) {
         this.store = store;
-        tokens = new int[store.shape().slots()];
+        try {
+            tokens = new int[store.shape().slots()];
+        } catch (Throwable e) {
+            store.close();
+            throw e;
+        }
     }
 
     KvStore store() {

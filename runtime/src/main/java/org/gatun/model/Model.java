@@ -13,6 +13,7 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.Executable;
+import org.gatun.backend.KvShape;
 import org.gatun.backend.PassLimits;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
@@ -89,7 +90,7 @@ public final class Model implements AutoCloseable {
         Backend backend = Backends.open("auto");
         try {
             return load(path, backend, true, ModelOptions.STANDARD);
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             backend.close();
             throw e;
         }
@@ -149,7 +150,7 @@ public final class Model implements AutoCloseable {
         Checkpoint checkpoint = options.weightType().<Checkpoint>map(type -> new QuantizedCheckpoint(stored, type)).orElse(stored);
         try {
             return new Model(name, checkpoint, report, backend, ownsBackend, options);
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             checkpoint.close();
             throw e;
         }
@@ -213,16 +214,31 @@ public final class Model implements AutoCloseable {
         try {
             Executable executable = takeIdle().orElseGet(() -> backend.compile(plan, LIMITS, progress));
             try {
-                Session session = new Session(this, executable,
-                        new KvCache(backend.allocateKv(config().kvShape(contextLength(), options.kvType()))));
-                lifetime.adopt(session);
-                return session;
-            } catch (RuntimeException | Error e) {
+                KvCache kv = allocateKv(config().kvShape(contextLength(), options.kvType()));
+                try {
+                    Session session = new Session(this, executable, kv);
+                    lifetime.adopt(session);
+                    return session;
+                } catch (Throwable e) {
+                    kv.close();
+                    throw e;
+                }
+            } catch (Throwable e) {
                 giveBack(executable);
                 throw e;
             }
         } finally {
             lifetime.leave();
+        }
+    }
+
+    private KvCache allocateKv(KvShape shape) {
+        try {
+            return new KvCache(backend.allocateKv(shape));
+        } catch (OutOfMemoryError e) {
+            OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + shape + ", of which there is not so much");
+            inWords.initCause(e);
+            throw inWords;
         }
     }
 

@@ -7,6 +7,9 @@ import org.gatun.tensor.DType;
 
 /// The sizes and constants of a decoder-only transformer, as its file states them.
 ///
+/// Every size has a bound here, far above any model there is, so that no product of two of them that a backend counts in 32 bits
+/// overflows. Whether the weights have these sizes is checked before anything is allocated by them (see [Transformer#record]).
+///
 /// @param architecture as named in the file
 /// @param vocabulary number of token ids
 /// @param layers number of blocks
@@ -23,27 +26,62 @@ import org.gatun.tensor.DType;
 public record ModelConfig(
         String architecture, int vocabulary, int layers, int hidden, int intermediate, int heads, int kvHeads, int headDim,
         float normEpsilon, RopeTable rope, int window, int windowFromLayer, int contextLength) {
+    /// Most token ids.
+    public static final int MOST_VOCABULARY = 1 << 24;
+    /// Most blocks.
+    public static final int MOST_LAYERS = 10_000;
+    /// Most elements of a row: of hidden states, of the feed-forward part, and of all heads together.
+    public static final int MOST_WIDTH = 1 << 20;
+    /// Most query heads.
+    public static final int MOST_HEADS = 1 << 16;
+    /// Most elements of a head.
+    public static final int MOST_HEAD_DIM = 4096;
 
-    /// @throws IllegalArgumentException if a size is not positive or does not fit the others
+    /// @throws IllegalArgumentException if a size is not positive, beyond its bound, or does not fit the others
     public ModelConfig {
-        require(vocabulary > 0, "vocabulary", vocabulary);
-        require(layers > 0 && layers <= 10_000, "layers", layers);
-        require(hidden > 0, "hidden size", hidden);
-        require(intermediate > 0, "feed-forward size", intermediate);
-        require(heads > 0, "heads", heads);
-        require(kvHeads > 0 && heads % kvHeads == 0, "key-value heads", kvHeads);
-        require(headDim > 0 && headDim % 2 == 0 && headDim <= 4096, "head size", headDim);
-        require(contextLength > 0, "context length", contextLength);
-        require(2 * rope.pairs() <= headDim, "rotated dimensions", 2 * rope.pairs());
+        requireWithin("vocabulary", vocabulary, MOST_VOCABULARY);
+        requireWithin("layers", layers, MOST_LAYERS);
+        requireWithin("hidden size", hidden, MOST_WIDTH);
+        requireWithin("feed-forward size", intermediate, MOST_WIDTH);
+        requireWithin("heads", heads, MOST_HEADS);
+        requireHeadDim(headDim);
+        requireWithin("heads of " + headDim + " elements", heads, MOST_WIDTH / headDim);
+        require(kvHeads > 0 && heads % kvHeads == 0, "key-value heads", kvHeads, "a divisor of the " + heads + " heads");
+        require(contextLength > 0, "context length", contextLength, "a positive number");
+        require(2 * rope.pairs() <= headDim, "rotated dimensions", 2 * rope.pairs(), "at most the head size " + headDim);
+        require(window >= 0, "sliding window", window, "a number of tokens, 0 for none");
         if (!(normEpsilon >= 0 && normEpsilon < 1)) {
             throw new IllegalArgumentException("norm epsilon " + normEpsilon + ": expected a small positive number");
         }
     }
 
-    private static void require(boolean valid, String what, int found) {
+    /// Checks a head size, for what is allocated by it before there is a config.
+    ///
+    /// @throws IllegalArgumentException if it is not an even number from 2 to [#MOST_HEAD_DIM]
+    static int requireHeadDim(int headDim) {
+        require(headDim > 0 && headDim % 2 == 0 && headDim <= MOST_HEAD_DIM, "head size", headDim,
+                "an even number from 2 to " + MOST_HEAD_DIM);
+        return headDim;
+    }
+
+    private static void requireWithin(String what, int found, int most) {
+        require(found > 0 && found <= most, what, found, "1 to " + most);
+    }
+
+    private static void require(boolean valid, String what, int found, String expected) {
         if (!valid) {
-            throw new IllegalArgumentException(what + " " + found + ": not a size of a model");
+            throw new IllegalArgumentException(what + " " + found + ": expected " + expected);
         }
+    }
+
+    /// Elements of all query heads of a row.
+    public int queryWidth() {
+        return heads * headDim;
+    }
+
+    /// Elements of all keys, or all values, of a row.
+    public int kvWidth() {
+        return kvHeads * headDim;
     }
 
     /// Attention of a layer.

@@ -53,12 +53,13 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
         return new ModelOptions(contextLength, kvType, weightType, choice);
     }
 
-    /// @throws IllegalArgumentException if the context is negative, keys and values cannot be stored in their type, or weights not be
+    /// @throws IllegalArgumentException if the context is negative or longer than [KvShape#MOST_SLOTS], keys and values cannot be stored in their type, or weights not be
     ///         brought to theirs
     public ModelOptions {
         if (contextLength < 0) {
             throw new IllegalArgumentException("context length " + contextLength + ": expected a positive number, or 0");
         }
+        KvShape.requireSlots(contextLength);
         KvShape.requireType(kvType);
         if (weightType.isPresent() && !WEIGHT_TYPES.contains(weightType.get())) {
             throw new IllegalArgumentException("weights of " + weightType.get() + ": expected one of " + WEIGHT_TYPES);

@@ -34,9 +34,8 @@ final class RandomCheckpoint implements Checkpoint {
     RandomCheckpoint(ModelConfig config, DType dtype, long seed) {
         this.config = config;
         this.dtype = dtype;
-        int width = Math.max(config.hidden(), config.intermediate());
-        int queries = config.heads() * config.headDim();
-        int keys = config.kvHeads() * config.headDim();
+        int queries = config.queryWidth();
+        int keys = config.kvWidth();
         shapes = Map.of("token_embd.weight", Shape.of(config.vocabulary(), config.hidden()),
                 "output.weight", Shape.of(config.vocabulary(), config.hidden()),
                 "attn_q.weight", Shape.of(queries, config.hidden()), "attn_k.weight", Shape.of(keys, config.hidden()),
@@ -44,22 +43,34 @@ final class RandomCheckpoint implements Checkpoint {
                 "ffn_gate.weight", Shape.of(config.intermediate(), config.hidden()),
                 "ffn_up.weight", Shape.of(config.intermediate(), config.hidden()),
                 "ffn_down.weight", Shape.of(config.hidden(), config.intermediate()));
+        try {
+            ones = allocate(seed);
+        } catch (Throwable e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /// Makes the matrices, and returns a vector of ones.
+    private MemorySegment allocate(long seed) {
+        int width = Math.max(config.hidden(), config.intermediate());
         SplittableRandom random = new SplittableRandom(seed);
         shapes.values().stream().map(Shape::columns).distinct().sorted().forEach(columns -> {
             long rows = shapes.values().stream().filter(shape -> shape.columns() == columns).mapToLong(Shape::rows).max().orElseThrow()
                     + (long) PARTS.size() * config.layers();
             matrices.put(columns, random(random, rows, Math.toIntExact(columns), (float) Math.sqrt(3.0 / width)));
         });
-        ones = arena.allocate(4L * width, 64);
+        MemorySegment vector = arena.allocate(4L * width, 64);
         for (int i = 0; i < width; i++) {
-            ones.setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+            vector.setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
         }
+        return vector;
     }
 
     /// A matrix of the same rows over and over.
     private MemorySegment random(SplittableRandom random, long rows, int columns, float most) {
         long rowBytes = dtype.rowBytes(columns);
-        MemorySegment matrix = arena.allocate(rows * rowBytes, 64);
+        MemorySegment matrix = arena.allocate(Math.multiplyExact(rows, rowBytes), 64);
         long different = Math.min(rows, Math.ceilDiv(PATTERN_ELEMENTS, columns));
         float[] elements = new float[columns];
         for (long row = 0; row < rows; row++) {

@@ -36,9 +36,10 @@ sealed interface RopeScaling {
     /// The table for heads of which `dimensions` elements are rotated.
     ///
     /// @param base wavelength base, 10000 in the first Llama
+    /// @throws IllegalArgumentException if `dimensions` is no even number from 2 to [ModelConfig#MOST_HEAD_DIM], or the scaling not sound
     default RopeTable table(RopeTable.Pairing pairing, int dimensions, double base) {
         requireSound(base);
-        float[] frequencies = new float[dimensions / 2];
+        float[] frequencies = new float[ModelConfig.requireHeadDim(dimensions) / 2];
         for (int pair = 0; pair < frequencies.length; pair++) {
             double frequency = Math.pow(base, -2.0 * pair / dimensions);
             frequencies[pair] = (float) switch (this) {

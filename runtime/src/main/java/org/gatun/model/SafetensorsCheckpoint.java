@@ -61,7 +61,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
             chatTemplate = file.json("tokenizer_config.json").map(settings -> settings.path("chat_template"))
                 .filter(JsonNode::isString).map(JsonNode::stringValue);
             report.requireSupported(file.path());
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             close();
             throw e;
         }
@@ -115,11 +115,21 @@ final class SafetensorsCheckpoint implements Checkpoint {
         throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json, tokenizer.model or tokenizer.gguf");
     }
 
+    /// Checks that there may be so many layers, before their names are made.
+    private void requireLayers(int layers) throws FormatException {
+        int tensors = file.tensors().size() + file.unreadable().size();
+        if (layers > tensors) {
+            throw new FormatException(file.path(), -1, "config.json: num_hidden_layers is " + layers + ", found " + tensors
+                    + " tensors: expected several for each layer");
+        }
+    }
+
     /// The weights by their GGUF names.
     private Map<String, Tensor> readWeights(HuggingFaceConfig read, FormatReport report) throws FormatException {
         ModelTensors tensors = ModelTensors.ofHuggingFace(String.valueOf(file.path().getFileName()));
         TakenTensors taken = new TakenTensors(file.tensors());
         Map<String, Tensor> found = new LinkedHashMap<>();
+        requireLayers(config.layers());
         Set<String> wanted = new LinkedHashSet<>();
         for (String name : HuggingFaceNames.ggufNames(config.layers())) {
             String theirs = HuggingFaceNames.of(name);

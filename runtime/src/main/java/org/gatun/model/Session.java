@@ -30,8 +30,13 @@ public final class Session implements AutoCloseable {
         this.executable = executable;
         this.kv = kv;
         lifetime = new Lifetime("session of " + model.name(), this::release);
-        pass = new Pass(arena, executable.limits());
-        verdict = new Verdict(executable.limits().treeRows());
+        try {
+            pass = new Pass(arena, executable.limits());
+            verdict = new Verdict(executable.limits().treeRows());
+        } catch (Throwable e) {
+            arena.close();
+            throw e;
+        }
     }
 
     /// The model it was opened on.

@@ -58,8 +58,8 @@ final class Transformer {
 
     private Value attention(PlanBuilder plan, Value hidden, int layer) {
         String block = "blk." + layer + ".";
-        int kvWidth = config.kvHeads() * config.headDim();
-        int queryWidth = config.heads() * config.headDim();
+        int kvWidth = config.kvWidth();
+        int queryWidth = config.queryWidth();
         Value normed = plan.rmsNorm(hidden, vector(block + "attn_norm.weight", config.hidden()), config.normEpsilon());
         Value queries = project(plan, normed, block + "attn_q", queryWidth);
         Value keys = project(plan, normed, block + "attn_k", kvWidth);

@@ -9,11 +9,13 @@ package org.gatun.plan;
 /// @param window a row sees only keys whose position is more than its own minus `window`; 0 for no limit
 public record AttentionShape(int heads, int kvHeads, int headDim, float scale, int window) {
 
-    /// @throws IllegalArgumentException if a size is not positive or the heads do not divide into groups
+    /// @throws IllegalArgumentException if a size is not positive, the heads do not divide into groups, or a row of them has 2³¹ elements
+    ///         or more
     public AttentionShape {
-        if (heads <= 0 || kvHeads <= 0 || headDim <= 0 || window < 0 || heads % kvHeads != 0) {
+        if (heads <= 0 || kvHeads <= 0 || headDim <= 0 || window < 0 || heads % kvHeads != 0
+                || (long) heads * headDim > Integer.MAX_VALUE) {
             throw new IllegalArgumentException("attention with " + heads + " heads, " + kvHeads + " key-value heads of "
-                    + headDim + " and window " + window + ": expected positive sizes, heads a multiple of key-value heads");
+                    + headDim + " and window " + window + ": expected positive sizes, heads a multiple of key-value heads, less than 2^31 elements in all");
         }
     }
 

@@ -29,17 +29,26 @@ public record Tensor(String name, DType dtype, Shape shape, MemorySegment data) 
 
     /// Number of rows of a matrix `[rows, columns]`; 1 for a vector.
     ///
-    /// @throws IllegalArgumentException if the tensor has more than two dimensions
+    /// @throws IllegalArgumentException if the tensor has more than two dimensions, or 2³¹ rows or more
     public int rows() {
         return switch (shape.rank()) {
             case 0, 1 -> 1;
-            case 2 -> Math.toIntExact(shape.dimension(0));
+            case 2 -> size(shape.dimension(0));
             default -> throw new IllegalArgumentException("tensor " + name + " " + shape + " is no matrix");
         };
     }
 
     /// Number of columns of a matrix `[rows, columns]`, the length of a vector.
+    ///
+    /// @throws IllegalArgumentException if there are 2³¹ or more
     public int columns() {
-        return Math.toIntExact(shape.columns());
+        return size(shape.columns());
+    }
+
+    private int size(long dimension) {
+        if (dimension > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("tensor " + name + " " + shape + ": expected dimensions below 2^31");
+        }
+        return (int) dimension;
     }
 }

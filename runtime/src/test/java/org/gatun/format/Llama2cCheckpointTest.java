@@ -97,7 +97,7 @@ class Llama2cCheckpointTest {
             assertFails(tiny(header), "");
         }
         assertFails(tiny(2, 3, 1, 2, 1, 5, 4), "expected heads that divide the hidden size evenly");
-        assertFails(tiny(1 << 20, 1 << 20, 10_000, 1, 1, 1 << 24, 1 << 24), "expected 308004077155909660 bytes for Config");
+        assertFails(tiny(1 << 20, 1 << 20, 10_000, 1, 1, 1 << 24, 1 << 24), "expected at least 83886080000 bytes for Config");
         Path gguf = Files.write(directory.resolve("a.gguf"), GgufBytes.header(3, 0, 0).toByteArray());
         assertFails(gguf, "found a GGUF file, which needs no import");
         assertFails(directory, "found a directory: expected a llama2.c checkpoint");

@@ -45,10 +45,16 @@ public record KvLayer(DeviceSlice pages, int slots, int kvHeads, int headDim, Kv
 
     /// Bytes of a page.
     ///
-    /// @throws ArithmeticException if it is 2 GiB or more
+    /// @throws IllegalArgumentException if it is 2 GiB or more, or there is no attention for heads of this size
     public static int pageBytes(KvType type, int layers, int kvHeads, int headDim) {
         int stored = storedDim(headDim);
-        return Math.multiplyExact(Math.multiplyExact(layers, 2 * kvHeads), PAGE_SLOTS * (type.lineBytes(stored) + type.scaleBytes(stored)));
+        int headBytes = PAGE_SLOTS * (type.lineBytes(stored) + type.scaleBytes(stored));
+        long heads = 2L * layers * kvHeads; // at most 2^63
+        if (heads > Integer.MAX_VALUE / headBytes) {
+            throw new IllegalArgumentException("pages of %d slots in %d layers with %d key-value heads of %d elements: expected less than "
+                    .formatted(PAGE_SLOTS, layers, kvHeads, headDim) + "2 GiB");
+        }
+        return (int) heads * headBytes;
     }
 
     /// The addresses of pages that lie one after the other.

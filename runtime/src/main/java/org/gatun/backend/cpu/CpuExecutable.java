@@ -44,20 +44,15 @@ final class CpuExecutable implements Executable {
         this.plan = plan;
         this.limits = limits;
         this.weights = weights;
-        program = compile(library, progress);
-        commands = program.write();
-        struct = arena.allocate(NativeLayout.PASS);
-        logits = program.buffer(plan.logits());
-        verifier = new HostVerifier(plan.logits().width());
-    }
-
-    private CpuProgram compile(NativeLibrary library, DoubleConsumer progress) {
-        CpuProgram started = new CpuProgram(library, plan, limits, weights, arena);
+        program = new CpuProgram(library, plan, limits, weights, arena);
         try {
-            started.compile(progress);
-            return started;
-        } catch (RuntimeException | OutOfMemoryError e) {
-            started.used().forEach(weights::release);
+            program.compile(progress);
+            commands = program.write();
+            struct = arena.allocate(NativeLayout.PASS);
+            logits = program.buffer(plan.logits());
+            verifier = new HostVerifier(plan.logits().width());
+        } catch (Throwable e) {
+            program.used().forEach(weights::release);
             arena.close();
             throw e;
         }

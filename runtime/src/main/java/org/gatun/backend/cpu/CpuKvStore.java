@@ -24,9 +24,9 @@ final class CpuKvStore implements KvStore {
         this.library = library;
         this.pool = pool;
         this.shape = shape;
-        int slots = Math.addExact(shape.slots(), NativeLayout.LANES - 1) / NativeLayout.LANES * NativeLayout.LANES;
-        long bytes = (long) shape.layers() * shape.kvHeads() * slots * shape.headBytes();
+        int slots = Math.ceilDiv(shape.slots(), NativeLayout.LANES) * NativeLayout.LANES;
         try {
+            long bytes = Math.multiplyExact((long) shape.layers() * shape.kvHeads(), (long) slots * shape.headBytes());
             struct = arena.allocate(NativeLayout.KV);
             set("keys", library.allocate(arena, bytes + NativeLayout.PADDING));
             set("values", library.allocate(arena, bytes + NativeLayout.PADDING));
@@ -36,7 +36,7 @@ final class CpuKvStore implements KvStore {
             set("slots", slots);
             set("type", NativeLayout.type(shape.dtype()));
             scratch = library.allocate(arena, library.scratchBytes(pool, slots));
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (Throwable e) {
             arena.close();
             throw e;
         }

@@ -153,7 +153,7 @@ final class CpuProgram {
     /// @throws IllegalArgumentException if the plan needs a KV cache of another shape
     void requireFits(KvShape kv) {
         if (kvHeads != 0 && (layers > kv.layers() || kvHeads != kv.kvHeads() || headDim != kv.headDim())) {
-            throw new IllegalArgumentException(kv + ": the plan needs " + layers + " layers, " + kvHeads + " heads of " + headDim);
+            throw new IllegalArgumentException("KV cache of " + kv + ": the plan needs " + layers + " layers, " + kvHeads + " heads of " + headDim);
         }
     }
 

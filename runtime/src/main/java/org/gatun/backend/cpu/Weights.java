@@ -75,7 +75,7 @@ final class Weights {
                 case MATRIX -> matrix(tensor, weight.arena);
             };
             return weight;
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (Throwable e) {
             weight.arena.close();
             throw e;
         }

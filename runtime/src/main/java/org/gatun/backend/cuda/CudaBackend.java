@@ -42,7 +42,7 @@ public final class CudaBackend implements Backend {
             CudaBackend backend = new CudaBackend(context);
             backend.library.kernel("norm_rms_f32"); // refuses a device without kernels
             return backend;
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             context.close();
             throw e;
         }

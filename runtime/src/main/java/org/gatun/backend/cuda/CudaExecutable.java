@@ -499,7 +499,7 @@ final class CudaExecutable implements Executable {
             if (op instanceof Op.Attention attention && (attention.layer() >= store.shape().layers()
                     || attention.shape().kvHeads() != store.shape().kvHeads()
                     || attention.shape().headDim() != store.shape().headDim())) {
-                throw new IllegalArgumentException("KV cache " + store.shape() + ": expected one for layer " + attention.layer()
+                throw new IllegalArgumentException("KV cache of " + store.shape() + ": expected one for layer " + attention.layer()
                         + " with " + attention.shape());
             }
         }

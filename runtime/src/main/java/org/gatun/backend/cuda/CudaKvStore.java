@@ -20,6 +20,7 @@ final class CudaKvStore implements KvStore {
     private final CudaBackend backend;
     private final Lifetime lifetime = new Lifetime("KV store", this::release);
     private final KvShape shape;
+    private final DeviceResources owned = new DeviceResources();
     private final CudaStream stream;
     private final DeviceBuffer memory;
     private final DeviceBuffer pages; // addresses
@@ -32,15 +33,21 @@ final class CudaKvStore implements KvStore {
         CudaContext context = backend.context();
         int pageBytes = KvLayer.pageBytes(type(shape), shape.layers(), shape.kvHeads(), shape.headDim());
         int count = KvLayer.pageCount(shape.slots());
-        stream = context.createStream();
-        memory = context.allocate((long) count * pageBytes);
-        pages = context.allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, IntStream.range(0, count).toArray())));
-        moved = context.allocate(3 * Integer.BYTES);
-        // What lies beyond a head's elements must be zero, and nothing is read that was never written.
-        stream.fill(memory, (byte) 0);
-        stream.fillWords(moved, 8, 1, 1);
-        move = KvKernels.move(backend.library(), layer(shape, pages.slice(), 0), moved.slice(0, 4), moved.slice(4, 4), moved.slice(8, 4),
-                shape.layers());
+        try {
+            stream = owned.add(context.createStream());
+            memory = owned.add(context.allocate((long) count * pageBytes));
+            pages = owned.add(context.allocateFrom(
+                    MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, IntStream.range(0, count).toArray()))));
+            moved = owned.add(context.allocate(3 * Integer.BYTES));
+            // What lies beyond a head's elements must be zero, and nothing is read that was never written.
+            stream.fill(memory, (byte) 0);
+            stream.fillWords(moved, 8, 1, 1);
+            move = KvKernels.move(backend.library(), layer(shape, pages.slice(), 0), moved.slice(0, 4), moved.slice(4, 4),
+                    moved.slice(8, 4), shape.layers());
+        } catch (Throwable e) {
+            owned.close();
+            throw e;
+        }
     }
 
     private static KvType type(KvShape shape) {
@@ -110,7 +117,7 @@ final class CudaKvStore implements KvStore {
     }
 
     private void release() {
-        try (memory; pages; moved; stream) {
+        try (owned) {
             stream.synchronize();
         } finally {
             backend.forget(this);

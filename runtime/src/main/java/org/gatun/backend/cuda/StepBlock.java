@@ -24,6 +24,7 @@ final class StepBlock implements AutoCloseable {
     private static final long TOKENS = SETTINGS + VerificationKernels.SETTINGS.byteSize();
 
     private final PassLimits limits;
+    private final DeviceResources owned = new DeviceResources();
     private final long positions;
     private final long selected;
     private final long ancestors;
@@ -41,15 +42,20 @@ final class StepBlock implements AutoCloseable {
         selected = positions + 4L * limits.rows();
         ancestors = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
         long size = ancestors + (long) limits.treeRows() * ancestorWords() * Long.BYTES;
-        host = zeros(context, size);
-        for (int i = 0; i < turns.length; i++) {
-            turns[i] = new Turn(zeros(context, size), context.createEvent());
+        try {
+            host = zeros(context, size);
+            for (int i = 0; i < turns.length; i++) {
+                turns[i] = new Turn(zeros(context, size), owned.add(context.createEvent()));
+            }
+            device = owned.add(context.allocate(size));
+        } catch (Throwable e) {
+            owned.close();
+            throw e;
         }
-        device = context.allocate(size);
     }
 
-    private static PinnedBuffer zeros(CudaContext context, long size) {
-        PinnedBuffer buffer = context.allocatePinned(size);
+    private PinnedBuffer zeros(CudaContext context, long size) {
+        PinnedBuffer buffer = owned.add(context.allocatePinned(size));
         buffer.memory().fill((byte) 0);
         return buffer;
     }
@@ -129,11 +135,6 @@ final class StepBlock implements AutoCloseable {
 
     @Override
     public void close() {
-        device.close();
-        for (Turn turn : turns) {
-            turn.copied.close();
-            turn.host.close();
-        }
-        host.close();
+        owned.close();
     }
 }

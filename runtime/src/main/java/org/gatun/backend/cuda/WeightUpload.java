@@ -62,7 +62,13 @@ final class WeightUpload implements AutoCloseable {
             stream = context.createStream();
         }
         if (stages.size() < STAGES) {
-            stages.add(new Stage(context.allocatePinned(Math.max(bytes, STAGE_BYTES)), context.createEvent()));
+            CudaEvent copied = context.createEvent();
+            try {
+                stages.add(new Stage(context.allocatePinned(Math.max(bytes, STAGE_BYTES)), copied));
+            } catch (Throwable e) {
+                copied.close();
+                throw e;
+            }
             return stages.getLast();
         }
         Stage stage = stages.removeFirst();
