@@ -1,6 +1,5 @@
 /// Runs language models: plans, backends, file formats, tokenizers, models and decoding.
 module org.gatun {
-    requires jinjava;
     requires transitive org.gatun.cuda.kernels;
     requires org.slf4j;
     requires transitive tools.jackson.databind;

@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A model file, whatever its format: sizes, weights by their GGUF names, tokenizer.
@@ -33,8 +34,8 @@ sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, Safete
     /// Its tokenizer.
     Tokenizer tokenizer();
 
-    /// Its chat template in Jinja, if it brings one.
-    Optional<String> chatTemplate();
+    /// Its chat template, if it brings one.
+    Optional<ChatTemplate> chatTemplate();
 
     @Override
     void close();

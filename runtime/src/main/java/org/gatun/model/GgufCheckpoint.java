@@ -22,6 +22,7 @@ import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
 
@@ -36,6 +37,7 @@ final class GgufCheckpoint implements Checkpoint {
     private final GgufFile file;
     private final ModelConfig config;
     private final Tokenizer tokenizer;
+    private final Optional<ChatTemplate> chatTemplate;
     private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
     private final Map<String, Tensor> weights;
 
@@ -44,6 +46,7 @@ final class GgufCheckpoint implements Checkpoint {
         this.file = file;
         this.config = config;
         this.tokenizer = tokenizer;
+        chatTemplate = ChatTemplate.fromGguf(file.metadata());
         try {
             weights = readWeights(keys, report);
         } catch (Throwable e) {
@@ -250,9 +253,8 @@ final class GgufCheckpoint implements Checkpoint {
     }
 
     @Override
-    public Optional<String> chatTemplate() {
-        return Optional.ofNullable(file.metadata().values().get(CHAT_TEMPLATE))
-                .filter(String.class::isInstance).map(String.class::cast);
+    public Optional<ChatTemplate> chatTemplate() {
+        return chatTemplate;
     }
 
     @Override

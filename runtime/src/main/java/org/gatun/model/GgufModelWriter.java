@@ -13,6 +13,7 @@ import org.gatun.format.TensorData;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizers;
 
 /// Writes weights on their way, with the sizes and the tokenizer of their model, as one GGUF file.
@@ -71,8 +72,18 @@ final class GgufModelWriter {
             writer.putUint32(architecture + ".attention.sliding_window", config.window());
         }
         putRope(writer, architecture, config.rope(), model.rotaryBase());
-        model.chatTemplate().ifPresent(template -> writer.putString("tokenizer.chat_template", template));
+        model.chatTemplate().ifPresent(template -> putChatTemplate(writer, template));
         putTokenizer(writer, model.directory());
+    }
+
+    /// The template called `default` has a key of its own, others have one below it.
+    private static void putChatTemplate(GgufWriter writer, ChatTemplate template) {
+        List<String> others = template.sources().keySet().stream().filter(name -> !name.equals("default")).toList();
+        if (!others.isEmpty()) {
+            writer.putStrings("tokenizer.chat_templates", others);
+        }
+        template.sources().forEach((name, source) -> writer.putString(
+                name.equals("default") ? "tokenizer.chat_template" : "tokenizer.chat_template." + name, source));
     }
 
     /// Scaled frequencies are told by their quotients from those without scaling.

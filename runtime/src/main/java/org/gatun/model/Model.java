@@ -23,6 +23,7 @@ import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.tensor.DType;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -181,8 +182,8 @@ public final class Model implements AutoCloseable {
         return checkpoint.tokenizer();
     }
 
-    /// Its chat template in Jinja, if its file brings one.
-    public Optional<String> chatTemplate() {
+    /// Its chat template, if its files bring one.
+    public Optional<ChatTemplate> chatTemplate() {
         return checkpoint.chatTemplate();
     }
 

@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 
 /// Another checkpoint with the matrices of its blocks in another type, each made when first asked for. Embedding, head and norms stay as
@@ -72,7 +73,7 @@ final class QuantizedCheckpoint implements Checkpoint {
     }
 
     @Override
-    public Optional<String> chatTemplate() {
+    public Optional<ChatTemplate> chatTemplate() {
         return inner.chatTemplate();
     }
 

@@ -14,6 +14,7 @@ import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A Llama's weights made up at random, for measuring. Matrices of as many columns view the same memory, each from another row on, so
@@ -111,7 +112,7 @@ final class RandomCheckpoint implements Checkpoint {
     }
 
     @Override
-    public Optional<String> chatTemplate() {
+    public Optional<ChatTemplate> chatTemplate() {
         return Optional.empty();
     }
 

@@ -19,6 +19,7 @@ import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.tensor.Tensor;
+import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.Tokenizer;
 import org.gatun.tokenizer.Tokenizers;
 import tools.jackson.databind.JsonNode;
@@ -41,7 +42,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
     private final Map<String, Tensor> weights;
     private final List<Integer> endTokens;
     private final Tokenizer tokenizer;
-    private final Optional<String> chatTemplate;
+    private final Optional<ChatTemplate> chatTemplate;
 
     private SafetensorsCheckpoint(SafetensorsFile file, FormatReport report) throws IOException {
         this.file = file;
@@ -58,8 +59,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
             tokenizer = EndTokens.added(plain, endTokens);
             keys.finish(UnreadKeys.OF_CONFIG);
             noteRemarks(report);
-            chatTemplate = file.json("tokenizer_config.json").map(settings -> settings.path("chat_template"))
-                .filter(JsonNode::isString).map(JsonNode::stringValue);
+            chatTemplate = ChatTemplate.open(directory(file.path()));
             report.requireSupported(file.path());
         } catch (Throwable e) {
             close();
@@ -260,7 +260,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
     }
 
     @Override
-    public Optional<String> chatTemplate() {
+    public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
     }
 

@@ -30,7 +30,9 @@ import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codebook;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
+import org.gatun.tokenizer.ChatTemplate;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -181,10 +183,9 @@ final class SafetensorsModelWriter {
         ObjectNode config = switch (source) {
             case GgufCheckpoint gguf -> {
                 new GgufWriter().putAll(gguf.file()).write(directory.resolve(SafetensorsCheckpoint.TOKENIZER_GGUF));
-                Optional<String> template = gguf.chatTemplate();
+                Optional<ChatTemplate> template = gguf.chatTemplate();
                 if (template.isPresent()) {
-                    writeJson(directory.resolve("tokenizer_config.json"),
-                            JsonNodeFactory.instance.objectNode().put("chat_template", template.get()));
+                    writeJson(directory.resolve("tokenizer_config.json"), tokenizerConfig(template.get()));
                 }
                 yield config(gguf);
             }
@@ -243,6 +244,18 @@ final class SafetensorsModelWriter {
                 }
             }
         }
+    }
+
+    /// The chat template as Hugging Face has it: one, or a list of named ones.
+    private static ObjectNode tokenizerConfig(ChatTemplate template) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("bos_token", template.beginOfText()).put("eos_token", template.endOfText());
+        if (template.sources().keySet().equals(Set.of("default"))) {
+            return json.put("chat_template", template.sources().get("default"));
+        }
+        ArrayNode list = json.putArray("chat_template");
+        template.sources().forEach((name, source) -> list.addObject().put("name", name).put("template", source));
+        return json;
     }
 
     /// Sizes as Hugging Face has them.

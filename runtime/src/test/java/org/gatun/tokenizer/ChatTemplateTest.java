@@ -1,17 +1,25 @@
 package org.gatun.tokenizer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.LocalDateTime;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import org.gatun.format.GgufWriter;
 import org.gatun.tokenizer.ChatTemplate.Message;
+import org.gatun.tokenizer.ChatTemplate.Part;
+import org.gatun.tokenizer.ChatTemplate.ToolCall;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -120,7 +128,7 @@ class ChatTemplateTest {
             {% if add_generation_prompt %}{{'<start_of_turn>model\\n'}}{% endif %}""";
 
     private static String prompt(String template, List<Message> messages) {
-        return new ChatTemplate(Optional.of(template), "<s>", "</s>").prompt(messages);
+        return new ChatTemplate(template, "<s>", "</s>").prompt(messages);
     }
 
     @Test
@@ -180,12 +188,100 @@ class ChatTemplateTest {
     @Test
     void transcript_noReplyWanted_leavesPromptOut() {
         assertEquals("<|user|>\nHello<|end|>\n</s>",
-                new ChatTemplate(Optional.of(PHI3), "<s>", "</s>").transcript(List.of(HELLO)));
+                new ChatTemplate(PHI3, "<s>", "</s>").transcript(List.of(HELLO)));
+    }
+
+    @Test
+    void prompt_partsToolsAndReasoning_reachTheTemplate() {
+        Message question = Message.ofParts("user", List.of(new Part("text", "What is "), new Part("image", "a.png"), new Part("text", "it?")));
+        Message call = new Message("assistant", "").withReasoning("I look.").withToolCalls(
+                List.of(new ToolCall("c1", "look", Map.of("at", "a.png"))));
+        Message answer = Message.ofTool("look", "c1", "a cat");
+        String template = """
+                {% for m in messages %}
+                {% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}\
+                {{ p.text if p.type == 'text' else '<' ~ p.image ~ '>' }}{% endfor %}{% endif %}\
+                {{ m.reasoning_content }}{{ m.tool_calls | tojson if m.tool_calls }}{{ m.name }}{{ m.tool_call_id }};
+                {% endfor %}
+                {{ tools[0].name }} {{ enable_thinking }}""";
+        assertEquals("""
+                What is <a.png>it?;
+                I look.[{"id": "c1", "type": "function", "function": {"name": "look", "arguments": {"at": "a.png"}}}];
+                a catlookc1;
+                look False""", new ChatTemplate(template, "", "").prompt(List.of(question, call, answer),
+                Map.of("tools", List.of(Map.of("name", "look")), "enable_thinking", false)));
+        assertEquals("What is it?", question.text());
+        assertThrows(IllegalArgumentException.class, () -> new Message(Map.of("content", "x")));
+    }
+
+    @Test
+    void prompt_namedTemplates_toolsHaveTheirOwn() {
+        ChatTemplate template = new ChatTemplate(Map.of("default", "plain", "tool_use", "with tools", "rag", "{{"), "", "",
+                Clock.systemUTC());
+        assertEquals("plain", template.prompt(TALK));
+        assertEquals("with tools", template.prompt(TALK, Map.of("tools", List.of(Map.of()))));
+        ChatTemplate none = new ChatTemplate(Map.of("a", "", "b", ""), "", "", Clock.systemUTC());
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> none.prompt(TALK)).getMessage().contains("expected one that is called default"));
+    }
+
+    @Test
+    void prompt_malformedTemplate_isToldWhenUsed() {
+        ChatTemplate template = new ChatTemplate("a\n{% unknown %}", "", "");
+        assertEquals("chat template: line 2: unknown tag {% unknown %}",
+                assertThrows(IllegalArgumentException.class, () -> template.prompt(TALK)).getMessage());
+    }
+
+    @Test
+    void prompt_date_isThatOfTheClock() {
+        Clock clock = Clock.fixed(Instant.parse("2026-03-04T05:06:07Z"), ZoneOffset.UTC);
+        assertEquals("04 Mar 2026", new ChatTemplate("{{ strftime_now('%d %b %Y') }}", "", "").withClock(clock).prompt(TALK));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiterString = " => ", quoteCharacter = '`', value = {
+            "{% if not add_generation_prompt is defined %}no{% endif %}{{ add_generation_prompt }} => True",
+            "{% for m in messages[::-1] %}{{ m.content }};{% endfor %} => Who are you?;Hi!;Hello;Be brief.;",
+            "{% if strftime_now is defined %}today{% endif %} => today",
+            "{% for m in messages if m.role == 'user' %}{{ m.content }};{% endfor %} => Hello;Who are you?;",
+            "{% set system = '' %}{{ 'system turn' if system != false else 'none' }} => system turn",
+            "{{ '<\\u2581>' }} => <▁>",
+            "{{ bos_token ~ eos_token }} => <s></s>",
+    })
+    void prompt_constructsThatWereReadAmiss_areJinjas(String template, String expected) {
+        assertEquals(expected, prompt(template, TALK));
+    }
+
+    @Test
+    void open_everyPlaceForTemplates_findsThem(@TempDir Path folder) throws IOException {
+        assertTrue(ChatTemplate.open(folder).isEmpty());
+        Files.writeString(folder.resolve("tokenizer_config.json"), """
+                {"chat_template": [{"name": "default", "template": "list {{ eos_token }}"}, {"name": "tool_use", "template": "tools"}],
+                 "bos_token": {"content": "<b>", "special": true}, "eos_token": "<e>", "model_max_length": NaN}""");
+        assertEquals("list <e>", ChatTemplate.open(folder).orElseThrow().prompt(TALK));
+        assertEquals("tools", ChatTemplate.open(folder).orElseThrow().prompt(TALK, Map.of("tools", List.of(1))));
+
+        Files.writeString(folder.resolve("chat_template.json"), "{\"chat_template\": \"json {{ bos_token }}\"}");
+        assertEquals("json <b>", ChatTemplate.open(folder).orElseThrow().prompt(TALK));
+        Files.writeString(folder.resolve("chat_template.jinja"), "jinja {{ bos_token }}");
+        assertEquals("jinja <b>", ChatTemplate.open(folder).orElseThrow().prompt(TALK));
+    }
+
+    @Test
+    void open_gguf_readsNamedTemplatesAndTokens(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("m.gguf");
+        new GgufWriter().putString("tokenizer.ggml.model", "gpt2").putStrings("tokenizer.ggml.tokens", List.of("a", "<b>", "<e>"))
+                .putUint32("tokenizer.ggml.bos_token_id", 1).putUint32("tokenizer.ggml.eos_token_id", 2)
+                .putString("tokenizer.chat_template", "{{ bos_token }}{{ eos_token }}")
+                .putStrings("tokenizer.chat_templates", List.of("tool_use"))
+                .putString("tokenizer.chat_template.tool_use", "tools").write(file);
+        ChatTemplate template = ChatTemplate.open(file).orElseThrow();
+        assertEquals("<b><e>", template.prompt(TALK));
+        assertEquals("tools", template.prompt(TALK, Map.of("tools", List.of(1))));
     }
 
     @Test
     void prompt_noTemplate_writesLines() {
-        ChatTemplate plain = new ChatTemplate(Optional.empty(), "<s>", "</s>");
+        ChatTemplate plain = new ChatTemplate(Map.of(), "<s>", "</s>", Clock.systemUTC());
         assertEquals("user: Hello\n\nassistant: Hi!\n\nassistant:", plain.prompt(List.of(HELLO, HI)));
         assertEquals("user: Hello\n\n", plain.transcript(List.of(HELLO)));
     }
@@ -195,31 +291,6 @@ class ChatTemplateTest {
         String content = "{{ 7 * 7 }}{% for x in y %}{# c #}{{ '";
         assertEquals("<|user|>\n" + content + "<|end|>\n<|assistant|>\n",
                 prompt(PHI3, List.of(new Message("user", content))));
-    }
-
-    @ParameterizedTest
-    @CsvSource(delimiterString = " => ", quoteCharacter = '`', value = {
-            "{{ messages[1:]|length }} => 3",
-            "{{ messages[-1].role }} => user",
-            "{{ messages[0]['nothing'] is defined }} => false",
-            "{{ tools is not defined or tools is none }} => true",
-            "{{ messages[1] | tojson }} => `{\"role\": \"user\", \"content\": \"Hello\"}`",
-            "{{ 'a\"<é\\n' | tojson }} => `\"a\\\"<é\\n\"`",
-            "{{ 'x</think>\\n\\ny'.split('</think>')[-1].lstrip('\\n') }} => y",
-            "{{ 'abc'.startswith('ab') and not 'abc'.endswith('ab') }} => true",
-            "{{ ' a b '.strip() + '|' + 'aXbX'.replace('X', '-') }} => `a b|a-b-`",
-            "{{ 'hello world'.title() ~ 'A'.lower() ~ 'b'.upper() }} => Hello WorldaB",
-            "{{ {'a': 1}.get('b', 'none') }} => none",
-            "{% for key, value in {'a': 1}.items() %}{{ key }}={{ value }}{% endfor %} => a=1",
-            "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }} => 4",
-            "{% macro f(x, y='b') %}[{{ x }}{{ y }}]{% endmacro %}{{ f('a') }}{{ f('a', y='c') }} => [ab][ac]",
-            "{% for m in messages %}{{ loop.index0 }}{{ loop.last }} {% endfor %} => `0false 1false 2false 3true `",
-            "{% generation %}x{% endgeneration %} => x",
-            "{{ 'a' if messages else 'b' }}{{ 'user' in ['user'] }} => atrue",
-            "{{ missing.deeply.nested }} => ``",
-    })
-    void prompt_expressionsOfRealTemplates_givesPythonsResult(String template, String expected) {
-        assertEquals(expected, prompt(template, TALK));
     }
 
     @Test
@@ -241,13 +312,6 @@ class ChatTemplateTest {
         assertEquals(expected, prompt(template, TALK));
     }
 
-    @Test
-    void prompt_date_isFormatted() {
-        assertTrue(prompt("{{ strftime_now('%d %b %Y') }}", TALK).matches("\\d\\d [A-Z][a-z]{2} \\d{4}"));
-        assertEquals("05 March 2024, 07:08:09 % %Q", PythonMethods.strftime(LocalDateTime.of(2024, 3, 5, 7, 8, 9),
-                "%d %B %Y, %H:%M:%S %% %Q"));
-    }
-
     @ParameterizedTest
     @ValueSource(strings = {
             "{{ 'x'.getClass() }}", "{{ 'x'.getClass().forName('java.lang.Runtime') }}",
@@ -255,15 +319,15 @@ class ChatTemplateTest {
             "{% include '/etc/passwd' %}", "{% import '/etc/passwd' as x %}", "{% from 'x' import y %}",
             "{{ unknown_function('x') }}", "{{ 'x' | format('%1000000000d') }}",
             "{% unknown %}", "{% if %}", "{% for %}", "{{ 'x' * }}", "{% if true %}", "{{ x", "{# x", "{{ 'x }}",
-            "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
+            "{{ missing.deeply.nested }}", "{% set messages.x = 1 %}", "{% do messages.append(1) %}",
     })
     void prompt_whatTemplatesMayNot_throws(String template) {
         assertThrows(IllegalArgumentException.class, () -> prompt(template, TALK));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{{ 'x'.class }}", "{{ ____int3rpr3t3r____.config }}", "{{ messages.class }}",
-            "{{ namespace.class }}", "{% for m in messages %}{{ loop.class }}{% endfor %}"})
+    @ValueSource(strings = {"{{ 'x'.class }}", "{{ messages.class }}",
+            "{{ namespace.class }}", "{{ messages.__class__ }}", "{% for m in messages %}{{ loop.class }}{% endfor %}"})
     void prompt_propertiesOfJavaObjects_areNotThere(String template) {
         assertEquals("", prompt(template, TALK));
     }

@@ -3,7 +3,6 @@ package org.gatun.cli;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import org.gatun.model.Model;
 import org.gatun.tokenizer.ChatTemplate;
 import org.gatun.tokenizer.ChatTemplate.Message;
@@ -22,9 +21,7 @@ final class Conversation {
     Conversation(Model model) {
         tokenizer = model.tokenizer();
         beginOfText = tokenizer.beginOfText().stream().mapToObj(tokenizer::piece).findFirst().orElse("");
-        String endOfText = IntStream.range(0, tokenizer.vocabularySize()).filter(tokenizer::isEndOfText)
-                .mapToObj(tokenizer::piece).findFirst().orElse("");
-        template = model.chatTemplate().map(jinja -> new ChatTemplate(Optional.of(jinja), beginOfText, endOfText));
+        template = model.chatTemplate();
     }
 
     /// Whether the model has a chat template; if not, it only continues texts.
