@@ -105,7 +105,7 @@ final class Attributes implements Formats.Access {
             };
             case Macro macro -> switch (name) {
                 case "name" -> macro.name().isEmpty() ? None.NONE : new Text(macro.name());
-                case "arguments" -> Sequence.list(macro.parameters().stream().map(parameter -> (Value) new Text(parameter)).toList());
+                case "arguments" -> Sequence.tuple(macro.parameters().stream().map(parameter -> (Value) new Text(parameter)).toList());
                 case "catch_kwargs" -> Bool.of(macro.hasMoreNamed());
                 case "catch_varargs" -> Bool.of(macro.hasMore());
                 case "caller" -> Bool.of(macro.hasCaller());

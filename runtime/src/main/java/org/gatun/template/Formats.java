@@ -303,6 +303,7 @@ final class Formats {
         private final Arguments arguments;
         private final Access access;
         private int automatic;
+        private boolean isNumbered;
 
         Braces(boolean isMarkup, Arguments arguments, Access access) {
             this.isMarkup = isMarkup;
@@ -378,7 +379,7 @@ final class Formats {
             while (end < name.length() && name.charAt(end) != '.' && name.charAt(end) != '[') {
                 end++;
             }
-            Value value = first(name.substring(0, end));
+            Value value = first(name.substring(0, end), name.isEmpty());
             while (end < name.length()) {
                 if (name.charAt(end) == '[') {
                     int close = name.indexOf(']', end);
@@ -400,9 +401,13 @@ final class Formats {
             return value;
         }
 
-        private Value first(String name) {
-            if (name.isEmpty() || isInteger(name)) {
-                int index = name.isEmpty() ? automatic++ : Integer.parseInt(name);
+        private Value first(String name, boolean isEmpty) {
+            if (isEmpty || isInteger(name)) {
+                isNumbered |= !isEmpty;
+                int index = isEmpty ? automatic++ : Integer.parseInt(name);
+                if (isNumbered && automatic > 0) {
+                    throw new Refusal("format: places with numbers and without");
+                }
                 if (index >= arguments.positional().size()) {
                     throw new Refusal("format: " + arguments.positional().size() + " values are too few");
                 }

@@ -159,11 +159,16 @@ final class Lexer {
                 return;
             }
         }
-        throw new Refusal("{% raw %} does not end");
+        if (at < source.length()) {
+            throw new Refusal("{% raw %} does not end");
+        }
     }
 
     private void comment() {
         int mark = source.indexOf("#}", at);
+        if (at == source.length()) {
+            return; // Jinja's way: what begins with the last characters need not end
+        }
         if (mark < 0) {
             throw new Refusal("a comment does not end");
         }

@@ -231,6 +231,9 @@ final class Parser {
         if (!skipName("in")) {
             throw unexpected("'in'");
         }
+        if (names(target).contains("loop")) {
+            throw new Refusal("a for cannot assign to loop");
+        }
         Expression elements = tuple(false, Set.of("recursive"));
         Optional<Expression> condition = skipName("if") ? Optional.of(expression()) : Optional.empty();
         boolean isRecursive = skipName("recursive");
@@ -315,6 +318,9 @@ final class Parser {
             if (standard.isEmpty() && !parameters.isEmpty() && parameters.getLast().standard().isPresent()) {
                 throw new Refusal("parameter " + name + " has no default, but the one before it has");
             }
+            if (name.equals("caller") && standard.isEmpty()) {
+                throw new Refusal("a parameter that is called caller needs a default");
+            }
             if (parameters.stream().anyMatch(parameter -> parameter.name().equals(name))) {
                 throw new Refusal("two parameters are called " + name);
             }
@@ -330,6 +336,14 @@ final class Parser {
             throw new Refusal("'" + name + "' cannot be assigned to");
         }
         return name;
+    }
+
+    private static List<String> names(Target target) {
+        return switch (target) {
+            case Target.Variable variable -> List.of(variable.name());
+            case Target.NamespaceAttribute _ -> List.of();
+            case Target.Several several -> several.targets().stream().flatMap(one -> names(one).stream()).toList();
+        };
     }
 
     private Target targets(boolean withAttributes, Set<String> ends) {
