@@ -46,7 +46,8 @@ public final class Backends {
             }
         }
         List<Availability> host = List.of(
-                new Availability("cpu", "C kernels on this machine's processor", CpuBackend.unavailableReason()),
+                new Availability("cpu", "C kernels on this machine's processor, instruction sets "
+                        + String.join(", ", CpuBackend.instructionSets()), CpuBackend.unavailableReason()),
                 new Availability("reference", "plain Java, slow and exact", Optional.empty()));
         return Stream.of(drivers.stream().filter(driver -> !driver.name().equals(SIMULATOR)), host.stream(),
                 drivers.stream().filter(driver -> driver.name().equals(SIMULATOR))).flatMap(part -> part).toList();
@@ -69,13 +70,22 @@ public final class Backends {
     /// @param threads where the backend uses threads of the host
     /// @throws IllegalArgumentException if there is no such backend, or it is not available here
     public static Backend open(String name, int threads) {
+        return open(name, CpuOptions.threads(threads));
+    }
+
+    /// Opens a backend; the caller closes it.
+    ///
+    /// @param name `auto` for the best one that works here, but never the simulator
+    /// @param options if it is `cpu`
+    /// @throws IllegalArgumentException if there is no such backend, or it is not available here
+    public static Backend open(String name, CpuOptions options) {
         return switch (name) {
-            case AUTO -> openBest(threads);
+            case AUTO -> openBest(options);
             case "cpu" -> {
                 CpuBackend.unavailableReason().ifPresent(reason -> {
                     throw new IllegalArgumentException("backend cpu is not available: " + reason);
                 });
-                yield CpuBackend.open(CpuOptions.threads(threads));
+                yield CpuBackend.open(options);
             }
             case "reference" -> new ReferenceBackend();
             default -> {
@@ -89,7 +99,7 @@ public final class Backends {
         };
     }
 
-    private static Backend openBest(int threads) {
+    private static Backend openBest(CpuOptions options) {
         for (CudaDriverProvider provider : CudaDrivers.providers()) {
             if (!provider.name().equals(SIMULATOR)
                     && provider.probe() instanceof CudaDriverProvider.Probe.Found(CudaDriver driver)) {
@@ -100,16 +110,23 @@ public final class Backends {
                 }
             }
         }
-        return openHost(threads);
+        return openHost(options);
     }
 
     /// Opens the best backend that needs no device.
     public static Backend openHost(int threads) {
+        return openHost(CpuOptions.threads(threads));
+    }
+
+    /// Opens the best backend that needs no device.
+    ///
+    /// @param options if it is `cpu`
+    public static Backend openHost(CpuOptions options) {
         Optional<String> unavailable = CpuBackend.unavailableReason();
         if (unavailable.isEmpty()) {
-            return open("cpu", threads);
+            return open("cpu", options);
         }
         LOG.warn("backend cpu is not available ({}): using the slow reference backend", unavailable.get());
-        return open("reference", threads);
+        return new ReferenceBackend();
     }
 }

@@ -1,7 +1,9 @@
 package org.gatun.model;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -100,6 +102,7 @@ public final class Model implements AutoCloseable {
     /// Loads a model on a backend that the caller keeps and closes; several models may share it.
     ///
     /// @throws FormatException if the file is damaged, of an unsupported kind, or says what would change its texts and is not done
+    /// @throws InterruptedIOException if the thread is interrupted, which it then still is
     /// @throws IOException if it cannot be read
     public static Model load(Path path, Backend backend, ModelOptions options) throws IOException {
         return load(path, backend, false, options);
@@ -137,7 +140,14 @@ public final class Model implements AutoCloseable {
 
     private static Model load(Path path, Backend backend, boolean ownsBackend, ModelOptions options) throws IOException {
         FormatReport report = new FormatReport();
-        return warned(create(path.toString(), Checkpoint.open(path, report), report, backend, ownsBackend, options));
+        try {
+            return warned(create(path.toString(), Checkpoint.open(path, report), report, backend, ownsBackend, options));
+        } catch (ClosedByInterruptException e) {
+            InterruptedIOException interrupted = new InterruptedIOException(
+                    path + ": found the thread interrupted while loading, and left it so: load on one that is not");
+            interrupted.initCause(e);
+            throw interrupted;
+        }
     }
 
     private static Model warned(Model model) {
@@ -198,6 +208,11 @@ public final class Model implements AutoCloseable {
                 : Math.clamp(config().contextLength(), ModelOptions.LEAST_CONTEXT, ModelOptions.MOST_CONTEXT);
     }
 
+    /// The sizes of the keys and values of a session.
+    public KvShape kvShape() {
+        return config().kvShape(contextLength(), options.kvType());
+    }
+
     /// Opens a session with an empty context. The first one prepares the weights on the backend.
     ///
     /// @throws IllegalStateException if the model is closed
@@ -215,7 +230,7 @@ public final class Model implements AutoCloseable {
         try {
             Executable executable = takeIdle().orElseGet(() -> backend.compile(plan, LIMITS, progress));
             try {
-                KvCache kv = allocateKv(config().kvShape(contextLength(), options.kvType()));
+                KvCache kv = allocateKv(kvShape());
                 try {
                     Session session = new Session(this, executable, kv);
                     lifetime.adopt(session);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -65,6 +66,24 @@ class ModelTest {
             String found = generation.text();
             assertEquals(tokens == 200 ? golden : golden.substring(0, found.length()), found);
             assertEquals(tokens, generation.generatedTokens());
+        }
+    }
+
+    @Test
+    void load_onAnInterruptedThread_saysSoAndLeavesItInterrupted() throws IOException {
+        Path file = RandomModel.tiny(SEED).write(directory.resolve("tiny.gguf"));
+        try (Backend backend = Backends.open("reference")) {
+            Thread.currentThread().interrupt();
+            InterruptedIOException thrown;
+            boolean left;
+            try {
+                thrown = assertThrows(InterruptedIOException.class, () -> Model.load(file, backend, ModelOptions.STANDARD));
+            } finally {
+                left = Thread.interrupted();
+            }
+            assertTrue(left, "the mark is for whoever interrupted");
+            assertTrue(thrown.getMessage().startsWith(file + ": found the thread interrupted while loading"), thrown.getMessage());
+            Model.load(file, backend, ModelOptions.STANDARD).close();
         }
     }
 

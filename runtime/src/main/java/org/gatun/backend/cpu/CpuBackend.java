@@ -66,10 +66,11 @@ public final class CpuBackend implements Backend {
             throw new IllegalArgumentException("backend cpu is not available: " + reason);
         });
         NativeLibrary library = NativeLibrary.loaded().library();
-        String instructionSet = options.instructionSet().orElseGet(library::instructionSet);
+        String instructionSet = options.instructionSet().or(() -> Optional.ofNullable(System.getProperty(CpuOptions.INSTRUCTION_SET)))
+                .orElseGet(library::instructionSet);
         if (!instructionSets().contains(instructionSet)) {
-            throw new IllegalArgumentException(
-                    "instruction set " + instructionSet + ": expected one of " + instructionSets());
+            throw new IllegalArgumentException("instruction set '" + instructionSet + "': expected one that this processor has, "
+                    + String.join(", ", instructionSets()));
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment pool = library.poolOpen(options.threads(), arena.allocateFrom(instructionSet));

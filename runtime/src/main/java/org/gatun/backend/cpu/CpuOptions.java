@@ -5,10 +5,13 @@ import java.util.Optional;
 /// How the cpu backend is set up.
 ///
 /// @param threads that work on a pass, the caller's included
-/// @param instructionSet `avx512`, `avx2`, `neon` or `portable`; empty for the best that the processor has
+/// @param instructionSet `avx512`, `avx2`, `neon` or `portable`; empty for that of [#INSTRUCTION_SET], or the best that the processor has
 public record CpuOptions(int threads, Optional<String> instructionSet) {
     /// Most threads.
     public static final int MOST_THREADS = 256;
+
+    /// The system property that chooses an instruction set where none is asked for.
+    public static final String INSTRUCTION_SET = "gatun.cpu.instruction-set";
 
     /// @throws IllegalArgumentException if the number of threads is not from 1 to [#MOST_THREADS]
     public CpuOptions {

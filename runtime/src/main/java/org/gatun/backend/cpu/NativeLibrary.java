@@ -44,7 +44,19 @@ final class NativeLibrary {
         return Holder.LOADED;
     }
 
+    /// An interrupt of the thread that happens to be first must not make the kernels unavailable to all: it waits.
     private static Loaded load() {
+        boolean interrupted = Thread.interrupted();
+        try {
+            return unpack();
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private static Loaded unpack() {
         String platform = platform();
         String resource = "META-INF/gatun/" + platform + "/" + System.mapLibraryName("gatun");
         try (InputStream bytes = NativeLibrary.class.getClassLoader().getResourceAsStream(resource)) {

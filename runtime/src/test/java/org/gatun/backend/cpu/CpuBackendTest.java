@@ -9,8 +9,10 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
@@ -64,6 +66,38 @@ class CpuBackendTest {
             executable.run(pass, kv);
             return executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT, 0);
         }
+    }
+
+    @Test
+    void open_instructionSetOfTheProperty_isTakenWhereNoneIsAskedFor() {
+        System.setProperty(CpuOptions.INSTRUCTION_SET, "portable");
+        try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(1));
+                CpuBackend asked = CpuBackend.open(new CpuOptions(1, Optional.of(CpuBackend.instructionSets().getFirst())))) {
+            assertTrue(backend.description().startsWith("portable"), backend.description());
+            assertTrue(asked.description().startsWith(CpuBackend.instructionSets().getFirst()), asked.description());
+            System.setProperty(CpuOptions.INSTRUCTION_SET, "abacus");
+            assertTrue(assertThrows(IllegalArgumentException.class, () -> CpuBackend.open(CpuOptions.threads(1))).getMessage()
+                    .contains("'abacus': expected one that this processor has, "));
+        } finally {
+            System.clearProperty(CpuOptions.INSTRUCTION_SET);
+        }
+    }
+
+    /// What a process says of the kernels whose first user is interrupted.
+    static final class InterruptedStart {
+        public static void main(String[] arguments) {
+            Thread.currentThread().interrupt();
+            System.out.print(CpuBackend.unavailableReason() + " " + Thread.interrupted());
+        }
+    }
+
+    @Test
+    void unavailableReason_firstAskedByAnInterruptedThread_isAsEver() throws Exception {
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"),
+                InterruptedStart.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        assertEquals("Optional.empty true", new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+        assertEquals(0, process.waitFor());
     }
 
     @Test

@@ -6,6 +6,8 @@ import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.KvShape;
+import org.gatun.backend.cpu.CpuBackend;
+import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.cuda.CudaException;
 import org.gatun.model.Model;
@@ -33,6 +35,10 @@ final class ModelChoice {
 
     @Option(names = "--threads", paramLabel = "N", description = "threads of the cpu backend; all processors by default")
     Optional<Integer> threads;
+
+    @Option(names = "--instruction-set", paramLabel = "NAME",
+            description = "of the cpu backend: avx512, avx2, neon or portable, see 'gatun devices'; the best by default")
+    Optional<String> instructionSet;
 
     @Option(names = "--quantize", paramLabel = "TYPE",
             description = "bring the weights of the layers to a type when loading: q8_0, q5_1, q5_0, q4_1, q4_0, nf4, fp4, mxfp4, nvfp4, "
@@ -101,21 +107,27 @@ final class ModelChoice {
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
-        OpenModels opened = open(openBackend(), format);
+        OpenModels opened = open(openBackend(console), format);
+        try {
+            requireMemory(opened, console);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
         if (backend.equals(Backends.AUTO) && opened.backend() instanceof CudaBackend) {
             try {
                 opened.prepare(console);
             } catch (CudaException | IllegalArgumentException e) {
                 console.note("gatun: backend " + opened.backend().name() + " cannot be used: " + e.getMessage());
                 opened.close();
-                return open(Backends.openHost(threadCount()), format);
+                return open(Backends.openHost(cpuOptions()), format);
             }
         }
         return opened;
     }
 
     private OpenModels open(Backend opened, WeightFormat format) throws IOException {
-        ModelOptions options = new ModelOptions(atLeastOne("--context", context, 0),
+        ModelOptions options = new ModelOptions(inRange("--context", context, KvShape.MOST_SLOTS, 0),
                 kvType.map(name -> WeightFormat.type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
                 format.type(), format.activations());
         try {
@@ -141,23 +153,41 @@ final class ModelChoice {
         }
     }
 
-    private Backend openBackend() {
-        int count = threadCount();
+    private Backend openBackend(Console console) {
+        CpuOptions options = cpuOptions();
+        int processors = Runtime.getRuntime().availableProcessors();
+        if (options.threads() > processors) {
+            console.note("gatun: warning: --threads " + options.threads() + ": this process may use " + processors
+                    + (processors == 1 ? " processor" : " processors") + "; more threads than that wait for each other");
+        }
+        if (instructionSet.isPresent() && !backend.equals(Backends.AUTO) && !backend.equals("cpu")) {
+            throw new IllegalArgumentException("--instruction-set " + instructionSet.get() + " with --backend " + backend
+                    + ": expected --backend cpu");
+        }
         try {
-            return Backends.open(backend, count);
+            return Backends.open(backend, options);
         } catch (IllegalArgumentException e) {
-            String options = "--backend " + backend + threads.map(given -> " --threads " + given).orElse("");
-            throw new IllegalArgumentException(options + ": " + e.getMessage(), e);
+            String given = "--backend " + backend + threads.map(count -> " --threads " + count).orElse("")
+                    + instructionSet.map(name -> " --instruction-set " + name).orElse("");
+            throw new IllegalArgumentException(given + ": " + e.getMessage(), e);
         }
     }
 
-    private int threadCount() {
-        return atLeastOne("--threads", threads, Runtime.getRuntime().availableProcessors());
+    private CpuOptions cpuOptions() {
+        return new CpuOptions(inRange("--threads", threads, CpuOptions.MOST_THREADS,
+                Math.min(Runtime.getRuntime().availableProcessors(), CpuOptions.MOST_THREADS)), instructionSet);
     }
 
-    private static int atLeastOne(String option, Optional<Integer> value, int standard) {
-        if (value.isPresent() && value.get() < 1) {
-            throw new IllegalArgumentException(option + " " + value.get() + ": expected 1 or more");
+    /// Compares what the models will take with what the machine, or the container, has, while nothing is taken yet.
+    private static void requireMemory(OpenModels opened, Console console) {
+        if (opened.backend() instanceof CpuBackend) { // a device has its own memory, and the reference backend leaves weights in the file
+            HostMemory.read().flatMap(opened.need()::problem).ifPresent(problem -> console.note("gatun: warning: " + problem));
+        }
+    }
+
+    private static int inRange(String option, Optional<Integer> value, int most, int standard) {
+        if (value.isPresent() && (value.get() < 1 || value.get() > most)) {
+            throw new IllegalArgumentException(option + " " + value.get() + ": expected 1 or more, up to " + most);
         }
         return value.orElse(standard);
     }

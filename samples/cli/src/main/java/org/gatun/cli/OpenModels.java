@@ -19,6 +19,12 @@ import org.gatun.stories.StoryModels;
 record OpenModels(Backend backend, Model target, Optional<Model> draft, Optional<StoryModels> pair) implements AutoCloseable {
     private static final int PERMILLE = 1000;
 
+    /// What they take of the host's memory.
+    MemoryNeed need() {
+        MemoryNeed need = MemoryNeed.of(target);
+        return draft.map(model -> need.plus(MemoryNeed.of(model))).orElse(need);
+    }
+
     /// Opens a session on the target; the caller closes it.
     Session openSession(Console console) {
         return openSession(target, console);
