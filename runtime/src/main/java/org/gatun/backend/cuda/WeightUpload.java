@@ -15,6 +15,7 @@ import org.gatun.cuda.PinnedBuffer;
 /// Closed by whoever made it, which waits for the last copies.
 final class WeightUpload implements AutoCloseable {
     private static final int STAGES = 2;
+    /// Of a buffer, unless all that is to come is less.
     private static final long STAGE_BYTES = 8L << 20;
 
     /// Writes rows into memory of the host, in the type of the device.
@@ -28,7 +29,7 @@ final class WeightUpload implements AutoCloseable {
 
     private final CudaContext context;
     private final DoubleConsumer progress;
-    private final double totalBytes;
+    private final long totalBytes;
     private final List<Stage> stages = new ArrayList<>(); // the one used longest ago first
     private CudaStream stream;
     private long uploadedBytes;
@@ -52,7 +53,7 @@ final class WeightUpload implements AutoCloseable {
             stream.copyToDevice(target, offset + row * rowBytes, memory);
             stream.record(stage.copied);
             uploadedBytes += memory.byteSize();
-            progress.accept(uploadedBytes / totalBytes);
+            progress.accept((double) uploadedBytes / totalBytes);
         }
     }
 
@@ -62,9 +63,10 @@ final class WeightUpload implements AutoCloseable {
             stream = context.createStream();
         }
         if (stages.size() < STAGES) {
+            long usual = Math.min(STAGE_BYTES, totalBytes);
             CudaEvent copied = context.createEvent();
             try {
-                stages.add(new Stage(context.allocatePinned(Math.max(bytes, STAGE_BYTES)), copied));
+                stages.add(new Stage(context.allocatePinned(Math.max(bytes, usual)), copied));
             } catch (Throwable e) {
                 copied.close();
                 throw e;

@@ -16,9 +16,21 @@ final class WarpOperations {
             this.members = members;
         }
 
+        private static boolean areAll(int[] sets) {
+            int common = Warp.ALL;
+            for (int set : sets) {
+                common &= set;
+            }
+            return common == Warp.ALL;
+        }
+
         @Override
         final void execute(Warp warp, int mask) {
             int[] sets = (int[]) warp.registers[members];
+            if (mask == Warp.ALL && areAll(sets)) {
+                run(warp, mask, sets);
+                return;
+            }
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
                 int set = sets[lane];
@@ -90,7 +102,11 @@ final class WarpOperations {
                 result[lane] = from[other];
             }
             if (target != 0) {
-                Registers.merge(warp.registers[target], result, mask);
+                if (mask == Warp.ALL) {
+                    System.arraycopy(result, 0, warp.registers[target], 0, Warp.SIZE);
+                } else {
+                    Registers.merge(warp.registers[target], result, mask);
+                }
             }
             if (predicate != 0) {
                 int[] to = (int[]) warp.registers[predicate];
@@ -342,6 +358,14 @@ final class WarpOperations {
                 }
                 return;
             }
+            if (sources.length == 2 && bits == 32 && r[target] instanceof long[] to && r[sources[0]] instanceof int[] low
+                    && r[sources[1]] instanceof int[] high) {
+                for (int m = mask; m != 0; m &= m - 1) {
+                    int lane = Integer.numberOfTrailingZeros(m);
+                    to[lane] = low[lane] & 0xffffffffL | (long) high[lane] << 32;
+                }
+                return;
+            }
             long ones = (1L << bits) - 1;
             for (int m = mask; m != 0; m &= m - 1) {
                 int lane = Integer.numberOfTrailingZeros(m);
@@ -381,6 +405,19 @@ final class WarpOperations {
                         int shift = 16 * i;
                         for (int lane = 0; lane < Warp.SIZE; lane++) {
                             to[lane] = warp.gathered[lane] >>> shift & 0xffff;
+                        }
+                    }
+                }
+                return;
+            }
+            if (targets.length == 2 && bits == 32 && r[source] instanceof long[] from && !(r[targets[0]] instanceof float[])
+                    && !(r[targets[1]] instanceof float[])) {
+                for (int i = 0; i < 2; i++) {
+                    if (r[targets[i]] instanceof int[] to) {
+                        int shift = 32 * i;
+                        for (int m = mask; m != 0; m &= m - 1) {
+                            int lane = Integer.numberOfTrailingZeros(m);
+                            to[lane] = (int) (from[lane] >>> shift);
                         }
                     }
                 }
