@@ -36,7 +36,8 @@ public final class FormatException extends IOException {
         return offset;
     }
 
-    private static String oneLine(String problem) {
+    /// A text that came from a file, as a short line without control characters.
+    static String oneLine(String problem) {
         String cut = problem.length() <= MAX_PROBLEM_LENGTH ? problem : problem.substring(0, MAX_PROBLEM_LENGTH) + "…";
         return cut.replaceAll("\\p{Cntrl}", "\uFFFD");
     }

@@ -54,9 +54,9 @@ public final class FormatReport {
         entries.add(new Entry(file, name, Use.UNSUPPORTED, reason));
     }
 
-    /// Notes what a user should hear once, though the model runs.
+    /// Notes what a user should hear once, though the model runs. Names that come from a file lose their control characters.
     public void warn(String message) {
-        warnings.add(message);
+        warnings.add(FormatException.oneLine(message));
     }
 
     /// What has this use, in the order of the files.

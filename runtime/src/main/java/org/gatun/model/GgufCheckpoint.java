@@ -32,6 +32,10 @@ final class GgufCheckpoint implements Checkpoint {
     private static final Set<String> INTERLEAVED = Set.of("llama", "mistral");
     private static final Set<String> SPLIT = Set.of("qwen2", "qwen3");
     private static final String ROPE_FACTORS = "rope_freqs.weight";
+
+    /// Tokens that end a text beside those that the tokenizer knows: Gatun's own key, for what `config.json` says.
+    static final String END_TOKENS = "gatun.end_token_ids";
+
     private static final String CHAT_TEMPLATE = "tokenizer.chat_template";
 
     private final GgufFile file;
@@ -41,14 +45,15 @@ final class GgufCheckpoint implements Checkpoint {
     private final Arena arena = Arena.ofShared(); // of weights that are arranged anew
     private final Map<String, Tensor> weights;
 
-    private GgufCheckpoint(GgufFile file, ModelConfig config, Tokenizer tokenizer, GgufKeys keys, FormatReport report)
-            throws FormatException {
+    private GgufCheckpoint(GgufFile file, ModelConfig config, GgufKeys keys, FormatReport report) throws FormatException {
         this.file = file;
         this.config = config;
-        this.tokenizer = tokenizer;
-        chatTemplate = ChatTemplate.fromGguf(file.metadata());
         try {
             weights = readWeights(keys, report);
+            tokenizer = EndTokens.added(Tokenizers.fromGguf(file.metadata(), report),
+                    Arrays.stream(file.metadata().integers(END_TOKENS).orElse(new int[0])).boxed().toList());
+            chatTemplate = ChatTemplate.fromGguf(file.metadata());
+            report.requireSupported(file.path());
         } catch (Throwable e) {
             arena.close();
             throw e;
@@ -96,12 +101,10 @@ final class GgufCheckpoint implements Checkpoint {
         try {
             GgufKeys keys = new GgufKeys(file.metadata(), report);
             requireKind(keys, file.metadata(), report);
-            Tokenizer tokenizer = Tokenizers.fromGguf(file.metadata());
-            ModelConfig config = readConfig(keys, file, tokenizer.vocabularySize());
+            int tokens = file.metadata().strings("tokenizer.ggml.tokens").map(List::size).orElse(0);
+            ModelConfig config = readConfig(keys, file, tokens);
             keys.finish();
-            GgufCheckpoint checkpoint = new GgufCheckpoint(file, config, tokenizer, keys, report);
-            report.requireSupported(file.path());
-            return checkpoint;
+            return new GgufCheckpoint(file, config, keys, report);
         } catch (Throwable e) {
             file.close();
             throw e;
@@ -111,7 +114,7 @@ final class GgufCheckpoint implements Checkpoint {
     /// Refuses what is no model of an architecture that is known.
     private static void requireKind(GgufKeys keys, Metadata metadata, FormatReport report) throws FormatException {
         Stream.of("general.alignment", "general.type", "general.quantization_version", "split.no", "split.count", "split.tensors.count",
-                CHAT_TEMPLATE).forEach(keys::noteRead);
+                END_TOKENS, CHAT_TEMPLATE).forEach(keys::noteRead);
         String type = metadata.string("general.type").orElse("model");
         if (!type.equals("model")) {
             report.refuse(keys.file(), "general.type", "found " + type + ", expected a model");

@@ -73,6 +73,9 @@ final class GgufModelWriter {
         }
         putRope(writer, architecture, config.rope(), model.rotaryBase());
         model.chatTemplate().ifPresent(template -> putChatTemplate(writer, template));
+        if (!model.endTokens().isEmpty()) {
+            writer.putInt32s(GgufCheckpoint.END_TOKENS, model.endTokens().stream().mapToInt(Integer::intValue).toArray());
+        }
         putTokenizer(writer, model.directory());
     }
 

@@ -28,8 +28,8 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
     static HuggingFaceConfig read(Path path, JsonKeys keys) throws FormatException {
         String architecture = keys.text("model_type").orElse("");
         if (!ARCHITECTURES.contains(architecture)) {
-            throw new FormatException(path, -1, "model_type '" + architecture
-                    + "' in config.json is not supported: expected one of llama, mistral, qwen2, qwen3");
+            keys.refuse("model_type", "'" + architecture + "' is not supported: expected one of llama, mistral, qwen2, qwen3");
+            keys.requireSupported();
         }
         requireTask(keys);
         requireActivation(keys);

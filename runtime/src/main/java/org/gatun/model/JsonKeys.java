@@ -138,6 +138,11 @@ final class JsonKeys {
         report.refuse(file, prefix + key, reason);
     }
 
+    /// @throws FormatException if something that was noted is not done
+    void requireSupported() throws FormatException {
+        report.requireSupported(model);
+    }
+
     /// Says something once.
     void warn(String key, String message) {
         report.warn(file + ": " + prefix + key + " " + message);

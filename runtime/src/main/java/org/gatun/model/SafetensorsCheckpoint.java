@@ -51,14 +51,13 @@ final class SafetensorsCheckpoint implements Checkpoint {
                 file.path(), -1, "config.json is missing beside the weights: expected the sizes of the model there"));
             JsonKeys keys = new JsonKeys(file.path(), CONFIG, json, report);
             HuggingFaceConfig read = HuggingFaceConfig.read(file.path(), keys);
-            report.requireSupported(file.path());
             config = read.model();
-            weights = readWeights(read, report);
-            Tokenizer plain = readTokenizer(directory(file.path()));
-            endTokens = endTokens(keys, plain.vocabularySize(), report);
-            tokenizer = EndTokens.added(plain, endTokens);
+            endTokens = endTokens(keys, config.vocabulary(), report);
             keys.finish(UnreadKeys.OF_CONFIG);
             noteRemarks(report);
+            report.requireSupported(file.path());
+            weights = readWeights(read, report);
+            tokenizer = EndTokens.added(readTokenizer(directory(file.path()), report), endTokens);
             chatTemplate = ChatTemplate.open(directory(file.path()));
             report.requireSupported(file.path());
         } catch (Throwable e) {
@@ -97,10 +96,10 @@ final class SafetensorsCheckpoint implements Checkpoint {
         return Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
     }
 
-    private static Tokenizer readTokenizer(Path directory) throws IOException {
+    private static Tokenizer readTokenizer(Path directory, FormatReport report) throws IOException {
         Path json = directory.resolve("tokenizer.json");
         if (Files.exists(json)) {
-            return Tokenizers.fromTokenizerJson(json);
+            return Tokenizers.fromTokenizerJson(json, report);
         }
         Path sentencePiece = directory.resolve("tokenizer.model");
         if (Files.exists(sentencePiece)) {
@@ -109,7 +108,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
         Path gguf = directory.resolve(TOKENIZER_GGUF);
         if (Files.exists(gguf)) {
             try (GgufFile header = GgufFile.open(gguf)) {
-                return Tokenizers.fromGguf(header.metadata());
+                return Tokenizers.fromGguf(header.metadata(), report);
             }
         }
         throw new FormatException(directory, -1, "no tokenizer: expected tokenizer.json, tokenizer.model or tokenizer.gguf");

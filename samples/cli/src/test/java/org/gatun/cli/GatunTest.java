@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +23,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.cuda.kernels.KernelVariant;
+import org.gatun.format.GgufWriter;
+import org.gatun.format.TensorData;
 import org.gatun.speculative.method.SpeculationMethod;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -554,6 +559,27 @@ class GatunTest {
 
         assertEquals(0, run.exitCode(), run.err());
         assertTrue(run.out().contains("blk.4.ffn_down.weight"), run.out());
+    }
+
+    @Test
+    void inspect_modelThatSaysMoreThanIsDone_listsWhatBecomesOfIt() throws IOException {
+        Path file = directory.resolve("unsupported.gguf");
+        new GgufWriter().putString("general.architecture", "llama").putString("general.name", "a name")
+                .putUint32("llama.block_count", 1).putUint32("llama.embedding_length", 32).putUint32("llama.feed_forward_length", 32)
+                .putUint32("llama.attention.head_count", 2).putUint32("llama.vocab_size", 8).putUint32("llama.expert_count", 4)
+                .tensor("extra", DType.F32, Shape.of(1), TensorData.of(MemorySegment.ofArray(new byte[4]))).write(file);
+        CommandRun run = CommandRun.of("inspect", file.toString());
+        JsonNode json = CommandRun.of("inspect", file.toString(), "--json").json();
+
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().matches("(?s).*\\nread\\n.*llama\\.block_count.*\\nchanges nothing\\n.*general\\.name +describes.*"
+                + "\\nnot supported\\n.*llama\\.expert_count +experts are not supported.*\\nwarning: unsupported.gguf: tensors extra.*"
+                + "cannot be run.*"), run.out());
+        assertEquals("llama.expert_count", json.at("/report/not_supported/0/name").stringValue());
+        assertEquals("general.architecture", json.at("/report/read/0/name").stringValue());
+        assertEquals("general.name", json.at("/report/changes_nothing/0/name").stringValue());
+        assertEquals(1, json.at("/report/warnings").size());
+        assertTrue(json.get("unsupported").isString());
     }
 
     @Test
