@@ -39,6 +39,10 @@ class HistoryPagesTest {
         assertTrue(pages.markdown().contains("| matmul | 8B qkv | 1 | 12.5 | 12.0 | 13.0 | 90.0 % | 8.0 |"), pages.markdown());
         assertTrue(pages.markdown().contains("A <b>GPU</b> \\| fast"), pages.markdown());
         assertTrue(pages.html().contains("A &lt;b&gt;GPU&lt;/b&gt;") && pages.html().contains("<circle"), pages.html());
+        for (String explained : List.of("kernels of Gatun", "peers", "what the measured bandwidth allows", "operations a byte", "TFLOP/s",
+                "least and most the fastest and the slowest", "prefers-color-scheme:dark")) {
+            assertTrue(pages.html().contains(explained), explained);
+        }
         assertFalse(pages.html().matches("(?s).*(src|href|url)\\s*[=(].*"), "loads nothing");
     }
 

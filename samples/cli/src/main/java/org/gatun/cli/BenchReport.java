@@ -14,23 +14,30 @@ record BenchReport(BenchResult result) {
 
     String html() {
         List<String> names = names();
-        HtmlPage page = new HtmlPage(result.subject() + "; " + result.rows().getFirst().rounds().size()
-                + " rounds, of which medians, least and most are shown");
+        int rounds = result.rows().getFirst().rounds().size();
+        HtmlPage page = new HtmlPage(result.subject() + "; " + (rounds == 1 ? "1 round" : rounds + " rounds"));
         page.warning(result.warning());
         table(page);
-        page.heading("Tokens a second").spreads(names, figures(BenchRow::tokensPerSecond))
-                .heading("Tokens a pass of the target").bars(names, figures(row -> row.statistics().meanAcceptedLength()))
+        page.note("All prompts are run in each round. A figure is the median of the rounds; least and most are those of the slowest and the "
+                + "fastest round. A speedup is that over none in the same round; predicted is what the costs of passes say it should be.");
+        page.heading("Tokens a second").note("Bar: median of the rounds; line: from the round with the least to that with the most.")
+                .spreads(names, figures(BenchRow::tokensPerSecond), "tokens/s")
+                .heading("Tokens a pass of the target").note("Its own token included (mean accepted length).")
+                .bars(names, figures(row -> row.statistics().meanAcceptedLength()), "tokens a pass")
                 .heading("Speedup as the costs of passes predict it")
-                .bars(names, figures(row -> row.predictedSpeedup(result.plain())))
-                .heading("Where the time goes: drafting, verifying, the rest")
-                .shares(names, figures(row -> new double[] {row.draftShare(), row.verifyShare(), row.hostShare()}))
-                .heading("Acceptance by depth").lines(figures(BenchReport::depths), 1)
-                .heading("Time of a pass by its rows, in passes of one row").lines(List.of(costs()), 0);
+                .bars(names, figures(row -> row.predictedSpeedup(result.plain())), "times the speed of none")
+                .heading("Where the time goes")
+                .shares(names, List.of("drafting", "verifying: passes of the target", "host: all the rest"),
+                        figures(row -> new double[] {row.draftShare(), row.verifyShare(), row.hostShare()}))
+                .heading("Acceptance by depth").note("How often a proposal was accepted where all before it were.")
+                .lines(figures(BenchReport::depths), "depth: which token of the proposal", "part accepted", 1)
+                .heading("Time of a pass by its rows")
+                .lines(List.of(costs()), "rows of the pass", "time, in passes of one row", 0);
         for (String category : result.distinctCategories()) {
             BenchReport part = new BenchReport(result.of(category));
             page.heading(category.isEmpty() ? "Without a category" : category);
             part.table(page);
-            page.spreads(names, part.figures(BenchRow::tokensPerSecond));
+            page.spreads(names, part.figures(BenchRow::tokensPerSecond), "tokens/s");
         }
         return page.html();
     }

@@ -48,13 +48,15 @@ record FormatsReport(List<FormatRow> rows) {
         List<String> names = figures(FormatRow::name);
         return new HtmlPage(model + ", its weights in several types")
                 .table(FormatRow.COLUMNS, figures(FormatRow::cells))
-                .heading("Megabytes").bars(names, figures(row -> row.bytes() / 1e6))
-                .heading("Perplexity").bars(names, figures(FormatRow::perplexity))
+                .heading("Megabytes").bars(names, figures(row -> row.bytes() / 1e6), "MB")
+                .heading("Perplexity").note("Less is better.").bars(names, figures(FormatRow::perplexity), "perplexity")
                 .heading(DIVERGENCE).table(FormatRow.SWEEP_COLUMNS, figures(FormatRow::divergenceCells))
-                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.divergences())), 0)
+                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.divergences())), "temperature",
+                        "nats a token", 0)
                 .heading(SAME_DRAW).table(FormatRow.SWEEP_COLUMNS, figures(FormatRow::sameDrawCells))
-                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.sameDraws())), 1)
-                .heading("Tokens a second").bars(names, figures(FormatRow::tokensPerSecond))
+                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.sameDraws())), "temperature",
+                        "part of the tokens", 1)
+                .heading("Tokens a second").bars(names, figures(FormatRow::tokensPerSecond), "tokens/s")
                 .html();
     }
 

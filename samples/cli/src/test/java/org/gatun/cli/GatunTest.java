@@ -518,6 +518,21 @@ class GatunTest {
         assertTrue(page.contains("<svg"), page);
         assertFalse(page.matches("(?s).*(src=|href=|https?://|@import).*"), page);
         assertFalse(page.contains("NaN"), page);
+        for (String explained : List.of("drafting", "verifying: passes of the target", "host: all the rest", "% of the time", "tokens/s",
+                "depth: which token of the proposal", "rows of the pass", "time, in passes of one row", "the slowest and the fastest round",
+                "prefers-color-scheme: dark")) {
+            assertTrue(page.contains(explained), explained);
+        }
+    }
+
+    @Test
+    void ticks_anyRange_areFewRoundAndWithin() {
+        assertEquals(List.of(0.0, 20.0, 40.0, 60.0, 80.0, 100.0), HtmlPage.ticks(100));
+        assertEquals(List.of(0.0), HtmlPage.ticks(0));
+        for (double most = 1e-4; most < 1e6; most *= 1.37) {
+            List<Double> ticks = HtmlPage.ticks(most);
+            assertTrue(ticks.size() >= 3 && ticks.size() <= 7 && ticks.getLast() <= most * 1.001, most + ": " + ticks);
+        }
     }
 
     @ParameterizedTest
