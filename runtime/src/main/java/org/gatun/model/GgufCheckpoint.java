@@ -36,7 +36,6 @@ final class GgufCheckpoint implements Checkpoint {
     /// Tokens that end a text beside those that the tokenizer knows: Gatun's own key, for what `config.json` says.
     static final String END_TOKENS = "gatun.end_token_ids";
 
-    private static final String CHAT_TEMPLATE = "tokenizer.chat_template";
 
     private final GgufFile file;
     private final ModelConfig config;
@@ -114,7 +113,7 @@ final class GgufCheckpoint implements Checkpoint {
     /// Refuses what is no model of an architecture that is known.
     private static void requireKind(GgufKeys keys, Metadata metadata, FormatReport report) throws FormatException {
         Stream.of("general.alignment", "general.type", "general.quantization_version", "split.no", "split.count", "split.tensors.count",
-                END_TOKENS, CHAT_TEMPLATE).forEach(keys::noteRead);
+                END_TOKENS).forEach(keys::noteRead);
         String type = metadata.string("general.type").orElse("model");
         if (!type.equals("model")) {
             report.refuse(keys.file(), "general.type", "found " + type + ", expected a model");
@@ -133,11 +132,11 @@ final class GgufCheckpoint implements Checkpoint {
     private static ModelConfig readConfig(GgufKeys keys, GgufFile file, int vocabulary) throws FormatException {
         Path source = file.metadata().source();
         int layers = keys.integer("block_count");
-        int heads = keys.ofLayers("attention.head_count", layers);
+        int heads = keys.integer("attention.head_count");
         int hidden = keys.integer("embedding_length");
-        int headDim = keys.ofLayers("attention.key_length", layers, heads <= 0 ? 0 : hidden / heads);
+        int headDim = keys.integer("attention.key_length", heads <= 0 ? 0 : hidden / heads);
         int rotated = keys.integer("rope.dimension_count", headDim);
-        if (keys.ofLayers("attention.value_length", layers, headDim) != headDim) {
+        if (keys.integer("attention.value_length", headDim) != headDim) {
             throw new FormatException(source, -1, "keys and values of different lengths are not supported");
         }
         if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim) {
@@ -153,7 +152,7 @@ final class GgufCheckpoint implements Checkpoint {
             double attention = keys.number("rope.scaling.attn_factor", 1);
             RopeTable scaled = new RopeTable(pairing, rope.inverseFrequencies(), (float) (rope.attentionFactor() * attention));
             return new ModelConfig(keys.architecture(), keys.integer("vocab_size", vocabulary), layers, hidden,
-                    keys.ofLayers("feed_forward_length", layers), heads, keys.ofLayers("attention.head_count_kv", layers, heads), headDim,
+                    keys.integer("feed_forward_length"), heads, keys.integer("attention.head_count_kv", heads), headDim,
                     (float) keys.number("attention.layer_norm_rms_epsilon", 1e-5),
                     withFrequencyFactors(scaled, Optional.ofNullable(file.tensors().get(ROPE_FACTORS))),
                     window.size(), window.fromLayer(), context);
@@ -167,7 +166,7 @@ final class GgufCheckpoint implements Checkpoint {
 
     /// The pattern says which layers have the window: yes or no for each, or every how many layers one has not; 0 stands for none.
     private static Window window(GgufKeys keys, int layers) throws FormatException {
-        int size = keys.ofLayers("attention.sliding_window", layers, 0);
+        int size = keys.integer("attention.sliding_window", 0);
         Optional<Object> pattern = keys.find("attention.sliding_window_pattern");
         if (pattern.isEmpty() || size == 0) {
             return new Window(size, 0);

@@ -1,7 +1,7 @@
 package org.gatun.model;
 
-import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -14,6 +14,7 @@ import org.gatun.format.Metadata;
 /// those under the prefix of the architecture.
 final class GgufKeys {
     private static final String TOKENIZER = "tokenizer.";
+    private static final String CHAT_TEMPLATE = "tokenizer.chat_template"; // there may be more, with names behind
 
     private final Metadata metadata;
     private final String architecture;
@@ -60,36 +61,11 @@ final class GgufKeys {
     }
 
     int integer(String key, int standard) throws FormatException {
-        noteRead(prefixed(key));
-        return metadata.integer(prefixed(key)).orElse(standard);
-    }
-
-    /// A whole number, which may be written once for each layer.
-    ///
-    /// @throws FormatException if it is none, or the layers differ
-    int ofLayers(String key, int layers, int standard) throws FormatException {
-        Object value = metadata.values().get(prefixed(key));
-        if (value == null || !value.getClass().isArray()) {
-            return integer(key, standard);
+        double number = number(key, standard);
+        if (number != (int) number) {
+            throw failure(key, metadata.values().get(prefixed(key)), "an integer of 32 bits");
         }
-        noteRead(prefixed(key));
-        int[] array = metadata.integers(prefixed(key)).orElseThrow();
-        if (array.length != layers) {
-            throw new FormatException(metadata.source(), -1, prefixed(key) + " has " + array.length
-                    + " elements: expected a number, or one for each of the " + layers + " layers");
-        }
-        if (Arrays.stream(array).distinct().count() != 1) {
-            throw new FormatException(metadata.source(), -1, prefixed(key) + " is "
-                    + Arrays.stream(array).mapToObj(Integer::toString).collect(Collectors.joining(", "))
-                    + ": expected the same for each layer: layers that differ are not supported");
-        }
-        return array[0];
-    }
-
-    /// @throws FormatException if it is missing, none, or the layers differ
-    int ofLayers(String key, int layers) throws FormatException {
-        requirePresent(key);
-        return ofLayers(key, layers, 0);
+        return (int) number;
     }
 
     /// An array of whole numbers, which must be there.
@@ -98,13 +74,36 @@ final class GgufKeys {
         return metadata.integers(prefixed(key)).orElseThrow();
     }
 
+    /// A number, which may be written once for each layer if it is the same for all.
+    ///
+    /// @throws FormatException if it is none, or the layers differ
     double number(String key, double standard) throws FormatException {
-        noteRead(prefixed(key));
-        double number = metadata.number(prefixed(key)).orElse(standard);
-        if (!Double.isFinite(number)) {
-            throw new FormatException(metadata.source(), -1, prefixed(key) + " is " + number + ": expected a number");
+        Optional<Object> value = find(key);
+        if (value.isEmpty()) {
+            return standard;
         }
-        return number;
+        Object single = value.get().getClass().isArray() ? ofLayers(key, UnreadKeys.elements(value.get())) : value.get();
+        if (single instanceof Number number && Double.isFinite(number.doubleValue())) {
+            return number.doubleValue();
+        }
+        throw failure(key, single, "a number");
+    }
+
+    private Object ofLayers(String key, List<Object> elements) throws FormatException {
+        int layers = key.equals("block_count") ? 1 : integer("block_count");
+        if (elements.size() != layers) {
+            throw new FormatException(metadata.source(), -1, prefixed(key) + " has " + elements.size()
+                    + " elements: expected a number, or one for each of the " + layers + " layers");
+        }
+        if (elements.stream().distinct().count() != 1) {
+            throw failure(key, elements.stream().map(Object::toString).collect(Collectors.joining(", ")),
+                    "the same for each layer: layers that differ are not supported");
+        }
+        return elements.getFirst();
+    }
+
+    private FormatException failure(String key, Object found, String expected) {
+        return new FormatException(metadata.source(), -1, prefixed(key) + " is " + found + ": expected " + expected);
     }
 
     Optional<String> text(String key) throws FormatException {
@@ -133,6 +132,9 @@ final class GgufKeys {
         String prefix = architecture + ".";
         for (Map.Entry<String, Object> entry : metadata.values().entrySet()) {
             String key = entry.getKey();
+            if (key.startsWith(CHAT_TEMPLATE)) {
+                noteRead(key);
+            }
             if (read.contains(key) || key.startsWith(TOKENIZER)) {
                 continue;
             }

@@ -193,6 +193,59 @@ class WhatConfigSaysTest {
                 message.strip());
     }
 
+    /// The keys that the Hugging Face library and those who publish models write, with usual values.
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "{\"architectures\": [\"Qwen2ForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, \"bos_token_id\": 1, "
+                + "\"eos_token_id\": [2, 3], \"head_dim\": 8, \"hidden_act\": \"silu\", \"initializer_range\": 0.02, \"mlp_bias\": false, "
+                + "\"pretraining_tp\": 1, \"rope_scaling\": null, \"rope_theta\": 10000.0, \"tie_word_embeddings\": false, "
+                + "\"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.45.0\", \"use_cache\": true}",
+        "{\"_name_or_path\": \"some/model\", \"max_window_layers\": 28, \"sliding_window\": 131072, \"use_mrope\": false, "
+                + "\"use_sliding_window\": false, \"pad_token_id\": -1, \"_attn_implementation_autoset\": true, \"unsloth_fixed\": true}",
+        "{\"dtype\": \"float16\", \"layer_types\": [\"full_attention\", \"full_attention\"], "
+                + "\"rope_parameters\": {\"rope_theta\": 10000.0, \"rope_type\": \"default\"}, \"sliding_window\": null}",
+        "{\"add_cross_attention\": false, \"bad_words_ids\": null, \"is_encoder_decoder\": false, \"is_decoder\": false, "
+                + "\"id2label\": {\"0\": \"LABEL_0\"}, \"max_length\": 20, \"num_beams\": 1, \"output_attentions\": false, "
+                + "\"pruned_heads\": {}, \"repetition_penalty\": 1.0, \"temperature\": 1.0, \"tf_legacy_loss\": false, "
+                + "\"tie_encoder_decoder\": false, \"top_k\": 50, \"torchscript\": false, \"use_bfloat16\": false, "
+                + "\"max_sequence_length\": 2048, \"chunk_size_feed_forward\": 0, \"return_dict\": true, \"tokenizer_class\": null}"})
+    void load_keysOfPublishedModels_changeNothingWithoutAWord(String keys) throws IOException {
+        float[] plain = logits(model);
+        FormatReport report = new FormatReport();
+
+        assertArrayEquals(plain, logits(config(json -> json.setAll((ObjectNode) JSON.readTree(keys))), report));
+        assertEquals(List.of(), report.warnings());
+    }
+
+    @Test
+    void load_everyKeyOfRopeScalingAndRemarks_isRefusedOrChangesNothing() throws IOException {
+        float[] plain = logits(model);
+        for (UnreadKeys.Rule rule : UnreadKeys.OF_ROPE.rules()) {
+            config("rope_scaling", "{\"rope_type\": \"default\", \"%s\": 7}".formatted(rule.name()));
+            if (rule.effect() == UnreadKeys.Effect.REFUSED) {
+                assertRefused(model, "rope_scaling." + rule.name() + ": " + rule.reason());
+            } else {
+                assertArrayEquals(plain, logits(model), rule.name());
+            }
+        }
+        config(_ -> { });
+        FormatReport report = new FormatReport();
+        assertArrayEquals(plain, logits(tensors(writer -> writer.put("format", "pt").put("note", "x")), report));
+        assertEquals(List.of(), report.warnings());
+        assertTrue(report(tensors(writer -> writer.put("format", "tf"))).warnings().getFirst().contains("__metadata__.format"));
+    }
+
+    @Test
+    void load_everyKeyOfGeneration_isSaidOrChangesNothing() throws IOException {
+        float[] plain = logits(model);
+        for (UnreadKeys.Rule rule : UnreadKeys.OF_GENERATION.rules()) {
+            Files.writeString(model.resolve("generation_config.json"), "{\"%s\": [7]}".formatted(rule.name()));
+            FormatReport report = new FormatReport();
+            assertArrayEquals(plain, logits(model, report), rule.name());
+            assertEquals(rule.effect() == UnreadKeys.Effect.WARNED ? 1 : 0, report.warnings().size(), rule.name());
+        }
+    }
+
     @Test
     void load_keyThatIsNotKnown_isSaidOnceAndChangesNothing() throws IOException {
         float[] plain = logits(model);

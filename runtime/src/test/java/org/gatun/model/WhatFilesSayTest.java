@@ -121,6 +121,21 @@ class WhatFilesSayTest {
         assertTrue(message.contains("llama.rope.scaling.type") && message.contains("'" + type + "'"), message);
     }
 
+    @Test
+    void load_otherNumbersForEachLayer_areTheNumberIfTheyAreTheSame() throws IOException {
+        float[] plain = logits(model("plain-copy", _ -> { }));
+
+        assertArrayEquals(plain, logits(model("same", writer -> writer.putFloat32s("llama.rope.freq_base", 10_000, 10_000)
+                .putInt32s("llama.context_length", 256, 256).putInt32s("llama.attention.key_length", 8, 8)
+                .putFloat32s("llama.attention.layer_norm_rms_epsilon", 1e-5f, 1e-5f).putInt32s("llama.rope.dimension_count", 8, 8))));
+        assertTrue(refusal(model("differ", writer -> writer.putFloat32s("llama.rope.freq_base", 10_000, 500_000)))
+                .contains("llama.rope.freq_base is 10000.0, 500000.0: expected the same for each layer"));
+        assertTrue(refusal(model("nan", writer -> writer.putFloat32("llama.rope.freq_base", Float.NaN)))
+                .contains("llama.rope.freq_base is NaN: expected a number"));
+        assertTrue(refusal(model("text", writer -> writer.putString("llama.context_length", "long")))
+                .contains("llama.context_length is long: expected a number"));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"attention.head_count", "attention.head_count_kv", "feed_forward_length"})
     void load_numberForEachLayer_isTheNumberIfTheyAreTheSame(String key) throws IOException {
