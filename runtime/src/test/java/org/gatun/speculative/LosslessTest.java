@@ -25,6 +25,7 @@ import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
+import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,6 +77,10 @@ class LosslessTest {
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
+                if (backendName.equals("simulator") && !TestScale.isLong()
+                        && Math.floorMod(i + name.hashCode() + TestScale.seed(), 2) == 1) {
+                    continue; // every other prompt, one greedy and one sampled
+                }
                 if (speculation.method().drawsProposals() && sampling.temperature() > 0) {
                     continue; // equal in law only: see JointLawTest
                 }
