@@ -22,6 +22,20 @@ public interface Backend extends AutoCloseable {
     /// What it runs on, for people: instruction set and threads, or the device's name.
     String description();
 
+    /// When weights are read from where the plan has them.
+    enum WeightReading {
+        /// When they are first used in a compiled plan; then they may go, as long as an executable that uses them is open.
+        ONCE,
+        /// Whenever a plan is compiled, but by no pass.
+        COMPILING,
+        /// By every pass.
+        ALWAYS
+    }
+
+    /// When weights are read. Only Java reads them, so that where a mapped file was cut short there is an [InternalError] and nothing
+    /// worse.
+    WeightReading weightReading();
+
     /// Makes `plan` executable for passes within `limits`. Weights are prepared once for all executables of this backend
     /// that share them.
     ///

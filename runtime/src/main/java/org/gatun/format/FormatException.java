@@ -26,6 +26,24 @@ public final class FormatException extends IOException {
         this.offset = offset;
     }
 
+    /// A file that somebody writes to or cuts short while it is read.
+    ///
+    /// @param cause that revealed it, if any
+    public static FormatException changed(Path file, Throwable cause) {
+        return new FormatException(file, -1, "the file changed while it was read: expected it to stay as it is until the model is ready; "
+                + "load it again", cause);
+    }
+
+    /// What a fault in mapped memory means: its file was cut short.
+    ///
+    /// @throws InternalError `error` itself, if it is no such fault
+    public static FormatException ofFault(Path file, InternalError error) {
+        if (!String.valueOf(error.getMessage()).contains("fault occurred")) {
+            throw error;
+        }
+        return changed(file, error);
+    }
+
     /// The damaged file.
     public Path file() {
         return file;

@@ -77,9 +77,14 @@ public final class GgufFile implements AutoCloseable {
     /// @throws FormatException if it is no GGUF file, damaged, or of a kind that Gatun does not read, or a part is missing
     /// @throws IOException if it cannot be read
     public static GgufFile open(Path path) throws IOException {
-        GgufFile file = openPart(path);
+        return open(path, FileAccess.MAPPED);
+    }
+
+    /// As the other, with a choice how the file is read.
+    public static GgufFile open(Path path, FileAccess access) throws IOException {
+        GgufFile file = openPart(path, access);
         try {
-            List<GgufFile> parts = GgufParts.open(file);
+            List<GgufFile> parts = GgufParts.open(file, access);
             return parts.size() == 1 ? file : new GgufFile(path, parts);
         } catch (Throwable failure) {
             file.close();
@@ -87,11 +92,16 @@ public final class GgufFile implements AutoCloseable {
         }
     }
 
-    /// Maps one file.
-    static GgufFile openPart(Path path) throws IOException {
-        MappedFile mapping = MappedFile.open(path, EXPECTED);
+    /// Maps or reads one file.
+    static GgufFile openPart(Path path, FileAccess access) throws IOException {
+        MappedFile mapping = MappedFile.open(path, EXPECTED, access);
         try {
-            return new GgufFile(path, Optional.of(mapping), mapping.bytes());
+            GgufFile file = new GgufFile(path, Optional.of(mapping), mapping.bytes());
+            mapping.requireUnchanged();
+            return file;
+        } catch (InternalError fault) {
+            mapping.close();
+            throw FormatException.ofFault(path, fault);
         } catch (Throwable failure) {
             mapping.close();
             throw failure;
@@ -145,6 +155,18 @@ public final class GgufFile implements AutoCloseable {
     Map<String, MemorySegment> encodedValues() {
         requireOpen();
         return encodedValues;
+    }
+
+    /// Checks that nobody wrote to the file, or to a part of it, since it was opened.
+    ///
+    /// @throws FormatException if somebody did
+    public void requireUnchanged() throws FormatException {
+        if (mapping.isPresent()) {
+            mapping.get().requireUnchanged();
+        }
+        for (GgufFile part : parts) {
+            part.requireUnchanged();
+        }
     }
 
     /// Unmaps the file, after which its tensors must not be used. Closing twice is harmless.

@@ -38,7 +38,7 @@ final class GgufParts {
     }
 
     /// All parts in order, `named` among them; the caller closes them. If it fails, the others are closed, `named` stays open.
-    static List<GgufFile> open(GgufFile named) throws IOException {
+    static List<GgufFile> open(GgufFile named, FileAccess access) throws IOException {
         int count = count(named);
         if (count == 1) {
             return List.of(named);
@@ -63,7 +63,7 @@ final class GgufParts {
         List<GgufFile> parts = new ArrayList<>();
         try {
             for (Path part : paths) {
-                parts.add(part.equals(path) ? named : GgufFile.openPart(part));
+                parts.add(part.equals(path) ? named : GgufFile.openPart(part, access));
             }
             requireAgreement(parts, count);
         } catch (Throwable failure) {

@@ -111,6 +111,9 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         MappedFile mapping = MappedFile.open(path, EXPECTED);
         try {
             return new Llama2cCheckpoint(mapping);
+        } catch (InternalError fault) {
+            mapping.close();
+            throw FormatException.ofFault(path, fault);
         } catch (Throwable failure) {
             mapping.close();
             throw failure;
@@ -160,7 +163,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
                 .putUint32("llama.vocab_size", config.vocabulary);
         Llama2cVocabulary.read(tokenizer, config.vocabulary).putInto(writer);
         tensors().values().forEach(writer::tensor);
-        writer.write(target, progress);
+        try {
+            writer.write(target, progress);
+        } catch (InternalError fault) {
+            throw FormatException.ofFault(mapping.path(), fault);
+        }
     }
 
     private static Config readConfig(HeaderReader in, boolean legacy, int first) throws FormatException {

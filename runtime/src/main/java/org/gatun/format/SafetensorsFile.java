@@ -59,18 +59,22 @@ public final class SafetensorsFile implements AutoCloseable {
     private final Optional<ObjectNode> index;
     private volatile boolean closed;
 
-    private SafetensorsFile(Path path) throws IOException {
+    private SafetensorsFile(Path path, FileAccess access) throws IOException {
         Path model = Files.isDirectory(path) ? inDirectory(path) : ofShard(path);
         this.path = model;
         Map<String, Object> texts = new LinkedHashMap<>();
         try {
             if (model.toString().endsWith(".json")) {
                 index = Optional.of(readJson(model));
-                openIndexed(index.get(), texts);
+                openIndexed(index.get(), texts, access);
             } else {
                 index = Optional.empty();
-                tensors.putAll(openShard(model, texts));
+                tensors.putAll(openShard(model, texts, access));
             }
+            requireUnchanged();
+        } catch (InternalError fault) {
+            shards.forEach(MappedFile::close);
+            throw FormatException.ofFault(model, fault);
         } catch (Throwable failure) {
             shards.forEach(MappedFile::close);
             throw failure;
@@ -85,7 +89,21 @@ public final class SafetensorsFile implements AutoCloseable {
     /// @throws FormatException if a file is missing, damaged, or holds types that Gatun does not read
     /// @throws IOException if a file cannot be read
     public static SafetensorsFile open(Path path) throws IOException {
-        return new SafetensorsFile(path);
+        return open(path, FileAccess.MAPPED);
+    }
+
+    /// As the other, with a choice how the files are read.
+    public static SafetensorsFile open(Path path, FileAccess access) throws IOException {
+        return new SafetensorsFile(path, access);
+    }
+
+    /// Checks that nobody wrote to a file of the model since it was opened.
+    ///
+    /// @throws FormatException if somebody did
+    public void requireUnchanged() throws FormatException {
+        for (MappedFile shard : shards) {
+            shard.requireUnchanged();
+        }
     }
 
     /// The file or index, for messages.
@@ -190,7 +208,7 @@ public final class SafetensorsFile implements AutoCloseable {
         return path.resolveSibling(name);
     }
 
-    private void openIndexed(ObjectNode index, Map<String, Object> texts) throws IOException {
+    private void openIndexed(ObjectNode index, Map<String, Object> texts, FileAccess access) throws IOException {
         if (!(index.get("weight_map") instanceof ObjectNode weightMap)) {
             throw new FormatException(path, -1, "found no object weight_map: expected the index of a sharded model");
         }
@@ -205,7 +223,7 @@ public final class SafetensorsFile implements AutoCloseable {
             }
         }
         for (Map.Entry<Path, List<String>> entry : namesByShard.entrySet()) {
-            Map<String, Tensor> found = openShard(entry.getKey(), texts);
+            Map<String, Tensor> found = openShard(entry.getKey(), texts, access);
             for (String name : entry.getValue()) {
                 if (!found.containsKey(name) && !unreadable.containsKey(name)) {
                     throw new FormatException(entry.getKey(), -1, "found no tensor " + name + ", which the index "
@@ -218,8 +236,8 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
-    private Map<String, Tensor> openShard(Path file, Map<String, Object> texts) throws IOException {
-        MappedFile mapping = MappedFile.open(file, EXPECTED);
+    private Map<String, Tensor> openShard(Path file, Map<String, Object> texts, FileAccess access) throws IOException {
+        MappedFile mapping = MappedFile.open(file, EXPECTED, access);
         shards.add(mapping);
         MemorySegment bytes = mapping.bytes();
         HeaderReader in = new HeaderReader(file, bytes);

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.tensor.Tensor;
@@ -20,9 +21,18 @@ sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, Safete
     /// @param report is told what becomes of everything that the files say, as far as they are read if it fails
     /// @throws FormatException if it is none of these, damaged, or says what is not supported
     static Checkpoint open(Path path, FormatReport report) throws IOException {
+        return open(path, report, FileAccess.MAPPED);
+    }
+
+    /// As the other, with a choice how the files are read.
+    static Checkpoint open(Path path, FormatReport report, FileAccess access) throws IOException {
         boolean safetensors = Files.isDirectory(path) && Files.exists(path.resolve("config.json"))
                 || path.toString().endsWith(".safetensors") || path.toString().endsWith(".safetensors.index.json");
-        return safetensors ? SafetensorsCheckpoint.open(path, report) : GgufCheckpoint.open(path, report);
+        try {
+            return safetensors ? SafetensorsCheckpoint.open(path, report, access) : GgufCheckpoint.open(path, report, access);
+        } catch (InternalError fault) {
+            throw FormatException.ofFault(path, fault);
+        }
     }
 
     /// Its sizes.
@@ -37,6 +47,12 @@ sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, Safete
     /// Its chat template, if it brings one.
     Optional<ChatTemplate> chatTemplate();
 
+    /// Checks that nobody wrote to its files since they were opened.
+    ///
+    /// @throws FormatException if somebody did
+    void requireUnchanged() throws FormatException;
+
+    /// Frees its weights and unmaps its files; sizes, tokenizer, template and the shapes of weights stay. Closing twice is harmless.
     @Override
     void close();
 }

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
@@ -89,8 +90,8 @@ final class GgufCheckpoint implements Checkpoint {
         return Collections.unmodifiableMap(read);
     }
 
-    static GgufCheckpoint open(Path path, FormatReport report) throws IOException {
-        return of(GgufFile.open(path), report);
+    static GgufCheckpoint open(Path path, FormatReport report, FileAccess access) throws IOException {
+        return of(GgufFile.open(path, access), report);
     }
 
     /// Reads the header; `file` is closed with this checkpoint, or now if it fails.
@@ -257,6 +258,11 @@ final class GgufCheckpoint implements Checkpoint {
     @Override
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    @Override
+    public void requireUnchanged() throws FormatException {
+        file.requireUnchanged();
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.gatun.model;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import org.gatun.backend.Backends;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.PassLimits;
+import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
@@ -51,6 +53,7 @@ public final class Model implements AutoCloseable {
     private final Plan plan;
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
     private final Lifetime lifetime;
+    private boolean isPrepared; // the weights are on the backend, all of them and for good
 
     private Model(String name, Checkpoint checkpoint, FormatReport report, Backend backend, boolean ownsBackend, ModelOptions options)
             throws FormatException {
@@ -112,10 +115,10 @@ public final class Model implements AutoCloseable {
     ///
     /// @param report is told it; if loading fails, as far as the files were read
     public static Model load(Path path, Backend backend, ModelOptions options, FormatReport report) throws IOException {
-        return create(path.toString(), Checkpoint.open(path, report), report, backend, false, options);
+        return create(path.toString(), open(path, report, backend, options), report, backend, false, options);
     }
 
-    /// A model from the bytes of a GGUF file, which must stay valid as long as the model.
+    /// A model from the bytes of a GGUF file, which must stay valid as long as the model (of backend cpu until its first session is open).
     ///
     /// @param name for messages
     /// @throws FormatException if the bytes are damaged or of an unsupported kind
@@ -141,13 +144,19 @@ public final class Model implements AutoCloseable {
     private static Model load(Path path, Backend backend, boolean ownsBackend, ModelOptions options) throws IOException {
         FormatReport report = new FormatReport();
         try {
-            return warned(create(path.toString(), Checkpoint.open(path, report), report, backend, ownsBackend, options));
+            return warned(create(path.toString(), open(path, report, backend, options), report, backend, ownsBackend, options));
         } catch (ClosedByInterruptException e) {
             InterruptedIOException interrupted = new InterruptedIOException(
                     path + ": found the thread interrupted while loading, and left it so: load on one that is not");
             interrupted.initCause(e);
             throw interrupted;
         }
+    }
+
+    /// A backend that reads weights in every pass has them in memory: nobody should change the text by writing to the file.
+    private static Checkpoint open(Path path, FormatReport report, Backend backend, ModelOptions options) throws IOException {
+        boolean stays = backend.weightReading() == Backend.WeightReading.ALWAYS;
+        return Checkpoint.open(path, report, stays ? FileAccess.READ : options.fileAccess());
     }
 
     private static Model warned(Model model) {
@@ -161,6 +170,9 @@ public final class Model implements AutoCloseable {
         Checkpoint checkpoint = options.weightType().<Checkpoint>map(type -> new QuantizedCheckpoint(stored, type)).orElse(stored);
         try {
             return new Model(name, checkpoint, report, backend, ownsBackend, options);
+        } catch (InternalError fault) {
+            checkpoint.close();
+            throw FormatException.ofFault(Path.of(name), fault);
         } catch (Throwable e) {
             checkpoint.close();
             throw e;
@@ -215,6 +227,7 @@ public final class Model implements AutoCloseable {
 
     /// Opens a session with an empty context. The first one prepares the weights on the backend.
     ///
+    /// @throws UncheckedIOException if a file of the model was changed before they were ready
     /// @throws IllegalStateException if the model is closed
     public Session openSession() {
         return openSession(_ -> { });
@@ -224,11 +237,12 @@ public final class Model implements AutoCloseable {
     ///
     /// @param progress is told the part of the weights that is ready, from 0 to 1, if they are yet to be prepared
     /// @throws IllegalArgumentException if the backend has no room for the weights
+    /// @throws UncheckedIOException if a file of the model was changed before they were ready
     /// @throws IllegalStateException if the model is closed
     public Session openSession(DoubleConsumer progress) {
         lifetime.enterInTurn();
         try {
-            Executable executable = takeIdle().orElseGet(() -> backend.compile(plan, LIMITS, progress));
+            Executable executable = takeIdle().orElseGet(() -> compile(plan, LIMITS, progress));
             try {
                 KvCache kv = allocateKv(kvShape());
                 try {
@@ -276,10 +290,35 @@ public final class Model implements AutoCloseable {
         }
         lifetime.enterInTurn();
         try {
-            return backend.compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
-                    new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()));
+            return compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
+                    new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
         } finally {
             lifetime.leave();
+        }
+    }
+
+    /// Compiles, and makes sure that the weights are those of the file that was opened. When they will not be read again, the file is
+    /// closed: whatever becomes of it, the model stays what it is.
+    private Executable compile(Plan of, PassLimits limits, DoubleConsumer progress) {
+        try {
+            Executable executable = backend.compile(of, limits, progress);
+            try {
+                if (!isPrepared) {
+                    checkpoint.requireUnchanged();
+                }
+            } catch (FormatException e) {
+                executable.close();
+                throw e;
+            }
+            if (backend.weightReading() == Backend.WeightReading.ONCE) {
+                isPrepared = true;
+                checkpoint.close();
+            }
+            return executable;
+        } catch (InternalError fault) {
+            throw new UncheckedIOException(FormatException.ofFault(Path.of(name), fault));
+        } catch (FormatException changed) {
+            throw new UncheckedIOException(changed);
         }
     }
 

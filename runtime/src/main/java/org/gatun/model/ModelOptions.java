@@ -3,6 +3,7 @@ package org.gatun.model;
 import java.util.List;
 import java.util.Optional;
 import org.gatun.backend.KvShape;
+import org.gatun.format.FileAccess;
 import org.gatun.plan.Activations;
 import org.gatun.tensor.DType;
 
@@ -13,7 +14,8 @@ import org.gatun.tensor.DType;
 /// @param kvType stored type of keys and values, one of [KvShape#TYPES]
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
 /// @param activations how products with weights of INT8 take their activations
-public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations) {
+/// @param fileAccess how the model's files are read
+public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations, FileAccess fileAccess) {
     /// The types that weights can be brought to.
     public static final List<DType> WEIGHT_TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q5_1, DType.Q5_0,
             DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
@@ -36,21 +38,31 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
         this(contextLength, kvType, Optional.empty(), Activations.AS_IS);
     }
 
+    /// The files mapped.
+    public ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations) {
+        this(contextLength, kvType, weightType, activations, FileAccess.MAPPED);
+    }
+
     /// These options with keys and values of a type.
     public ModelOptions withKvType(DType type) {
-        return new ModelOptions(contextLength, type, weightType, activations);
+        return new ModelOptions(contextLength, type, weightType, activations, fileAccess);
     }
 
     /// These options with the weights brought to a type.
     public ModelOptions withWeightType(DType type) {
-        return new ModelOptions(contextLength, kvType, Optional.of(type), activations);
+        return new ModelOptions(contextLength, kvType, Optional.of(type), activations, fileAccess);
     }
 
     /// These options with activations taken so.
     ///
     /// @param choice for products with weights of INT8; a model without any is refused if it is not [Activations#AS_IS]
     public ModelOptions withActivations(Activations choice) {
-        return new ModelOptions(contextLength, kvType, weightType, choice);
+        return new ModelOptions(contextLength, kvType, weightType, choice, fileAccess);
+    }
+
+    /// These options with the files read so.
+    public ModelOptions withFileAccess(FileAccess access) {
+        return new ModelOptions(contextLength, kvType, weightType, activations, access);
     }
 
     /// @throws IllegalArgumentException if the context is negative or longer than [KvShape#MOST_SLOTS], keys and values cannot be stored in their type, or weights not be

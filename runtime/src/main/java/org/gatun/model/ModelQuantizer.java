@@ -92,10 +92,14 @@ public final class ModelQuantizer implements AutoCloseable {
         }
         long total = conversions.stream().mapToLong(WeightConversion::byteSize).sum();
         LongConsumer written = bytes -> progress.accept(Math.min(1, (double) bytes / total));
-        if (gguf) {
-            GgufModelWriter.write(source, conversions, target, written);
-        } else {
-            SafetensorsModelWriter.write(source, conversions, target, written);
+        try {
+            if (gguf) {
+                GgufModelWriter.write(source, conversions, target, written);
+            } else {
+                SafetensorsModelWriter.write(source, conversions, target, written);
+            }
+        } catch (InternalError fault) {
+            throw FormatException.ofFault(path, fault);
         }
         return conversions.stream().map(one -> new Result(one.name(), one.source().dtype(), one.dtype(), one.source().data().byteSize(),
                 one.byteSize(), one.relativeError(), one.largestError())).toList();

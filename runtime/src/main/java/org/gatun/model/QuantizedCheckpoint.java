@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.gatun.format.FormatException;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -75,6 +76,11 @@ final class QuantizedCheckpoint implements Checkpoint {
     @Override
     public Optional<ChatTemplate> chatTemplate() {
         return inner.chatTemplate();
+    }
+
+    @Override
+    public void requireUnchanged() throws FormatException {
+        inner.requireUnchanged();
     }
 
     @Override

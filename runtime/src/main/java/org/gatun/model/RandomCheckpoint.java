@@ -117,6 +117,11 @@ final class RandomCheckpoint implements Checkpoint {
     }
 
     @Override
+    public void requireUnchanged() {
+        // has no file
+    }
+
+    @Override
     public void close() {
         if (arena.scope().isAlive()) {
             arena.close();

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
@@ -66,8 +67,8 @@ final class SafetensorsCheckpoint implements Checkpoint {
         }
     }
 
-    static SafetensorsCheckpoint open(Path path, FormatReport report) throws IOException {
-        return new SafetensorsCheckpoint(SafetensorsFile.open(path), report);
+    static SafetensorsCheckpoint open(Path path, FormatReport report, FileAccess access) throws IOException {
+        return new SafetensorsCheckpoint(SafetensorsFile.open(path, access), report);
     }
 
     /// The tokens that end a text by `config.json` and `generation_config.json`, each a number or a list.
@@ -261,6 +262,11 @@ final class SafetensorsCheckpoint implements Checkpoint {
     @Override
     public Optional<ChatTemplate> chatTemplate() {
         return chatTemplate;
+    }
+
+    @Override
+    public void requireUnchanged() throws FormatException {
+        file.requireUnchanged();
     }
 
     @Override

@@ -79,6 +79,11 @@ public final class MarkovBackend implements Backend {
     }
 
     @Override
+    public WeightReading weightReading() {
+        return WeightReading.ONCE;
+    }
+
+    @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         return new Table(limits);
     }

@@ -98,7 +98,7 @@ public final class CloseStorm {
                     }
                 }
             }
-            if (before == null && closes >= most / 3) {
+            if (before == null && closes >= 2 * most / 3) {
                 before = memory();
             }
         }

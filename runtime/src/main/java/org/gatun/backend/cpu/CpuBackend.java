@@ -93,6 +93,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public WeightReading weightReading() {
+        return WeightReading.ONCE;
+    }
+
+    @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         lifetime.enterInTurn();
         try {

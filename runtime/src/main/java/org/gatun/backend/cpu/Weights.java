@@ -14,6 +14,9 @@ import org.gatun.tensor.Tensor;
 ///
 /// Safe for several threads; whoever prepares a weight keeps the others waiting.
 final class Weights {
+    /// Of a matrix, taken at a time.
+    private static final long PIECE_BYTES = 4L << 20;
+
     private final NativeLibrary library;
     private final MemorySegment pool;
     private final Map<Key, Prepared> prepared = new HashMap<>();
@@ -27,9 +30,10 @@ final class Weights {
     ///
     /// Tensors of the same bytes, type and shape are one weight; the first rows of a matrix are another than the whole.
     ///
+    /// @param owner of the bytes: when they have gone, others may come to the same place
     /// @param data equal for the same place in native memory or in the same array
     /// @param form what the kernel reads
-    record Key(MemorySegment data, DType dtype, Shape shape, Form form) {}
+    record Key(MemorySegment.Scope owner, MemorySegment data, DType dtype, Shape shape, Form form) {}
 
     /// How a kernel reads a weight.
     enum Form {
@@ -55,7 +59,7 @@ final class Weights {
     }
 
     static Key key(Tensor tensor, Form form) {
-        return new Key(tensor.data(), tensor.dtype(), tensor.shape(), form);
+        return new Key(tensor.data().scope(), tensor.data(), tensor.dtype(), tensor.shape(), form);
     }
 
     synchronized void release(Key key) {
@@ -70,7 +74,7 @@ final class Weights {
         Prepared weight = new Prepared();
         try {
             weight.segment = switch (form) {
-                case FILE -> offHeap(tensor, weight.arena);
+                case FILE -> copy(tensor, weight.arena);
                 case VECTOR -> vector(tensor, weight.arena);
                 case MATRIX -> matrix(tensor, weight.arena);
             };
@@ -96,11 +100,25 @@ final class Weights {
         return new Tensor(tensor.name(), DType.BF16, tensor.shape(), target);
     }
 
-    private static MemorySegment offHeap(Tensor stored, Arena arena) {
+    private MemorySegment copy(Tensor stored, Arena arena) {
         NativeLayout.type(stored.dtype());
-        Tensor tensor = readable(stored, arena);
-        return tensor.data().isNative() ? tensor.data()
-                : arena.allocate(tensor.data().byteSize(), NativeLayout.PADDING).copyFrom(tensor.data());
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment source = readable(stored, scratch).data();
+            MemorySegment target = library.allocate(arena, source.byteSize() + NativeLayout.PADDING);
+            for (long at = 0; at < source.byteSize(); at += PIECE_BYTES) {
+                take(source, at, target.asSlice(at, Math.min(PIECE_BYTES, source.byteSize() - at)));
+            }
+            return target;
+        }
+    }
+
+    /// Copies a piece. Of a mapped file its pages are given back, so that a model is in memory once; they stay in the system's cache.
+    private static void take(MemorySegment source, long at, MemorySegment target) {
+        MemorySegment piece = source.asSlice(at, target.byteSize());
+        target.copyFrom(piece);
+        if (piece.isMapped()) {
+            piece.unload();
+        }
     }
 
     private static MemorySegment vector(Tensor tensor, Arena arena) {
@@ -109,12 +127,24 @@ final class Weights {
         return arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements);
     }
 
-    private MemorySegment matrix(Tensor tensor, Arena arena) {
-        int type = NativeLayout.type(tensor.dtype());
-        MemorySegment source = offHeap(tensor, arena);
-        long bytes = library.packedBytes(type, tensor.rows(), tensor.columns());
-        MemorySegment target = library.allocate(arena, bytes);
-        library.pack(pool, type, tensor.rows(), tensor.columns(), source, target);
-        return target;
+    /// Rearranges a matrix piece by piece. Kernels read a copy of a piece, never the file, which may be cut short at any time: that is
+    /// an error in Java, and would end the process in native code.
+    private MemorySegment matrix(Tensor stored, Arena arena) {
+        try (Arena scratch = Arena.ofConfined()) {
+            Tensor tensor = readable(stored, scratch);
+            int type = NativeLayout.type(tensor.dtype());
+            long rowBytes = tensor.dtype().rowBytes(tensor.columns());
+            long tileBytes = library.packedBytes(type, NativeLayout.LANES, tensor.columns());
+            MemorySegment target = library.allocate(arena, library.packedBytes(type, tensor.rows(), tensor.columns()));
+            int most = (int) Math.clamp(PIECE_BYTES / rowBytes / NativeLayout.LANES * NativeLayout.LANES, NativeLayout.LANES,
+                    Math.max(NativeLayout.LANES, tensor.rows()));
+            MemorySegment piece = scratch.allocate(Math.min(most, tensor.rows()) * rowBytes, NativeLayout.PADDING);
+            for (int row = 0; row < tensor.rows(); row += most) {
+                int rows = Math.min(most, tensor.rows() - row);
+                take(tensor.data(), row * rowBytes, piece.asSlice(0, rows * rowBytes));
+                library.pack(pool, type, rows, tensor.columns(), piece, target.asSlice(row / NativeLayout.LANES * tileBytes));
+            }
+            return target;
+        }
     }
 }

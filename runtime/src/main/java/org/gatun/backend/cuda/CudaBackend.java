@@ -76,6 +76,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public WeightReading weightReading() {
+        return WeightReading.COMPILING;
+    }
+
+    @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         return compile(plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
     }

@@ -25,6 +25,11 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public WeightReading weightReading() {
+        return WeightReading.ALWAYS;
+    }
+
+    @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
         lifetime.enterInTurn();
         try {

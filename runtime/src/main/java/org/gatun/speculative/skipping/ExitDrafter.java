@@ -95,10 +95,11 @@ public final class ExitDrafter implements Drafter {
             untilNext = 0;
             law = new Law(target.vocabularySize());
             int count = Math.min(layers - 1, MOST_EXITS);
-            exits = new Exit[count];
             for (int i = 0; i < count; i++) {
                 int depth = (i + 1) * layers / (count + 1);
-                exits[i] = new Exit(depth, target.partial(LayerProgram.firstLayers(depth)));
+                Exit exit = new Exit(depth, target.partial(LayerProgram.firstLayers(depth)));
+                exits = Arrays.copyOf(exits, i + 1);
+                exits[i] = exit;
             }
         }
     }

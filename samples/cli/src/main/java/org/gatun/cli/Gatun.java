@@ -3,6 +3,7 @@ package org.gatun.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
@@ -127,6 +128,9 @@ public final class Gatun {
 
     /// Reports what a command threw.
     private int fail(Exception e, CommandLine command) {
+        if (e instanceof UncheckedIOException unchecked) { // a file that changed before its weights were ready
+            return fail(unchecked.getCause(), command);
+        }
         if (e instanceof IllegalArgumentException || e instanceof IOException || e instanceof CudaException) {
             report(e, command, oneLine(describe(e)));
             return BAD_INPUT;

@@ -10,6 +10,7 @@ import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.cuda.CudaException;
+import org.gatun.format.FileAccess;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.plan.Activations;
@@ -58,6 +59,11 @@ final class ModelChoice {
             description = "tokens that prompt and answer may have together; by default what the model was trained for, within "
                     + ModelOptions.LEAST_CONTEXT + " and " + ModelOptions.MOST_CONTEXT)
     Optional<Integer> context;
+
+    @Option(names = "--no-mmap",
+            description = "read the model's files into memory instead of mapping them, for file systems that cannot map or are slow at it; "
+                    + "takes their size in memory until the model is ready")
+    boolean reads;
 
     /// Models with random weights instead of any from a file.
     Optional<RandomShape> random = Optional.empty();
@@ -129,7 +135,7 @@ final class ModelChoice {
     private OpenModels open(Backend opened, WeightFormat format) throws IOException {
         ModelOptions options = new ModelOptions(inRange("--context", context, KvShape.MOST_SLOTS, 0),
                 kvType.map(name -> WeightFormat.type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
-                format.type(), format.activations());
+                format.type(), format.activations(), reads ? FileAccess.READ : FileAccess.MAPPED);
         try {
             if (random.isPresent()) {
                 return random.get().open(opened, options);
