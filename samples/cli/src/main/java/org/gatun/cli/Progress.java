@@ -47,7 +47,7 @@ final class Progress implements AutoCloseable {
             while (true) {
                 String line = "gatun: " + what + (total > 0 && done > 0 ? " %d %%".formatted(100 * done / total) : " ...");
                 if (console.interactive()) {
-                    console.err().print(ERASE_LINE + line);
+                    console.err().print(ERASE_LINE + Console.visible(line)); // it names files
                     console.err().flush();
                 } else {
                     console.note(line);

@@ -2,7 +2,6 @@ package org.gatun.cli;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
@@ -41,6 +40,11 @@ record CommandRun(int exitCode, String out, String err) {
 
     /// Runs a command each of whose writes of a result fails.
     static CommandRun withoutOutput(String failure, String... arguments) {
+        return withoutOutput(failure, "", arguments);
+    }
+
+    /// The same with a text on standard input.
+    static CommandRun withoutOutput(String failure, String input, String[] arguments) {
         Writer failing = new Writer() {
             @Override
             public void write(char[] text, int from, int length) throws IOException {
@@ -54,7 +58,7 @@ record CommandRun(int exitCode, String out, String err) {
             public void close() {}
         };
         StringWriter err = new StringWriter();
-        int exitCode = Gatun.run(new Console(InputStream.nullInputStream(), failing, err, false, false), arguments);
+        int exitCode = Gatun.run(new Console(new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)), failing, err, false, false), arguments);
         return new CommandRun(exitCode, "", err.toString());
     }
 

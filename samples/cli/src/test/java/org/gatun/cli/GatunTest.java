@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -356,6 +358,64 @@ class GatunTest {
     /// Without the lines that a slow machine gets.
     private static String withoutProgress(String err) {
         return err.lines().filter(line -> !line.matches("gatun: (preparing|measuring|reading) .*")).collect(Collectors.joining("\n"));
+    }
+
+    @Test
+    void chat_outputThatNobodyCouldTake_endsAfterTheFirstAnswer() {
+        CommandRun run = CommandRun.withoutOutput("No space left on device", "Once\n/what\n", new String[] {"chat"});
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().endsWith("gatun: standard output: No space left on device\n"), run.err());
+        assertFalse(run.err().contains("unknown command"), "nothing more is read: " + run.err());
+    }
+
+    /// Runs the program itself by a line of the shell, in which `$GATUN` is how to start it.
+    private CommandRun process(String line, String locale) throws Exception {
+        assumeTrue(Files.isExecutable(Path.of("/bin/sh")) && Files.exists(Path.of("/proc/self/cmdline")), "no /bin/sh or no /proc");
+        Path out = directory.resolve("out");
+        Path err = directory.resolve("err");
+        ProcessBuilder builder = new ProcessBuilder("/bin/sh", "-c", line).redirectOutput(out.toFile()).redirectError(err.toFile());
+        builder.environment().keySet().removeIf(name -> name.equals("LANG") || name.startsWith("LC_"));
+        builder.environment().put("LC_ALL", locale);
+        builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
+        builder.environment().put("GATUN", Path.of(System.getProperty("java.home"), "bin", "java")
+                + " -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED org.gatun.cli.Gatun");
+        Process process = builder.start();
+        assertTrue(process.waitFor(120, TimeUnit.SECONDS), "still runs after two minutes");
+        return new CommandRun(process.exitValue(), Files.readString(out), Files.readString(err));
+    }
+
+    @Test
+    void main_inALocaleWithoutUtf8_readsLettersAndWritesThem() throws Exception {
+        String expected = CommandRun.of("tokenize", "caf\u00e9").out();
+        for (String locale : List.of("C", "xx_YY.UTF-8")) {
+            CommandRun run = process("$GATUN tokenize \"$(printf 'caf\\303\\251')\"", locale);
+            assertEquals(expected, run.out(), run.err());
+        }
+        CommandRun latin = process("$GATUN tokenize \"$(printf 'caf\\351')\"", "C");
+        assertEquals(2, latin.exitCode());
+        assertTrue(latin.err().startsWith("gatun: argument 2 at byte 3: found 0xe9"), latin.err());
+    }
+
+    @Test
+    void main_streamsClosedOrFull_areSaidInOneLine() throws Exception {
+        CommandRun closed = process("$GATUN tokenize --text-file - <&-", "C");
+        assertEquals(2, closed.exitCode());
+        assertEquals("gatun tokenize: standard input is closed\n", closed.err());
+        assumeTrue(Files.exists(Path.of("/dev/full")), "no /dev/full");
+        CommandRun full = process("$GATUN tokenize hello >/dev/full", "C");
+        assertEquals(2, full.exitCode());
+        assertEquals("gatun: standard output: No space left on device\n", full.err());
+        CommandRun gone = process("{ $GATUN tokenize hello; echo $? >&2; } | true", "C");
+        assertEquals("0\n", gone.err());
+    }
+
+    @Test
+    void progress_ofAFileWithControlCharacters_writesThemOut() throws Exception {
+        StringWriter err = new StringWriter();
+        try (Progress _ = new Progress(new Console(InputStream.nullInputStream(), new StringWriter(), err, true, true), "reading \u001b]0;x")) {
+            Thread.sleep(1500);
+        }
+        assertTrue(err.toString().contains("reading \\x1b]0;x"), err.toString());
     }
 
     @Test
