@@ -512,7 +512,7 @@ final class Operators {
             throw new Refusal("the step of a slice is 0");
         }
         if (!(base instanceof Text || base instanceof Sequence || base instanceof Range)) {
-            return new Undefined(type(base) + " has no slices");
+            throw new Refusal(type(base) + " has no slices");
         }
         int length = length(base);
         long start = bound(from, length, stride, stride > 0 ? 0 : length - 1);

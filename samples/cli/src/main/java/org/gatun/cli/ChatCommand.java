@@ -1,6 +1,9 @@
 package org.gatun.cli;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -44,6 +47,10 @@ final class ChatCommand implements Callable<Integer> {
     @Option(names = "--system", paramLabel = "TEXT", description = "what the model should know before the first line")
     private Optional<String> system;
 
+    @Option(names = "--template-arg", paramLabel = "NAME=JSON",
+            description = "value for the chat template, such as enable_thinking=false; again for more of them")
+    private List<String> templateValues = new ArrayList<>();
+
     private String statistics = "nothing was generated yet";
 
     ChatCommand(Console console) {
@@ -53,11 +60,12 @@ final class ChatCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Speculation speculation = models.speculation(speculate.or(() -> Optional.of("auto")));
+        Map<String, Object> named = TemplateValues.parse("--template-arg", templateValues);
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
         console.requireInput();
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
                 Drafter drafter = opened.openDrafter(speculation); ChatInput input = ChatInput.open(console)) {
-            Conversation conversation = new Conversation(opened.target());
+            Conversation conversation = new Conversation(opened.target(), named);
             system.ifPresent(conversation::system);
             if (!conversation.hasTemplate()) {
                 console.note(opened.pair().isPresent()

@@ -1,7 +1,10 @@
 package org.gatun.cli;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.gatun.model.Model;
 import org.gatun.tokenizer.ChatTemplate;
@@ -14,11 +17,14 @@ final class Conversation {
     private final Tokenizer tokenizer;
     private final String beginOfText;
     private final Optional<ChatTemplate> template;
+    private final Map<String, Object> named;
     private final List<Message> messages = new ArrayList<>();
     private Optional<String> system = Optional.empty();
     private String story = "";
 
-    Conversation(Model model) {
+    /// @param named values for the chat template
+    Conversation(Model model, Map<String, Object> named) {
+        this.named = Collections.unmodifiableMap(new LinkedHashMap<>(named)); // a value may be null
         tokenizer = model.tokenizer();
         beginOfText = tokenizer.beginOfText().stream().mapToObj(tokenizer::piece).findFirst().orElse("");
         template = model.chatTemplate();
@@ -40,7 +46,7 @@ final class Conversation {
         system.ifPresent(text -> all.add(new Message("system", text)));
         all.addAll(messages);
         all.add(new Message("user", said));
-        String text = template.get().prompt(all);
+        String text = template.get().prompt(all, named);
         boolean begun = !beginOfText.isEmpty() && text.startsWith(beginOfText);
         return tokenizer.encode(text, new Tokenizer.Special(!begun, true));
     }

@@ -83,6 +83,7 @@ public final class Gatun {
                 .addSubcommand(new DevicesCommand(console))
                 .addSubcommand(new KernelsCommand(console))
                 .addSubcommand(new TokenizeCommand(console))
+                .addSubcommand(new TemplateCommand(console))
                 .addSubcommand(new PerplexityCommand(console))
                 .addSubcommand(new QuantizeCommand(console))
                 .addSubcommand(new CommandLine(new ImportCommand()).addSubcommand(new ImportLlama2cCommand(console)))

@@ -330,7 +330,7 @@ class GatunTest {
 
     @Test
     void help_everyCommand_hasExamplesWithKnownMethods() {
-        for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "kernels", "tokenize", "perplexity", "quantize")) {
+        for (String command : List.of("generate", "chat", "bench", "inspect", "devices", "kernels", "tokenize", "template", "perplexity", "quantize")) {
             CommandRun run = CommandRun.of(command, "--help");
             assertEquals(0, run.exitCode());
             assertTrue(run.out().contains("  gatun " + command), run.out());

@@ -1,0 +1,44 @@
+package org.gatun.cli;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.json.JsonReadFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Values for chat templates, as JSON.
+final class TemplateValues {
+    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+
+    private TemplateValues() {}
+
+    /// What options of the form `NAME=JSON` give.
+    ///
+    /// @param option for messages
+    /// @throws IllegalArgumentException if one has another form
+    static Map<String, Object> parse(String option, List<String> given) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (String one : given) {
+            int equals = one.indexOf('=');
+            if (equals < 1) {
+                throw new IllegalArgumentException(option + " " + one + ": expected NAME=JSON");
+            }
+            values.put(one.substring(0, equals), json(option + " " + one, one.substring(equals + 1)));
+        }
+        return values;
+    }
+
+    /// A text in JSON as strings, numbers, lists and maps.
+    ///
+    /// @param source for messages
+    /// @throws IllegalArgumentException if it is not JSON
+    static Object json(String source, String text) {
+        try {
+            return JSON.readValue(text, Object.class);
+        } catch (JacksonException e) {
+            throw new IllegalArgumentException(
+                    source + ": found no JSON, expected such as true, 3, \"text\" with its quotes, or {\"a\": [1, 2]}", e);
+        }
+    }
+}
