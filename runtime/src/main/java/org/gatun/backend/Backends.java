@@ -46,8 +46,8 @@ public final class Backends {
             }
         }
         List<Availability> host = List.of(
-                new Availability("cpu", "C kernels on this machine's processor, instruction sets "
-                        + String.join(", ", CpuBackend.instructionSets()), CpuBackend.unavailableReason()),
+                new Availability("cpu", "C kernels on this machine's processor" + (CpuBackend.instructionSets().isEmpty() ? ""
+                        : ", instruction sets " + String.join(", ", CpuBackend.instructionSets())), CpuBackend.unavailableReason()),
                 new Availability("reference", "plain Java, slow and exact", Optional.empty()));
         return Stream.of(drivers.stream().filter(driver -> !driver.name().equals(SIMULATOR)), host.stream(),
                 drivers.stream().filter(driver -> driver.name().equals(SIMULATOR))).flatMap(part -> part).toList();

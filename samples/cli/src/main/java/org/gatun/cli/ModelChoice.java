@@ -68,6 +68,8 @@ final class ModelChoice {
     /// Models with random weights instead of any from a file.
     Optional<RandomShape> random = Optional.empty();
 
+    private boolean warnedOfThreads; // some commands open models more than once
+
     /// Whether there is a model that can draft.
     boolean hasDraft() {
         return model.isEmpty() || draft.isPresent() || random.isPresent();
@@ -162,7 +164,8 @@ final class ModelChoice {
     private Backend openBackend(Console console) {
         CpuOptions options = cpuOptions();
         int processors = Runtime.getRuntime().availableProcessors();
-        if (options.threads() > processors) {
+        if (options.threads() > processors && !warnedOfThreads) {
+            warnedOfThreads = true;
             console.note("gatun: warning: --threads " + options.threads() + ": this process may use " + processors
                     + (processors == 1 ? " processor" : " processors") + "; more threads than that wait for each other");
         }
