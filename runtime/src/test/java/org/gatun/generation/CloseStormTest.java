@@ -26,9 +26,9 @@ class CloseStormTest {
     @ParameterizedTest
     @MethodSource("backends")
     void closing_anythingAtAnyTime_neitherCrashesNorHangsNorLeaks(String backend) throws Exception {
-        int closes = backend.equals("simulator") ? TestScale.rounds(40, 1000) : TestScale.rounds(400, 10_000);
+        int closes = backend.equals("simulator") ? TestScale.rounds(30, 500) : TestScale.rounds(300, 10_000);
 
-        List<String> lines = ChildProcess.run(CloseStorm.class, Map.of(), List.of("-ea", "-Xmx256m"), backend, Integer.toString(closes),
+        List<String> lines = ChildProcess.run(CloseStorm.class, Map.of(), List.of("-ea", "-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"), backend, Integer.toString(closes),
                 Long.toString(TestScale.seed()), folder.toString()).lines();
 
         System.out.println(backend + ": " + String.join(" ", lines));

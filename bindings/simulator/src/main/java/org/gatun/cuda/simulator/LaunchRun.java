@@ -5,12 +5,20 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// A kernel being run over its grid: workers take clusters in order, a block each where there are none, and keep them until they end.
+///
+/// An interrupt of the calling thread ends a kernel that runs without end, and leaves others alone: a device heeds none, and the thread may
+/// be doing what others queued.
 final class LaunchRun {
+    /// After which a kernel may be endless.
+    private static final long PATIENCE_NANOS = 3_000_000_000L;
+
     final Kernel kernel;
     final LaunchConfiguration configuration;
     final ClusterShape cluster;
@@ -19,6 +27,7 @@ final class LaunchRun {
     final GlobalMemory memory;
     final int multiprocessors;
     private final long seed;
+    private final long begun = System.nanoTime();
     /// Set when the launch is given up: every worker leaves.
     private volatile boolean stopped;
 
@@ -115,23 +124,38 @@ final class LaunchRun {
         runs.forEach(run -> total.add(run.tally));
     }
 
-    private static void checkInterrupt() {
-        if (Thread.currentThread().isInterrupted()) {
-            throw new IllegalStateException("interrupted while a kernel was running");
+    private void checkInterrupt() {
+        if (Thread.currentThread().isInterrupted() && System.nanoTime() - begun > PATIENCE_NANOS) {
+            throw interrupted();
         }
     }
 
-    private static Tally get(Future<Tally> future) {
+    private static IllegalStateException interrupted() {
+        return new IllegalStateException("interrupted while a kernel was running");
+    }
+
+    private Tally get(Future<Tally> future) {
+        boolean interrupted = false;
         try {
-            return future.get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while a kernel was running", e);
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException unchecked) {
-                throw unchecked;
+            while (true) {
+                try {
+                    return interrupted ? future.get(PATIENCE_NANOS, TimeUnit.NANOSECONDS) : future.get();
+                } catch (InterruptedException _) {
+                    interrupted = true;
+                } catch (TimeoutException _) {
+                    stopped = true;
+                    throw interrupted();
+                } catch (ExecutionException e) {
+                    if (e.getCause() instanceof RuntimeException unchecked) {
+                        throw unchecked;
+                    }
+                    throw new IllegalStateException(e.getCause());
+                }
             }
-            throw new IllegalStateException(e.getCause());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }
