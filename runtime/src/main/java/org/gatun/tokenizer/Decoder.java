@@ -37,7 +37,8 @@ final class Decoder {
 
     private final List<Link> links = new ArrayList<>();
     private boolean fused;
-    private boolean runsOfBytes;
+    /// Stages hand on parts of tokens.
+    private boolean parted;
     private boolean bytes;
     private boolean heldSuffix;
 
@@ -75,15 +76,15 @@ final class Decoder {
             case "ByteFallback" -> {
                 if (!fused) {
                     links.add(Bytes::ofByteTokens);
-                    runsOfBytes = true;
+                    parted = true;
                 }
             }
             case "Fuse" -> {
                 fused = true;
-                runsOfBytes = false;
+                parted = false;
             }
             case "Strip" -> {
-                requireTokens(part, runsOfBytes, "after ByteFallback");
+                requireTokens(part, parted, "after ByteFallback or BPEDecoder");
                 int content = part.character("content");
                 int start = part.integer("start", 0, 0);
                 int stop = part.integer("stop", 0, 0);
@@ -111,7 +112,7 @@ final class Decoder {
                         token.replace(replacement, drops && (whole || index == 0) ? "" : " ")));
             }
             case "WordPiece" -> {
-                requireTokens(part, fused || runsOfBytes, "after Fuse, ByteLevel or ByteFallback");
+                requireTokens(part, fused || parted, "after Fuse, ByteLevel, ByteFallback or BPEDecoder");
                 String prefix = part.text("prefix").orElse("##");
                 boolean cleanUp = part.flag("cleanup", true);
                 links.add(next -> new Indexed(next, (token, index) -> {
@@ -120,10 +121,11 @@ final class Decoder {
                 }));
             }
             case "BPEDecoder" -> {
-                requireTokens(part, fused || runsOfBytes, "after Fuse, ByteLevel or ByteFallback");
+                requireTokens(part, fused || parted, "after Fuse, ByteLevel, ByteFallback or BPEDecoder");
                 String suffix = part.text("suffix").orElse("</w>");
                 links.add(next -> new Suffix(next, suffix));
                 heldSuffix = true;
+                parted = true;
             }
             case "CTC" -> {
                 part.node("pad_token");
@@ -331,7 +333,10 @@ final class Decoder {
 
         @Override
         public void finish() {
-            next.accept(suffix.isEmpty() ? held : held.replace(suffix, ""), heldLiteral);
+            String rest = suffix.isEmpty() ? held : held.replace(suffix, "");
+            if (!rest.isEmpty()) {
+                next.accept(rest, heldLiteral);
+            }
             held = "";
             next.finish();
         }

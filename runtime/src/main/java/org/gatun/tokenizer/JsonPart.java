@@ -2,6 +2,7 @@ package org.gatun.tokenizer;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -88,6 +89,11 @@ final class JsonPart {
     /// Whether there is a value other than null.
     boolean has(String key) {
         return json.hasNonNull(key);
+    }
+
+    /// The keys that there are.
+    Collection<String> names() {
+        return json.propertyNames();
     }
 
     /// What stands under a key; a missing node if nothing does.

@@ -24,28 +24,34 @@ import tools.jackson.databind.json.JsonMapper;
 final class JsonTokenizer {
     private final JsonPart.Source source;
     private final JsonPart file;
+    private final Path path;
+    private final TokenizerConfig config;
     /// The tokens of the model, which text may become.
     private Vocabulary words = new Vocabulary(new String[0], new Kind[0], new float[0], Spelling.TEXT);
     /// All tokens.
     private Vocabulary vocabulary = words;
 
-    private JsonTokenizer(JsonPart file) {
+    private JsonTokenizer(JsonPart file, Path path, TokenizerConfig config) {
         this.source = file.source();
         this.file = file;
+        this.path = path;
+        this.config = config;
     }
 
     static Tokenizer read(Path file, FormatReport report) throws IOException {
-        return read(file, Files.readAllBytes(file), new JsonPart.Source(file, String.valueOf(file.getFileName()), report));
+        return read(file, Files.readAllBytes(file), new JsonPart.Source(file, String.valueOf(file.getFileName()), report),
+                TokenizerConfig.beside(file, report));
     }
 
     /// @param file for messages
-    static Tokenizer read(Path file, byte[] bytes, JsonPart.Source source) throws FormatException {
+    /// @param config what stands beside it
+    static Tokenizer read(Path file, byte[] bytes, JsonPart.Source source, TokenizerConfig config) throws FormatException {
         try {
             JsonNode json = JsonMapper.shared().readTree(bytes);
             if (!json.isObject()) {
                 throw source.problem("no JSON object: expected a tokenizer");
             }
-            return new JsonTokenizer(new JsonPart(source, "", json)).tokenizer();
+            return new JsonTokenizer(new JsonPart(source, "", json), file, config).tokenizer();
         } catch (JacksonException e) {
             throw new FormatException(file, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
                     "no JSON: " + e.getOriginalMessage(), e);
@@ -60,15 +66,15 @@ final class JsonTokenizer {
         file.ignore("truncation", "Gatun cuts no text");
         file.ignore("padding", "Gatun pads no text");
         Optional<JsonPart> normalizerPart = file.typed("normalizer");
-        Normalizer normalizer = normalizerPart.isPresent() ? Normalizer.read(normalizerPart.get()) : Normalizer.NONE;
+        Normalizer normalizer = normalizerPart.isPresent() ? config.applyTo(Normalizer.read(normalizerPart.get())) : Normalizer.NONE;
         Optional<JsonPart> splitterPart = file.typed("pre_tokenizer");
-        Splitter splitter = splitterPart.isPresent() ? Splitter.read(splitterPart.get()) : Splitter.NONE;
+        Splitter splitter = splitterPart.isPresent() ? config.applyTo(Splitter.read(splitterPart.get())) : Splitter.NONE;
         Optional<JsonPart> decoderPart = file.typed("decoder");
         Decoder decoder = decoderPart.isPresent() ? Decoder.read(decoderPart.get()) : Decoder.blanks();
         JsonPart model = file.typed("model").orElseThrow(() -> source.problem("model is missing: expected a tokenizer"));
         List<Added> added = readVocabularies(model, added());
         PipelineTokenizer.Parts parts = parts(model, normalizer, splitter, decoder, added);
-        VocabularyTokenizer.Frame frame = frame();
+        VocabularyTokenizer.Frame frame = config.applyTo(frame(), vocabulary, path);
         file.end();
         source.requireSupported();
         return new PipelineTokenizer(vocabulary, parts, frame);
@@ -366,6 +372,10 @@ final class JsonTokenizer {
     }
 
     private void addAround(JsonPart part, List<Integer> before, List<Integer> after) throws FormatException {
+        boolean adds = !part.type().equals("Sequence") && !part.type().equals("ByteLevel");
+        if (adds && !(before.isEmpty() && after.isEmpty())) {
+            part.refuse("type", "a second one that adds tokens is not supported");
+        }
         switch (part.type()) {
             case "Sequence" -> {
                 for (JsonPart element : part.sequence("processors")) {
@@ -378,7 +388,7 @@ final class JsonTokenizer {
                 }
             }
             case "BertProcessing", "RobertaProcessing" -> {
-                before.addFirst(id(part, "cls", part.array("cls").path(1)));
+                before.add(id(part, "cls", part.array("cls").path(1)));
                 after.add(id(part, "sep", part.array("sep").path(1)));
                 part.ignore("add_prefix_space", "places in the text are not reported");
                 part.ignore("trim_offsets", "places in the text are not reported");
@@ -391,7 +401,6 @@ final class JsonTokenizer {
 
     private void addTemplate(JsonPart part, List<Integer> before, List<Integer> after) throws FormatException {
         part.ignore("pair", "Gatun encodes texts one at a time");
-        List<Integer> newBefore = new ArrayList<>();
         boolean textSeen = false;
         for (JsonNode piece : part.array("single")) {
             if (piece.path("Sequence").path("id").asString("").equals("A") && !textSeen) {
@@ -403,7 +412,7 @@ final class JsonTokenizer {
                     throw part.problem(part.name("special_tokens") + " has no '" + name + "', which the template wants");
                 }
                 for (JsonNode id : token.path("ids")) {
-                    (textSeen ? after : newBefore).add(id(part, "special_tokens", id));
+                    (textSeen ? after : before).add(id(part, "special_tokens", id));
                 }
             } else {
                 throw part.problem("single", piece, "a SpecialToken, or once the Sequence A");
@@ -413,7 +422,6 @@ final class JsonTokenizer {
             throw part.problem("single", part.node("single"), "a template with the Sequence A");
         }
         part.node("special_tokens");
-        before.addAll(0, newBefore);
     }
 
     private int id(JsonPart part, String key, JsonNode id) throws FormatException {

@@ -229,6 +229,10 @@ sealed interface Normalizer {
             boolean ascii = true;
             for (int i = 0, c; i < text.length(); i += Character.charCount(c)) {
                 c = text.codePointAt(i);
+                if (c >= ' ' && c < 0x7F) { // most of most texts
+                    result.append((char) (lowercase && c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c));
+                    continue;
+                }
                 if (clean && isDropped(c)) {
                     continue;
                 }
@@ -237,8 +241,6 @@ sealed interface Normalizer {
                     result.append(' ').appendCodePoint(c).append(' ');
                 } else if (clean && UnicodeClasses.isWhiteSpace(c)) {
                     result.append(' ');
-                } else if (lowercase && c < 0x80) {
-                    result.append((char) Character.toLowerCase(c));
                 } else {
                     result.appendCodePoint(c);
                 }

@@ -13,6 +13,9 @@ final class PatternSyntax {
     /// Groups within groups; each is a frame of ours and of java.util.regex.
     private static final int DEEPEST = 50;
 
+    /// What Oniguruma takes for a character of a word; that of Java has joiners besides, and none of the numbers of Latin-1.
+    private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}\u00b2\u00b3\u00b9\u00bc-\u00be";
+
     private final String source;
     private final StringBuilder result = new StringBuilder();
     private int at;
@@ -68,7 +71,9 @@ final class PatternSyntax {
         } else if (sign == '{' && source.substring(at).matches("(?s)\\{(\\d{1,6}(,\\d{0,6})?|,\\d{1,6})\\}.*")) {
             counted(single, start, atom);
         }
-        require(at == source.length() || "*+?".indexOf(source.charAt(at)) < 0, "a repetition of a repetition");
+        boolean repeats = result.length() > start + atom.length();
+        require(at == source.length() || (repeats ? "*+?{" : "*+?").indexOf(source.charAt(at)) < 0,
+                "a repetition of a repetition");
     }
 
     private void counted(boolean single, int start, String atom) {
@@ -82,9 +87,16 @@ final class PatternSyntax {
         at = end + 1;
         result.setLength(start);
         result.append(atom).append('{').append(least).append(open ? "}" + atom + "*" : "," + most + "}");
-        require(at == source.length() || source.charAt(at) != '?' || !open, "{n,}?");
-        require(at == source.length() || source.charAt(at) != '+', "{n,m}+");
-        suffix(false);
+        char next = at < source.length() ? source.charAt(at) : ' ';
+        require(next != '?' || !open && bounds.length == 2, "{n}? or {n,}?");
+        if (next == '+') { // no possessive repetition, but any number of such: from one on that is any number
+            require(single && least <= 1, "{" + least + ",...}+");
+            result.setLength(start);
+            result.append(atom).append(least == 0 ? '*' : '+');
+            at++;
+        } else {
+            suffix(false);
+        }
     }
 
     /// What makes a repetition lazy or possessive.
@@ -195,10 +207,19 @@ final class PatternSyntax {
             property();
         } else if (c == 'x' || c == 'u') {
             hexadecimal(c);
-        } else if ("sSdDwWnrtfe".indexOf(c) >= 0) {
+        } else if (c == 'w' || c == 'W') {
+            result.append(inClass && c == 'w' ? WORD : (c == 'w' ? "[" : "[^") + WORD + "]");
+            at += 2;
+        } else if ((c == 'b' || c == 'B') && !inClass) {
+            String word = "[" + WORD + "]";
+            String edge = c == 'b' ? "(?:(?<=%1$s)(?!%1$s)|(?<!%1$s)(?=%1$s))" : "(?:(?<=%1$s)(?=%1$s)|(?<!%1$s)(?!%1$s))";
+            result.append(edge.formatted(word));
+            at += 2;
+            return false;
+        } else if ("sSdDnrtfe".indexOf(c) >= 0) {
             result.append('\\').append(c);
             at += 2;
-        } else if ("bBAzZ".indexOf(c) >= 0 && !inClass) {
+        } else if ("AzZ".indexOf(c) >= 0 && !inClass) {
             result.append('\\').append(c);
             at += 2;
             return false;

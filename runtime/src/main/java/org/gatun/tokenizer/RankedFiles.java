@@ -7,11 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.TreeMap;
 import org.gatun.format.FormatException;
 import org.gatun.tokenizer.Vocabulary.Kind;
 import org.gatun.tokenizer.Vocabulary.Spelling;
@@ -23,14 +21,11 @@ import tools.jackson.core.json.JsonFactory;
 
 /// Reads byte-level vocabularies that come as lists: tiktoken's rank files, and `vocab.json` with `merges.txt`.
 final class RankedFiles {
-    /// Far above any vocabulary; bounds what a single id in a file can make us allocate.
-    static final int MAX_ID = 10_000_000;
     /// Far above any token; taking a token apart in all places takes quadratic time.
     private static final int MAX_TOKEN_BYTES = 1024;
 
     private final Path file;
-    private final TreeMap<Integer, String> pieces = new TreeMap<>();
-    private final BitSet special = new BitSet();
+    private final IdTable pieces = new IdTable();
 
     private RankedFiles(Path file) {
         this.file = file;
@@ -47,11 +42,7 @@ final class RankedFiles {
                 vocabulary.addRank(line, from);
             }
         }
-        specialTokens(encoding).forEach((piece, id) -> {
-            vocabulary.pieces.put(id, piece);
-            vocabulary.special.set(id);
-        });
-        Vocabulary all = vocabulary.build();
+        Vocabulary all = vocabulary.build(specialTokens(encoding));
         return vocabulary.tokenizer(all, new BytePairs(all, words));
     }
 
@@ -89,7 +80,7 @@ final class RankedFiles {
         if (lines.getFirst().startsWith("#version")) {
             lines.removeFirst();
         }
-        Vocabulary all = vocabulary.build();
+        Vocabulary all = vocabulary.build(Map.of());
         return vocabulary.tokenizer(all, new BytePairs(all, words, PreTokenizer.keepsWholeWords(pre), lines));
     }
 
@@ -101,25 +92,28 @@ final class RankedFiles {
     }
 
     private void add(String piece, int id, long offset) throws FormatException {
-        if (id < 0 || id > MAX_ID) {
-            throw new FormatException(file, offset, "id " + id + " of '" + piece + "': expected 0 to " + MAX_ID);
+        if (id < 0) {
+            throw new FormatException(file, offset, "id " + id + " of '" + piece + "': expected 0 or more");
         }
-        String other = pieces.putIfAbsent(id, piece);
-        if (other != null) {
-            throw new FormatException(file, offset, "id " + id + " belongs to '" + other + "' and '" + piece
-                    + "': expected one token for each id");
-        }
+        pieces.put(piece, id);
     }
 
-    private Vocabulary build() {
-        int size = pieces.isEmpty() ? 0 : pieces.lastKey() + 1;
-        String[] array = new String[size];
+    /// @param special tokens that are not in the file
+    private Vocabulary build(Map<String, Integer> special) throws FormatException {
+        String[] read;
+        try {
+            read = pieces.toArray();
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(file, -1, e.getMessage(), e);
+        }
+        int size = special.values().stream().reduce(read.length, (most, id) -> Math.max(most, id + 1));
+        String[] array = Arrays.copyOf(read, size);
+        Arrays.fill(array, read.length, size, "");
+        special.forEach((piece, id) -> array[id] = piece);
         Kind[] kinds = new Kind[size];
         for (int id = 0; id < size; id++) {
-            String piece = pieces.get(id);
-            array[id] = piece == null ? "" : piece;
-            kinds[id] = piece == null ? Kind.UNUSED
-                    : special.get(id) || GgufTokenizer.ENDS.contains(piece) ? Kind.CONTROL : Kind.NORMAL;
+            kinds[id] = array[id].isEmpty() ? Kind.UNUSED
+                    : special.containsKey(array[id]) || GgufTokenizer.ENDS.contains(array[id]) ? Kind.CONTROL : Kind.NORMAL;
         }
         return new Vocabulary(array, kinds, new float[0], Spelling.BYTES);
     }

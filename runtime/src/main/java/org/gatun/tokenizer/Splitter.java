@@ -11,10 +11,6 @@ import org.gatun.format.FormatException;
 sealed interface Splitter {
     /// Leaves the piece whole.
     Splitter NONE = new Sequence(List.of());
-    /// BERT's: no white space, and each punctuation mark for itself.
-    Splitter BERT = new Sequence(List.of(new Characters(UnicodeClasses::isWhiteSpace, SplitBehavior.REMOVED),
-            new Characters(UnicodeClasses::isPunctuation, SplitBehavior.ISOLATED)));
-
     /// Takes words one at a time, none of them empty.
     interface Words {
         /// @param first whether the word begins where the whole text begins
@@ -28,7 +24,7 @@ sealed interface Splitter {
     /// @throws FormatException if a part is damaged; what is not supported is refused, see [JsonPart]
     static Splitter read(JsonPart part) throws FormatException {
         Splitter read = switch (part.type()) {
-            case "BertPreTokenizer" -> BERT;
+            case "BertPreTokenizer" -> new Bert();
             case "WhitespaceSplit" -> new Characters(UnicodeClasses::isWhiteSpace, SplitBehavior.REMOVED);
             case "Whitespace" -> new Whitespace();
             case "Punctuation" -> new Characters(UnicodeClasses::isPunctuation, behavior(part, "Isolated"));
@@ -80,6 +76,29 @@ sealed interface Splitter {
         Metaspace.Scheme scheme = Metaspace.scheme(part);
         part.ignore("str_rep", "repeats replacement");
         return new Metaspace(Character.toString(part.character("replacement")), scheme, part.flag("split", true));
+    }
+
+    /// BERT's: no white space, and each punctuation mark for itself.
+    record Bert() implements Splitter {
+        @Override
+        public void split(String text, boolean first, Words words) {
+            int from = -1;
+            for (int at = 0, c; at < text.length(); at += Character.charCount(c)) {
+                c = text.codePointAt(at);
+                boolean punctuation = UnicodeClasses.isPunctuation(c);
+                boolean ends = punctuation || UnicodeClasses.isWhiteSpace(c);
+                if (ends && from >= 0) {
+                    words.accept(text.substring(from, at), first && from == 0);
+                }
+                if (punctuation) {
+                    words.accept(text.substring(at, at + Character.charCount(c)), first && at == 0);
+                }
+                from = ends ? -1 : from < 0 ? at : from;
+            }
+            if (from >= 0) {
+                words.accept(text.substring(from), first && from == 0);
+            }
+        }
     }
 
     /// Splits at characters of a class, each a delimiter of its own.
@@ -150,14 +169,17 @@ sealed interface Splitter {
         }
     }
 
-    /// Splits where the script changes. Kana counts as Han; spaces go with what stands before them, and are dropped at
-    /// the beginning.
+    /// Splits where the script changes. Kana counts as Han; spaces and characters without script go with what stands
+    /// before them, and are dropped at the beginning.
     record Scripts() implements Splitter {
         private static Optional<Character.UnicodeScript> script(int c) {
             if (c == ' ') {
                 return Optional.empty();
             }
             Character.UnicodeScript script = Character.UnicodeScript.of(c);
+            if (script == Character.UnicodeScript.UNKNOWN) {
+                return Optional.empty();
+            }
             return Optional.of(c == 0x30FC || script == Character.UnicodeScript.HIRAGANA
                     || script == Character.UnicodeScript.KATAKANA ? Character.UnicodeScript.HAN : script);
         }

@@ -61,11 +61,16 @@ final class TextPattern {
         Matcher matcher = pattern.matcher(bounded ? new Counted(text, pattern) : text);
         int last = -1;
         while (matcher.find()) {
-            if (matcher.end() > matcher.start() || matcher.start() != last) {
+            boolean empty = matcher.end() == matcher.start();
+            if (!empty || matcher.start() != last && !splitsCharacter(text, matcher.start())) {
                 matches.accept(matcher.start(), matcher.end());
                 last = matcher.end();
             }
         }
+    }
+
+    private static boolean splitsCharacter(String text, int at) {
+        return at > 0 && at < text.length() && Character.isSurrogatePair(text.charAt(at - 1), text.charAt(at));
     }
 
     /// The text with `content` for each match.

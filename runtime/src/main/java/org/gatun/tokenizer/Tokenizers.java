@@ -7,13 +7,21 @@ import java.util.Optional;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.Metadata;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Reads tokenizers from files.
 public final class Tokenizers {
     /// The key under which a GGUF file may carry a whole `tokenizer.json`.
     public static final String HUGGING_FACE_KEY = "tokenizer.huggingface.json";
 
+    private static final Logger LOG = LoggerFactory.getLogger(Tokenizers.class);
+
     private Tokenizers() {}
+
+    private static void log(Path file, FormatReport report) {
+        report.warnings().forEach(warning -> LOG.warn("{}: {}", file, warning));
+    }
 
     /// The tokenizer that a GGUF file carries: `tokenizer.ggml.model` of `llama` (sentencepiece BPE), `gpt2`
     /// (byte-level BPE), `bert` (WordPiece), `t5` or `unigram` (sentencepiece unigram); or else that of the `tokenizer.json` under
@@ -21,7 +29,10 @@ public final class Tokenizers {
     ///
     /// @throws FormatException if there is none, it is of another kind, or its parts do not fit together
     public static Tokenizer fromGguf(Metadata metadata) throws FormatException {
-        return fromGguf(metadata, new FormatReport());
+        FormatReport report = new FormatReport();
+        Tokenizer tokenizer = fromGguf(metadata, report);
+        log(metadata.source(), report);
+        return tokenizer;
     }
 
     /// The same, noting in `report` what becomes of each key that begins with `tokenizer.`.
@@ -30,8 +41,8 @@ public final class Tokenizers {
     public static Tokenizer fromGguf(Metadata metadata, FormatReport report) throws FormatException {
         Optional<String> json = metadata.string(HUGGING_FACE_KEY).filter(_ -> !metadata.has("tokenizer.ggml.model"));
         return json.isPresent() ? JsonTokenizer.read(metadata.source(), json.get().getBytes(StandardCharsets.UTF_8),
-                new JsonPart.Source(metadata.source(), HUGGING_FACE_KEY, report))
-                : new GgufTokenizer(metadata).read();
+                new JsonPart.Source(metadata.source(), HUGGING_FACE_KEY, report), TokenizerConfig.NONE)
+                : new GgufTokenizer(metadata, report).read();
     }
 
     /// The tokenizer of a sentencepiece `.model` file, of type BPE or unigram. Such a file does not say what to put
@@ -72,10 +83,14 @@ public final class Tokenizers {
     /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know; the message names them
     /// @throws IOException if it cannot be read
     public static Tokenizer fromTokenizerJson(Path json) throws IOException {
-        return fromTokenizerJson(json, new FormatReport());
+        FormatReport report = new FormatReport();
+        Tokenizer tokenizer = fromTokenizerJson(json, report);
+        log(json, report);
+        return tokenizer;
     }
 
-    /// The same, noting in `report` what becomes of each part and key.
+    /// The same, noting in `report` what becomes of each part and key, and of those in `tokenizer_config.json` and
+    /// `special_tokens_map.json` beside it, which count if the file is named `tokenizer.json`.
     ///
     /// @throws FormatException if it is no such file, damaged, or has parts that Gatun does not know; the message names them
     /// @throws IOException if it cannot be read

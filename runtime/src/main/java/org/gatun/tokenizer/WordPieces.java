@@ -1,6 +1,5 @@
 package org.gatun.tokenizer;
 
-import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /// WordPiece (Devlin et al., 2018, arXiv:1810.04805): a word is taken apart into the longest pieces from the left. A word
@@ -41,7 +40,9 @@ record WordPieces(Trie starts, Trie others, int unknown, int longest) implements
             }
             from = end;
         }
-        Arrays.stream(found, 0, count).forEach(ids);
+        for (int i = 0; i < count; i++) {
+            ids.accept(found[i]);
+        }
     }
 
     private void emitUnknown(IntConsumer ids) {

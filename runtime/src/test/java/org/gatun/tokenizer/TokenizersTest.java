@@ -24,6 +24,8 @@ import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.gatun.format.FormatException;
+import org.gatun.format.FormatReport;
+import org.gatun.format.FormatReport.Use;
 import org.gatun.format.Metadata;
 import org.gatun.tokenizer.Tokenizer.Special;
 import org.junit.jupiter.api.Test;
@@ -301,7 +303,6 @@ class TokenizersTest {
                 new Gguf("rwkv").add("a", 1, 0),
                 scored().put("model", 7L), new Gguf("llama").put("tokens", List.of(1L)),
                 scored().put("token_type", new int[] {1}), scored().put("scores", new float[] {1}),
-                scored().put("bos_token_id", 100_000L), scored().put("eos_token_id", -1L),
                 scored().put("precompiled_charsmap", new int[] {1, 2, 3}),
                 scored().put("precompiled_charsmap", new int[] {4, 0, 0, 0, 1, 1, 1, 1, 1}),
                 new Gguf("gpt2").add("a", 1, 0))) {
@@ -309,6 +310,31 @@ class TokenizersTest {
             assertTrue(e.getMessage().startsWith("small.gguf: "), e.getMessage());
         }
         assertThrows(FormatException.class, () -> Tokenizers.fromGguf(new Metadata(Path.of("x"), Map.of())));
+    }
+
+    /// Writers put -1, also as an unsigned number, where a model has no such token.
+    @ParameterizedTest
+    @ValueSource(longs = {-1, 0xFFFF_FFFFL, 100_000, Long.MAX_VALUE})
+    void fromGguf_specialIdThatIsNoToken_warnsAndTakesTheUsual(long id) throws FormatException {
+        FormatReport report = new FormatReport();
+        Tokenizer tokenizer = Tokenizers.fromGguf(scored().put("bos_token_id", id).put("eot_token_id", id).metadata(), report);
+        assertEquals(OptionalInt.of(1), tokenizer.beginOfText());
+        assertArrayEquals(new int[] {1, 264}, tokenizer.encode("ab", Special.ADD));
+        assertEquals(2, report.warnings().size(), () -> report.warnings().toString());
+        assertTrue(report.warnings().getFirst().startsWith("tokenizer.ggml.bos_token_id is "), report.warnings().getFirst());
+    }
+
+    @Test
+    void fromGguf_keys_areNotedAndUnknownOnesWarnedOf() throws FormatException {
+        FormatReport report = new FormatReport();
+        Tokenizers.fromGguf(bytePairs().put("padding_token_id", 3L).put("add_prefix_magic", true).metadata(), report);
+        List<String> read = report.entries(Use.READ).stream().map(FormatReport.Entry::name).toList();
+        assertTrue(read.containsAll(List.of("tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.tokens", "tokenizer.ggml.merges",
+                "tokenizer.ggml.token_type", "tokenizer.ggml.scores")), read::toString);
+        assertEquals(List.of("tokenizer.ggml.add_prefix_magic", "tokenizer.ggml.padding_token_id"),
+                report.entries(Use.IGNORED).stream().map(FormatReport.Entry::name).sorted().toList());
+        assertEquals(1, report.warnings().size());
+        assertTrue(report.warnings().getFirst().startsWith("tokenizer.ggml.add_prefix_magic is not known"), report.warnings().getFirst());
     }
 
     @Test
