@@ -13,8 +13,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.gatun.template.Expression.BinaryOperator;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Dict;
@@ -71,7 +73,7 @@ final class Filters {
                 Value own = attributes.own(value, attribute);
                 yield own != null ? own : new Undefined(Operators.type(value) + " has no attribute '" + attribute + "'");
             }
-            case "batch" -> batch(value, arguments);
+            case "batch" -> later(() -> batch(value, arguments));
             case "capitalize", "lower", "upper" -> method(value, name, arguments);
             case "center" -> center(value, arguments);
             case "count", "length" -> {
@@ -115,13 +117,13 @@ final class Filters {
                 arguments.bind(0);
                 yield Sequence.list(copy(value));
             }
-            case "map" -> map(value, arguments);
+            case "map" -> later(() -> map(value, arguments));
             case "max" -> extreme(value, arguments, 1);
             case "min" -> extreme(value, arguments, -1);
-            case "select" -> choose(value, arguments, false, true);
-            case "reject" -> choose(value, arguments, false, false);
-            case "selectattr" -> choose(value, arguments, true, true);
-            case "rejectattr" -> choose(value, arguments, true, false);
+            case "select" -> later(() -> choose(value, arguments, false, true));
+            case "reject" -> later(() -> choose(value, arguments, false, false));
+            case "selectattr" -> later(() -> choose(value, arguments, true, true));
+            case "rejectattr" -> later(() -> choose(value, arguments, true, false));
             case "replace" -> replace(value, arguments);
             case "reverse" -> reverse(value, arguments);
             case "round" -> round(value, arguments);
@@ -129,7 +131,7 @@ final class Filters {
                 arguments.bind(0);
                 yield new Text(operators.str(value).value(), true);
             }
-            case "slice" -> slice(value, arguments);
+            case "slice" -> later(() -> slice(value, arguments));
             case "sort" -> sort(value, arguments);
             case "string" -> {
                 arguments.bind(0);
@@ -144,7 +146,7 @@ final class Filters {
                         : new Arguments(name, List.of(characters), Map.of()));
             }
             case "truncate" -> truncate(value, arguments);
-            case "unique" -> unique(value, arguments);
+            case "unique" -> later(() -> unique(value, arguments));
             case "urlencode" -> urlEncode(value, arguments);
             case "wordcount" -> wordCount(value, arguments);
             default -> throw unknown(name);
@@ -155,6 +157,17 @@ final class Filters {
 
     private Value method(Value value, String method, Arguments arguments) {
         return attributes.textMethods().call(operators.str(value), method, arguments);
+    }
+
+    /// A stream that does nothing, and refuses nothing, before it is read, as Python's generators.
+    private Stream later(Supplier<Stream> stream) {
+        AtomicReference<Stream> started = new AtomicReference<>();
+        return Stream.of(budget, () -> {
+            if (started.get() == null) {
+                started.set(stream.get());
+            }
+            return started.get().hasNext() ? started.get().next() : null;
+        });
     }
 
     private List<Value> copy(Value value) {
@@ -580,7 +593,7 @@ final class Filters {
         return elements.isEmpty() ? new Undefined("last of nothing") : elements.getLast();
     }
 
-    private Value batch(Value value, Arguments arguments) {
+    private Stream batch(Value value, Arguments arguments) {
         Value[] bound = arguments.bind(1, "linecount", "fill_with");
         int size = operators.clamped(bound[0], "batch: the size");
         Iterator<Value> elements = operators.iterate(value);
@@ -601,7 +614,7 @@ final class Filters {
         });
     }
 
-    private Value slice(Value value, Arguments arguments) {
+    private Stream slice(Value value, Arguments arguments) {
         Value[] bound = arguments.bind(1, "slices", "fill_with");
         List<Value> elements = operators.elements(value);
         int slices = operators.clamped(bound[0], "slice: how many");
@@ -694,7 +707,7 @@ final class Filters {
                 : Sequence.list(looks.stream().map(look -> look.apply(element)).toList())));
     }
 
-    private Value unique(Value value, Arguments arguments) {
+    private Stream unique(Value value, Arguments arguments) {
         Value[] bound = arguments.bind(0, "case_sensitive", "attribute");
         Function<Value, Value> look = look(bound[1], !flag(bound[0]), null);
         Set<Object> seen = new HashSet<>();
@@ -748,7 +761,7 @@ final class Filters {
         return Sequence.list(groups);
     }
 
-    private Value map(Value value, Arguments arguments) {
+    private Stream map(Value value, Arguments arguments) {
         if (!Operators.isTrue(value)) {
             return new Stream(Collections.emptyIterator());
         }
@@ -768,7 +781,7 @@ final class Filters {
         return Stream.of(budget, () -> elements.hasNext() ? change.apply(elements.next()) : null);
     }
 
-    private Value choose(Value value, Arguments arguments, boolean byAttribute, boolean wanted) {
+    private Stream choose(Value value, Arguments arguments, boolean byAttribute, boolean wanted) {
         if (!Operators.isTrue(value)) {
             return new Stream(Collections.emptyIterator());
         }

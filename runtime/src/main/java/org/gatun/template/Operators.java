@@ -672,6 +672,9 @@ final class Operators {
             case DIVIDE -> left / right;
             case FLOOR_DIVIDE -> {
                 double quotient = (left - modulo(left, right)) / right;
+                if (quotient == 0) {
+                    yield Math.copySign(0, left / right);
+                }
                 double floor = Math.floor(quotient);
                 yield quotient - floor > 0.5 ? floor + 1 : floor;
             }
