@@ -115,20 +115,14 @@ final class ModelChoice {
         if (draft.isPresent() && model.isEmpty()) {
             throw new IllegalArgumentException("--draft " + draft.get() + " without --model: give the model that it drafts for");
         }
-        OpenModels opened = open(openBackend(console), format);
-        try {
-            requireMemory(opened, console);
-        } catch (RuntimeException e) {
-            opened.close();
-            throw e;
-        }
+        OpenModels opened = requireMemory(open(openBackend(console), format), console);
         if (backend.equals(Backends.AUTO) && opened.backend() instanceof CudaBackend) {
             try {
                 opened.prepare(console);
             } catch (CudaException | IllegalArgumentException e) {
                 console.note("gatun: backend " + opened.backend().name() + " cannot be used: " + e.getMessage());
                 opened.close();
-                return open(Backends.openHost(cpuOptions()), format);
+                return requireMemory(open(Backends.openHost(cpuOptions()), format), console);
             }
         }
         return opened;
@@ -187,11 +181,18 @@ final class ModelChoice {
                 Math.min(Runtime.getRuntime().availableProcessors(), CpuOptions.MOST_THREADS)), instructionSet);
     }
 
-    /// Compares what the models will take with what the machine, or the container, has, while nothing is taken yet.
-    private static void requireMemory(OpenModels opened, Console console) {
+    /// Compares what models will take with what the machine, or the container, has, while nothing is taken yet. Closes them if it is too
+    /// much.
+    private static OpenModels requireMemory(OpenModels opened, Console console) {
         if (opened.backend() instanceof CpuBackend) { // a device has its own memory, and the reference backend leaves weights in the file
-            HostMemory.read().flatMap(opened.need()::problem).ifPresent(problem -> console.note("gatun: warning: " + problem));
+            try {
+                HostMemory.read().flatMap(opened.need()::problem).ifPresent(problem -> console.note("gatun: warning: " + problem));
+            } catch (IllegalArgumentException e) {
+                opened.close();
+                throw e;
+            }
         }
+        return opened;
     }
 
     private static int inRange(String option, Optional<Integer> value, int most, int standard) {

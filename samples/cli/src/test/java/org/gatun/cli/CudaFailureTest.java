@@ -58,7 +58,7 @@ class CudaFailureTest {
         assertEquals(0, process.exitCode(), process::toString);
         assertTrue(process.err().stream().anyMatch(line -> line.contains("backend cuda cannot be used") && line.contains(reason)),
                 process::toString);
-        assertTrue(process.err().getLast().matches(".*\\((cpu|reference)\\)"), process::toString);
+        assertTrue(process.err().getLast().matches(".*\\((cpu|reference)\\); prompt of .*"), process::toString);
     }
 
     @Test
