@@ -22,7 +22,7 @@ import java.util.concurrent.locks.ReentrantLock;
 /// * waits for ever where two threads, each within a use of one object, close that of the other: nothing in Gatun closes within a use
 ///   but what it adopted.
 ///
-/// Entering and leaving is a lock that nobody else wants, some 20 ns, and allocates nothing. Safe with virtual threads.
+/// Entering and leaving is a lock that nobody else wants, some tens of nanoseconds, and allocates nothing. Safe with virtual threads.
 public final class Lifetime {
     private final String name;
     private final Runnable release;
