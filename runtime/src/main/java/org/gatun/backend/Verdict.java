@@ -34,7 +34,8 @@ public final class Verdict {
         return tokens[Objects.checkIndex(index, accepted + 1)];
     }
 
-    /// By how much the largest logit led the second where a token was drawn, repetition penalty included.
+    /// By how much the largest logit led the second where a token was drawn, repetition penalty included; NaN or infinite where the
+    /// largest is no number.
     public float lead(int index) {
         return leads[Objects.checkIndex(index, accepted + 1)];
     }

@@ -95,7 +95,9 @@ public final class Generation implements Iterator<String>, AutoCloseable {
             }
             session.rewind(session.commonPrefix(prompt, prompt.length - 1));
             for (int token : prompt) {
-                stream.append(token); // what comes is read as the prompt's continuation; its text is not shown
+                if (token < tokenizer.vocabularySize()) { // padding, which an earlier generation may have emitted, has no text
+                    stream.append(token); // what comes is read as the prompt's continuation; its text is not shown
+                }
             }
             decoder = new SpeculativeDecoder(session, drafter, options.sampling(), prompt);
         } catch (RuntimeException e) {

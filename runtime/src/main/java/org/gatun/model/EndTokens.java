@@ -59,6 +59,11 @@ record EndTokens(Tokenizer inner, Set<Integer> ends) implements Tokenizer {
     }
 
     @Override
+    public boolean isUnused(int token) {
+        return inner.isUnused(token);
+    }
+
+    @Override
     public OptionalInt beginOfText() {
         return inner.beginOfText();
     }

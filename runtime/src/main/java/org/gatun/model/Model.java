@@ -51,6 +51,7 @@ public final class Model implements AutoCloseable {
     private final boolean ownsBackend;
     private final ModelOptions options;
     private final Plan plan;
+    private final int unpaddedVocabulary;
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
     private final Lifetime lifetime;
     private boolean isPrepared; // the weights are on the backend, all of them and for good
@@ -71,6 +72,16 @@ public final class Model implements AutoCloseable {
             throw new FormatException(Path.of(name), -1, e.getMessage(), e);
         }
         requireWeightsForActivations();
+        unpaddedVocabulary = unpadded(checkpoint.tokenizer(), checkpoint.config().vocabulary());
+    }
+
+    private static int unpadded(Tokenizer tokenizer, int rows) {
+        int tokens = Math.min(tokenizer.vocabularySize(), rows);
+        int count = tokens;
+        while (count > 0 && tokenizer.isUnused(count - 1)) {
+            count--;
+        }
+        return count > 0 ? count : tokens; // or the whole vocabulary would be padding
     }
 
     private void requireWeightsForActivations() {
@@ -209,6 +220,17 @@ public final class Model implements AutoCloseable {
         return checkpoint.chatTemplate();
     }
 
+    /// Number of token ids without the padding at their end: tokens that are unused, and rows of logits that no token belongs to. Models of
+    /// a family have the same tokens and differ in this; padding is never proposed.
+    public int unpaddedVocabulary() {
+        return unpaddedVocabulary;
+    }
+
+    /// The type that its sessions keep keys and values in.
+    DType kvType() {
+        return options.kvType();
+    }
+
     /// The backend it runs on.
     public Backend backend() {
         return backend;
@@ -334,14 +356,14 @@ public final class Model implements AutoCloseable {
         lifetime.disown(closed);
     }
 
-    /// Whether both models read and write the same tokens, so that one may draft for the other.
+    /// Whether both models read and write the same tokens but for padding, so that one may draft for the other.
     public boolean sharesVocabularyWith(Model other) {
         Tokenizer mine = tokenizer();
         Tokenizer theirs = other.tokenizer();
-        if (mine.vocabularySize() != theirs.vocabularySize()) {
+        if (unpaddedVocabulary != other.unpaddedVocabulary) {
             return false;
         }
-        for (int token = 0; token < mine.vocabularySize(); token++) {
+        for (int token = 0; token < unpaddedVocabulary; token++) {
             if (!mine.piece(token).equals(theirs.piece(token))) {
                 return false;
             }

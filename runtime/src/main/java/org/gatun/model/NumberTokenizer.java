@@ -38,6 +38,12 @@ record NumberTokenizer(int vocabularySize) implements Tokenizer {
     }
 
     @Override
+    public boolean isUnused(int token) {
+        Objects.checkIndex(token, vocabularySize);
+        return false;
+    }
+
+    @Override
     public OptionalInt beginOfText() {
         return OptionalInt.empty();
     }

@@ -100,6 +100,7 @@ public final class Session implements AutoCloseable {
     ///
     /// @return what was drawn, overwritten by the next call
     /// @throws IllegalArgumentException if the context is full
+    /// @throws NonFiniteLogitsException if the logits are not numbers
     public Verdict decode(int token, Sampling sampling) {
         return roll(token, 1, 0, sampling);
     }
@@ -110,16 +111,38 @@ public final class Session implements AutoCloseable {
     /// @param lead after a token whose logit leads by less, no more are drawn
     /// @return what was drawn, overwritten by the next call
     /// @throws IllegalArgumentException if the context has no room for so many
+    /// @throws NonFiniteLogitsException if the logits of one of them are not numbers
     public Verdict roll(int token, int count, float lead, Sampling sampling) {
         enter();
         try {
             pass.beginCausal(length()).addRow(token);
             pass.draw(sampling, kv.tokens());
             executable.roll(pass, kv.store(), count, lead, verdict);
+            requireNumbers();
             kv.append(token, verdict);
             return verdict;
         } finally {
             lifetime.leave();
+        }
+    }
+
+    /// Checks that the tokens of the verdict were drawn from numbers: a lead is NaN or infinite where the largest logit is no number.
+    private void requireNumbers() {
+        for (int i = 0; i <= verdict.accepted(); i++) {
+            if (!(verdict.lead(i) < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
+                throw new NonFiniteLogitsException(model, length() + 1 + i);
+            }
+        }
+    }
+
+    /// For those that read logits themselves: refuses what no token can be drawn from.
+    ///
+    /// @param position of the token that the logits are for
+    /// @param largest logit
+    /// @throws NonFiniteLogitsException if that is no number
+    public void requireNumber(float largest, int position) {
+        if (!Float.isFinite(largest)) {
+            throw new NonFiniteLogitsException(model, position);
         }
     }
 
@@ -202,6 +225,7 @@ public final class Session implements AutoCloseable {
     ///
     /// @return what was drawn and accepted, overwritten by the next call
     /// @throws IllegalStateException if nothing was launched
+    /// @throws NonFiniteLogitsException if the logits after a row of the path are not numbers
     public Verdict await() {
         if (!launched) {
             throw new IllegalStateException("session of " + model.name() + " has launched nothing: expected launch() before await()");
@@ -210,6 +234,7 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             executable.await();
+            requireNumbers();
             kv.append(pass.token(0), verdict);
             return verdict;
         } finally {

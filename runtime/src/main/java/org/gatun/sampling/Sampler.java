@@ -20,13 +20,28 @@ public final class Sampler {
 
     private final Sampling sampling;
     private final Noise noise;
+    private final int width;            // of a row of logits
     private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
     private final long[] candidates;    // [vocabulary] sort keys: weight bits above, complement of the id below
     private float lead;
+    private float largest;
 
-    /// @param vocabulary width of a row of logits
+    /// @param vocabulary width of a row of logits, all of which are tokens
     public Sampler(Sampling sampling, int vocabulary) {
+        this(sampling, vocabulary, vocabulary);
+    }
+
+    /// Draws from the first tokens of a row only.
+    ///
+    /// @param width of a row of logits
+    /// @param vocabulary how many tokens there are; the rest of a row is padding, which has no probability
+    /// @throws IllegalArgumentException if the row has not so many
+    public Sampler(Sampling sampling, int width, int vocabulary) {
+        if (vocabulary > width) {
+            throw new IllegalArgumentException(vocabulary + " tokens in rows of " + width + " logits: expected no more tokens than logits");
+        }
         this.sampling = sampling;
+        this.width = width;
         noise = new Noise(sampling.seed());
         weights = new float[vocabulary];
         candidates = new long[vocabulary];
@@ -84,18 +99,18 @@ public final class Sampler {
     ///
     /// @return the token of the largest
     private int weigh(MemorySegment logits, int row, int[] recent, int count) {
-        MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * weights.length * Float.BYTES, weights, 0, weights.length);
+        MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * width * Float.BYTES, weights, 0, weights.length);
         if (sampling.repetitionPenalty() != 1) {
             penalizeRepetition(recent, count);
         }
         int best = indexOfLargest();
-        float largest = weights[best];
-        if (sampling.temperature() == 0 || !(Math.abs(largest) < Float.POSITIVE_INFINITY)) {
+        float most = weights[best];
+        if (sampling.temperature() == 0 || !(Math.abs(most) < Float.POSITIVE_INFINITY)) {
             return best;
         }
         float temperature = (float) sampling.temperature();
         for (int id = 0; id < weights.length; id++) {
-            weights[id] = PortableMath.exp((weights[id] - largest) / temperature);
+            weights[id] = PortableMath.exp((weights[id] - most) / temperature);
         }
         return best;
     }
@@ -122,27 +137,34 @@ public final class Sampler {
 
     private int indexOfLargest() {
         int best = 0;
-        float largest = Float.NEGATIVE_INFINITY;
+        float most = Float.NEGATIVE_INFINITY;
         float second = Float.NEGATIVE_INFINITY;
         for (int id = 0; id < weights.length; id++) {
             float weight = weights[id];
             if (weight > second) {
-                if (weight > largest) {
-                    second = largest;
-                    largest = weight;
+                if (weight > most) {
+                    second = most;
+                    most = weight;
                     best = id;
                 } else {
                     second = weight;
                 }
             }
         }
-        lead = largest - second + 0f; // 0 where -0 leads 0, which are equal
+        largest = most;
+        lead = most - second + 0f; // 0 where -0 leads 0, which are equal
         return best;
     }
 
-    /// By how much the largest logit of the last row led the second, penalties included: how sure the model was.
+    /// By how much the largest logit of the last row led the second, penalties included: how sure the model was. NaN or infinite if the
+    /// largest is no number.
     public float lead() {
         return lead;
+    }
+
+    /// The largest logit of the last row, penalties included; not finite if no logit is a number, or one is infinite.
+    public float largest() {
+        return largest;
     }
 
     /// Writes the candidates that top-k, top-p and min-p leave, and returns how many. Only what may be kept is sorted.

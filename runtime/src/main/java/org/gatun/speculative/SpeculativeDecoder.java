@@ -45,7 +45,7 @@ public final class SpeculativeDecoder {
         this.drafter = drafter;
         this.sampling = sampling;
         text = new TokenText(prompt);
-        tree = new TokenTree(session.maxTreeRows());
+        tree = new TokenTree(session.maxTreeRows(), session.model().unpaddedVocabulary());
         tested = new long[tree.capacity()];
         accepted = new long[tree.capacity()];
         step = new Step(session, tree, text, sampling);

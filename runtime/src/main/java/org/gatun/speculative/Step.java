@@ -82,17 +82,17 @@ public final class Step {
         return verifyNanos;
     }
 
-    /// The tokens of the largest logits after a node, in falling order, lower ids first among equals.
+    /// The tokens of the largest logits after a node, padding left out, in falling order, lower ids first among equals.
     ///
     /// @param count how many
     /// @param tokens receives them from `offset` on
     public void mostProbable(int node, int count, int[] tokens, int offset) {
-        int vocabulary = session.vocabularySize();
+        int vocabulary = session.model().unpaddedVocabulary();
         if (row.length < vocabulary || best.length < count) {
             row = new float[vocabulary];
             best = new float[count];
         }
-        MemorySegment.copy(session.logits(), ValueLayout.JAVA_FLOAT, (long) node * vocabulary * Float.BYTES, row, 0, vocabulary);
+        MemorySegment.copy(session.logits(), ValueLayout.JAVA_FLOAT, (long) node * session.vocabularySize() * Float.BYTES, row, 0, vocabulary);
         int found = 0;
         float least = Float.NEGATIVE_INFINITY; // of those found, once there are enough
         for (int token = 0; token < vocabulary; token++) {
@@ -112,10 +112,10 @@ public final class Step {
         }
     }
 
-    /// The law of the target's next token after a node, all settings of the sampling applied.
+    /// The law of the target's next token after a node, all settings of the sampling applied, padding left out.
     public void law(int node, Law law) {
         if (sampler == null) {
-            sampler = new Sampler(sampling, session.vocabularySize());
+            sampler = new Sampler(sampling, session.vocabularySize(), session.model().unpaddedVocabulary());
         }
         nodeText.set(text, text.length() - verdict.accepted() - 1, tree, node);
         sampler.law(session.logits(), node, nodeText.tokens(), nodeText.length(), law);

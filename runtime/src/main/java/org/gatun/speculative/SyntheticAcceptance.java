@@ -66,7 +66,8 @@ public final class SyntheticAcceptance implements Drafter {
             int parent = parents[node];
             int position = text.length() - promptLength + tree.depth(parent);
             boolean first = !tree.hasChild(parent);
-            right[node] = right[parent] && first && position < answer.length && random.nextDouble() < acceptance;
+            right[node] = right[parent] && first && position < answer.length && tree.allows(answer[position])
+                    && random.nextDouble() < acceptance;
             tree.add(parent, right[node] ? answer[position] : wrongToken(tree, parent, position));
         }
     }

@@ -20,6 +20,7 @@ public final class TokenTree {
     private static final int WORD = Long.SIZE;
 
     private final int words;
+    private final int vocabulary;       // tokens that can be proposed
     private final int[] tokens;         // [capacity]
     private final int[] parents;        // [capacity], -1 for the root
     private final int[] depths;         // [capacity]
@@ -27,8 +28,17 @@ public final class TokenTree {
     private final Drawings drawings;    // of nodes, which become rows
     private int size;
 
+    /// A tree of any tokens.
+    ///
     /// @param capacity most nodes, the root included
     public TokenTree(int capacity) {
+        this(capacity, Integer.MAX_VALUE);
+    }
+
+    /// @param capacity most nodes, the root included
+    /// @param vocabulary number of tokens that can be proposed, those from 0 on; others are padding
+    public TokenTree(int capacity, int vocabulary) {
+        this.vocabulary = vocabulary;
         if (capacity < 1) {
             throw new IllegalArgumentException("tree of " + capacity + " nodes: expected at least the root");
         }
@@ -48,12 +58,21 @@ public final class TokenTree {
         return this;
     }
 
+    /// Whether a token can be proposed: whether it is no padding.
+    public boolean allows(int token) {
+        return token >= 0 && token < vocabulary;
+    }
+
     /// Adds a child below `parent` and returns its node number. A sibling with the same token is returned instead of added.
     ///
+    /// @throws IllegalArgumentException if the token is not allowed
     /// @throws IndexOutOfBoundsException if there is no such parent
     /// @throws IllegalStateException if the tree is full
     public int add(int parent, int token) {
         Objects.checkIndex(parent, size);
+        if (!allows(token)) {
+            throw new IllegalArgumentException("token " + token + " is proposed: expected one below " + vocabulary + ", where padding begins");
+        }
         int existing = child(parent, token);
         if (existing >= 0) {
             return existing;

@@ -104,6 +104,11 @@ final class PipelineTokenizer implements Tokenizer {
     }
 
     @Override
+    public boolean isUnused(int token) {
+        return vocabulary.isUnused(token);
+    }
+
+    @Override
     public OptionalInt beginOfText() {
         return frame.begin();
     }

@@ -32,6 +32,11 @@ public interface Tokenizer {
     /// @throws IndexOutOfBoundsException if `token` is no id
     String piece(int token);
 
+    /// Whether a token is there to fill up the vocabulary only: no text becomes it, and it becomes no text.
+    ///
+    /// @throws IndexOutOfBoundsException if `token` is no id
+    boolean isUnused(int token);
+
     /// The token a text begins with, if the model has one.
     OptionalInt beginOfText();
 

@@ -145,6 +145,11 @@ final class Vocabulary {
         };
     }
 
+    /// Whether an id only fills up the vocabulary.
+    boolean isUnused(int id) {
+        return kind(id) == Kind.UNUSED || pieces[id].isEmpty();
+    }
+
     /// Whether a token stands between texts that are cut each for itself.
     boolean isSpecial(int id) {
         return switch (kind(id)) {

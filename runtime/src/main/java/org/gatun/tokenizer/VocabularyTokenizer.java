@@ -113,6 +113,11 @@ final class VocabularyTokenizer implements Tokenizer {
     }
 
     @Override
+    public boolean isUnused(int token) {
+        return vocabulary.isUnused(token);
+    }
+
+    @Override
     public OptionalInt beginOfText() {
         return frame.begin;
     }

@@ -47,6 +47,14 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
 
     /// Writes it as GGUF and returns the path.
     public Path write(Path file) {
+        return write(file, vocabulary, vocabulary);
+    }
+
+    /// Writes it with padding at the end of the vocabulary.
+    ///
+    /// @param used tokens that are no padding
+    /// @param listed tokens that the tokenizer has, those from `used` on unused; rows beyond have none
+    public Path write(Path file, int used, int listed) {
         SplittableRandom random = new SplittableRandom(seed);
         int headDim = hidden / heads;
         GgufWriter writer = new GgufWriter()
@@ -58,7 +66,10 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
                 .putUint32(architecture + ".attention.head_count", heads)
                 .putUint32(architecture + ".attention.head_count_kv", kvHeads)
                 .putFloat32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f);
-        vocabulary(writer);
+        if (listed != vocabulary) {
+            writer.putUint32(architecture + ".vocab_size", vocabulary);
+        }
+        vocabulary(writer, used, listed);
         matrix(writer, random, "token_embd.weight", vocabulary, hidden, 1);
         for (int layer = 0; layer < layers; layer++) {
             String block = "blk." + layer + ".";
@@ -92,18 +103,18 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
     }
 
     /// Ids 0 to 2 are control tokens, the rest single characters from U+0041 on.
-    private void vocabulary(GgufWriter writer) {
+    private static void vocabulary(GgufWriter writer, int used, int listed) {
         List<String> pieces = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
-        int[] types = new int[vocabulary];
-        for (int id = 0; id < vocabulary; id++) {
-            types[id] = id == 0 ? 2 : id < 3 ? 3 : 1;
+        int[] types = new int[listed];
+        for (int id = 0; id < listed; id++) {
+            types[id] = id >= used ? 5 : id == 0 ? 2 : id < 3 ? 3 : 1;
             if (id >= 3) {
-                pieces.add(Character.toString('A' + id - 3));
+                pieces.add(id >= used ? "[PAD" + id + "]" : Character.toString('A' + id - 3));
             }
         }
         writer.putString("tokenizer.ggml.model", "llama")
                 .putStrings("tokenizer.ggml.tokens", pieces)
-                .putFloat32s("tokenizer.ggml.scores", new float[vocabulary])
+                .putFloat32s("tokenizer.ggml.scores", new float[listed])
                 .putInt32s("tokenizer.ggml.token_type", types)
                 .putUint32("tokenizer.ggml.unknown_token_id", 0)
                 .putUint32("tokenizer.ggml.bos_token_id", 1)

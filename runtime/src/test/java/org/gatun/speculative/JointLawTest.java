@@ -66,6 +66,29 @@ class JointLawTest {
         }
     }
 
+    /// Of the target's six tokens two are padding, which it emits with the rest; its draft model has more rows of it, or fewer.
+    @ParameterizedTest
+    @MethodSource("drawingMethods")
+    void firstTokens_vocabulariesThatDifferInPadding_haveTheTargetsJointLaw(SpeculationMethod method) throws IOException {
+        int runs = TestScale.rounds(10_000, RUNS);
+        Sampling sampling = SAMPLINGS.getFirst();
+        MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
+        RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
+        for (int rows : new int[] {VOCABULARY + 3, VOCABULARY - 1}) {
+            RandomModel draftShape = new RandomModel("llama", DType.F32, rows, 32, 1, 1, 1, 32, 128, SEED, 1);
+            try (Model target = Model.load(shape.write(directory.resolve("target.gguf"), 4, VOCABULARY), tables, ModelOptions.STANDARD);
+                    Model draft = Model.load(draftShape.write(directory.resolve("draft.gguf"), 4, 4),
+                            new MarkovBackend(rows, SEED + 1, 1.2, null), ModelOptions.STANDARD)) {
+                check(count(method, target, draft, sampling, 0, runs), expected(tables, sampling), runs,
+                        method.name() + ", " + rows + " rows in the draft model");
+            }
+        }
+    }
+
+    static Stream<SpeculationMethod> drawingMethods() {
+        return SpeculationMethod.ALL.stream().filter(SpeculationMethod::drawsProposals);
+    }
+
     /// Drops drawn tokens that look improbable: the classic way to lose the law. The test must see it.
     @Test
     void firstTokens_drawingsDroppedByProbability_haveAnotherLaw() throws IOException {
@@ -167,12 +190,16 @@ class JointLawTest {
 
     /// Chi-square; cells of few expected counts are taken together. Fails by chance once in ten thousand seeds.
     private static void check(int[] counts, double[] expected, String what) {
+        check(counts, expected, RUNS, what);
+    }
+
+    private static void check(int[] counts, double[] expected, int runs, String what) {
         double statistic = 0;
         int degrees = -1;
         double restExpected = 0;
         double restFound = 0;
         for (int cell = 0; cell < counts.length; cell++) {
-            double wanted = expected[cell] * RUNS;
+            double wanted = expected[cell] * runs;
             if (wanted < 10) {
                 restExpected += wanted;
                 restFound += counts[cell];

@@ -54,14 +54,19 @@ final class ReferenceKvStore implements KvStore {
         return lifetime;
     }
 
-    /// Stores one row, rounded; rows are never changed in place, so that `move` may share them.
+    /// Stores one row, rounded; rows are never changed in place, so that `move` may share them. Heads that their type cannot hold, since
+    /// what a model computes overflows, become NaN.
     void put(int layer, int slot, float[] source, int sourceOffset, boolean key) {
         float[] row = new float[shape.kvHeads() * shape.headDim()];
         for (int at = 0; at < row.length; at += shape.headDim()) {
             System.arraycopy(source, sourceOffset + at, head, 0, shape.headDim());
-            codec.encode(head, 0, stored, 0, head.length);
-            codec.decode(stored, 0, head, 0, head.length);
-            System.arraycopy(head, 0, row, at, shape.headDim());
+            try {
+                codec.encode(head, 0, stored, 0, head.length);
+                codec.decode(stored, 0, head, 0, head.length);
+                System.arraycopy(head, 0, row, at, shape.headDim());
+            } catch (IllegalArgumentException _) {
+                Arrays.fill(row, at, at + shape.headDim(), Float.NaN);
+            }
         }
         (key ? keys : values)[layer][slot] = row;
     }

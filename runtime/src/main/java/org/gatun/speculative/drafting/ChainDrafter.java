@@ -32,6 +32,7 @@ public final class ChainDrafter implements Drafter {
     private final DraftLength length;
     private final float lead;
     private final Ahead ahead;
+    private final DraftText draftText;
     private Sampling sampling;
     private boolean goesOn;
     private int drafts;         // tokens of the latest proposal
@@ -49,11 +50,13 @@ public final class ChainDrafter implements Drafter {
         this.lead = lead;
         this.ahead = ahead;
         length = new DraftLength(first, most);
+        draftText = new DraftText(session);
     }
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling targetSampling) {
         sampling = targetSampling;
+        draftText.begin(target);
         goesOn = ahead == Ahead.YES || ahead == Ahead.AUTO && target.runsBesideHost();
         nextLength = 0;
     }
@@ -61,7 +64,8 @@ public final class ChainDrafter implements Drafter {
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
         int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
-        boolean expected = text.length() == nextLength && session.commonPrefix(text.array(), nextLength) == nextLength;
+        int[] tokens = draftText.of(text);
+        boolean expected = text.length() == nextLength && session.commonPrefix(tokens, nextLength) == nextLength;
         nextLength = 0;
         drafts = 0;
         if (count <= 0) {
@@ -71,20 +75,20 @@ public final class ChainDrafter implements Drafter {
             propose(next, 1, Math.min(count, next.accepted()), tree);
             return;
         }
-        int known = session.commonPrefix(text.array(), text.length() - 1);
+        int known = session.commonPrefix(tokens, text.length() - 1);
         session.rewind(known);
-        session.prefill(text.array(), known, text.length() - 1);
-        Verdict drawn = session.roll(text.last(), count, lead, sampling); // what follows an unsure token is seldom accepted
+        session.prefill(tokens, known, text.length() - 1);
+        Verdict drawn = session.roll(tokens[text.length() - 1], count, lead, sampling); // what follows an unsure token is seldom accepted
         propose(drawn, 0, drawn.accepted() + 1, tree);
     }
 
+    /// Proposes tokens up to the first that is padding.
     private void propose(Verdict drawn, int first, int count, TokenTree tree) {
         int node = 0;
-        for (int i = first; i < first + count; i++) {
-            node = tree.add(node, drawn.token(i));
+        while (drafts < count && tree.allows(drawn.token(first + drafts))) {
+            node = tree.add(node, drawn.token(first + drafts++));
         }
-        drafts = count;
-        unsure = drawn.lead(first + count - 1) < lead;
+        unsure = drafts < count || drawn.lead(first + count - 1) < lead;
     }
 
     @Override

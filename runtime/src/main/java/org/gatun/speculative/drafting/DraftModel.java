@@ -22,12 +22,14 @@ final class DraftModel implements AutoCloseable {
     private static final int READ_WITH_ROOT = 16;
 
     private final Session session;
-    private final Law[] laws;            // of the root, then of the nodes read, by row; made when first needed
+    private final DraftText draftText;
+    private Law[] laws;                  // over the target's vocabulary: of the root, then of the nodes read, by row; made when first needed
     private final int[] rows;            // of nodes, -1 if not read
     private final long[] ancestors;      // [row, words]
     private final int words;
     private final NodeText nodeText = new NodeText();
     private final Proposer proposer = new Proposer();
+    private int vocabulary;              // of the target
     private Sampler sampler;
     private TokenText text;
     private TokenTree tree;
@@ -36,6 +38,7 @@ final class DraftModel implements AutoCloseable {
     /// @param session of the draft model, owned by this from now on
     DraftModel(Session session) {
         this.session = session;
+        draftText = new DraftText(session);
         int most = session.maxTreeRows();
         laws = new Law[most + 1];
         rows = new int[most];
@@ -43,10 +46,16 @@ final class DraftModel implements AutoCloseable {
         ancestors = new long[most * words];
     }
 
-    /// Starts on a text.
-    void begin(Sampling target) {
-        proposer.begin(target);
-        sampler = new Sampler(proposer.isRandom() ? target : target.withTemperature(1), session.vocabularySize());
+    /// Starts on a text of a target. Laws are over the target's vocabulary, and padding has no probability in them.
+    void begin(Session target, Sampling sampling) {
+        if (target.vocabularySize() != vocabulary) {
+            vocabulary = target.vocabularySize();
+            laws = new Law[laws.length];
+        }
+        draftText.begin(target);
+        proposer.begin(sampling);
+        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), session.vocabularySize(),
+                session.model().unpaddedVocabulary());
     }
 
     /// Most nodes that can be read after a text, the root not counted.
@@ -60,17 +69,19 @@ final class DraftModel implements AutoCloseable {
         tree = grown;
         size = 0;
         Arrays.fill(rows, -1);
-        int known = session.commonPrefix(text.array(), text.length() - 1);
+        int[] tokens = draftText.of(text);
+        int known = session.commonPrefix(tokens, text.length() - 1);
         int from = Math.max(known, text.length() - READ_WITH_ROOT);
         session.rewind(known);
-        session.prefill(text.array(), known, from);
+        session.prefill(tokens, known, from);
         session.pass().beginCausal(from);
         for (int position = from; position < text.length(); position++) {
-            session.pass().addRow(text.token(position));
+            session.pass().addRow(tokens[position]);
         }
         session.pass().select(text.length() - 1 - from);
         session.run();
         sampler.law(session.logits(), 0, text.array(), text.length(), storedLaw(0));
+        session.requireNumber(sampler.largest(), text.length());
         session.pass().beginTree(session.length());
     }
 
@@ -96,7 +107,7 @@ final class DraftModel implements AutoCloseable {
 
     private Law storedLaw(int index) {
         if (laws[index] == null) {
-            laws[index] = new Law(session.vocabularySize());
+            laws[index] = new Law(vocabulary);
         }
         return laws[index];
     }

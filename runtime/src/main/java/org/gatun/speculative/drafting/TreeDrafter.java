@@ -59,7 +59,7 @@ public final class TreeDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
-        model.begin(sampling);
+        model.begin(target, sampling);
     }
 
     @Override

@@ -14,7 +14,7 @@ public record Speculation(SpeculationMethod method, Settings settings) {
 
     /// A drafter for `target`, to be closed by the caller.
     ///
-    /// @param draft a second model with the same vocabulary, for methods that need one
+    /// @param draft a second model with the same vocabulary but for padding, for methods that need one
     /// @throws IllegalArgumentException if the method needs a draft model and there is none, or its vocabulary differs, or a file among
     ///         its options cannot be used
     public Drafter open(Model target, Optional<Model> draft) {
@@ -23,8 +23,8 @@ public record Speculation(SpeculationMethod method, Settings settings) {
                     "speculation method " + method.name() + " needs a draft model: give one with the same vocabulary"));
             if (!model.sharesVocabularyWith(target)) {
                 throw new IllegalArgumentException("draft model " + model.name() + " has another vocabulary ("
-                        + model.config().vocabulary() + " tokens) than " + target.name() + " ("
-                        + target.config().vocabulary() + "): expected the same tokens");
+                        + model.unpaddedVocabulary() + " tokens) than " + target.name() + " ("
+                        + target.unpaddedVocabulary() + "): expected the same tokens but for padding at the end");
             }
         }
         return method.factory().open(target, draft, settings);

@@ -22,6 +22,7 @@ public final class AdedDrafter implements Drafter {
 
     private final TrigramTable table;
     private final TrigramSearch search = new TrigramSearch();
+    private final int vocabulary;
     private final int rows;
     private Noise noise;
 
@@ -30,10 +31,11 @@ public final class AdedDrafter implements Drafter {
     /// @param rows most rows of a pass, the root included
     /// @throws IllegalArgumentException if the file cannot be used
     public AdedDrafter(String corpus, Model target, int rows) {
-        this(Corpus.read(corpus, target), rows);
+        this(Corpus.read(corpus, target), target.unpaddedVocabulary(), rows);
     }
 
-    AdedDrafter(SuffixArray corpus, int rows) {
+    AdedDrafter(SuffixArray corpus, int vocabulary, int rows) {
+        this.vocabulary = vocabulary;
         this.rows = rows;
         table = new TrigramTable(corpus);
     }
@@ -41,7 +43,7 @@ public final class AdedDrafter implements Drafter {
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
         noise = new Noise(sampling.seed());
-        table.adapt(prompt, 0);
+        table.adapt(prompt, 0, vocabulary);
     }
 
     @Override
@@ -49,7 +51,7 @@ public final class AdedDrafter implements Drafter {
         if (text.length() < 2) {
             return;
         }
-        table.adapt(text, text.length() - WINDOW);
+        table.adapt(text, text.length() - WINDOW, vocabulary);
         search.run(text, table, noise);
         int limit = Math.min(rows, maxNodes);
         search.propose(tree, Math.min(MOST_SEARCHED, limit - limit / 4));

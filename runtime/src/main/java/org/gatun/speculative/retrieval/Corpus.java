@@ -14,14 +14,18 @@ final class Corpus {
 
     private Corpus() {}
 
-    /// The tokens of a text file in the order that finds continuations; an empty one where no file is named.
+    /// The tokens of a text file in the order that finds continuations; an empty one where no file is named. Padding that is written out
+    /// in the file ends a text.
     ///
     /// @param file name of a UTF-8 text file, or empty
     /// @param target whose tokens they are
     /// @throws IllegalArgumentException if the file cannot be read, is empty, too large or not text
     static SuffixArray read(String file, Model target) {
-        return new SuffixArray(file.isEmpty() ? new int[0]
-                : target.tokenizer().encode(text(Path.of(file)), Tokenizer.Special.NONE));
+        int[] tokens = file.isEmpty() ? new int[0] : target.tokenizer().encode(text(Path.of(file)), Tokenizer.Special.NONE);
+        for (int i = 0; i < tokens.length; i++) {
+            tokens[i] = tokens[i] < target.unpaddedVocabulary() ? tokens[i] : -1;
+        }
+        return new SuffixArray(tokens);
     }
 
     private static String text(Path file) {

@@ -21,6 +21,7 @@ import org.gatun.speculative.TokenTree;
 public final class LookaheadDrafter implements Drafter {
     private static final int FREE = -1;
 
+    private final int vocabulary;
     private final int columns;
     private final int rows;
     private final int guesses;
@@ -34,10 +35,12 @@ public final class LookaheadDrafter implements Drafter {
     private Noise noise;
     private int serial;
 
+    /// @param vocabulary number of tokens, padding left out
     /// @param window columns of guesses
     /// @param length tokens of a phrase, the one it is remembered by included; at least 2
     /// @param guesses phrases to propose, at most
-    public LookaheadDrafter(int window, int length, int guesses) {
+    public LookaheadDrafter(int vocabulary, int window, int length, int guesses) {
+        this.vocabulary = vocabulary;
         this.guesses = guesses;
         columns = window;
         rows = length - 1;
@@ -58,7 +61,8 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     private int anyOfPrompt() {
-        return prompt.token((int) (noise.uniform(Noise.Purpose.PROPOSAL, promptLength, serial++) * promptLength));
+        int token = prompt.token((int) (noise.uniform(Noise.Purpose.PROPOSAL, promptLength, serial++) * promptLength));
+        return token < vocabulary ? token : 0; // padding is as good a guess as any other token
     }
 
     @Override

@@ -47,10 +47,10 @@ public final class LookupDrafter implements Drafter {
         if (bestMatch == 0) {
             return;
         }
-        drafts = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
+        int most = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
         int node = 0;
-        for (int i = 0; i < drafts; i++) {
-            node = tree.add(node, text.token(bestEnd + i));
+        while (drafts < most && tree.allows(text.token(bestEnd + drafts))) {
+            node = tree.add(node, text.token(bestEnd + drafts++));
         }
     }
 

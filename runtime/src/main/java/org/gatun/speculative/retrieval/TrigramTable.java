@@ -30,9 +30,14 @@ final class TrigramTable {
         return known;
     }
 
-    /// Gives every three tokens in a row of a text more weight, from a position on.
-    void adapt(TokenText text, int from) {
+    /// Gives every three tokens in a row of a text more weight, from a position on, unless the third is padding.
+    ///
+    /// @param vocabulary where padding begins
+    void adapt(TokenText text, int from, int vocabulary) {
         for (int i = Math.max(from, 0); i + 2 < text.length(); i++) {
+            if (text.token(i + 2) >= vocabulary) {
+                continue;
+            }
             Successors known = after(text.token(i), text.token(i + 1));
             if (known == null) {
                 known = new Successors(KEPT);

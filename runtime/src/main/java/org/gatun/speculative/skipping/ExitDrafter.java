@@ -81,7 +81,8 @@ public final class ExitDrafter implements Drafter {
             lifetime.leave();
         }
         random = sampling.temperature() > 0;
-        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize());
+        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize(),
+                target.model().unpaddedVocabulary());
     }
 
     /// Looks at the exits of a session's model.

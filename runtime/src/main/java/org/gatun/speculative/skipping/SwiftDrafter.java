@@ -74,7 +74,8 @@ public final class SwiftDrafter implements Drafter {
             Arrays.setAll(laws, _ -> new Law(target.vocabularySize()));
         }
         proposer.begin(sampling);
-        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize());
+        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize(),
+                target.model().unpaddedVocabulary());
     }
 
     @Override

@@ -24,8 +24,8 @@ class AdedDrafterTest {
     @Test
     void adapt_twice_addsTwoSteps() {
         TrigramTable table = new TrigramTable(NONE);
-        table.adapt(new TokenText(1, 2, 3), 0);
-        table.adapt(new TokenText(1, 2, 3), 0);
+        table.adapt(new TokenText(1, 2, 3), 0, 100);
+        table.adapt(new TokenText(1, 2, 3), 0, 100);
 
         assertEquals(3, table.after(1, 2).token(0));
         assertEquals(0.08f, table.after(1, 2).weight(0), 1e-6f);
@@ -35,7 +35,7 @@ class AdedDrafterTest {
     void adapt_always_stopsAtTheCap() {
         TrigramTable table = new TrigramTable(CORPUS);
         for (int i = 0; i < 100; i++) {
-            table.adapt(new TokenText(1, 2, 4), 0);
+            table.adapt(new TokenText(1, 2, 4), 0, 100);
         }
         assertEquals(4, table.after(1, 2).token(0));
         assertEquals(3f, table.after(1, 2).weight(0));
@@ -66,7 +66,7 @@ class AdedDrafterTest {
     }
 
     private static AdedDrafter begun(SuffixArray corpus, int rows, int... text) {
-        AdedDrafter drafter = new AdedDrafter(corpus, rows);
+        AdedDrafter drafter = new AdedDrafter(corpus, 100, rows);
         drafter.begin(null, new TokenText(text), Sampling.GREEDY.withSeed(3));
         return drafter;
     }

@@ -35,7 +35,7 @@ class LookaheadDrafterTest {
             tables.withFollowers(token, token == 7 ? 3 : token + 1);
         }
         RandomModel shape = new RandomModel("llama", DType.F32, 8, 32, 1, 1, 1, 32, 128, 1, 1);
-        LookaheadDrafter drafter = new LookaheadDrafter(3, LENGTH, 2);
+        LookaheadDrafter drafter = new LookaheadDrafter(100, 3, LENGTH, 2);
         try (Model model = Model.load(shape.write(directory.resolve("model.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {3, 4, 5, 6, 7});
@@ -55,7 +55,7 @@ class LookaheadDrafterTest {
 
     @Test
     void draft_rows_areTheWindowAndNoMore() {
-        LookaheadDrafter drafter = new LookaheadDrafter(3, LENGTH, 2);
+        LookaheadDrafter drafter = new LookaheadDrafter(100, 3, LENGTH, 2);
         TokenText text = new TokenText(IntStream.range(0, 1000).toArray());
         drafter.begin(null, text, Sampling.GREEDY);
         for (int limit = 1; limit < 12; limit++) {

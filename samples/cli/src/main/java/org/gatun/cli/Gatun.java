@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
 import org.gatun.cuda.CudaException;
+import org.gatun.model.NonFiniteLogitsException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -21,8 +22,8 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own, 2 bad input or a result that could not be written, 130
-/// interrupted.
+/// The `gatun` command. Exit codes: 0 done, 1 an error of Gatun's own or a model that gives no numbers, 2 bad input or a result that
+/// could not be written, 130 interrupted.
 @Command(name = "gatun", description = "Runs language models on this machine.", mixinStandardHelpOptions = true,
         scope = ScopeType.INHERIT, versionProvider = Gatun.Version.class, usageHelpAutoWidth = true)
 public final class Gatun {
@@ -135,6 +136,10 @@ public final class Gatun {
         if (e instanceof IllegalArgumentException || e instanceof IOException || e instanceof CudaException) {
             report(e, command, oneLine(describe(e)));
             return BAD_INPUT;
+        }
+        if (e instanceof NonFiniteLogitsException) {
+            report(e, command, oneLine(e.getMessage()));
+            return FAILED;
         }
         report(e, command, "unexpected " + oneLine(e.toString()) + (verbose ? "" : " (--verbose shows the stack trace)"));
         return FAILED;

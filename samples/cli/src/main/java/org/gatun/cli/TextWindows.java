@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.gatun.model.NonFiniteLogitsException;
 import org.gatun.model.Session;
 import org.gatun.tokenizer.Tokenizer;
 
@@ -51,6 +52,8 @@ record TextWindows(List<int[]> windows) {
     }
 
     /// The logarithms of the probabilities of all tokens after a row of the last pass.
+    ///
+    /// @throws NonFiniteLogitsException if a logit is no number
     static double[] logProbabilities(Session session, int row) {
         MemorySegment logits = session.logits(); // [rows, vocabulary] f32
         double[] result = new double[session.vocabularySize()];
@@ -59,6 +62,7 @@ record TextWindows(List<int[]> windows) {
             result[i] = logits.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * result.length + i);
             largest = Math.max(largest, result[i]);
         }
+        session.requireNumber((float) largest, session.pass().position(row) + 1);
         double sum = 0;
         for (double logit : result) {
             sum += Math.exp(logit - largest);

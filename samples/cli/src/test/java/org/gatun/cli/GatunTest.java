@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,11 +26,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.cuda.kernels.KernelVariant;
+import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.format.TensorData;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -479,6 +482,29 @@ class GatunTest {
             CommandRun ended = CommandRun.withInput(end + "\n/what\n", "chat");
             assertEquals(0, ended.exitCode());
             assertFalse(ended.err().contains("unknown"), end);
+        }
+    }
+
+    @Test
+    void generateAndPerplexity_weightsThatAreNoNumbers_sayItInOneLineAndFail() throws IOException {
+        Path spoiled = directory.resolve("spoiled.gguf");
+        try (GgufFile file = GgufFile.open(Path.of(TARGET))) {
+            GgufWriter writer = new GgufWriter().putAll(file);
+            for (Tensor tensor : file.tensors().values()) {
+                byte[] bytes = tensor.data().toArray(ValueLayout.JAVA_BYTE);
+                if (tensor.name().equals("output_norm.weight")) {
+                    Arrays.fill(bytes, (byte) 0xff); // NaN in F32
+                }
+                writer.tensor(new Tensor(tensor.name(), tensor.dtype(), tensor.shape(), MemorySegment.ofArray(bytes)));
+            }
+            writer.write(spoiled);
+        }
+        Path text = Files.writeString(directory.resolve("text.txt"), "Once upon a time there was a little girl.");
+        for (CommandRun run : List.of(CommandRun.of("generate", "--model", spoiled.toString(), "--prompt", "Once", "--max-tokens", "3"),
+                CommandRun.of("perplexity", "--model", spoiled.toString(), "--text", text.toString()))) {
+            assertEquals(1, run.exitCode(), run.err());
+            assertEquals("", run.out());
+            assertTrue(run.err().strip().lines().toList().getLast().contains("are not numbers: the weights of " + spoiled), run.err());
         }
     }
 
