@@ -19,6 +19,8 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -42,6 +44,9 @@ import org.slf4j.LoggerFactory;
 public final class AtomicOutput implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AtomicOutput.class);
     private static final Pattern STAGING = Pattern.compile("(.+)\\.(\\d+)-([0-9a-z]+)-[0-9a-z]+\\.part");
+    /// Names of those of this process that are open. Locks belong to the process, and closing any channel to a file gives up all locks on
+    /// it: so it must not look at its own.
+    private static final Set<String> OWN = ConcurrentHashMap.newKeySet();
     private static final int ATTEMPTS = 5;
     private static final int MOST_WAIT_MILLIS = 100;
 
@@ -152,33 +157,39 @@ public final class AtomicOutput implements AutoCloseable {
         ProcessHandle process = ProcessHandle.current();
         Path staging = target.resolveSibling("%s.%d-%s-%s.part".formatted(target.getFileName(), process.pid(), startOf(process),
                 Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), Character.MAX_RADIX)));
-        try {
-            Files.createDirectory(staging);
-        } catch (FileAlreadyExistsException _) {
-            return Optional.empty();
-        } catch (AccessDeniedException e) {
-            throw new IOException(target.getParent() + ": found no permission to write in it", e);
-        }
+        OWN.add(staging.toString());
+        Optional<AtomicOutput> created = Optional.empty();
         FileChannel lock = null;
         try {
+            Files.createDirectory(staging);
             lock = FileChannel.open(staging.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             if (tryLock(lock, false) && Files.exists(staging.resolve("lock"))) {
-                return Optional.of(new AtomicOutput(target, folder, staging, lock));
+                created = Optional.of(new AtomicOutput(target, folder, staging, lock));
             }
-            lock.close();
-            return Optional.empty();
-        } catch (NoSuchFileException _) {
-            return Optional.empty();
-        } catch (IOException | RuntimeException | Error failure) {
-            try {
-                if (lock != null) {
-                    lock.close();
-                }
+        } catch (FileAlreadyExistsException | NoSuchFileException _) {
+            // of another run, or removed by one
+        } catch (AccessDeniedException e) {
+            throw new IOException(target.getParent() + ": found no permission to write in it", e);
+        } finally {
+            if (created.isEmpty()) {
+                abandon(staging, lock);
+            }
+        }
+        return created;
+    }
+
+    private static void abandon(Path staging, FileChannel lock) {
+        try {
+            if (lock != null) {
+                lock.close();
                 deleteAll(staging);
-            } catch (IOException later) {
-                failure.addSuppressed(later);
+            } else {
+                Files.deleteIfExists(staging);
             }
-            throw failure;
+        } catch (IOException e) {
+            LOG.debug("{} was not begun, and could not be removed", staging, e); // the next run that writes there tries again
+        } finally {
+            OWN.remove(staging.toString());
         }
     }
 
@@ -217,11 +228,11 @@ public final class AtomicOutput implements AutoCloseable {
 
     /// @return false if its run lives
     private static boolean settle(Path staging, Matcher name) {
-        boolean running = ProcessHandle.of(Long.parseLong(name.group(2))).filter(process -> startOf(process).equals(name.group(3))).isPresent();
-        if (running) {
-            // Also so that the lock of this process is not opened: closing any channel to a file gives up all locks on it.
+        if (OWN.contains(staging.toString())) {
             return false;
         }
+        boolean running = ProcessHandle.of(Long.parseLong(name.group(2))).filter(process -> startOf(process).equals(name.group(3)))
+                .filter(process -> !process.equals(ProcessHandle.current())).isPresent();
         try (FileChannel channel = FileChannel.open(staging.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             if (!tryLock(channel, running)) {
                 return false;
@@ -308,6 +319,8 @@ public final class AtomicOutput implements AutoCloseable {
             deleteAll(staging);
         } catch (IOException e) {
             LOG.warn("{} could not be removed ({}); the next run that writes there tries again", staging, e.getMessage());
+        } finally {
+            OWN.remove(staging.toString());
         }
     }
 

@@ -39,6 +39,8 @@ final class NameExchange {
             return (int) call.invokeExact(AT_FDCWD, name(one, arena), AT_FDCWD, name(other, arena), RENAME_EXCHANGE) == 0;
         } catch (IllegalCallerException _) {
             return false; // native access is denied to Gatun
+        } catch (RuntimeException | Error e) {
+            throw e; // no memory for the names, say
         } catch (Throwable e) {
             throw new AssertionError(e); // a system call throws nothing
         }

@@ -93,8 +93,11 @@ public final class SafetensorsWriter {
         long offset = 0;
         for (Pending tensor : ordered) {
             long end = offset + tensor.byteSize();
-            header.put(tensor.name, Map.of("dtype", tensor.dtype.name(), "shape", tensor.shape.dimensions(),
-                    "data_offsets", List.of(offset, end)));
+            Map<String, Object> entry = new LinkedHashMap<>(); // in this order in every run, unlike Map.of
+            entry.put("dtype", tensor.dtype.name());
+            entry.put("shape", tensor.shape.dimensions());
+            entry.put("data_offsets", List.of(offset, end));
+            header.put(tensor.name, entry);
             offset = end;
         }
         return header;
