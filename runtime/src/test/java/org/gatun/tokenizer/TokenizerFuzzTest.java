@@ -1,6 +1,7 @@
 package org.gatun.tokenizer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.io.IOException;
@@ -31,6 +32,22 @@ class TokenizerFuzzTest {
             tokenizer.decode(tokenizer.encode(new String(bytes, StandardCharsets.UTF_8), Special.ADD));
         } catch (FormatException _) {
             // as it should be
+        }
+    }
+
+    /// A text, a line feed, and a tokenizer for it.
+    @FuzzTest(maxDuration = "5m")
+    void tokenizerJson_anyBytes_readsOrFails(byte[] bytes) throws IOException {
+        String input = new String(bytes, StandardCharsets.UTF_8);
+        int line = input.indexOf('\n');
+        try {
+            Tokenizer tokenizer = Tokenizers.fromTokenizerJson(
+                    Files.writeString(directory.resolve("any.json"), input.substring(line + 1)));
+            tokenizer.decode(tokenizer.encode(input.substring(0, Math.max(0, line)), new Special(true, true)));
+        } catch (FormatException _) {
+            // as it should be
+        } catch (IllegalArgumentException e) {
+            assertTrue(e.getMessage().contains("steps a character"), e.getMessage());
         }
     }
 
