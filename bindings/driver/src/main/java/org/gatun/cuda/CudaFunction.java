@@ -4,6 +4,7 @@ import java.util.List;
 
 /// A kernel of a module, which must be open while it is used. Used by any thread.
 public final class CudaFunction {
+    private int allowedSharedBytes; // guarded by this
     private final CudaModule module;
     private final String name;
     private final long handle;
@@ -51,13 +52,17 @@ public final class CudaFunction {
         return module.context().driver().functionAttribute(attribute, function);
     }
 
-    /// Allows launches with more than 48 KiB of dynamic shared memory.
+    /// Allows launches with more than 48 KiB of dynamic shared memory. What was allowed before stays so: another thread may be about to
+    /// launch with it.
     ///
     /// @throws CudaException if the device has not so much
-    public void allowDynamicSharedBytes(int bytes) {
+    public synchronized void allowDynamicSharedBytes(int bytes) {
         long function = handle();
-        module.context().makeCurrent();
-        module.context().driver().functionSetAttribute(FunctionAttribute.MAX_DYNAMIC_SHARED_BYTES, function, bytes);
+        if (bytes > allowedSharedBytes) {
+            module.context().makeCurrent();
+            module.context().driver().functionSetAttribute(FunctionAttribute.MAX_DYNAMIC_SHARED_BYTES, function, bytes);
+            allowedSharedBytes = bytes;
+        }
     }
 
     /// Blocks of this size that one multiprocessor holds at a time.
