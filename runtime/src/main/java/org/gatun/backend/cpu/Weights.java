@@ -136,7 +136,7 @@ final class Weights {
             long rowBytes = tensor.dtype().rowBytes(tensor.columns());
             long tileBytes = library.packedBytes(type, NativeLayout.LANES, tensor.columns());
             MemorySegment target = library.allocate(arena, library.packedBytes(type, tensor.rows(), tensor.columns()));
-            int most = (int) Math.clamp(PIECE_BYTES / rowBytes / NativeLayout.LANES * NativeLayout.LANES, NativeLayout.LANES,
+            int most = Math.clamp(PIECE_BYTES / rowBytes / NativeLayout.LANES * NativeLayout.LANES, NativeLayout.LANES,
                     Math.max(NativeLayout.LANES, tensor.rows()));
             MemorySegment piece = scratch.allocate(Math.min(most, tensor.rows()) * rowBytes, NativeLayout.PADDING);
             for (int row = 0; row < tensor.rows(); row += most) {
