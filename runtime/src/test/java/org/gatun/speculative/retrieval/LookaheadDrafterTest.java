@@ -55,7 +55,7 @@ class LookaheadDrafterTest {
 
     @Test
     void draft_rows_areTheWindowAndNoMore() {
-        LookaheadDrafter drafter = new LookaheadDrafter(100, 3, LENGTH, 2);
+        LookaheadDrafter drafter = new LookaheadDrafter(1000, 3, LENGTH, 2);
         TokenText text = new TokenText(IntStream.range(0, 1000).toArray());
         drafter.begin(null, text, Sampling.GREEDY);
         for (int limit = 1; limit < 12; limit++) {
@@ -63,5 +63,18 @@ class LookaheadDrafterTest {
             drafter.draft(text, tree, limit);
             assertEquals(Math.min(3, (limit - 1) / (LENGTH - 1)) * (LENGTH - 1) + 1, tree.size());
         }
+    }
+
+    @Test
+    void draft_promptOfPadding_proposesNone() {
+        LookaheadDrafter drafter = new LookaheadDrafter(10, 3, LENGTH, 2);
+        TokenText text = new TokenText(IntStream.range(10, 20).toArray());
+        drafter.begin(null, text, Sampling.GREEDY);
+        TokenTree tree = new TokenTree(64, 10).begin(text.last());
+
+        drafter.draft(text, tree, 64);
+
+        assertTrue(tree.size() > 1);
+        assertTrue(IntStream.range(1, tree.size()).allMatch(node -> tree.token(node) < 10));
     }
 }
