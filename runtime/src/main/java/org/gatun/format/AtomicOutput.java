@@ -273,6 +273,9 @@ public final class AtomicOutput implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException(target + ": its output is closed");
         }
+        if (folder) {
+            removeStaging();
+        }
         syncAll(path());
         if (folder && Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             replaceFolder();
@@ -280,6 +283,17 @@ public final class AtomicOutput implements AutoCloseable {
             Files.move(path(), target, StandardCopyOption.ATOMIC_MOVE);
         }
         sync(target.getParent());
+    }
+
+    /// What files that were written into the folder left in it, as they could not be tidied up.
+    private void removeStaging() throws IOException {
+        try (DirectoryStream<Path> children = Files.newDirectoryStream(path(), "*.part")) {
+            for (Path child : children) {
+                if (STAGING.matcher(child.getFileName().toString()).matches() && Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
+                    deleteAll(child);
+                }
+            }
+        }
     }
 
     private void replaceFolder() throws IOException {

@@ -40,8 +40,13 @@ final class ReferenceExecutable implements Executable {
         this.plan = plan;
         this.limits = limits;
         memory = new float[plan.values().size()][];
-        logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
-        verifier = new HostVerifier(plan.logits().width());
+        try {
+            logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
+            verifier = new HostVerifier(plan.logits().width());
+        } catch (Throwable failure) {
+            arena.close();
+            throw failure;
+        }
     }
 
     @Override
