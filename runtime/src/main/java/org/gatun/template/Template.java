@@ -37,6 +37,8 @@ public final class Template {
             return new Template(new Parser(new Lexer(source).tokens()).parse());
         } catch (Refusal e) {
             throw new IllegalArgumentException(e.report());
+        } catch (StackOverflowError e) {
+            throw new IllegalArgumentException("nested deeper than the stack of this thread", e);
         }
     }
 
@@ -58,6 +60,8 @@ public final class Template {
             return new Evaluator(operators).render(body, scope);
         } catch (Refusal e) {
             throw new IllegalArgumentException(e.report());
+        } catch (StackOverflowError e) { // how deep a thread can go is its caller's choice; nothing outlives the rendering
+            throw new IllegalArgumentException("nested deeper than the stack of this thread", e);
         }
     }
 

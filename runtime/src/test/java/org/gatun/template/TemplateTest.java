@@ -188,6 +188,17 @@ class TemplateTest {
     }
 
     @Test
+    void render_deeperThanTheStack_isRefused() throws InterruptedException {
+        AtomicReference<Optional<Throwable>> failure = new AtomicReference<>(Optional.empty());
+        Thread small = new Thread(null, () -> refusal("{% macro f(n) %}{% call f(n + 1) %}x{% endcall %}{% endmacro %}{{ f(1) }}"),
+                "very small stack", 160 << 10);
+        small.setUncaughtExceptionHandler((_, problem) -> failure.set(Optional.of(problem)));
+        small.start();
+        small.join();
+        assertEquals(Optional.empty(), failure.get());
+    }
+
+    @Test
     void render_interruptedThread_isRefused() {
         Thread.currentThread().interrupt();
         try {
