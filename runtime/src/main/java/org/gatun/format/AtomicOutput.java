@@ -276,6 +276,9 @@ public final class AtomicOutput implements AutoCloseable {
         if (folder) {
             removeStaging();
         }
+        if (folder) {
+            removeInner();
+        }
         syncAll(path());
         if (folder && Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             replaceFolder();
@@ -291,6 +294,17 @@ public final class AtomicOutput implements AutoCloseable {
             for (Path child : children) {
                 if (STAGING.matcher(child.getFileName().toString()).matches() && Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
                     deleteAll(child);
+                }
+            }
+        }
+    }
+
+    /// A file in the folder is an output of its own, which may have failed to tidy up; nobody would come after it there.
+    private void removeInner() throws IOException {
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(path(), "*.part")) {
+            for (Path entry : entries) {
+                if (STAGING.matcher(entry.getFileName().toString()).matches()) {
+                    deleteAll(entry);
                 }
             }
         }

@@ -60,6 +60,18 @@ class AtomicOutputTest {
     }
 
     @Test
+    void commit_folderWithLeftoverOfAFileInIt_hasTheFileAlone() throws IOException {
+        try (AtomicOutput output = AtomicOutput.folder(directory.resolve("a"))) {
+            AtomicOutput.write(output.path().resolve("content"), "new");
+            Files.writeString(Files.createDirectory(output.path().resolve("content." + DEAD)).resolve("lock"), "");
+            output.commit();
+        }
+        try (Stream<Path> entries = Files.list(directory.resolve("a"))) {
+            assertEquals(List.of(directory.resolve("a/content")), entries.toList());
+        }
+    }
+
+    @Test
     void close_withoutCommit_leavesWhatWasThere() throws IOException {
         writeFolder("a", "old");
         try (AtomicOutput output = AtomicOutput.folder(directory.resolve("a"))) {

@@ -89,9 +89,20 @@ class FaultTest {
         abstract void run(Path in) throws IOException;
     }
 
+    /// On each backend of the host.
     private static void load(Path model) throws IOException {
-        try (Backend backend = new ReferenceBackend(); 
-                Model loaded = Model.load(model, backend, ModelOptions.STANDARD); Session session = loaded.openSession()) {
+        try (Backend backend = new ReferenceBackend()) {
+            load(model, backend);
+        }
+        if (CpuBackend.unavailableReason().isEmpty()) {
+            try (Backend backend = CpuBackend.open(CpuOptions.threads(2))) {
+                load(model, backend);
+            }
+        }
+    }
+
+    private static void load(Path model, Backend backend) throws IOException {
+        try (Model loaded = Model.load(model, backend, ModelOptions.STANDARD); Session session = loaded.openSession()) {
             session.pass().beginCausal(0);
             session.pass().addRow(1);
             session.pass().select(0);

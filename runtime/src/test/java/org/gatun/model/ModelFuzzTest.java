@@ -105,7 +105,7 @@ class ModelFuzzTest {
     @Test
     void gguf_mutated_runsOrFails() throws IOException {
         Random random = new Random(TestScale.seed());
-        int rounds = TestScale.rounds(1_000, 1_000_000);
+        int rounds = TestScale.rounds(300, 1_000_000);
         int ran = 0;
         for (int round = 0; round < rounds; round++) {
             byte[] mutated = mutated(gguf, random);
@@ -122,7 +122,7 @@ class ModelFuzzTest {
     @Test
     void config_mutated_runsOrFails() throws IOException {
         Random random = new Random(TestScale.seed());
-        int rounds = TestScale.rounds(300, 100_000);
+        int rounds = TestScale.rounds(100, 100_000);
         int ran = 0;
         for (int round = 0; round < rounds; round++) {
             Files.write(folder.resolve("config.json"), mutated(config, random));
