@@ -274,9 +274,6 @@ public final class AtomicOutput implements AutoCloseable {
             throw new IllegalStateException(target + ": its output is closed");
         }
         if (folder) {
-            removeStaging();
-        }
-        if (folder) {
             removeInner();
         }
         syncAll(path());
@@ -286,17 +283,6 @@ public final class AtomicOutput implements AutoCloseable {
             Files.move(path(), target, StandardCopyOption.ATOMIC_MOVE);
         }
         sync(target.getParent());
-    }
-
-    /// What files that were written into the folder left in it, as they could not be tidied up.
-    private void removeStaging() throws IOException {
-        try (DirectoryStream<Path> children = Files.newDirectoryStream(path(), "*.part")) {
-            for (Path child : children) {
-                if (STAGING.matcher(child.getFileName().toString()).matches() && Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
-                    deleteAll(child);
-                }
-            }
-        }
     }
 
     /// A file in the folder is an output of its own, which may have failed to tidy up; nobody would come after it there.

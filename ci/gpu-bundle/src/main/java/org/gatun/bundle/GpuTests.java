@@ -22,8 +22,8 @@ final class GpuTests {
     /// Those of every op, kernel and decoder. A test of this module holds the list to the sources.
     static final List<String> CLASSES = List.of("org.gatun.bundle.SafeLayerOnDeviceTest", "org.gatun.bundle.StoriesOnDeviceTest",
             "org.gatun.cuda.jcuda.SharingTest", "org.gatun.backend.BackendDifferentialTest",
-            "org.gatun.backend.cuda.CudaKernelDifferentialTest", "org.gatun.model.ModelTest", "org.gatun.speculative.LosslessTest",
-            "org.gatun.speculative.TreePassTest");
+            "org.gatun.backend.cuda.CudaKernelDifferentialTest", "org.gatun.generation.CloseStormTest", "org.gatun.model.ModelTest",
+            "org.gatun.model.NonFiniteLogitsTest", "org.gatun.speculative.LosslessTest", "org.gatun.speculative.TreePassTest");
     /// The short set, for tools that slow every access down.
     static final List<String> KERNELS = List.of("org.gatun.backend.cuda.CudaKernelDifferentialTest");
 
