@@ -52,6 +52,7 @@ final class ChatCommand implements Callable<Integer> {
     private List<String> templateValues = new ArrayList<>();
 
     private String statistics = "nothing was generated yet";
+    private boolean refused; // the template, or the room of the context, refused a line
 
     ChatCommand(Console console) {
         this.console = console;
@@ -84,7 +85,7 @@ final class ChatCommand implements Callable<Integer> {
                 }
             }
         }
-        return 0;
+        return refused && !console.readsFromTerminal() ? 2 : 0; // a script hears of it, a person has read it
     }
 
     private void obey(String command, Conversation conversation, Session session) {
@@ -114,6 +115,7 @@ final class ChatCommand implements Callable<Integer> {
             return read;
         } catch (IllegalArgumentException e) {
             console.note(e.getMessage() + " (/reset starts anew)");
+            refused = true;
             return true;
         }
     }

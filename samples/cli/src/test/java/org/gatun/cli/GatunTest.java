@@ -746,6 +746,18 @@ class GatunTest {
         assertTrue(run.err().contains("tokens/s"), run.err());
     }
 
+    @Test
+    void chat_pipedLineThatTheTemplateRefuses_isExitCode2() throws IOException {
+        Path folder = directory.resolve("refusing");
+        assertEquals(0, CommandRun.of("quantize", TARGET, folder.toString(), "--type", "int8").exitCode());
+        Files.writeString(folder.resolve("chat_template.jinja"), "{{ raise_exception('no such thing') }}");
+
+        CommandRun run = CommandRun.withInput("hi\n", "chat", "--model", folder.toString(), "--max-tokens", "1");
+
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains("chat template: no such thing"), run.err());
+    }
+
     private static Path data(String name) {
         Path folder = Path.of(System.getProperty("gatun.data", "absent"), name);
         assumeTrue(Files.isDirectory(folder), "no " + name + " under -Dgatun.data: " + folder);
