@@ -33,7 +33,7 @@ class LauncherTest {
             echo '[INFO] Downloaded from central: some.jar'
             echo '[INFO] Building Gatun: command line 0.1.0-SNAPSHOT             [2/3]'
             if [ -f broken ]; then
-                echo '[ERROR] something is wrong'
+                cat broken
                 exit 1
             fi
             sleep "$(cat seconds)"
@@ -222,9 +222,10 @@ class LauncherTest {
         assertEquals(4, notes().size(), "a newer source is built");
     }
 
-    @Test
-    void start_buildThatFails_showsItsErrorsAndExits2() throws Exception {
-        Files.createFile(root.resolve("broken"));
+    @ParameterizedTest
+    @ValueSource(strings = {"[ERROR] something is wrong", "something is wrong with JAVA_HOME"})
+    void start_buildThatFails_showsItsErrorsAndExits2(String said) throws Exception {
+        Files.writeString(root.resolve("broken"), said + "\n");
         Start start = start(true, "./gatun one");
 
         assertEquals(2, start.exitCode());
@@ -232,6 +233,23 @@ class LauncherTest {
         assertTrue(start.messages().contains("something is wrong") && start.messages().contains("target/build.log"), start.messages());
         Files.delete(root.resolve("broken"));
         assertTrue(start(true, "./gatun two").output().contains("argument two"));
+    }
+
+    @Test
+    void start_messagesThatCannotBeWritten_buildsAndRuns() throws Exception {
+        assumeTrue(Files.isWritable(Path.of("/dev/full")), "no /dev/full");
+        assertTrue(start(true, "./gatun one 2>/dev/full").output().contains("argument one"));
+        assertEquals(2, notes().size(), notes()::toString);
+    }
+
+    @Test
+    void start_nothingCanBeBuiltHere_saysSoAndExits2() throws Exception {
+        Files.createFile(root.resolve("target"));
+        Start start = start(true, "./gatun one");
+
+        assertEquals(2, start.exitCode());
+        assertEquals("gatun: there is something to build, but " + root.toRealPath().resolve("target") + " cannot be written\n",
+                start.messages());
     }
 
     @Test
