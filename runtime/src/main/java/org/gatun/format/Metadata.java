@@ -124,9 +124,16 @@ public record Metadata(Path source, Map<String, Object> values) {
     private <T> Optional<T> value(String key, Class<T> type) throws FormatException {
         Object value = values.get(key);
         if (value != null && !type.isInstance(value)) {
-            throw new FormatException(source, -1, key + " is a " + value.getClass().getSimpleName() + ": expected a "
-                    + type.getSimpleName());
+            throw new FormatException(source, -1, key + " is " + name(value.getClass()) + ": expected " + name(type));
         }
         return Optional.ofNullable(value).map(type::cast);
+    }
+
+    /// What GGUF calls the values of a class.
+    private static String name(Class<?> type) {
+        if (type.isArray() || List.class.isAssignableFrom(type)) {
+            return "an array";
+        }
+        return type == String.class ? "a string" : type == Boolean.class ? "a boolean" : type == Long.class ? "an integer" : "a number";
     }
 }

@@ -144,9 +144,17 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
         double older = keys.number("rope_theta", ROTARY_BASE);
         // newer files keep base and scaling together under rope_parameters, older ones apart
         double base = parameters.isPresent() ? parameters.get().number("rope_theta", older) : older;
-        Optional<JsonKeys> stated = parameters.or(() -> scaling);
+        boolean both = !keys.isEmpty("rope_parameters") && !keys.isEmpty("rope_scaling");
+        Optional<JsonKeys> stated = keys.isEmpty("rope_parameters") ? scaling.or(() -> parameters) : parameters;
         RopeScaling found = stated.isPresent() ? ropeScaling(stated.get(), context) : new RopeScaling.None();
         stated.ifPresent(inner -> inner.finish(UnreadKeys.OF_ROPE));
+        if (both) {
+            RopeScaling other = ropeScaling(scaling.get(), context);
+            scaling.get().finish(UnreadKeys.OF_ROPE);
+            if (!other.equals(found)) {
+                keys.refuse("rope_scaling", "says other than rope_parameters: expected one of them, or the same in both");
+            }
+        }
         try {
             return found.table(RopeTable.Pairing.SPLIT, headDim, base);
         } catch (IllegalArgumentException e) {

@@ -133,6 +133,11 @@ final class JsonKeys {
         return object.hasNonNull(key);
     }
 
+    /// Whether a list or an object has nothing in it; so for what is missing.
+    boolean isEmpty(String key) {
+        return object.path(key).isEmpty();
+    }
+
     /// Notes what is not done.
     void refuse(String key, String reason) {
         report.refuse(file, prefix + key, reason);

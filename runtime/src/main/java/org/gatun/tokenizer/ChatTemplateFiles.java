@@ -1,6 +1,7 @@
 package org.gatun.tokenizer;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -62,7 +63,7 @@ final class ChatTemplateFiles {
         Map<String, String> sources = new LinkedHashMap<>();
         Path jinja = directory.resolve("chat_template.jinja");
         if (Files.exists(jinja)) {
-            sources.put(DEFAULT, Files.readString(jinja));
+            sources.put(DEFAULT, text(jinja));
         }
         addNamed(directory.resolve("additional_chat_templates"), sources);
         if (sources.isEmpty()) {
@@ -88,8 +89,16 @@ final class ChatTemplateFiles {
         try (Stream<Path> files = Files.list(folder)) {
             for (Path file : files.filter(path -> path.toString().endsWith(".jinja")).sorted().toList()) {
                 String name = file.getFileName().toString();
-                sources.put(name.substring(0, name.length() - ".jinja".length()), Files.readString(file));
+                sources.put(name.substring(0, name.length() - ".jinja".length()), text(file));
             }
+        }
+    }
+
+    private static String text(Path file) throws IOException {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new FormatException(file, -1, "found bytes that are no UTF-8: expected a chat template in UTF-8", e);
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -31,6 +32,8 @@ record TokenizerConfig(Optional<Boolean> addBegin, Optional<Boolean> addEnd, Opt
     static final TokenizerConfig NONE = new TokenizerConfig(Optional.empty(), Optional.empty(), Optional.empty(),
             Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
 
+    /// Python writes NaN and Infinity.
+    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final String NAME = "tokenizer_config.json";
     private static final String MAP = "special_tokens_map.json";
 
@@ -71,7 +74,7 @@ record TokenizerConfig(Optional<Boolean> addBegin, Optional<Boolean> addEnd, Opt
             return Optional.empty();
         }
         try {
-            JsonNode json = JsonMapper.shared().readTree(Files.readAllBytes(file));
+            JsonNode json = JSON.readTree(Files.readAllBytes(file));
             return json.isObject()
                     ? Optional.of(new JsonPart(new JsonPart.Source(file, String.valueOf(file.getFileName()), report), "", json))
                     : Optional.empty();

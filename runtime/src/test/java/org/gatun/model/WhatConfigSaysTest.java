@@ -264,12 +264,29 @@ class WhatConfigSaysTest {
         assertArrayEquals(linear, logits(config("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 4}")));
         assertArrayEquals(linear, logits(config("rope_scaling", "{\"factor\": 4.0}")));
         assertArrayEquals(linear, logits(config("rope_parameters", "{\"rope_type\": \"linear\", \"factor\": 4.0, \"rope_theta\": 10000.0}")));
+        assertArrayEquals(linear, ropeLogits("{\"rope_type\": \"linear\", \"factor\": 4.0}", "{\"type\": \"linear\", \"factor\": 4}"));
+        assertArrayEquals(linear, ropeLogits("{\"rope_type\": \"linear\", \"factor\": 4.0}", "{}"));
+        assertArrayEquals(linear, ropeLogits("{}", "{\"type\": \"linear\", \"factor\": 4.0}"));
         float[] yarn = logits(config("rope_scaling", "{\"type\": \"yarn\", \"factor\": 4.0, \"finetuned\": true, \"truncate\": true}"));
         assertArrayEquals(yarn, logits(config("rope_scaling",
                 "{\"rope_type\": \"yarn\", \"factor\": 4.0, \"attention_factor\": " + (0.1 * Math.log(4) + 1) + "}")));
         assertFalse(Arrays.equals(yarn, logits(config("rope_scaling", "{\"type\": \"yarn\", \"factor\": 4.0, \"truncate\": false}"))));
         assertArrayEquals(logits(config("rope_scaling", "{\"type\": \"yarn\", \"factor\": 4.0, \"attention_factor\": 1.0}")),
                 logits(config("rope_scaling", "{\"type\": \"yarn\", \"factor\": 4.0, \"mscale\": 0.7, \"mscale_all_dim\": 0.7}")));
+    }
+
+    private float[] ropeLogits(String parameters, String scaling) throws IOException {
+        return logits(config(json -> json.<ObjectNode>set("rope_parameters", JSON.readTree(parameters))
+                .set("rope_scaling", JSON.readTree(scaling))));
+    }
+
+    @Test
+    void load_ropeScalingOtherThanRopeParameters_isRefusedByName() throws IOException {
+        Path directory = config(json -> json.<ObjectNode>set("rope_parameters",
+                JSON.readTree("{\"rope_type\": \"default\", \"rope_theta\": 10000.0}"))
+                .set("rope_scaling", JSON.readTree("{\"rope_type\": \"linear\", \"factor\": 4.0}")));
+
+        assertRefused(directory, "rope_scaling: says other than rope_parameters");
     }
 
     @Test

@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
+import org.gatun.format.FormatException;
 import org.gatun.format.GgufWriter;
 import org.gatun.tokenizer.ChatTemplate.Message;
 import org.gatun.tokenizer.ChatTemplate.Part;
@@ -264,6 +265,9 @@ class ChatTemplateTest {
         assertEquals("json <b>", ChatTemplate.open(folder).orElseThrow().prompt(TALK));
         Files.writeString(folder.resolve("chat_template.jinja"), "jinja {{ bos_token }}");
         assertEquals("jinja <b>", ChatTemplate.open(folder).orElseThrow().prompt(TALK));
+        Files.write(folder.resolve("chat_template.jinja"), new byte[] {'a', (byte) 0xFF});
+        String problem = assertThrows(FormatException.class, () -> ChatTemplate.open(folder)).getMessage();
+        assertTrue(problem.contains("chat_template.jinja: found bytes that are no UTF-8"), problem);
     }
 
     @Test

@@ -555,6 +555,8 @@ class TokenizerJsonTest {
         assertTrue(tokenizer.isEndOfText(3));
         assertEquals(List.of("add_bos_token", "bos_token", "eos_token", "do_lower_case"), names(report, "tokenizer_config.json", Use.READ));
         assertEquals(List.of("legacy", "model_max_length"), names(report, "tokenizer_config.json", Use.IGNORED));
+        Files.writeString(folder.resolve("tokenizer_config.json"), quoted("{'add_bos_token': false, 'bos_token': '<s>', 'model_max_length': Infinity}"));
+        assertArrayEquals(new int[] {0, 3}, Tokenizers.fromTokenizerJson(file).encode("A", Special.ADD)); // as Python writes it
         Files.writeString(folder.resolve("tokenizer_config.json"), quoted("{'add_eos_token': true}"));
         assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(file));
     }
