@@ -11,28 +11,40 @@ import org.jline.reader.UserInterruptException;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 
-/// Lines typed at a terminal, with editing, and a history that is kept in the user's configuration directory. The only
-/// class that knows JLine, which is loaded for a chat at a terminal alone.
+/// Lines typed at a terminal, with editing, and a history that is kept in the user's configuration directory if that can be written. The
+/// only class that knows JLine, which is loaded for a chat at a terminal alone.
 final class TerminalInput implements ChatInput {
     private final Terminal terminal;
     private final LineReader reader;
 
-    private TerminalInput(Terminal terminal) throws IOException {
+    private TerminalInput(Terminal terminal) {
         this.terminal = terminal;
-        Path directory = configurationDirectory();
-        Files.createDirectories(directory);
-        reader = LineReaderBuilder.builder().terminal(terminal).appName("gatun")
-                .variable(LineReader.HISTORY_FILE, directory.resolve("chat-history"))
-                .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true).build();
+        LineReaderBuilder builder = LineReaderBuilder.builder().terminal(terminal).appName("gatun")
+                .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true);
+        historyFile(configurationDirectory()).ifPresent(file -> builder.variable(LineReader.HISTORY_FILE, file));
+        reader = builder.build();
     }
 
     static TerminalInput open() throws IOException {
         Terminal terminal = TerminalBuilder.terminal();
         try {
             return new TerminalInput(terminal);
-        } catch (IOException | RuntimeException e) {
+        } catch (RuntimeException e) {
             terminal.close();
             throw e;
+        }
+    }
+
+    /// Where the history is kept; nowhere if the directory cannot be made or written, as in a container whose user has no home, for which
+    /// Java says `?`.
+    static Optional<Path> historyFile(Path directory) {
+        if (!directory.isAbsolute()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(Files.createDirectories(directory)).filter(Files::isWritable).map(made -> made.resolve("chat-history"));
+        } catch (IOException _) {
+            return Optional.empty();
         }
     }
 
