@@ -41,7 +41,7 @@ final class ChatCommand implements Callable<Integer> {
     private GenerationChoice choice;
 
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
-            description = "how tokens are drafted, see 'gatun bench'; auto by default")
+            description = "how tokens are drafted: none, draft, lookup, auto and others (docs/guide.md); auto by default")
     private Optional<String> speculate;
 
     @Option(names = "--system", paramLabel = "TEXT", description = "what the model should know before the first line")

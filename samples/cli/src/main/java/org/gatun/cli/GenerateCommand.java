@@ -38,7 +38,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Prompt prompt;
 
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
-            description = "how tokens are drafted, see 'gatun bench'; draft by default if there is a draft model, else none")
+            description = "how tokens are drafted: none, draft, lookup, auto and others (docs/guide.md); draft by default if there is a draft model, else none")
     private Optional<String> speculate;
 
     @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text; may be given several times")
