@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,6 +31,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// be one of the two, whole, at once and without any repair; and after the next run nothing else is left.
 class KillTest {
     private static final Path MODELS = Path.of("../stories/src/main/resources/org/gatun/stories");
+
+    private static final Pattern ROUND = Pattern.compile("a round takes (\\d+) microseconds;");
 
     @TempDir
     Path directory;
@@ -83,12 +87,13 @@ class KillTest {
             Path directory = Path.of(arguments[1]);
             Path out = directory.resolve("written").resolve(writer.out);
             for (int round = 0; true; round++) {
+                long begun = System.nanoTime();
                 int exitCode = Gatun.run(Console.ofProcess(), writer.command(directory, out, round % 2 == 1));
                 if (exitCode != 0) {
                     System.exit(exitCode);
                 }
                 if (round == 1) {
-                    System.err.print("ready");
+                    System.err.print("a round takes " + (System.nanoTime() - begun) / 1000 + " microseconds;");
                     System.err.flush();
                 }
             }
@@ -98,7 +103,7 @@ class KillTest {
     @ParameterizedTest
     @EnumSource
     void kill_atRandomMoments_leavesOneWholeModel(Writer writer) throws Exception {
-        int kills = TestScale.rounds(4, 200);
+        int kills = TestScale.rounds(3, 200);
         Random random = new Random(TestScale.seed() + writer.ordinal());
         Path folder = Files.createDirectory(directory.resolve("written"));
         Path out = folder.resolve(writer.out);
@@ -109,7 +114,7 @@ class KillTest {
         }
         int leftovers = 0;
         for (int kill = 0; kill < kills; kill++) {
-            kill(writer, random.nextInt(1, 400_000));
+            kill(writer, random.nextDouble());
             assertTrue(whole.contains(content(out)), "after kill " + kill + ": a mixture, with files " + content(out).keySet());
             List<String> names = names(folder);
             leftovers += names.size() - 1;
@@ -132,18 +137,21 @@ class KillTest {
         assertEquals(0, run.exitCode(), run.err());
     }
 
-    private void kill(Writer writer, int microseconds) throws Exception {
+    /// @param moment part of the time that a round takes
+    private void kill(Writer writer, double moment) throws Exception {
         Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 Writing.class.getName(), writer.name(), directory.toString())
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         try {
             StringBuilder said = new StringBuilder();
-            while (!said.toString().endsWith("ready")) {
+            Matcher round;
+            while (!(round = ROUND.matcher(said)).find()) {
                 int next = process.getErrorStream().read();
                 assertTrue(next >= 0, () -> "the writer ended: " + said);
                 said.append((char) next);
             }
+            long microseconds = (long) (moment * Long.parseLong(round.group(1)));
             assertTrue(!process.waitFor(microseconds, TimeUnit.MICROSECONDS), "the writer ended");
         } finally {
             process.destroyForcibly().waitFor();
