@@ -190,6 +190,10 @@ class ModelTest {
         Path file = new RandomModel("llama", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("plain.gguf"));
         float[] plain = logitsOfText(file, "reference");
         for (DType type : ModelOptions.WEIGHT_TYPES) {
+            int turn = Math.floorMod(ModelOptions.WEIGHT_TYPES.indexOf(type) + TestScale.seed(), 3);
+            if (backendName.equals("simulator") && turn != 0 && !TestScale.isLong()) {
+                continue;
+            }
             ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(type);
             float[] expected = logitsOfText(file, "reference", options);
             // the processor rounds activations to 8 bits where weights are quantized, CUDA to bf16

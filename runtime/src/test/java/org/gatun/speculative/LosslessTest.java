@@ -73,12 +73,13 @@ class LosslessTest {
                 Model target = load(RandomModel.tiny(SEED).withLayers(backendName.equals("simulator") ? 2 : 4), backend);
                 Model draft = load(RandomModel.tiny(SEED).withDtype(DType.Q4_0), backend)) {
             SplittableRandom random = new SplittableRandom(SEED);
-            int prompts = backendName.equals("simulator") ? SIMULATED_PROMPTS : PROMPTS;
+            boolean simulated = backendName.equals("simulator");
+            int prompts = simulated ? SIMULATED_PROMPTS : PROMPTS;
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
                 // on the simulator every other prompt, one greedy and one sampled; elsewhere one in four, with every sampling
-                boolean taken = backendName.equals("simulator") ? Math.floorMod(i + name.hashCode() + TestScale.seed(), 2) == 0
+                boolean taken = simulated ? Math.floorMod(i + name.hashCode() + TestScale.seed(), 2) == 0
                         : Math.floorMod(i / SAMPLINGS.size() + name.hashCode() + TestScale.seed(), 4) == 0;
                 if (!taken && !TestScale.isLong()) {
                     continue;
@@ -86,8 +87,8 @@ class LosslessTest {
                 if (speculation.method().drawsProposals() && sampling.temperature() > 0) {
                     continue; // equal in law only: see JointLawTest
                 }
-                GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(TOKENS).withSampling(sampling)
-                        .withIgnoreEndOfText(i % 3 == 0);
+                GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(simulated ? TestScale.rounds(12, TOKENS) : TOKENS)
+                        .withSampling(sampling).withIgnoreEndOfText(i % 3 == 0);
 
                 int[] expected = generate(target, draft, prompt, plain);
                 int[] found = generate(target, draft, prompt, plain.withSpeculation(speculation));

@@ -54,6 +54,7 @@ final class KernelMeasurements {
     private final CudaContext context;
     private final RunRecord record;
     private final boolean real;
+    private final int replays;
     private final SplittableRandom random = new SplittableRandom(1);
     private final List<DeviceBuffer> buffers = new ArrayList<>(); // of the case being measured
     private DeviceBuffer pattern;
@@ -65,6 +66,7 @@ final class KernelMeasurements {
         context = library.context();
         this.record = record;
         this.real = real;
+        replays = real ? 20 : 1; // the simulator's times say nothing
         // of these any two places of a sparse weight rise, and halves are of moderate size, never NaN
         pattern = context.allocateFrom(MemorySegment.ofArray(
                 random.ints(1 << (real ? 22 : 12)).map(KernelMeasurements::nibblesOfFour).toArray()));
@@ -93,7 +95,7 @@ final class KernelMeasurements {
             stream.fill(from, (byte) 1);
             stream.fill(to, (byte) 0);
             stream.synchronize();
-            Timing read = Timing.of(context, List.of(ProbeKernels.read(library, to.slice(), from.slice())));
+            Timing read = Timing.of(context, replays, List.of(ProbeKernels.read(library, to.slice(), from.slice())));
             double copied = 2.0 * bytes / best;
             double readAlone = bytes / read.median();
             bytesPerMicro = Math.max(copied, readAlone);
@@ -290,7 +292,7 @@ final class KernelMeasurements {
         int l2 = context.device().l2Bytes();
         int sets = !real ? 1 : Math.clamp(4L * l2 / setBytes + 1, 1, 16);
         try {
-            Timing timing = Timing.of(context, IntStream.range(0, sets).mapToObj(_ -> launch.get()).toList());
+            Timing timing = Timing.of(context, replays, IntStream.range(0, sets).mapToObj(_ -> launch.get()).toList());
             double floor = bytes / bytesPerMicro;
             ObjectNode line = record.line("kernels").put("kernel", kernel).put("shape", shape).put("rows", rows)
                     .put("median_us", timing.median()).put("min_us", timing.least()).put("max_us", timing.most())

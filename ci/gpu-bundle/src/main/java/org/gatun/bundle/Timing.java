@@ -15,7 +15,6 @@ import org.gatun.cuda.kernels.KernelLaunch;
 /// @param least of them
 /// @param most of them
 record Timing(double median, double least, double most) {
-    private static final int REPLAYS = 20;
     private static final int WARM_UP = 3;
     /// A graph takes this long at least, so that its own launch does not count.
     private static final double GRAPH_MICROS = 500;
@@ -23,8 +22,9 @@ record Timing(double median, double least, double most) {
 
     /// Replays a graph of the launches, each as often as the others, and divides its time by their number.
     ///
+    /// @param replays how many count
     /// @param launches of the same work on different data, which together exceed the L2 cache
-    static Timing of(CudaContext context, List<KernelLaunch> launches) {
+    static Timing of(CudaContext context, int replays, List<KernelLaunch> launches) {
         try (CudaStream stream = context.createStream(); CudaEvent start = context.createTimingEvent();
                 CudaEvent end = context.createTimingEvent()) {
             double once = replay(stream, start, end, launches, 2)[1];
@@ -33,7 +33,7 @@ record Timing(double median, double least, double most) {
             for (int i = 0; i < rounds; i++) {
                 all.addAll(launches);
             }
-            double[] micros = Arrays.copyOfRange(replay(stream, start, end, all, WARM_UP + REPLAYS), WARM_UP, WARM_UP + REPLAYS);
+            double[] micros = Arrays.copyOfRange(replay(stream, start, end, all, WARM_UP + replays), WARM_UP, WARM_UP + replays);
             Arrays.sort(micros);
             return new Timing(micros[micros.length / 2], micros[0], micros[micros.length - 1]);
         }

@@ -12,10 +12,13 @@ import java.util.List;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// The bundle as it is assembled, run with nothing of this machine's: no `PATH`, no other Java.
+/// The bundle as it is assembled, run with nothing of this machine's: no `PATH`, no other Java. Its runs have one thread each.
+@Execution(ExecutionMode.CONCURRENT)
 class BundleIT {
     private static final Path BUNDLE = Path.of("target", "gatun-gpu");
     private static final long MOST_BYTES = 48_000_000;

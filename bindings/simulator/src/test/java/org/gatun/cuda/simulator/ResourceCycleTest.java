@@ -14,6 +14,7 @@ import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
+import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -21,7 +22,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 /// What is opened and closed again and again leaves nothing.
 class ResourceCycleTest {
     private static final int CYCLES = 10_000;
-    private static final int ROUNDS = 4;
+    private static final int ROUNDS = TestScale.rounds(2, 4);
     /// Cycles after which what streams are still to do is waited for: memory is given back then.
     private static final int QUEUED = 100;
     private static final Path STATISTICS = Path.of("/proc/self/statm");
