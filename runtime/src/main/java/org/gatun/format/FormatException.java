@@ -7,7 +7,7 @@ import java.nio.file.Path;
 /// line: names that come from the file are cut short and lose their control characters.
 public final class FormatException extends IOException {
     private static final long serialVersionUID = 1L;
-    private static final int MAX_PROBLEM_LENGTH = 600;
+    private static final int MAX_PROBLEM_LENGTH = 1200;
 
     private final transient Path file;
     private final long offset;

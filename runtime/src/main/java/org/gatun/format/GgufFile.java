@@ -119,6 +119,7 @@ public final class GgufFile implements AutoCloseable {
             throw new FormatException(name, -1, "found one part of " + GgufParts.count(file)
                     + " in memory: expected a whole model, or a file that has the other parts beside it");
         }
+        GgufParts.requireAgreement(List.of(file), 1);
         return file;
     }
 

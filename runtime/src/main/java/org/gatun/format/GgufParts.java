@@ -41,6 +41,7 @@ final class GgufParts {
     static List<GgufFile> open(GgufFile named, FileAccess access) throws IOException {
         int count = count(named);
         if (count == 1) {
+            requireAgreement(List.of(named), count);
             return List.of(named);
         }
         Path path = named.path();
@@ -73,29 +74,30 @@ final class GgufParts {
         return List.copyOf(parts);
     }
 
-    private static void requireAgreement(List<GgufFile> parts, int count) throws FormatException {
+    /// Compares what the parts say of each other with what they are; a model that is whole says nothing, or that it is the only part.
+    static void requireAgreement(List<GgufFile> parts, int count) throws FormatException {
         Metadata first = parts.getFirst().metadata();
         long tensors = 0;
         for (int i = 0; i < count; i++) {
             GgufFile part = parts.get(i);
-            int number = part.metadata().integer(NUMBER).orElse(-1);
+            int number = part.metadata().integer(NUMBER).orElse(count == 1 ? 0 : -1);
             if (number != i || count(part) != count) {
-                throw new FormatException(part.path(), -1, "says that it is part " + (number + 1) + " of " + count(part)
-                        + ": expected part " + (i + 1) + " of " + count);
+                throw new FormatException(part.path(), -1, "says that it is part " + (number + 1) + " of " + count(part) + " (" + NUMBER
+                        + ", " + COUNT + "): expected part " + (i + 1) + " of " + count);
             }
             for (Map.Entry<String, Object> entry : part.metadata().values().entrySet()) {
                 Object other = first.values().get(entry.getKey());
                 if (!entry.getKey().equals(NUMBER) && other != null && isScalar(other) && !other.equals(entry.getValue())) {
-                    throw new FormatException(part.path(), -1, entry.getKey() + " is " + entry.getValue() + ", in the first part "
-                            + other + ": the parts are not of one model");
+                    throw new FormatException(part.path(), -1, entry.getKey() + " is " + Metadata.text(entry.getValue())
+                            + ", in the first part " + other + ": the parts are not of one model");
                 }
             }
             tensors += part.tensors().size() + part.unreadable().size();
         }
         int said = first.integer(TENSORS).orElse(Math.toIntExact(tensors));
         if (said != tensors) {
-            throw new FormatException(first.source(), -1, "found " + tensors + " tensors in " + count + " parts: expected " + said + " ("
-                    + TENSORS + ")");
+            throw new FormatException(first.source(), -1, "found " + tensors + " tensors in " + (count == 1 ? "the file" : count + " parts")
+                    + ": expected " + said + " (" + TENSORS + ")");
         }
     }
 

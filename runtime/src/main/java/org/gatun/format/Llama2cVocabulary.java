@@ -39,6 +39,9 @@ record Llama2cVocabulary(List<String> pieces, float[] scores) {
             for (int token = 0; token < size; token++) {
                 String field = "token " + token + " of " + size;
                 scores[token] = in.floatValue(field);
+                if (!Float.isFinite(scores[token])) {
+                    throw in.failure(field + " has the score " + scores[token] + ": expected a finite number");
+                }
                 int length = in.intValue(field);
                 if (length < 0 || length > MAX_PIECE_BYTES) {
                     throw in.failure(field + " has " + length + " bytes: expected " + EXPECTED);

@@ -1,5 +1,6 @@
 package org.gatun.format;
 
+import java.lang.reflect.Array;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
@@ -7,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /// The keys and values of a model file's header, with typed access. A value is a `Long` (any integer type; a `BigInteger` if it is beyond
@@ -17,6 +19,8 @@ import java.util.stream.IntStream;
 /// @param source file it was read from, for messages
 /// @param values in file order
 public record Metadata(Path source, Map<String, Object> values) {
+
+    private static final int MOST_SAID = 80;
 
     public Metadata {
         values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
@@ -68,7 +72,7 @@ public record Metadata(Path source, Map<String, Object> values) {
     public Optional<List<String>> strings(String key) throws FormatException {
         Optional<List<?>> list = value(key, List.class).map(value -> (List<?>) value);
         if (list.isPresent() && list.get().stream().anyMatch(element -> !(element instanceof String))) {
-            throw new FormatException(source, -1, key + ": expected an array of strings");
+            throw new FormatException(source, -1, key + " is " + text(list.get()) + ": expected an array of strings");
         }
         return list.map(elements -> elements.stream().map(String.class::cast).toList());
     }
@@ -121,19 +125,33 @@ public record Metadata(Path source, Map<String, Object> values) {
         return Optional.of(floats);
     }
 
+    /// The elements of a value that is an array or a list.
+    public static List<Object> elements(Object value) {
+        return value instanceof List<?> list ? List.copyOf(list)
+                : IntStream.range(0, Array.getLength(value)).mapToObj(i -> Array.get(value, i)).toList();
+    }
+
+    /// A value as messages say it: an array by its elements, cut short if there are many.
+    public static String text(Object value) {
+        boolean several = value instanceof List<?> || value.getClass().isArray();
+        String text = several ? elements(value).stream().limit(MOST_SAID).map(Metadata::text).collect(Collectors.joining(", ", "[", "]"))
+                : value.toString();
+        return text.length() <= MOST_SAID ? text : text.substring(0, text.offsetByCodePoints(0, MOST_SAID / 2)) + "...";
+    }
+
     private <T> Optional<T> value(String key, Class<T> type) throws FormatException {
         Object value = values.get(key);
         if (value != null && !type.isInstance(value)) {
-            throw new FormatException(source, -1, key + " is " + name(value.getClass()) + ": expected " + name(type));
+            throw new FormatException(source, -1, key + " is " + text(value) + ": expected " + name(type));
         }
         return Optional.ofNullable(value).map(type::cast);
     }
 
     /// What GGUF calls the values of a class.
     private static String name(Class<?> type) {
-        if (type.isArray() || List.class.isAssignableFrom(type)) {
-            return "an array";
+        if (type.isArray()) {
+            return "an array of numbers";
         }
-        return type == String.class ? "a string" : type == Boolean.class ? "a boolean" : type == Long.class ? "an integer" : "a number";
+        return type == List.class ? "an array of strings" : type == String.class ? "a string" : type == Boolean.class ? "a boolean" : "a number";
     }
 }

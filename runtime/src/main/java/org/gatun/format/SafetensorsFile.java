@@ -177,27 +177,17 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     private static ObjectNode readJson(Path file) throws IOException {
-        MappedFile.require(file, "a JSON object");
-        if (Files.size(file) > HeaderReader.MAX_BYTES) {
-            throw new FormatException(file, -1, "found " + Files.size(file) + " bytes: expected a JSON object of at most "
-                    + HeaderReader.MAX_BYTES);
-        }
-        return parse(file, 0, Files.readAllBytes(file));
+        return JsonFile.readObject(file, JSON);
     }
 
-    private static ObjectNode parse(Path file, long offset, byte[] json) throws FormatException {
-        JsonNode root;
+    /// @param offset of the header in the file, which begins with a brace
+    private static JsonNode parseHeader(Path file, long offset, byte[] json) throws FormatException {
         try {
-            root = JSON.readTree(json);
+            return JSON.readTree(json);
         } catch (JacksonException failure) {
             long at = Math.max(0, failure.getLocation() == null ? 0 : failure.getLocation().getByteOffset());
-            throw new FormatException(file, offset + at, "found text that is not JSON: " + failure.getOriginalMessage(),
-                    failure);
+            throw new FormatException(file, offset + at, "the header is damaged: " + JsonFile.problem(json, failure), failure);
         }
-        if (!(root instanceof ObjectNode object)) {
-            throw new FormatException(file, offset, "found no JSON object: expected one");
-        }
-        return object;
     }
 
     /// The file of a name that cannot lead out of the model's folder.
@@ -253,7 +243,7 @@ public final class SafetensorsFile implements AutoCloseable {
         }
         MemorySegment data = bytes.asSlice(in.position());
         List<Entry> entries = new ArrayList<>();
-        for (Map.Entry<String, JsonNode> property : parse(file, start, header).properties()) {
+        for (Map.Entry<String, JsonNode> property : parseHeader(file, start, header).properties()) {
             if (property.getKey().equals(METADATA_KEY)) {
                 readTexts(property.getValue(), texts);
             } else {

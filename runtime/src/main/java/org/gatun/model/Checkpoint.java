@@ -28,6 +28,10 @@ sealed interface Checkpoint extends AutoCloseable permits GgufCheckpoint, Safete
     static Checkpoint open(Path path, FormatReport report, FileAccess access) throws IOException {
         boolean safetensors = Files.isDirectory(path) && Files.exists(path.resolve("config.json"))
                 || path.toString().endsWith(".safetensors") || path.toString().endsWith(".safetensors.index.json");
+        if (!safetensors && Files.isDirectory(path)) {
+            throw new FormatException(path, -1, "found a folder without config.json: expected a GGUF file, or a folder with config.json"
+                    + " and safetensors");
+        }
         try {
             return safetensors ? SafetensorsCheckpoint.open(path, report, access) : GgufCheckpoint.open(path, report, access);
         } catch (InternalError fault) {

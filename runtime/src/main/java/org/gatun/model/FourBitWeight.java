@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.gatun.format.FormatException;
+import org.gatun.format.JsonFile;
 import org.gatun.quantize.Codebook;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -105,10 +106,12 @@ final class FourBitWeight {
     private JsonNode parse(Tensor state) throws FormatException {
         parts.require(state.dtype() == DType.U8 && state.data().byteSize() <= MOST_STATE_BYTES,
                 "a state of " + state.data().byteSize() + " bytes of " + state.dtype(), "some U8");
+        byte[] text = state.data().toArray(ValueLayout.JAVA_BYTE);
         try {
-            return JsonMapper.shared().readTree(new String(state.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+            return JsonMapper.shared().readTree(new String(text, StandardCharsets.UTF_8));
         } catch (JacksonException e) {
-            throw new FormatException(parts.path(), -1, "tensor " + name + ": its state is no JSON: " + e.getOriginalMessage(), e);
+            throw new FormatException(parts.path(), -1, "tensor " + name + ": the text that says how it is quantized: "
+                    + JsonFile.problem(text, e), e);
         }
     }
 }

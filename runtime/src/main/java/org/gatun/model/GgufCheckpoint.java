@@ -65,7 +65,18 @@ final class GgufCheckpoint implements Checkpoint {
         Path source = file.metadata().source();
         Map<String, Tensor> stored = file.tensors();
         ModelTensors tensors = ModelTensors.ofGguf(keys.file());
-        Set<String> wanted = new LinkedHashSet<>(HuggingFaceNames.ggufNames(config.layers()));
+        Set<String> parts = ModelTensors.parts(config.architecture());
+        Set<String> wanted = new LinkedHashSet<>();
+        for (String name : HuggingFaceNames.ggufNames(config.layers())) {
+            String part = ModelTensors.part(name);
+            if (parts.contains(part) && !stored.containsKey(name) && !file.unreadable().containsKey(name)) {
+                throw new FormatException(source, -1, "tensor " + name + " is missing, which models of architecture "
+                        + config.architecture() + " have");
+            }
+            if (!ModelTensors.isHeadNorm(part) || parts.contains(part)) {
+                wanted.add(name);
+            }
+        }
         wanted.add(ROPE_FACTORS);
         Set<String> taken = new LinkedHashSet<>(wanted);
         Map<String, Tensor> read = new LinkedHashMap<>();

@@ -82,7 +82,7 @@ final class GgufKeys {
         if (value.isEmpty()) {
             return standard;
         }
-        Object single = value.get().getClass().isArray() ? ofLayers(key, UnreadKeys.elements(value.get())) : value.get();
+        Object single = value.get().getClass().isArray() ? ofLayers(key, Metadata.elements(value.get())) : value.get();
         if (single instanceof Number number && Double.isFinite(number.doubleValue())) {
             return number.doubleValue();
         }
@@ -93,7 +93,7 @@ final class GgufKeys {
         int layers = key.equals("block_count") ? 1 : integer("block_count");
         if (elements.size() != layers) {
             throw new FormatException(metadata.source(), -1, prefixed(key) + " has " + elements.size()
-                    + " elements: expected a number, or one for each of the " + layers + " layers");
+                    + (elements.size() == 1 ? " element" : " elements") + ": expected a number, or one for each of the " + layers + " layers");
         }
         if (elements.stream().distinct().count() != 1) {
             throw failure(key, elements.stream().map(Object::toString).collect(Collectors.joining(", ")),
@@ -103,7 +103,7 @@ final class GgufKeys {
     }
 
     private FormatException failure(String key, Object found, String expected) {
-        return new FormatException(metadata.source(), -1, prefixed(key) + " is " + found + ": expected " + expected);
+        return new FormatException(metadata.source(), -1, prefixed(key) + " is " + Metadata.text(found) + ": expected " + expected);
     }
 
     Optional<String> text(String key) throws FormatException {

@@ -55,25 +55,21 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
 
     /// Whether the model may have a weight, by its GGUF name.
     boolean has(String name) {
-        String part = part(name);
-        boolean optional = part.endsWith(".bias") || part.equals("attn_q_norm.weight") || part.equals("attn_k_norm.weight");
+        String part = ModelTensors.part(name);
+        boolean optional = part.endsWith(".bias") || ModelTensors.isHeadNorm(part);
         return optional ? parts.contains(part) : !(tied && part.equals("output.weight"));
     }
 
     /// Whether it must have it, for those that [Transformer] takes or leaves.
     boolean requires(String name) {
-        return parts.contains(part(name)) || headRequired && name.equals("output.weight");
-    }
-
-    private static String part(String name) {
-        return name.replaceFirst("^blk\\.\\d+\\.", "");
+        return parts.contains(ModelTensors.part(name)) || headRequired && name.equals("output.weight");
     }
 
     private static Set<String> parts(JsonKeys keys, String architecture) throws FormatException {
         boolean attention = keys.bool("attention_bias", false);
         boolean feedForward = keys.bool("mlp_bias", false);
-        Set<String> parts = new HashSet<>();
-        if (architecture.equals("qwen2") || attention) {
+        Set<String> parts = new HashSet<>(ModelTensors.parts(architecture));
+        if (attention) {
             parts.addAll(List.of("attn_q.bias", "attn_k.bias", "attn_v.bias"));
         }
         if (attention && !architecture.equals("qwen2")) {
@@ -81,9 +77,6 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
         }
         if (feedForward) {
             parts.addAll(List.of("ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"));
-        }
-        if (architecture.equals("qwen3")) {
-            parts.addAll(List.of("attn_q_norm.weight", "attn_k_norm.weight"));
         }
         return parts;
     }
@@ -177,10 +170,11 @@ record HuggingFaceConfig(ModelConfig model, boolean tied, boolean headRequired, 
                 return new RopeScaling.None();
             }
             case "linear" -> {
-                return new RopeScaling.Linear(factor);
+                return new RopeScaling.Linear(scaling.number("factor"));
             }
             case "llama3" -> {
-                return new RopeScaling.Llama3(factor, scaling.number("low_freq_factor", 1), scaling.number("high_freq_factor", 4), original);
+                return new RopeScaling.Llama3(scaling.number("factor"), scaling.number("low_freq_factor"),
+                        scaling.number("high_freq_factor"), scaling.integer("original_max_position_embeddings"));
             }
             case "yarn" -> {
                 double stretch = scaling.has("factor") ? factor : (double) context / original;

@@ -104,6 +104,14 @@ final class JsonKeys {
         return ofLayers(key, layers, 0);
     }
 
+    /// @throws FormatException if it is missing or no number
+    double number(String key) throws FormatException {
+        if (find(key).isEmpty()) {
+            throw failure(key, "a number");
+        }
+        return number(key, 0);
+    }
+
     double number(String key, double standard) throws FormatException {
         Optional<JsonNode> value = find(key);
         if (value.isPresent() && !(value.get().isNumber() && Double.isFinite(value.get().doubleValue()))) {

@@ -40,6 +40,25 @@ record ModelTensors(String file, Pattern weights, Map<String, String> harmless) 
             "(.*\\.)?(vision_tower|vision_model|visual|multi_modal_projector|mm_projector|audio_tower|image_newline)(\\..*)?",
             "texts are read, nothing else");
 
+    /// Parts of a block, as in GGUF, that all models of an architecture have beyond those of Llama.
+    static Set<String> parts(String architecture) {
+        return switch (architecture) {
+            case "qwen2" -> Set.of("attn_q.bias", "attn_k.bias", "attn_v.bias");
+            case "qwen3" -> Set.of("attn_q_norm.weight", "attn_k_norm.weight");
+            default -> Set.of();
+        };
+    }
+
+    /// The name of a tensor without its block.
+    static String part(String name) {
+        return name.replaceFirst("^blk\\.\\d+\\.", "");
+    }
+
+    /// Whether a part norms the heads of queries or keys.
+    static boolean isHeadNorm(String part) {
+        return part.equals("attn_q_norm.weight") || part.equals("attn_k_norm.weight");
+    }
+
     /// The tensors of a GGUF file.
     static ModelTensors ofGguf(String file) {
         return new ModelTensors(file, GGUF_WEIGHTS, GGUF_HARMLESS);

@@ -1,7 +1,5 @@
 package org.gatun.model;
 
-import java.lang.reflect.Array;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -12,6 +10,7 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.gatun.format.FormatReport;
+import org.gatun.format.Metadata;
 
 /// What becomes of the keys of a file that no reader asks for: the first rule that names a key decides, and where none does, the kind of
 /// file. What is read is not listed here: whoever reads a key notes so ([GgufKeys], [JsonKeys]).
@@ -201,17 +200,8 @@ final class UnreadKeys {
             case String text -> text.isEmpty() || text.equals("none");
             case Collection<?> list -> list.stream().allMatch(UnreadKeys::isOff);
             case Map<?, ?> map -> map.isEmpty();
-            default -> value.getClass().isArray() && elements(value).stream().allMatch(UnreadKeys::isOff);
+            default -> value.getClass().isArray() && Metadata.elements(value).stream().allMatch(UnreadKeys::isOff);
         };
-    }
-
-    /// The elements of an array of any type.
-    static List<Object> elements(Object array) {
-        List<Object> elements = new ArrayList<>();
-        for (int i = 0; i < Array.getLength(array); i++) {
-            elements.add(Array.get(array, i));
-        }
-        return elements;
     }
 
     private static List<Rule> rules(Rule[]... groups) {

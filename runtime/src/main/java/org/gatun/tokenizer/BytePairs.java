@@ -23,6 +23,7 @@ final class BytePairs implements Segmenter {
 
     /// @param wholeWords a word that is a token stays whole, whatever the merges say
     /// @param merges spellings of left and right half, a blank between, in order of rank
+    /// @throws IllegalArgumentException if a merge has no two halves; the message names it
     BytePairs(Vocabulary vocabulary, PreTokenizer words, boolean wholeWords, List<String> merges) {
         this.vocabulary = vocabulary;
         this.words = words;
@@ -34,12 +35,13 @@ final class BytePairs implements Segmenter {
         }
         for (int rank = 0; rank < merges.size(); rank++) {
             String merge = merges.get(rank);
+            int length = merge.length();
             int blank = merge.indexOf(' ', 1);
-            if (blank > 0) {
-                int length = merge.length();
-                addMerge(symbol(merge, 0, blank, blank, others), symbol(merge, blank + 1, length, blank, others), rank,
-                        symbol(merge, 0, length, blank, others));
+            if (blank < 0 || blank == length - 1) {
+                throw new IllegalArgumentException("merge " + rank + " is '" + merge + "': expected two tokens with a blank between");
             }
+            addMerge(symbol(merge, 0, blank, blank, others), symbol(merge, blank + 1, length, blank, others), rank,
+                    symbol(merge, 0, length, blank, others));
         }
     }
 

@@ -13,20 +13,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
+import org.gatun.format.JsonFile;
 import org.gatun.format.Metadata;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// Finds chat templates, and the special tokens that they name, where publishers put them.
 final class ChatTemplateFiles {
     private static final Logger LOG = LoggerFactory.getLogger(ChatTemplateFiles.class);
-    private static final long MAX_JSON_BYTES = 16L << 20;
-    /// Python writes NaN, which JSON has not.
-    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final String GGUF_KEY = "tokenizer.chat_template";
     private static final String DEFAULT = "default";
     private static final String JSON_KEY = "chat_template";
@@ -123,18 +118,7 @@ final class ChatTemplateFiles {
     }
 
     private static Optional<JsonNode> json(Path file) throws IOException {
-        if (!Files.exists(file)) {
-            return Optional.empty();
-        }
-        if (Files.size(file) > MAX_JSON_BYTES) {
-            throw new FormatException(file, -1, "found " + Files.size(file) + " bytes: expected a JSON object of at most "
-                    + MAX_JSON_BYTES);
-        }
-        try {
-            return Optional.of(JSON.readTree(Files.readAllBytes(file)));
-        } catch (JacksonException e) {
-            throw new FormatException(file, -1, "is not JSON: " + e.getOriginalMessage(), e);
-        }
+        return Files.exists(file) ? Optional.of(JsonFile.readObject(file)) : Optional.empty();
     }
 
     /// How a special token is written: as the first file has it that speaks of it, else as the tokenizer has it.

@@ -96,6 +96,7 @@ final class GgufTokenizer {
         Vocabulary vocabulary = vocabulary(model.equals("gpt2") ? Spelling.BYTES : Spelling.TEXT);
         return switch (model) {
             case "llama" -> {
+                requireScores(vocabulary);
                 SentencePieceNormalizer normalizer = normalizer();
                 yield new VocabularyTokenizer(vocabulary,
                         new ScoredPairs(vocabulary, normalizer, id(vocabulary, "unknown", 0)),
@@ -106,8 +107,7 @@ final class GgufTokenizer {
                 String pre = metadata.string(key("pre")).orElse("");
                 List<String> merges = metadata.strings(key("merges")).orElseThrow(() -> problem(
                         "tokenizer.ggml.merges is missing: a tokenizer of model gpt2 needs it"));
-                yield new VocabularyTokenizer(vocabulary,
-                        new BytePairs(vocabulary, words(pre), PreTokenizer.keepsWholeWords(pre), merges),
+                yield new VocabularyTokenizer(vocabulary, bytePairs(vocabulary, pre, merges),
                         frame(vocabulary, id(vocabulary, "bos", Vocabulary.NONE), PreTokenizer.wantsBegin(pre),
                                 id(vocabulary, "eos", Vocabulary.NONE), false, false));
             }
@@ -120,6 +120,7 @@ final class GgufTokenizer {
                                 id(vocabulary, "seperator", 102), true, true)); // the key is misspelt in the format
             }
             case "t5", "unigram" -> {
+                requireScores(vocabulary);
                 SentencePieceNormalizer normalizer = normalizer();
                 yield new VocabularyTokenizer(vocabulary,
                         new Unigram(vocabulary, normalizer, id(vocabulary, "unknown", 2)),
@@ -158,11 +159,32 @@ final class GgufTokenizer {
         }
         Kind[] kinds = new Kind[pieces.length];
         for (int id = 0; id < pieces.length; id++) {
-            Kind kind = types[id] >= 1 && types[id] <= Kind.values().length ? Kind.values()[types[id] - 1]
-                    : Kind.NORMAL;
+            if (types[id] < 0 || types[id] > Kind.values().length) {
+                throw problem("tokenizer.ggml.token_type of token " + id + " is " + types[id] + ": expected 1 to " + Kind.values().length
+                        + ", or 0 where the writer does not say");
+            }
+            Kind kind = types[id] == 0 ? Kind.NORMAL : Kind.values()[types[id] - 1];
             kinds[id] = ENDS.contains(pieces[id]) ? Kind.CONTROL : kind;
         }
         return new Vocabulary(pieces, kinds, scores, spelling);
+    }
+
+    /// Text is cut where its scores add up best, which no comparison finds among numbers that are none.
+    private void requireScores(Vocabulary vocabulary) throws FormatException {
+        for (int id = 0; id < vocabulary.size(); id++) {
+            if (!Float.isFinite(vocabulary.score(id))) {
+                throw problem("tokenizer.ggml.scores of token " + id + " is " + vocabulary.score(id) + ": expected a finite number");
+            }
+        }
+    }
+
+    private BytePairs bytePairs(Vocabulary vocabulary, String pre, List<String> merges) throws FormatException {
+        PreTokenizer words = words(pre);
+        try {
+            return new BytePairs(vocabulary, words, PreTokenizer.keepsWholeWords(pre), merges);
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(metadata.source(), -1, "tokenizer.ggml.merges: " + e.getMessage(), e);
+        }
     }
 
     private SentencePieceNormalizer normalizer() throws FormatException {
@@ -184,12 +206,15 @@ final class GgufTokenizer {
                 metadata.bool(key("remove_extra_whitespaces")).orElse(false));
     }
 
-    private PreTokenizer words(String pre) {
-        return PreTokenizer.named(pre).orElseGet(() -> {
-            report.warn("tokenizer.ggml.pre is " + (pre.isEmpty() ? "missing" : pre + ", which is not known")
-                    + ": words are cut by the default rules, which may differ from those the model was trained with");
+    /// Early files name none; one that is not known would give the ids of another model without a word.
+    private PreTokenizer words(String pre) throws FormatException {
+        if (pre.isEmpty()) {
+            report.warn("tokenizer.ggml.pre is missing: words are cut by the default rules, which may differ from those the model was"
+                    + " trained with");
             return PreTokenizer.fallback();
-        });
+        }
+        return PreTokenizer.named(pre).orElseThrow(() -> problem("tokenizer.ggml.pre is '" + Metadata.text(pre)
+                + "', which is not known: expected " + String.join(", ", PreTokenizer.names())));
     }
 
     /// The id under `tokenizer.ggml.<name>_token_id`, else the usual one, [Vocabulary#NONE] if there is no such token. Writers

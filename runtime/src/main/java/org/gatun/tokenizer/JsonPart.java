@@ -49,8 +49,13 @@ final class JsonPart {
             report.warn(name + ": " + message);
         }
 
+        /// Names the part of the file that this is, if it is not all of it.
+        String inFile(String what) {
+            return file.endsWith(name) ? what : name + ": " + what;
+        }
+
         FormatException problem(String what) {
-            return new FormatException(file, -1, what);
+            return new FormatException(file, -1, inFile(what));
         }
 
         /// @throws FormatException that names all that was refused, if anything was

@@ -6,13 +6,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
+import org.gatun.format.JsonFile;
 import org.gatun.tokenizer.Vocabulary.Kind;
 import org.gatun.tokenizer.Vocabulary.Spelling;
 import tools.jackson.core.JacksonException;
@@ -53,8 +56,7 @@ final class JsonTokenizer {
             }
             return new JsonTokenizer(new JsonPart(source, "", json), file, config).tokenizer();
         } catch (JacksonException e) {
-            throw new FormatException(file, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
-                    "no JSON: " + e.getOriginalMessage(), e);
+            throw new FormatException(file, -1, source.inFile(JsonFile.problem(bytes, e)) + "; get the file again", e);
         }
     }
 
@@ -97,18 +99,46 @@ final class JsonTokenizer {
         List<Added> added = new ArrayList<>();
         for (JsonPart token : file.objects("added_tokens")) {
             String text = token.requiredText("content");
-            boolean special = token.flag("special", false);
-            Added read = new Added(token.integer("id", token.node("id"), 0), text, token.flag("single_word", false),
-                    token.flag("lstrip", false), token.flag("rstrip", false), token.flag("normalized", !special), special);
+            Added read = added(token, token.integer("id", token.node("id"), 0), text);
             token.end();
-            if (text.length() > Trie.LONGEST) {
-                throw token.problem("content", token.node("content"), "at most " + Trie.LONGEST + " characters");
-            }
             if (!text.isEmpty()) {
                 added.add(read);
             }
         }
         return added;
+    }
+
+    private static Added added(JsonPart token, int id, String text) throws FormatException {
+        if (text.length() > Trie.LONGEST) {
+            throw token.problem("content", token.node("content"), "at most " + Trie.LONGEST + " characters");
+        }
+        boolean special = token.flag("special", false);
+        return new Added(id, text, token.flag("single_word", false), token.flag("lstrip", false), token.flag("rstrip", false),
+                token.flag("normalized", !special), special);
+    }
+
+    /// The added tokens of `tokenizer.json`, and those that `tokenizer_config.json` has beside them, which Python's classes add. Where the
+    /// two disagree about a text or an id, the first counts.
+    private List<Added> withThoseBeside(List<Added> listed) throws FormatException {
+        List<Added> all = new ArrayList<>(listed);
+        Map<String, Integer> idsByText = new HashMap<>();
+        listed.forEach(token -> idsByText.put(token.text, token.id));
+        Set<Integer> taken = new HashSet<>(idsByText.values());
+        for (Map.Entry<Integer, JsonPart> beside : config.addedTokens().entrySet()) {
+            int id = beside.getKey();
+            JsonPart token = beside.getValue();
+            String text = token.requiredText("content");
+            int known = idsByText.getOrDefault(text, words.id(text));
+            boolean isTaken = taken.contains(id) || id < words.size() && !words.piece(id).isEmpty();
+            if (known != id && (known >= 0 || isTaken)) {
+                token.source().warn(token.name() + "." + id + " is '" + text + "', which is not what tokenizer.json has: that counts");
+            }
+            if (!text.isEmpty() && !idsByText.containsKey(text) && (known >= 0 || !isTaken)) {
+                all.add(added(token, known >= 0 ? known : id, text));
+            }
+            token.names().forEach(key -> token.ignore(key, "as tokenizer.json has it, or a setting of Python's classes"));
+        }
+        return all;
     }
 
     /// Reads the tokens of the model and those that are added, and says which is which.
@@ -127,7 +157,7 @@ final class JsonTokenizer {
             }
             words = new Vocabulary(pieces, kinds, new float[0], Spelling.TEXT);
             Map<String, Added> added = new LinkedHashMap<>();
-            for (Added token : listed) {
+            for (Added token : withThoseBeside(listed)) {
                 int id = words.id(token.text);
                 if (id >= 0 && id != token.id) {
                     source.warn("added token '" + token.text + "' has the id " + token.id + ", and " + id

@@ -24,7 +24,7 @@ record MergeList(List<String> texts, int[] blanks) {
                 continue;
             }
             int blank = pair ? merge.path(0).stringValue().length() : text.indexOf(' ');
-            if (blank < 0 || !pair && blank != text.lastIndexOf(' ')) {
+            if (blank <= 0 || blank == text.length() - 1 || !pair && blank != text.lastIndexOf(' ')) {
                 throw model.problem("merges", merge, "a pair of tokens");
             }
             blanks[texts.size()] = blank;

@@ -1,9 +1,12 @@
 package org.gatun.tokenizer;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -68,6 +71,12 @@ final class PreTokenizer {
             "\\p{N}{1,3}", "[0-9][0-9][0-9]", "[\\r\\n]", "[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN_KANA,
             DEEPSEEK_CJK);
 
+    /// For files that name none.
+    private static final String[] FALLBACK = {PUNCTUATION, GPT2, "\\p{N}+", "[0-9][0-9][0-9]"};
+
+    /// The expressions of each name.
+    private static final Map<String, String[]> NAMED = named();
+
     private final List<Optional<Pattern>> steps;
 
     private PreTokenizer(String... expressions) {
@@ -77,57 +86,58 @@ final class PreTokenizer {
                 .toList();
     }
 
+    private static Map<String, String[]> named() {
+        Map<String, String[]> named = new TreeMap<>();
+        name(named, List.of("default"), FALLBACK);
+        name(named, List.of("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano",
+                "dbrx", "smaug-bpe", "glm4", "chatglm-bpe", "cl100k_base"), LLAMA3);
+        name(named, List.of("qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2"),
+                QWEN2);
+        name(named, List.of("qwen35"), QWEN35);
+        name(named, List.of("ufakzeka"), WORD + "|\\p{N}|" + SIGNS_SPACES);
+        name(named, List.of("laguna"), "[^\\n]+|\\n+", QWEN2);
+        name(named, List.of("minicpm5"), "\\p{N}{1,3}", QWEN2.replace("\\p{N}|", "\\p{N}+|"));
+        name(named, List.of("jais-2"), LLAMA3.substring(0, LLAMA3.indexOf("\\s+(?!\\S)"))
+                + "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)"
+                + "|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s");
+        name(named, List.of("bailingmoe", "bailingmoe2", "llada-moe"), "'(?i:[sdmt]|ll|ve|re)|" + WORD
+                + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+");
+        name(named, List.of("seed-coder"), CONTRACTION + "|" + WORD + "|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + SPACES);
+        name(named, List.of("gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en", "jina-v2-code", "roberta-bpe",
+                "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "exaone4", "trillion", "granite-docling", "gpt-neox",
+                "stablelm", "r50k_base", "p50k_base"), GPT2);
+        name(named, List.of("starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2"), "\\p{N}", GPT2);
+        name(named, List.of("falcon"), "[\\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]");
+        name(named, List.of("deepseek-llm"), "[\\r\\n]", DEEPSEEK_LLM, "\\s?[!-/:-~！-／：-～‘-‟　-。]+", "(?<!\\s)\\s+\\z", DEEPSEEK_CJK,
+                "\\p{N}+");
+        name(named, List.of("deepseek-coder"), "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_CJK, "\\p{N}");
+        name(named, List.of("deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"), "\\p{N}{1,3}", HAN_KANA, DEEPSEEK_WORD);
+        name(named, List.of("afmoe"), DIGIT_TRIPLES, "[一-鿿㐀-䶿\\x{F900}-\\x{FAFF}぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+", DEEPSEEK_WORD);
+        name(named, List.of("youtu"), "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+", GPT4O.replace("\\p{N}{1,3}", "\\p{N}"));
+        name(named, List.of("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2", "granite-embed-multi-97m", "o200k_base"), GPT4O);
+        name(named, List.of("tiny_aya", "cohere2moe"), DIGIT_TRIPLES, GPT4O);
+        name(named, List.of("superbpe"), DIGIT_TRIPLES);
+        name(named, List.of("tekken"), TEKKEN);
+        name(named, List.of("kimi-k2"), KIMI);
+        name(named, List.of("poro-chat", "bloom", "gpt3-finnish"), BLOOM);
+        name(named, List.of("viking"), BLOOM, "\\p{N}");
+        name(named, List.of("chameleon"), "<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z", "[\\t\\n]|    |  ", "\\p{N}", "[\\p{P}!-/:-@\\[-`{-~]",
+                GPT2);
+        return Collections.unmodifiableMap(named);
+    }
+
+    private static void name(Map<String, String[]> named, List<String> names, String... expressions) {
+        names.forEach(name -> named.put(name, expressions));
+    }
+
     /// The one of this name: a value of `tokenizer.ggml.pre`, or the name of a tiktoken encoding.
     static Optional<PreTokenizer> named(String name) {
-        return Optional.ofNullable(switch (name) {
-            case "default" -> fallback();
-            case "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
-                    "jina-v5-nano", "dbrx", "smaug-bpe", "glm4", "chatglm-bpe", "cl100k_base" ->
-                new PreTokenizer(LLAMA3);
-            case "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open",
-                    "grok-2" ->
-                new PreTokenizer(QWEN2);
-            case "qwen35" -> new PreTokenizer(QWEN35);
-            case "ufakzeka" -> new PreTokenizer(WORD + "|\\p{N}|" + SIGNS_SPACES);
-            case "laguna" -> new PreTokenizer("[^\\n]+|\\n+", QWEN2);
-            case "minicpm5" -> new PreTokenizer("\\p{N}{1,3}", QWEN2.replace("\\p{N}|", "\\p{N}+|"));
-            case "jais-2" -> new PreTokenizer(LLAMA3.substring(0, LLAMA3.indexOf("\\s+(?!\\S)"))
-                    + "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)"
-                    + "|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s");
-            case "bailingmoe", "bailingmoe2", "llada-moe" -> new PreTokenizer("'(?i:[sdmt]|ll|ve|re)|" + WORD
-                    + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+");
-            case "seed-coder" -> new PreTokenizer(CONTRACTION + "|" + WORD
-                    + "|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + SPACES);
-            case "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en", "jina-v2-code",
-                    "roberta-bpe", "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "exaone4",
-                    "trillion", "granite-docling", "gpt-neox", "stablelm", "r50k_base", "p50k_base" ->
-                new PreTokenizer(GPT2);
-            case "starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2" ->
-                new PreTokenizer("\\p{N}", GPT2);
-            case "falcon" -> new PreTokenizer("[\\p{P}$+<=>^~|`]+", GPT2, "[0-9][0-9][0-9]");
-            case "deepseek-llm" -> new PreTokenizer("[\\r\\n]", DEEPSEEK_LLM, "\\s?[!-/:-~！-／：-～‘-‟　-。]+",
-                    "(?<!\\s)\\s+\\z", DEEPSEEK_CJK, "\\p{N}+");
-            case "deepseek-coder" -> new PreTokenizer("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_CJK,
-                    "\\p{N}");
-            case "deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4" ->
-                new PreTokenizer("\\p{N}{1,3}", HAN_KANA, DEEPSEEK_WORD);
-            case "afmoe" -> new PreTokenizer(DIGIT_TRIPLES,
-                    "[一-鿿㐀-䶿\\x{F900}-\\x{FAFF}぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+", DEEPSEEK_WORD);
-            case "youtu" -> new PreTokenizer(
-                    "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+",
-                    GPT4O.replace("\\p{N}{1,3}", "\\p{N}"));
-            case "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2", "granite-embed-multi-97m", "o200k_base" ->
-                new PreTokenizer(GPT4O);
-            case "tiny_aya", "cohere2moe" -> new PreTokenizer(DIGIT_TRIPLES, GPT4O);
-            case "superbpe" -> new PreTokenizer(DIGIT_TRIPLES);
-            case "tekken" -> new PreTokenizer(TEKKEN);
-            case "kimi-k2" -> new PreTokenizer(KIMI);
-            case "poro-chat", "bloom", "gpt3-finnish" -> new PreTokenizer(BLOOM);
-            case "viking" -> new PreTokenizer(BLOOM, "\\p{N}");
-            case "chameleon" -> new PreTokenizer("<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z", "[\\t\\n]|    |  ",
-                    "\\p{N}", "[\\p{P}!-/:-@\\[-`{-~]", GPT2);
-            default -> null;
-        });
+        return Optional.ofNullable(NAMED.get(name)).map(PreTokenizer::new);
+    }
+
+    /// The names of all.
+    static Set<String> names() {
+        return NAMED.keySet();
     }
 
     /// Whether an expression is in use here, and so takes linear time and little stack.
@@ -163,9 +173,9 @@ final class PreTokenizer {
         };
     }
 
-    /// For files that name none, or one that is not known here.
+    /// For files that name none.
     static PreTokenizer fallback() {
-        return new PreTokenizer(PUNCTUATION, GPT2, "\\p{N}+", "[0-9][0-9][0-9]");
+        return new PreTokenizer(FALLBACK);
     }
 
     /// Takes one word at a time.

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.gatun.format.FormatException;
+import org.gatun.format.JsonFile;
 import org.gatun.tokenizer.Vocabulary.Kind;
 import org.gatun.tokenizer.Vocabulary.Spelling;
 import tools.jackson.core.JacksonException;
@@ -63,31 +64,37 @@ final class RankedFiles {
     static Tokenizer bpe(Path vocabularyJson, Path merges, String pre) throws IOException {
         PreTokenizer words = words(pre);
         RankedFiles vocabulary = new RankedFiles(vocabularyJson);
-        try (JsonParser json = new JsonFactory().createParser(
-                ObjectReadContext.empty(), Files.readAllBytes(vocabularyJson))) {
+        byte[] text = Files.readAllBytes(vocabularyJson);
+        try (JsonParser json = new JsonFactory().createParser(ObjectReadContext.empty(), text)) {
             vocabulary.expect(json, json.nextToken() == JsonToken.START_OBJECT);
             while (json.nextToken() == JsonToken.PROPERTY_NAME) {
                 String piece = json.currentName();
-                vocabulary.expect(json, json.nextToken() == JsonToken.VALUE_NUMBER_INT);
+                vocabulary.expect(json, json.nextToken() == JsonToken.VALUE_NUMBER_INT
+                        && json.getNumberType() == JsonParser.NumberType.INT);
                 vocabulary.add(piece, json.getIntValue(), json.currentLocation().getByteOffset());
             }
             vocabulary.expect(json, json.currentToken() == JsonToken.END_OBJECT);
         } catch (JacksonException e) {
-            throw new FormatException(vocabularyJson, e.getLocation() == null ? -1 : e.getLocation().getByteOffset(),
-                    e.getOriginalMessage(), e);
+            throw JsonFile.damaged(vocabularyJson, text, e);
         }
         List<String> lines = new ArrayList<>(Arrays.asList(Files.readString(merges).split("\r?\n")));
         if (lines.getFirst().startsWith("#version")) {
             lines.removeFirst();
         }
+        lines.removeIf(String::isEmpty);
         Vocabulary all = vocabulary.build(Map.of());
-        return vocabulary.tokenizer(all, new BytePairs(all, words, PreTokenizer.keepsWholeWords(pre), lines));
+        try {
+            return vocabulary.tokenizer(all, new BytePairs(all, words, PreTokenizer.keepsWholeWords(pre), lines));
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(merges, -1, e.getMessage(), e);
+        }
     }
 
     private void expect(JsonParser json, boolean met) throws FormatException {
         if (!met) {
-            throw new FormatException(file, json.currentLocation().getByteOffset(), "found " + json.currentToken()
-                    + ": expected one object of tokens and their ids");
+            throw new FormatException(file, json.currentLocation().getByteOffset(), "found "
+                    + (json.currentToken() == null ? "nothing" : "'" + json.getString() + "'")
+                    + ": expected one object of tokens and their ids, which are numbers up to " + Integer.MAX_VALUE);
         }
     }
 
@@ -126,8 +133,8 @@ final class RankedFiles {
 
     private static PreTokenizer words(String name) {
         return PreTokenizer.named(name).orElseThrow(() -> new IllegalArgumentException("pre-tokenizer '" + name
-                + "' is not known: give a name as in tokenizer.ggml.pre, or cl100k_base, o200k_base, p50k_base or"
-                + " r50k_base"));
+                + "' is not known: expected one of "
+                + String.join(", ", PreTokenizer.names())));
     }
 
     /// Those that tiktoken adds to the file.

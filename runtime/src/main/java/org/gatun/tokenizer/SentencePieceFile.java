@@ -112,6 +112,9 @@ final class SentencePieceFile {
             throw new FormatException(file, in.offset(), "piece '" + piece + "' is of type " + kind
                     + ": expected 1 to " + Kind.values().length);
         }
+        if (!Float.isFinite(score)) {
+            throw new FormatException(file, in.offset(), "piece '" + piece + "' has the score " + score + ": expected a finite number");
+        }
         Kind known = Kind.values()[kind - 1];
         pieces.add(known == Kind.USER_DEFINED ? piece.replace(Vocabulary.SPACE, ' ') : piece);
         scores.add(score);

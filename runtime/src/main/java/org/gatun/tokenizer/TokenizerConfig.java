@@ -7,13 +7,12 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.json.JsonReadFeature;
+import org.gatun.format.JsonFile;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// `tokenizer_config.json` and `special_tokens_map.json` beside a `tokenizer.json`: what Python's classes change in the
 /// pipeline when they load it.
@@ -26,16 +25,17 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param lowercase instead of that of a BertNormalizer
 /// @param stripAccents instead of that of a BertNormalizer
 /// @param chinese instead of `handle_chinese_chars` of a BertNormalizer
+/// @param addedTokens by their ids; some may be missing in the pipeline
 record TokenizerConfig(Optional<Boolean> addBegin, Optional<Boolean> addEnd, Optional<String> begin, Optional<String> end,
-        Optional<Boolean> prefixSpace, Optional<Boolean> lowercase, Optional<Boolean> stripAccents, Optional<Boolean> chinese) {
+        Optional<Boolean> prefixSpace, Optional<Boolean> lowercase, Optional<Boolean> stripAccents, Optional<Boolean> chinese,
+        Map<Integer, JsonPart> addedTokens) {
 
     static final TokenizerConfig NONE = new TokenizerConfig(Optional.empty(), Optional.empty(), Optional.empty(),
-            Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Map.of());
 
-    /// Python writes NaN and Infinity.
-    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final String NAME = "tokenizer_config.json";
     private static final String MAP = "special_tokens_map.json";
+    private static final String ADDED_TOKENS = "added_tokens_decoder";
 
     /// Keys that change no id, and why; the rest are settings of programs.
     private static final Map<String, String> HARMLESS = Map.of(
@@ -46,8 +46,7 @@ record TokenizerConfig(Optional<Boolean> addBegin, Optional<Boolean> addEnd, Opt
             "model_max_length", "Gatun cuts no text",
             "truncation_side", "Gatun cuts no text",
             "padding_side", "Gatun pads no text",
-            "pad_token", "Gatun pads no text",
-            "added_tokens_decoder", "repeats added_tokens of tokenizer.json");
+            "pad_token", "Gatun pads no text");
 
     /// What stands beside a file, nothing if it is not named `tokenizer.json`.
     ///
@@ -66,29 +65,36 @@ record TokenizerConfig(Optional<Boolean> addBegin, Optional<Boolean> addEnd, Opt
         Optional<String> end = token(map.get(), "eos_token");
         map.get().names().forEach(key -> map.get().ignore(key, "tokenizer.json has the tokens"));
         return new TokenizerConfig(read.addBegin, read.addEnd, read.begin.or(() -> begin), read.end.or(() -> end),
-                read.prefixSpace, read.lowercase, read.stripAccents, read.chinese);
+                read.prefixSpace, read.lowercase, read.stripAccents, read.chinese, read.addedTokens);
     }
 
     private static Optional<JsonPart> part(Path file, FormatReport report) throws IOException {
-        if (!Files.exists(file)) {
-            return Optional.empty();
-        }
-        try {
-            JsonNode json = JSON.readTree(Files.readAllBytes(file));
-            return json.isObject()
-                    ? Optional.of(new JsonPart(new JsonPart.Source(file, String.valueOf(file.getFileName()), report), "", json))
-                    : Optional.empty();
-        } catch (JacksonException e) {
-            throw new FormatException(file, -1, "no JSON: " + e.getOriginalMessage(), e);
-        }
+        return Files.exists(file) ? Optional.of(new JsonPart(
+                new JsonPart.Source(file, String.valueOf(file.getFileName()), report), "", JsonFile.readObject(file))) : Optional.empty();
     }
 
     private static TokenizerConfig of(JsonPart config) throws FormatException {
         TokenizerConfig read = new TokenizerConfig(config.flag("add_bos_token"), config.flag("add_eos_token"),
                 token(config, "bos_token"), token(config, "eos_token"), config.flag("add_prefix_space"),
-                config.flag("do_lower_case"), config.flag("strip_accents"), config.flag("tokenize_chinese_chars"));
+                config.flag("do_lower_case"), config.flag("strip_accents"), config.flag("tokenize_chinese_chars"),
+                addedTokens(config));
         config.names().forEach(key -> config.ignore(key, HARMLESS.getOrDefault(key, "a setting of Python's classes")));
         return read;
+    }
+
+    private static Map<Integer, JsonPart> addedTokens(JsonPart config) throws FormatException {
+        JsonNode tokens = config.node(ADDED_TOKENS);
+        if (tokens.isMissingNode() || tokens.isNull()) {
+            return Map.of();
+        }
+        Map<Integer, JsonPart> byId = new TreeMap<>();
+        for (Map.Entry<String, JsonNode> entry : tokens.properties()) {
+            if (!entry.getKey().matches("\\d{1,9}") || !entry.getValue().isObject()) {
+                throw config.problem(ADDED_TOKENS + "." + entry.getKey(), entry.getValue(), "an id, and an object with content");
+            }
+            byId.put(Integer.parseInt(entry.getKey()), new JsonPart(config.source(), ADDED_TOKENS, entry.getValue()));
+        }
+        return byId;
     }
 
     /// A token is written as a text, or as an object with its content.

@@ -197,10 +197,22 @@ class GgufFileTest {
     }
 
     @Test
+    void metadata_valueOfAnotherKind_isSaidAsItIs() {
+        Metadata metadata = new Metadata(Path.of("m.gguf"), Map.of("nested", List.of(List.of(new int[] {1, 2})), "long", new int[10_000],
+                "texts", List.of("a", new int[] {3})));
+        assertContains(assertThrows(FormatException.class, () -> metadata.string("nested")), "nested is [[[1, 2]]]: expected a string");
+        assertContains(assertThrows(FormatException.class, () -> metadata.integer("nested")), "nested is [[[1, 2]]]: expected a number");
+        assertContains(assertThrows(FormatException.class, () -> metadata.integers("nested")),
+                "nested is [[[1, 2]]]: expected an array of numbers");
+        assertContains(assertThrows(FormatException.class, () -> metadata.strings("texts")), "texts is [a, [3]]: expected an array of strings");
+        assertContains(assertThrows(FormatException.class, () -> metadata.bool("long")), ", 0, ...: expected a boolean");
+    }
+
+    @Test
     void open_badTextInFile_messageStaysOneShortLine() {
         FormatException failure = assertThrows(FormatException.class, () -> GgufBytes.header(3, 0, 1)
                 .string("k\n\u001b[31m" + "x".repeat(60_000)).int32(13).int64(0).parse());
-        assertTrue(failure.getMessage().length() < 1000);
+        assertTrue(failure.getMessage().length() < 1500);
         assertTrue(failure.getMessage().chars().noneMatch(Character::isISOControl), failure.getMessage());
         assertEquals(Path.of("memory.gguf"), failure.file());
     }

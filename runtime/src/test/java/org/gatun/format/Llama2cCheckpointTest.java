@@ -149,6 +149,15 @@ class Llama2cCheckpointTest {
         }
     }
 
+    @Test
+    void vocabulary_scoreThatIsNoNumber_isRefusedByName() throws IOException {
+        byte[] bytes = ByteBuffer.allocate(13).order(ByteOrder.LITTLE_ENDIAN).putInt(1).putFloat(Float.NaN).putInt(1).put((byte) 'a').array();
+        Path file = Files.write(directory.resolve("nan.bin"), bytes);
+
+        String message = assertThrows(FormatException.class, () -> Llama2cVocabulary.read(file, 1)).getMessage();
+        assertTrue(message.contains("token 0 of 1 has the score NaN: expected a finite number"), message);
+    }
+
     private void assertFails(Path path, String message) {
         FormatException failure = assertThrows(FormatException.class, () -> Llama2cCheckpoint.open(path).close());
         assertTrue(failure.getMessage().contains(message), failure.getMessage());

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -336,6 +337,42 @@ class WhatConfigSaysTest {
             Files.writeString(model.resolve("generation_config.json"), file);
             assertRefused(model, "generation_config.json");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json",
+        "tokenizer_config.json", "chat_template.json"})
+    void load_damagedJson_isRefusedByFileAndPlaceInOurWords(String name) throws IOException {
+        for (Map.Entry<String, String> damaged : Map.of(
+                "{", "line 1, column 2: the text ends in the middle of a value: expected the rest of it",
+                "{\"a\": [1, {\"b\": \"c", "the text ends in the middle of a value",
+                "{\n  \"a\": 1,\n  oops: 2\n}", "line 3, column 3: found text that is not JSON, 'oops: 2': expected JSON",
+                "{\"a\": 1} {", "found text that is not JSON",
+                "{\"a\": 01}", "found text that is not JSON, '",
+                "{\"a\": " + "[".repeat(2000), "found values too deep in each other",
+                "[1]", name.equals("tokenizer.json") ? "expected a tokenizer" : "found a list: expected a JSON object").entrySet()) {
+            Files.writeString(model.resolve(name), damaged.getKey());
+            String message = refusal(model);
+            assertTrue(message.contains(name + ": ") && message.contains(damaged.getValue()), message);
+            assertFalse(message.contains("Unexpected") || message.contains("Source") || message.contains("StreamRead"), message);
+        }
+    }
+
+    @Test
+    void load_ropeScalingWithoutWhatItsTypeNeeds_isRefusedByName() throws IOException {
+        String llama3 = "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
+                + "\"original_max_position_embeddings\": 64";
+        logits(config("rope_scaling", "{" + llama3 + "}"));
+        for (String key : List.of("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")) {
+            config("rope_scaling", "{" + llama3.replaceAll("(\"" + key + "\": )[0-9.]+", "$1null") + "}");
+            assertRefused(model, "config.json: rope_scaling." + key + " is null: expected a ");
+            config("rope_scaling", "{" + llama3.replaceAll("\"" + key + "\": [0-9.]+", "\"finetuned\": true") + "}");
+            assertRefused(model, "config.json: rope_scaling." + key + " is missing: expected a ");
+        }
+        assertRefused(config("rope_scaling", "{\"type\": \"linear\", \"factor\": null}"), "rope_scaling.factor is null: expected a number");
+        assertRefused(config("rope_parameters", "{\"rope_type\": \"linear\"}"), "rope_parameters.factor is missing: expected a number");
+        assertArrayEquals(logits(config("rope_scaling", "{\"type\": \"yarn\", \"original_max_position_embeddings\": 64, \"factor\": 4.0}")),
+                logits(config("rope_scaling", "{\"type\": \"yarn\", \"original_max_position_embeddings\": 64, \"factor\": null}")));
     }
 
     @Test

@@ -13,7 +13,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -24,6 +26,7 @@ import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
+import org.gatun.format.Metadata;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
@@ -33,6 +36,7 @@ import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What a GGUF file says is done, changes nothing, or is refused by name.
@@ -146,7 +150,45 @@ class WhatFilesSayTest {
         String differ = refusal(model("differ", writer -> writer.putInt32s("llama." + key, number, 2 * number)));
         assertTrue(differ.contains("llama." + key + " is " + number + ", " + 2 * number) && differ.contains("layers that differ"), differ);
         String few = refusal(model("short", writer -> writer.putInt32s("llama." + key, number)));
-        assertTrue(few.contains("has 1 elements: expected a number, or one for each of the 2 layers"), few);
+        assertTrue(few.contains("has 1 element: expected a number, or one for each of the 2 layers"), few);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"block_count", "attention.head_count", "rope.freq_base"})
+    void number_arrayInAnArray_isSaidAsItIs(String key) throws FormatException {
+        for (Object nested : List.of(List.of(new int[] {1}), List.of(List.of(new long[] {1}, new float[] {2})), List.of("1", "2"))) {
+            Map<String, Object> values = new HashMap<>(Map.of("general.architecture", "llama", "llama.block_count", 2L));
+            values.put("llama." + key, nested);
+            GgufKeys keys = new GgufKeys(new Metadata(Path.of("m.gguf"), values), new FormatReport());
+
+            String message = assertThrows(FormatException.class, () -> keys.number(key, 1)).getMessage();
+            assertTrue(message.matches("m\\.gguf: llama\\.\\S+ is \\[(\\[1]|\\[\\[1], \\[2\\.0]]|1, 2)]: expected a number"), message);
+            assertEquals(message, assertThrows(FormatException.class, () -> keys.integer(key, 1)).getMessage());
+        }
+    }
+
+    @Test
+    void load_normsOfHeads_areThoseOfQwen3Alone() throws IOException {
+        for (String name : List.of("blk.0.attn_q_norm.weight", "blk.1.attn_k_norm.weight")) {
+            String message = refusal(model("norms", writer -> writer.tensor(tensor(name, DType.F32, 8))));
+            assertTrue(message.contains(name + ": architecture llama has no place for it"), message);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"qwen3, blk.1.attn_k_norm.weight", "qwen3, blk.0.attn_q_norm.weight", "qwen2, blk.1.attn_v.bias"})
+    void load_partThatItsArchitectureHas_isMissedByName(String architecture, String name) throws IOException {
+        Path whole = SHAPE.withArchitecture(architecture).write(directory.resolve("whole.gguf"));
+        logits(whole);
+        Path file = directory.resolve("part.gguf");
+        try (GgufFile source = GgufFile.open(whole)) {
+            GgufWriter writer = new GgufWriter().putAll(source);
+            source.tensors().values().stream().filter(tensor -> !tensor.name().equals(name)).forEach(writer::tensor);
+            writer.write(file);
+        }
+
+        String message = refusal(file);
+        assertTrue(message.contains("tensor " + name + " is missing, which models of architecture " + architecture + " have"), message);
     }
 
     @Test
@@ -241,7 +283,23 @@ class WhatFilesSayTest {
 
         new GgufWriter().putUint32("split.no", 0).putUint32("split.count", 2).write(name);
         String twice = refusal(parts.getFirst());
-        assertTrue(twice.contains("says that it is part 1 of 2: expected part 2 of 2"), twice);
+        assertTrue(twice.contains("says that it is part 1 of 2 (split.no, split.count): expected part 2 of 2"), twice);
+    }
+
+    @Test
+    void load_onlyPart_isWhatItSaysOfItself() throws IOException {
+        float[] plain = logits(model("plain-copy", _ -> { }));
+        for (int count : List.of(0, 1)) {
+            Consumer<GgufWriter> split = writer -> writer.putUint32("split.count", count).putUint32("split.no", 0);
+            assertArrayEquals(plain, logits(model("whole", split.andThen(writer -> writer.putInt32("split.tensors.count", 21)))));
+            String few = refusal(model("few", split.andThen(writer -> writer.putInt32("split.tensors.count", 22))));
+            assertTrue(few.contains("found 21 tensors in the file: expected 22 (split.tensors.count)"), few);
+            String second = refusal(model("second", writer -> writer.putUint32("split.count", count).putUint32("split.no", 1)));
+            assertTrue(second.contains("says that it is part 2 of 1 (split.no, split.count): expected part 1 of 1"), second);
+        }
+        String memory = assertThrows(FormatException.class, () -> GgufFile.of(MemorySegment.ofArray(Files.readAllBytes(
+                model("memory", writer -> writer.putInt32("split.tensors.count", 3)))), Path.of("m.gguf"))).getMessage();
+        assertTrue(memory.contains("found 21 tensors in the file: expected 3 (split.tensors.count)"), memory);
     }
 
     /// The model in several files, its tensors dealt out.

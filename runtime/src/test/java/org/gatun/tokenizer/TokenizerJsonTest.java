@@ -561,6 +561,54 @@ class TokenizerJsonTest {
         assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(file));
     }
 
+    @Test
+    void read_tokensThatOnlyTheConfigHas_areAddedAsPythonDoes() throws IOException {
+        Path file = Files.writeString(folder.resolve("tokenizer.json"), json("'added_tokens': [" + added(3, "<s>", "'special': true")
+                + "], 'pre_tokenizer': {'type': 'WhitespaceSplit'}, " + words("a", "b")));
+        Path config = folder.resolve("tokenizer_config.json");
+        assertArrayEquals(new int[] {3, 1, 0}, Tokenizers.fromTokenizerJson(file).encode("<s>a b<x>", PARSE));
+        Files.writeString(config, quoted("{'added_tokens_decoder': {'3': {'content': '<s>', 'special': true},"
+                + " '4': {'content': '<x>', 'special': false, 'rstrip': true, '__type': 'AddedToken'}, '2': {'content': 'b'}}}"));
+        FormatReport report = new FormatReport();
+        Tokenizer tokenizer = Tokenizers.fromTokenizerJson(file, report);
+
+        assertArrayEquals(new int[] {3, 1, 2, 4, 2, 1}, tokenizer.encode("<s>a b<x> ba", PARSE));
+        assertEquals(5, tokenizer.vocabularySize());
+        assertEquals("<x>", tokenizer.decode(4));
+        assertEquals(List.of(), report.warnings());
+        assertTrue(report.entries(Use.READ).stream().anyMatch(entry -> entry.name().equals("added_tokens_decoder")));
+    }
+
+    @Test
+    void read_tokensOfTheConfigThatDisagree_areSaidAndLeftOut() throws IOException {
+        Path file = Files.writeString(folder.resolve("tokenizer.json"), json("'added_tokens': [" + added(3, "<s>", "'special': true")
+                + "], 'pre_tokenizer': {'type': 'WhitespaceSplit'}, " + words("a", "b")));
+        for (String token : List.of("'3': {'content': '<x>'}", "'1': {'content': '<x>'}", "'7': {'content': '<s>'}")) {
+            Files.writeString(folder.resolve("tokenizer_config.json"), quoted("{'added_tokens_decoder': {" + token + "}}"));
+            FormatReport report = new FormatReport();
+            Tokenizer tokenizer = Tokenizers.fromTokenizerJson(file, report);
+
+            assertArrayEquals(new int[] {3, 1, 0}, tokenizer.encode("<s>a <x>", PARSE));
+            assertEquals(4, tokenizer.vocabularySize());
+            assertEquals(1, report.warnings().size(), report.warnings()::toString);
+            assertTrue(report.warnings().getFirst().startsWith("tokenizer_config.json: added_tokens_decoder." + token.charAt(1) + " is '<"),
+                    report.warnings()::toString);
+        }
+        for (String token : List.of("'x': {'content': 'b'}", "'-1': {'content': 'b'}", "'4': 'b'", "'4': {}", "'4': {'content': 'b', 'lstrip': 1}")) {
+            Files.writeString(folder.resolve("tokenizer_config.json"), quoted("{'added_tokens_decoder': {" + token + "}}"));
+            String message = assertThrows(FormatException.class, () -> Tokenizers.fromTokenizerJson(file)).getMessage();
+            assertTrue(message.contains("tokenizer_config.json: added_tokens_decoder."), message);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"' a'", "'a '", "'ab'", "['', 'a']", "['a', '']", "['a']", "''"})
+    void read_mergeWithoutTwoSides_isRefusedByName(String merge) throws IOException {
+        String message = refusal("'pre_tokenizer': {'type': 'ByteLevel', 'add_prefix_space': false, 'use_regex': true}, 'model': {'type': 'BPE', "
+                + vocab(IntStream.range(0, 256).mapToObj(b -> String.valueOf(ByteAlphabet.letter(b))).toList()) + ", 'merges': [" + merge + "]}");
+        assertTrue(message.contains("merges is ") && message.contains("expected a pair of tokens"), message);
+    }
+
     private static List<String> names(FormatReport report, String file, Use use) {
         List<String> order = List.of("add_bos_token", "bos_token", "eos_token", "do_lower_case", "legacy", "model_max_length");
         return report.entries(use).stream().filter(entry -> entry.file().equals(file)).map(FormatReport.Entry::name)

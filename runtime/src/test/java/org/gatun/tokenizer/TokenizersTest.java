@@ -219,15 +219,59 @@ class TokenizersTest {
 
     @Test
     void encode_oddMerges_stillTerminates() {
-        Tokenizer tokenizer = bytePairs().put("merges", List.of("a b", "a b", "ab a", "b a", "", " ", "a", "a ", " b",
-                "aba b", "ab ab", "abab abab")).read();
+        Tokenizer tokenizer = bytePairs().put("merges", List.of("a b", "a b", "ab a", "b a", "  b", "a b c", "aba b", "ab ab",
+                "abab abab")).read();
         assertEquals("abababab", tokenizer.decode(tokenizer.encode("abababab", Special.NONE)));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", " ", "a", "ab", "a ", " b"})
+    void fromGguf_mergeWithoutTwoSides_isRefusedByName(String merge) {
+        assertRefused(bytePairs().put("merges", List.of("a b", merge)), "tokenizer.ggml.merges: merge 1 is '" + merge
+                + "': expected two tokens with a blank between");
+    }
+
     @Test
-    void encode_unknownPreTokenizer_usesDefault() {
-        assertArrayEquals(new int[] {257, 258}, bytePairs().put("pre", "from-the-future").read()
-                .encode("ab ab", Special.NONE));
+    void fromGguf_unknownPreTokenizer_isRefusedWithTheKnownOnes() {
+        assertRefused(bytePairs().put("pre", "from-the-future"), "tokenizer.ggml.pre is 'from-the-future', which is not known: expected ");
+        assertRefused(bytePairs().put("pre", "from-the-future"), ", llama-bpe, ");
+        assertRefused(bytePairs().put("pre", "from-the-future"), ", youtu");
+    }
+
+    @Test
+    void fromGguf_noPreTokenizer_warnsAndUsesTheDefault() throws FormatException {
+        FormatReport report = new FormatReport();
+        Gguf gguf = bytePairs();
+        gguf.values.remove("tokenizer.ggml.pre");
+
+        assertArrayEquals(new int[] {257, 258}, Tokenizers.fromGguf(gguf.metadata(), report).encode("ab ab", Special.NONE));
+        assertEquals(1, report.warnings().size(), () -> report.warnings().toString());
+        assertTrue(report.warnings().getFirst().startsWith("tokenizer.ggml.pre is missing"), report.warnings().getFirst());
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
+    void fromGguf_scoreThatIsNoNumber_isRefusedWhereScoresCut(double score) {
+        for (Gguf gguf : List.of(scored(), unigram())) {
+            assertRefused(gguf.add("x", 1, score), "tokenizer.ggml.scores of token " + (gguf.tokens.size() - 1) + " is " + (float) score
+                    + ": expected a finite number");
+        }
+        assertArrayEquals(new int[] {257}, bytePairs().add("x!", 1, score).read().encode("ab", Special.NONE));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 7, 99})
+    void fromGguf_tokenOfNoType_isRefusedByName(int type) {
+        for (Gguf gguf : List.of(scored(), bytePairs(), wordPieces(), unigram())) {
+            assertRefused(gguf.add("x!", type, 0), "tokenizer.ggml.token_type of token " + (gguf.tokens.size() - 1) + " is " + type
+                    + ": expected 1 to 6, or 0");
+        }
+        assertArrayEquals(new int[] {264}, scored().add("x!", 0, 0).read().encode("ab", Special.NONE));
+    }
+
+    private static void assertRefused(Gguf gguf, String part) {
+        String message = assertThrows(FormatException.class, () -> Tokenizers.fromGguf(gguf.metadata())).getMessage();
+        assertTrue(message.startsWith("small.gguf: ") && message.contains(part), message);
     }
 
     @Test
@@ -381,8 +425,19 @@ class TokenizersTest {
         for (String damaged : List.of("", "[]", "{", "{\"a\": \"b\"}", "{\"a\": 1, \"b\": 1}", "{\"a\": -1}",
                 "{\"a\": 1e99}", "{\"a\": 99999999999}", "{\"a\": [1]}", "\0", "{\"a\": 2000000000}")) {
             Files.writeString(vocabulary, damaged);
-            assertThrows(FormatException.class, () -> Tokenizers.fromBpeFiles(vocabulary, merges, "gpt-2"), damaged);
+            String message = assertThrows(FormatException.class, () -> Tokenizers.fromBpeFiles(vocabulary, merges, "gpt-2"), damaged)
+                    .getMessage();
+            assertFalse(message.contains("Unexpected") || message.contains("Source") || message.contains("VALUE_"), message);
         }
+    }
+
+    @Test
+    void fromBpeFiles_mergeWithoutTwoSides_isRefusedByName() throws IOException {
+        Path vocabulary = Files.writeString(folder.resolve("vocab.json"), "{\"a\": 0, \"b\": 1, \"ab\": 2}");
+        Path merges = Files.writeString(folder.resolve("merges.txt"), "#version: 0.2\n\na b\n\nab\n");
+
+        String message = assertThrows(FormatException.class, () -> Tokenizers.fromBpeFiles(vocabulary, merges, "gpt-2")).getMessage();
+        assertEquals(merges + ": merge 1 is 'ab': expected two tokens with a blank between", message);
     }
 
     /// A `tokenizer.json` with these parts, and `<s>` (id 9, special) and `<mark>` (id 10) added.
@@ -501,6 +556,18 @@ class TokenizersTest {
         }
         assertThrows(FormatException.class,
                 () -> Tokenizers.fromSentencePiece(Files.write(folder.resolve("words"), model(3))));
+    }
+
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void fromSentencePiece_scoreThatIsNoNumber_isRefusedByName(float score) throws IOException {
+        ByteArrayOutputStream model = new ByteArrayOutputStream();
+        message(model, 1, piece("<unk>", 0, 2));
+        message(model, 1, piece("a", score, 1));
+        Path file = Files.write(folder.resolve("score.model"), model.toByteArray());
+
+        String message = assertThrows(FormatException.class, () -> Tokenizers.fromSentencePiece(file)).getMessage();
+        assertTrue(message.contains("piece 'a' has the score " + score + ": expected a finite number"), message);
     }
 
     @Test
