@@ -120,27 +120,38 @@ public final class AtomicOutput implements AutoCloseable {
         if (folder && Files.exists(target) && !Files.getFileStore(target).equals(Files.getFileStore(parent))) {
             throw new IOException(named + " is the root of a file system, which cannot be replaced: expected the name of a folder in it");
         }
-        Optional<Path> other = Optional.empty();
+        IOException last = null;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) { // two that begin at once see each other: one has to be first
-            Optional<AtomicOutput> created = create(target, folder);
-            if (created.isPresent()) {
-                AtomicOutput output = created.get();
-                try {
-                    Runtime.getRuntime().addShutdownHook(output.atExit);
-                    other = output.settleOthers();
-                } catch (IOException | RuntimeException | Error failure) {
-                    output.close();
-                    throw failure;
-                }
-                if (other.isEmpty()) {
-                    return output;
-                }
-                output.close();
+            AtomicOutput output;
+            try {
+                output = create(target, folder);
+            } catch (FileAlreadyExistsException | NoSuchFileException taken) { // by another run; or the file system holds no new names
+                last = unwritable(target, taken, taken instanceof NoSuchFileException ? "it takes no new names" : "the name is taken");
+                pause(named);
+                continue;
             }
+            Optional<Path> other;
+            try {
+                Runtime.getRuntime().addShutdownHook(output.atExit);
+                other = output.settleOthers();
+            } catch (IOException | RuntimeException | Error failure) {
+                output.close();
+                throw failure;
+            }
+            if (other.isEmpty()) {
+                return output;
+            }
+            output.close();
+            last = new IOException(named + " is being written by another run (" + other.get().getFileName()
+                    + "): wait until it ends, or choose another name");
             pause(named);
         }
-        throw new IOException(named + " is being written by another run" + other.map(path -> " (" + path.getFileName() + ")").orElse("")
-                + ": wait until it ends, or choose another name");
+        throw last;
+    }
+
+    private static IOException unwritable(Path target, FileSystemException failure, String otherwise) {
+        return new IOException(target + ": nothing can be written in " + target.getParent() + " ("
+                + Optional.ofNullable(failure.getReason()).orElse(otherwise) + "): choose another folder", failure);
     }
 
     private static void pause(Path target) throws IOException {
@@ -152,30 +163,32 @@ public final class AtomicOutput implements AutoCloseable {
         }
     }
 
-    /// Empty if another run took the new folder for one of the dead before it was locked.
-    private static Optional<AtomicOutput> create(Path target, boolean folder) throws IOException {
+    /// @throws NoSuchFileException if another run took the new folder for one of the dead before it was locked
+    /// @throws FileAlreadyExistsException if it did so and keeps it locked
+    private static AtomicOutput create(Path target, boolean folder) throws IOException {
         ProcessHandle process = ProcessHandle.current();
         Path staging = target.resolveSibling("%s.%d-%s-%s.part".formatted(target.getFileName(), process.pid(), startOf(process),
                 Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), Character.MAX_RADIX)));
         OWN.add(staging.toString());
-        Optional<AtomicOutput> created = Optional.empty();
         FileChannel lock = null;
         try {
             Files.createDirectory(staging);
             lock = FileChannel.open(staging.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            if (tryLock(lock, false) && Files.exists(staging.resolve("lock"))) {
-                created = Optional.of(new AtomicOutput(target, folder, staging, lock));
+            if (!tryLock(lock, false)) {
+                throw new FileAlreadyExistsException(staging.toString(), null, "another run is removing it");
             }
-        } catch (FileAlreadyExistsException | NoSuchFileException _) {
-            // of another run, or removed by one
-        } catch (AccessDeniedException e) {
-            throw new IOException(target.getParent() + ": found no permission to write in it", e);
-        } finally {
-            if (created.isEmpty()) {
-                abandon(staging, lock);
+            if (!Files.exists(staging.resolve("lock"))) {
+                throw new NoSuchFileException(staging.toString(), null, "another run removed it");
             }
+            return new AtomicOutput(target, folder, staging, lock);
+        } catch (Throwable failure) {
+            abandon(staging, lock);
+            if (failure instanceof FileSystemException refused && !(refused instanceof FileAlreadyExistsException)
+                    && !(refused instanceof NoSuchFileException)) {
+                throw unwritable(target, refused, refused instanceof AccessDeniedException ? "found no permission" : "it is not possible");
+            }
+            throw failure;
         }
-        return created;
     }
 
     private static void abandon(Path staging, FileChannel lock) {

@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 class AtomicOutputTest {
@@ -197,6 +200,19 @@ class AtomicOutputTest {
             assertEquals(List.of(), names());
         } finally {
             process.destroyForcibly().waitFor();
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void open_fileSystemThatTakesNoNames_saysSoAndNotThatAnotherRunWrites() {
+        for (Path target : List.of(Path.of("/proc/model.gguf"), Path.of("/proc/self/model"), Path.of("/sys/model.gguf"))) {
+            for (Executable open : List.<Executable>of(() -> AtomicOutput.file(target), () -> AtomicOutput.folder(target))) {
+                String message = assertThrows(IOException.class, open).getMessage();
+                assertFalse(message.contains("another run"), message);
+                assertTrue(message.startsWith(target + ": nothing can be written in " + target.getParent() + " ("), message);
+                assertFalse(message.contains(".part"), message);
+            }
         }
     }
 

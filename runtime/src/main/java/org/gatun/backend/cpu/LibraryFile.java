@@ -9,6 +9,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -17,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /// Loads a library that came as bytes, through a file that nobody else can write: in a new folder with a random name, which only this
 /// user may enter (0700), a new file that only this user may read and write (0600). Both are gone again when the library is loaded.
@@ -63,6 +65,22 @@ final class LibraryFile {
     }
 
     private static SymbolLookup load(byte[] bytes, String name, Path place) throws IOException {
+        List<Path> missing = Stream.iterate(place.toAbsolutePath(), level -> level != null && !Files.exists(level), Path::getParent).toList();
+        try {
+            return loadIn(bytes, name, place);
+        } catch (IOException | RuntimeException | Error failure) {
+            for (Path made : missing) {
+                try {
+                    Files.deleteIfExists(made);
+                } catch (IOException later) {
+                    failure.addSuppressed(later);
+                }
+            }
+            throw failure;
+        }
+    }
+
+    private static SymbolLookup loadIn(byte[] bytes, String name, Path place) throws IOException {
         boolean unix = place.getFileSystem().supportedFileAttributeViews().contains("unix");
         Path folder;
         Path real;
@@ -105,6 +123,7 @@ final class LibraryFile {
         return switch (e) {
             case AccessDeniedException _ -> ": found no permission to write there";
             case NotDirectoryException _, FileAlreadyExistsException _ -> " is not a folder";
+            case NoSuchFileException _ -> ": no folder can be made there";
             case FileSystemException named when named.getReason() != null -> ": " + named.getReason();
             default -> ": " + e.getMessage();
         };

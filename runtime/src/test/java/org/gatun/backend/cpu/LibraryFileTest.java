@@ -148,6 +148,25 @@ class LibraryFileTest {
         assertFalse(refused.contains("\n"), refused);
     }
 
+    @Test
+    void load_fileSystemThatTakesNoFolders_saysSo() throws IOException {
+        assumeTrue(Files.isDirectory(Path.of("/proc/self")), "there is no /proc");
+        assertTrue(refusal(Path.of("/proc")).startsWith("/proc: no folder can be made there; -Dgatun.native.folder=FOLDER"), refusal(Path.of("/proc")));
+    }
+
+    @Test
+    void load_folderThatWasNotThere_isGoneAgainIfItFails() throws IOException {
+        Path place = directory.resolve("new/er/place");
+        assertThrows(IOException.class, () -> LibraryFile.load(new byte[] {1, 2, 3}, "libgatun.so", List.of(place)));
+        assertEmpty(directory);
+
+        Path kept = Files.createDirectory(directory.resolve("there"));
+        assertThrows(IOException.class, () -> LibraryFile.load(new byte[] {1, 2, 3}, "libgatun.so", List.of(kept.resolve("new"))));
+        assertEmpty(kept);
+        assertTrue(LibraryFile.load(library(), "libgatun.so", List.of(place)).find("gatun_run").isPresent());
+        assertEmpty(place);
+    }
+
     /// In a name space of its own, where a small file system can be mounted.
     private String onMount(String options) throws IOException, InterruptedException {
         Path place = folder("mount", "rwx------");

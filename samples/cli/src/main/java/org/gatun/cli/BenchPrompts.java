@@ -61,7 +61,7 @@ final class BenchPrompts {
             object = mapper.readTree(line);
             prompt = object.path("turns").path(0).asOptional().orElseGet(() -> object.path("prompt"));
         } catch (JacksonException e) {
-            throw new FormatException(file, -1, "line " + number + " is no JSON: " + e.getOriginalMessage(), e);
+            throw new FormatException(file, -1, "line " + number + " is no JSON: expected {\"prompt\": \"...\"} on a line of its own", e);
         }
         if (!prompt.isString()) {
             throw new FormatException(file, -1, "line " + number + " has neither \"turns\": [\"...\"] nor \"prompt\": \"...\"");

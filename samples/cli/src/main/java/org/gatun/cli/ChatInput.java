@@ -12,7 +12,7 @@ interface ChatInput extends AutoCloseable {
 
     /// A terminal with editing and history, or lines from a pipe.
     static ChatInput open(Console console) throws IOException {
-        return console.readsFromTerminal() ? TerminalInput.open() : ofPipe(console);
+        return console.readsFromTerminal() ? TerminalInput.open(console) : ofPipe(console);
     }
 
     private static ChatInput ofPipe(Console console) {

@@ -111,6 +111,9 @@ public final class Gatun {
     }
 
     private static Path path(String text) {
+        if (text.isEmpty()) { // which Java takes for the folder that the process runs in
+            throw new TypeConversionException("found nothing, expected the name of a file or a folder");
+        }
         try {
             return Path.of(text);
         } catch (InvalidPathException e) {

@@ -47,8 +47,10 @@ final class ModelChoice {
     Optional<String> quantize;
 
     @Option(names = "--activations", paramLabel = "FORM",
-            description = "how products with weights of INT8, from a file or by --quantize int8, take their other operand: as-is "
-                    + "(default), int8, with a scale for each row, or int8-outliers, elements of 6 and more apart")
+            description = "only for weights of INT8, from a file or by --quantize int8: how exactly the values that they are multiplied "
+                    + "with are kept. as-is (default): as they are; int8: rounded to 8 bits (W8A8), which changes texts a little; "
+                    + "int8-outliers: the same, but values of 6 and more, which rounding hurts most, stay as they are. A model without "
+                    + "such weights is refused with the last two")
     Optional<String> activations;
 
     @Option(names = "--kv-type", paramLabel = "TYPE",
@@ -56,8 +58,9 @@ final class ModelChoice {
     Optional<String> kvType;
 
     @Option(names = "--context", paramLabel = "N",
-            description = "tokens that prompt and answer may have together; by default what the model was trained for, within "
-                    + ModelOptions.LEAST_CONTEXT + " and " + ModelOptions.MOST_CONTEXT)
+            description = "how many tokens prompt and answer may have together (an English word has one or two); memory for them is "
+                    + "taken at the start. By default as many as the model was trained for, but at least " + ModelOptions.LEAST_CONTEXT
+                    + " and at most " + ModelOptions.MOST_CONTEXT + ". A longer prompt is refused, and an answer ends when they are used up")
     Optional<Integer> context;
 
     @Option(names = "--no-mmap",

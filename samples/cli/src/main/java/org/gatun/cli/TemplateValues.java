@@ -1,8 +1,10 @@
 package org.gatun.cli;
 
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.gatun.format.JsonFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -37,8 +39,8 @@ final class TemplateValues {
         try {
             return JSON.readValue(text, Object.class);
         } catch (JacksonException e) {
-            throw new IllegalArgumentException(
-                    source + ": found no JSON, expected such as true, 3, \"text\" with its quotes, or {\"a\": [1, 2]}", e);
+            throw new IllegalArgumentException(source + ": " + JsonFile.problem(text.getBytes(StandardCharsets.UTF_8), e)
+                    + ", such as true, 3, \"text\" with its quotes, or {\"a\": [1, 2]}", e);
         }
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
@@ -11,24 +12,36 @@ import org.jline.reader.UserInterruptException;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 
-/// Lines typed at a terminal, with editing, and a history that is kept in the user's configuration directory if that can be written. The
-/// only class that knows JLine, which is loaded for a chat at a terminal alone.
+/// Lines typed at a terminal, with editing, and a history that is kept in the user's configuration directory as long as that can be
+/// written; that it cannot is said once. The only class that knows JLine, which is loaded for a chat at a terminal alone.
 final class TerminalInput implements ChatInput {
     private final Terminal terminal;
     private final LineReader reader;
+    private final Consumer<String> notes;
+    private boolean keepsHistory;
 
-    private TerminalInput(Terminal terminal) {
+    private TerminalInput(Terminal terminal, Optional<Path> history, Consumer<String> notes) {
         this.terminal = terminal;
+        this.notes = notes;
+        keepsHistory = history.isPresent();
         LineReaderBuilder builder = LineReaderBuilder.builder().terminal(terminal).appName("gatun")
-                .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true);
-        historyFile(configurationDirectory()).ifPresent(file -> builder.variable(LineReader.HISTORY_FILE, file));
+                .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true)
+                .option(LineReader.Option.HISTORY_INCREMENTAL, false); // it would warn at each line that it cannot save
+        history.ifPresent(file -> builder.variable(LineReader.HISTORY_FILE, file));
         reader = builder.build();
     }
 
-    static TerminalInput open() throws IOException {
-        Terminal terminal = TerminalBuilder.terminal();
+    static TerminalInput open(Console console) throws IOException {
+        return open(TerminalBuilder.builder(), historyFile(configurationDirectory()), console::note);
+    }
+
+    /// @param history where lines are kept
+    /// @param notes hears once that they cannot be
+    static TerminalInput open(TerminalBuilder builder, Optional<Path> history, Consumer<String> notes) throws IOException {
+        // asking the terminal how wide it draws characters takes what was typed before for the answer, and drops it
+        Terminal terminal = builder.graphemeCluster(false).build();
         try {
-            return new TerminalInput(terminal);
+            return new TerminalInput(terminal, history, notes);
         } catch (RuntimeException e) {
             terminal.close();
             throw e;
@@ -36,13 +49,15 @@ final class TerminalInput implements ChatInput {
     }
 
     /// Where the history is kept; nowhere if the directory cannot be made or written, as in a container whose user has no home, for which
-    /// Java says `?`.
+    /// Java says `?`, or if something else has its name.
     static Optional<Path> historyFile(Path directory) {
         if (!directory.isAbsolute()) {
             return Optional.empty();
         }
         try {
-            return Optional.of(Files.createDirectories(directory)).filter(Files::isWritable).map(made -> made.resolve("chat-history"));
+            Path file = Files.createDirectories(directory).resolve("chat-history");
+            boolean isOurs = Files.isRegularFile(file) && Files.isReadable(file) && Files.isWritable(file);
+            return isOurs || !Files.exists(file) && Files.isWritable(directory) ? Optional.of(file) : Optional.empty();
         } catch (IOException _) {
             return Optional.empty();
         }
@@ -58,9 +73,22 @@ final class TerminalInput implements ChatInput {
     @Override
     public Optional<String> readLine() {
         try {
-            return Optional.of(reader.readLine("> "));
+            String line = reader.readLine("> ");
+            saveHistory();
+            return Optional.of(line);
         } catch (EndOfFileException | UserInterruptException _) {
             return Optional.empty();
+        }
+    }
+
+    private void saveHistory() {
+        try {
+            if (keepsHistory) {
+                reader.getHistory().save();
+            }
+        } catch (IOException e) {
+            keepsHistory = false;
+            notes.accept("gatun: the history of this chat is not kept: " + e);
         }
     }
 

@@ -1,11 +1,13 @@
 package org.gatun.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.model.ModelOptions;
 import org.gatun.stories.StoryModels;
@@ -70,6 +72,9 @@ final class TokenizeCommand implements Callable<Integer> {
     }
 
     private static Tokenizer open(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new FormatException(file, -1, "found a folder: expected a GGUF file, a tokenizer.json or a sentencepiece model");
+        }
         String name = file.toString();
         if (name.endsWith(".json")) {
             return Tokenizers.fromTokenizerJson(file);

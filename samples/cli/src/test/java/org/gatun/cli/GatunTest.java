@@ -259,6 +259,22 @@ class GatunTest {
     }
 
     @Test
+    void run_emptyFileName_isRefusedByOption() {
+        for (String option : List.of("--model", "--draft", "--prompt-file")) {
+            assertRefused(CommandRun.of("generate", "--prompt", "x", option, ""), option, "found nothing, expected the name of a file");
+        }
+        assertRefused(CommandRun.of("quantize", "", "out.gguf"), "IN", "found nothing, expected the name of a file");
+    }
+
+    @Test
+    void generate_folderThatIsNoModel_saysWhatWasExpected(@TempDir Path folder) {
+        assertRefused(CommandRun.of("generate", "--prompt", "x", "--model", folder.toString()),
+                folder + ": found a folder without config.json: expected a GGUF file, or a folder with config.json and safetensors");
+        assertRefused(CommandRun.of("tokenize", "--model", folder.toString(), "x"),
+                folder + ": found a folder: expected a GGUF file, a tokenizer.json or a sentencepiece model");
+    }
+
+    @Test
     void generate_contextBeyondMemory_isOneLineAndExitCode2() {
         long total = HostMemory.read().map(HostMemory::totalBytes).orElse(Long.MAX_VALUE);
         assumeTrue(total < 100L << 30, "a machine with less than 100 GiB, and Linux: its memory is " + total);

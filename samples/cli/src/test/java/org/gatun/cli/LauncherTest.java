@@ -209,7 +209,7 @@ class LauncherTest {
         first.output();
 
         assertTrue(notes().getFirst().endsWith("-pl samples/cli -am package"), notes()::toString);
-        assertTrue(first.messages().contains("building: step 2 of 3, command line, 1 files downloaded"), first.messages());
+        assertTrue(first.messages().contains("building: step 2 of 3, command line, 1 file downloaded"), first.messages());
         assertFalse(first.messages().contains("\r"), "no terminal: " + first.messages());
         Start second = start(true, "./gatun two");
         assertTrue(second.output().contains("argument two"));

@@ -1,11 +1,22 @@
 package org.gatun.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import org.jline.terminal.TerminalBuilder;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +31,57 @@ class TerminalInputTest {
 
         assertEquals(Optional.of(directory.resolve("chat-history")), TerminalInput.historyFile(directory));
         assertEquals(Optional.of(directory.resolve("chat-history")), TerminalInput.historyFile(directory));
+    }
+
+    @Test
+    void historyFile_nameThatSomethingElseHas_isNone() throws IOException {
+        Files.createDirectories(home.resolve("chat-history"));
+
+        assertEquals(Optional.empty(), TerminalInput.historyFile(home));
+    }
+
+    /// A terminal at which somebody has typed something, and does not go.
+    private static TerminalBuilder typed(String keys, OutputStream out) throws IOException {
+        PipedOutputStream keyboard = new PipedOutputStream();
+        PipedInputStream in = new PipedInputStream(keyboard);
+        keyboard.write(keys.getBytes(StandardCharsets.UTF_8));
+        return TerminalBuilder.builder().system(false).type("xterm-256color").encoding(StandardCharsets.UTF_8).streams(in, out);
+    }
+
+    @Test
+    void readLine_keysTypedBeforeThePrompt_areRead() throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (TerminalInput input = TerminalInput.open(typed("first\nsécond\n", out), Optional.empty(), Assertions::fail)) {
+            assertEquals(Optional.of("first"), input.readLine());
+            assertEquals(Optional.of("sécond"), input.readLine());
+        }
+        assertFalse(out.toString(StandardCharsets.UTF_8).contains("\u001b[c"), "nothing is asked of the terminal");
+    }
+
+    @Test
+    void readLine_historyThatCanBeKept_isThereNextTime() throws IOException {
+        Path history = home.resolve("chat-history");
+        try (TerminalInput input = TerminalInput.open(typed("first\n", OutputStream.nullOutputStream()), Optional.of(history), Assertions::fail)) {
+            input.readLine();
+            assertTrue(Files.readString(history).contains("first"));
+        }
+        String up = "\u0010"; // as Ctrl-P
+        try (TerminalInput input = TerminalInput.open(typed(up + "\n", OutputStream.nullOutputStream()), Optional.of(history), Assertions::fail)) {
+            assertEquals(Optional.of("first"), input.readLine());
+        }
+    }
+
+    @Test
+    void readLine_historyThatCannotBeKept_isSaidOnce() throws IOException {
+        Path history = Files.createFile(home.resolve("file")).resolve("chat-history");
+        List<String> notes = new ArrayList<>();
+        try (TerminalInput input = TerminalInput.open(typed("first\nsecond\n", OutputStream.nullOutputStream()), Optional.of(history),
+                notes::add)) {
+            assertEquals(Optional.of("first"), input.readLine());
+            assertEquals(Optional.of("second"), input.readLine());
+        }
+        assertEquals(1, notes.size(), notes::toString);
+        assertTrue(notes.getFirst().startsWith("gatun: the history of this chat is not kept: "), notes::toString);
     }
 
     @Test
