@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /// How long something may be used that owns memory outside the heap: every use stands between [#enter] (or [#enterInTurn]) and [#leave],
 /// and [#close] lets the use that is running end before anything is freed. So whatever native code reads through addresses lives as
@@ -99,6 +100,20 @@ public final class Lifetime {
     /// Whether the object can be used, as far as is known at this moment.
     public boolean isOpen() {
         return !closing;
+    }
+
+    /// Makes something that closes with this object, see [#adopt], once no other thread uses that.
+    ///
+    /// @throws IllegalStateException if the object is closed
+    public <T extends AutoCloseable> T own(Supplier<T> child) {
+        enterInTurn();
+        try {
+            T made = child.get();
+            adopt(made);
+            return made;
+        } finally {
+            leave();
+        }
     }
 
     /// Makes `child` close with this object, before it, the youngest first. To be called within a use.

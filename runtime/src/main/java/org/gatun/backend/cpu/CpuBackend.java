@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.PassLimits;
@@ -99,26 +100,13 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        lifetime.enterInTurn();
-        try {
-            CpuExecutable executable = new CpuExecutable(this, library, plan, limits, weights, progress);
-            lifetime.adopt(executable);
-            return executable;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new HostExecutable(plan, limits, new CpuRunner(this, library, plan, limits, weights, progress),
+                lifetime::disown));
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        lifetime.enterInTurn();
-        try {
-            CpuKvStore store = new CpuKvStore(this, library, pool, shape);
-            lifetime.adopt(store);
-            return store;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new CpuKvStore(this, library, pool, shape));
     }
 
     void run(MemorySegment commands, int count, MemorySegment pass, CpuKvStore kv, long work) {

@@ -91,26 +91,12 @@ public final class CudaBackend implements Backend {
     }
 
     private Executable compile(Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
-        lifetime.enterInTurn();
-        try {
-            CudaExecutable executable = new CudaExecutable(this, plan, limits, program, progress);
-            lifetime.adopt(executable);
-            return executable;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new CudaExecutable(this, plan, limits, program, progress));
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        lifetime.enterInTurn();
-        try {
-            CudaKvStore store = new CudaKvStore(this, shape);
-            lifetime.adopt(store);
-            return store;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new CudaKvStore(this, shape));
     }
 
     /// Forgets what has freed itself.

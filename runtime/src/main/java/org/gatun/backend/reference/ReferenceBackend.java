@@ -3,6 +3,7 @@ package org.gatun.backend.reference;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Executable;
+import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.PassLimits;
@@ -31,26 +32,12 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        lifetime.enterInTurn();
-        try {
-            ReferenceExecutable executable = new ReferenceExecutable(this, plan, limits);
-            lifetime.adopt(executable);
-            return executable;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new HostExecutable(plan, limits, new ReferenceRunner(plan, limits), lifetime::disown));
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        lifetime.enterInTurn();
-        try {
-            ReferenceKvStore store = new ReferenceKvStore(this, shape);
-            lifetime.adopt(store);
-            return store;
-        } finally {
-            lifetime.leave();
-        }
+        return lifetime.own(() -> new ReferenceKvStore(this, shape));
     }
 
     /// Forgets what has freed itself.

@@ -1,2 +1,2 @@
-/// The definition of every op in plain Java. Read `ReferenceExecutable`: one method an op.
+/// The definition of every op in plain Java. Read `ReferenceRunner`: one method an op.
 package org.gatun.backend.reference;

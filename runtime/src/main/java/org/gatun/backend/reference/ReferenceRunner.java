@@ -5,13 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import org.gatun.backend.Executable;
-import org.gatun.backend.HostVerifier;
+import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
-import org.gatun.backend.Verdict;
-import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -23,26 +20,21 @@ import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /// Walks a plan op by op; one method an op, which is the op's definition.
-final class ReferenceExecutable implements Executable {
+final class ReferenceRunner implements HostExecutable.Runner {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final ReferenceBackend backend;
-    private final Lifetime lifetime = new Lifetime("executable", this::release);
     private final Plan plan;
     private final PassLimits limits;
     private final float[][] memory; // [value][rows · width]
     private final Arena arena = Arena.ofShared();
     private final MemorySegment logits;
-    private final HostVerifier verifier;
 
-    ReferenceExecutable(ReferenceBackend backend, Plan plan, PassLimits limits) {
-        this.backend = backend;
+    ReferenceRunner(Plan plan, PassLimits limits) {
         this.plan = plan;
         this.limits = limits;
         memory = new float[plan.values().size()][];
         try {
             logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
-            verifier = new HostVerifier(plan.logits().width());
         } catch (Throwable failure) {
             arena.close();
             throw failure;
@@ -50,23 +42,15 @@ final class ReferenceExecutable implements Executable {
     }
 
     @Override
-    public PassLimits limits() {
-        return limits;
-    }
-
-    @Override
     public void run(Pass pass, KvStore kv) {
-        ReferenceKvStore store = (ReferenceKvStore) kv;
-        lifetime.enter();
+        if (!(kv instanceof ReferenceKvStore store)) {
+            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend reference allocated");
+        }
+        store.lifetime().enter();
         try {
-            store.lifetime().enter();
-            try {
-                run(pass, store);
-            } finally {
-                store.lifetime().leave();
-            }
+            run(pass, store);
         } finally {
-            lifetime.leave();
+            store.lifetime().leave();
         }
     }
 
@@ -126,7 +110,7 @@ final class ReferenceExecutable implements Executable {
         float[] out = memory[op.out().id()];
         int inputs = op.in().width();
         int outputs = op.out().width();
-        float[] bias = op.bias().map(ReferenceExecutable::vector).orElseGet(() -> new float[outputs]);
+        float[] bias = op.bias().map(ReferenceRunner::vector).orElseGet(() -> new float[outputs]);
         float[] weights = new float[inputs];
         for (int n = 0; n < outputs; n++) {
             weightRow(op.weight(), n, weights, 0);
@@ -145,7 +129,7 @@ final class ReferenceExecutable implements Executable {
         float[] out = memory[op.out().id()];
         int inputs = op.in().width();
         int outputs = op.out().width();
-        float[] bias = op.bias().map(ReferenceExecutable::vector).orElseGet(() -> new float[outputs]);
+        float[] bias = op.bias().map(ReferenceRunner::vector).orElseGet(() -> new float[outputs]);
         long rowBytes = DType.INT8.rowBytes(inputs);
         for (int row = 0; row < rows(op.out(), pass); row++) {
             RowCodes codes = RowCodes.of(in, row * inputs, inputs, op.activations().threshold());
@@ -300,60 +284,17 @@ final class ReferenceExecutable implements Executable {
     }
 
     @Override
-    public void launch(Pass pass, KvStore kv, Verdict verdict) {
-        lifetime.enter();
-        try {
-            run(pass, kv);
-            verifier.verify(pass, logits, kv, verdict);
-        } finally {
-            lifetime.leave();
-        }
-    }
-
-    @Override
-    public void await() {
-        // launching did it all
-    }
-
-    @Override
-    public boolean runsBesideHost() {
-        return false;
-    }
-
-    @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
-        lifetime.enter();
-        try {
-            verifier.roll(this, pass, kv, count, lead, verdict);
-        } finally {
-            lifetime.leave();
-        }
-    }
-
-    @Override
     public MemorySegment logits() {
-        lifetime.requireOpen();
         return logits;
     }
 
     @Override
-    public MemorySegment tap(String name) {
-        lifetime.requireOpen();
-        Value value = plan.taps().get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
-        }
+    public MemorySegment tap(Value value) {
         return MemorySegment.ofArray(memory[value.id()]);
     }
 
     @Override
-    public void close() {
-        lifetime.close();
-    }
-
-    private void release() {
-        try (arena) {
-            backend.forget(this);
-        }
+    public void release() {
+        arena.close();
     }
 }

@@ -4,18 +4,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.DoubleConsumer;
-import org.gatun.backend.Executable;
-import org.gatun.backend.HostVerifier;
+import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
-import org.gatun.backend.Verdict;
-import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
 /// A plan as a command buffer; a pass is one downcall.
-final class CpuExecutable implements Executable {
+final class CpuRunner implements HostExecutable.Runner {
     private static final long TOKENS = NativeLayout.offset(NativeLayout.PASS, "tokens");
     private static final long POSITIONS = NativeLayout.offset(NativeLayout.PASS, "positions");
     private static final long SELECTED = NativeLayout.offset(NativeLayout.PASS, "selected");
@@ -27,21 +24,17 @@ final class CpuExecutable implements Executable {
     private static final long SELECTED_ROWS = NativeLayout.offset(NativeLayout.PASS, "selected_rows");
 
     private final CpuBackend backend;
-    private final Plan plan;
     private final PassLimits limits;
     private final Weights weights;
-    private final Lifetime lifetime = new Lifetime("executable", this::release);
     private final Arena arena = Arena.ofShared();
     private final CpuProgram program;
     private final MemorySegment commands;
     private final MemorySegment struct;
     private final MemorySegment logits;
-    private final HostVerifier verifier;
 
-    CpuExecutable(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights,
+    CpuRunner(CpuBackend backend, NativeLibrary library, Plan plan, PassLimits limits, Weights weights,
             DoubleConsumer progress) {
         this.backend = backend;
-        this.plan = plan;
         this.limits = limits;
         this.weights = weights;
         program = new CpuProgram(library, plan, limits, weights, arena);
@@ -50,7 +43,6 @@ final class CpuExecutable implements Executable {
             commands = program.write();
             struct = arena.allocate(NativeLayout.PASS);
             logits = program.buffer(plan.logits());
-            verifier = new HostVerifier(plan.logits().width());
         } catch (Throwable e) {
             program.used().forEach(weights::release);
             arena.close();
@@ -59,25 +51,15 @@ final class CpuExecutable implements Executable {
     }
 
     @Override
-    public PassLimits limits() {
-        return limits;
-    }
-
-    @Override
     public void run(Pass pass, KvStore kv) {
         if (!(kv instanceof CpuKvStore store)) {
             throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend cpu allocated");
         }
-        lifetime.enter();
+        store.lifetime().enter();
         try {
-            store.lifetime().enter();
-            try {
-                run(pass, store);
-            } finally {
-                store.lifetime().leave();
-            }
+            run(pass, store);
         } finally {
-            lifetime.leave();
+            store.lifetime().leave();
         }
     }
 
@@ -103,61 +85,18 @@ final class CpuExecutable implements Executable {
     }
 
     @Override
-    public void launch(Pass pass, KvStore kv, Verdict verdict) {
-        lifetime.enter();
-        try {
-            run(pass, kv);
-            verifier.verify(pass, logits, kv, verdict);
-        } finally {
-            lifetime.leave();
-        }
-    }
-
-    @Override
-    public void await() {
-        // launching did it all
-    }
-
-    @Override
-    public boolean runsBesideHost() {
-        return false;
-    }
-
-    @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
-        lifetime.enter();
-        try {
-            verifier.roll(this, pass, kv, count, lead, verdict);
-        } finally {
-            lifetime.leave();
-        }
-    }
-
-    @Override
     public MemorySegment logits() {
-        lifetime.requireOpen();
         return logits;
     }
 
     @Override
-    public MemorySegment tap(String name) {
-        lifetime.requireOpen();
-        Value value = plan.taps().get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
-        }
+    public MemorySegment tap(Value value) {
         return program.buffer(value);
     }
 
     @Override
-    public void close() {
-        lifetime.close();
-    }
-
-    private void release() {
-        try (arena) {
-            backend.forget(this);
-        }
+    public void release() {
+        arena.close();
         program.used().forEach(weights::release);
     }
 }
