@@ -7,12 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -121,7 +118,7 @@ class FaultTest {
         new RandomModel("llama", DType.F32, 40, 64, 1, 4, 2, 128, 64, SEED, 1).write(directory.resolve("a.gguf"));
         new RandomModel("qwen2", DType.F32, 40, 64, 1, 4, 2, 128, 64, SEED, 1).write(directory.resolve("b.gguf"));
         quantize(directory.resolve("b.gguf"), directory.resolve("a"), DType.F16);
-        writeLlama2c(directory.resolve("a.bin"), directory.resolve("tokenizer.bin"));
+        Llama2cOfZeros.write(directory.resolve("a.bin"), directory.resolve("tokenizer.bin"), 8, 16, 1);
     }
 
     @ParameterizedTest
@@ -243,25 +240,5 @@ class FaultTest {
                 throw new UncheckedIOException(e);
             }
         }
-    }
-
-    /// A checkpoint of one layer, all zeros, and a tokenizer of special and byte tokens.
-    private static void writeLlama2c(Path model, Path tokenizer) throws IOException {
-        int hidden = 8;
-        int intermediate = 16;
-        int vocabulary = 3 + 256;
-        int context = 32;
-        int floats = vocabulary * hidden + 4 * hidden * hidden + 3 * hidden * intermediate + 3 * hidden + context * hidden;
-        ByteBuffer weights = ByteBuffer.allocate(4 * (7 + floats)).order(ByteOrder.LITTLE_ENDIAN);
-        for (int size : new int[] {hidden, intermediate, 1, 1, 1, vocabulary, context}) {
-            weights.putInt(size);
-        }
-        Files.write(model, weights.array());
-        ByteBuffer tokens = ByteBuffer.allocate(4 + vocabulary * 14).order(ByteOrder.LITTLE_ENDIAN).putInt(6);
-        for (int token = 0; token < vocabulary; token++) {
-            String piece = token < 3 ? "<" + token + ">" : "<0x%02X>".formatted(token - 3);
-            tokens.putFloat(0).putInt(piece.length()).put(piece.getBytes(StandardCharsets.US_ASCII));
-        }
-        Files.write(tokenizer, Arrays.copyOf(tokens.array(), tokens.position()));
     }
 }

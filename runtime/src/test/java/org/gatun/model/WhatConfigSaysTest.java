@@ -1,9 +1,11 @@
 package org.gatun.model;
 
+import static org.gatun.model.LoadedModel.logits;
+import static org.gatun.model.LoadedModel.refusal;
+import static org.gatun.model.LoadedModel.tensor;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -22,11 +24,9 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.reference.ReferenceBackend;
-import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.format.SafetensorsWriter;
-import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -88,31 +88,6 @@ class WhatConfigSaysTest {
             writer.write(file);
         }
         return model;
-    }
-
-    private static Tensor tensor(String name, DType type, long... shape) {
-        return new Tensor(name, type, Shape.of(shape), MemorySegment.ofArray(new byte[(int) type.byteSize(Shape.of(shape))]));
-    }
-
-    private static float[] logits(Path file) throws IOException {
-        return logits(file, new FormatReport());
-    }
-
-    private static float[] logits(Path file, FormatReport report) throws IOException {
-        try (Backend backend = new ReferenceBackend();
-                Model model = Model.load(file, backend, ModelOptions.STANDARD, report);
-                Session session = model.openSession()) {
-            int[] text = {1, 5, 9, 30, 4, 4, 17};
-            session.prefill(text, 0, text.length - 1);
-            session.decode(text[text.length - 1], Sampling.GREEDY);
-            return session.logits().asSlice(0, 4L * session.vocabularySize()).toArray(ValueLayout.JAVA_FLOAT);
-        }
-    }
-
-    private static String refusal(Path file) {
-        String message = assertThrows(FormatException.class, () -> logits(file)).getMessage();
-        assertFalse(message.contains("\n"), message);
-        return message;
     }
 
     private static void assertRefused(Path file, String... parts) {

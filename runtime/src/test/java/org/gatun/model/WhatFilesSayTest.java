@@ -1,5 +1,8 @@
 package org.gatun.model;
 
+import static org.gatun.model.LoadedModel.logits;
+import static org.gatun.model.LoadedModel.refusal;
+import static org.gatun.model.LoadedModel.tensor;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -20,8 +23,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import org.gatun.backend.Backend;
-import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
@@ -29,7 +30,6 @@ import org.gatun.format.GgufWriter;
 import org.gatun.format.Metadata;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.RopeTable;
-import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -66,31 +66,6 @@ class WhatFilesSayTest {
 
     private Path model(String name, Consumer<GgufWriter> more) throws IOException {
         return model(name, _ -> true, more);
-    }
-
-    private static float[] logits(Path file) throws IOException {
-        return logits(file, new FormatReport());
-    }
-
-    private static float[] logits(Path file, FormatReport report) throws IOException {
-        try (Backend backend = new ReferenceBackend();
-                Model model = Model.load(file, backend, ModelOptions.STANDARD, report);
-                Session session = model.openSession()) {
-            int[] text = {1, 5, 9, 30, 4, 4, 17};
-            session.prefill(text, 0, text.length - 1);
-            session.decode(text[text.length - 1], Sampling.GREEDY);
-            return session.logits().asSlice(0, 4L * session.vocabularySize()).toArray(ValueLayout.JAVA_FLOAT);
-        }
-    }
-
-    private static String refusal(Path file) {
-        String message = assertThrows(FormatException.class, () -> logits(file)).getMessage();
-        assertTrue(message.startsWith(file.getParent().toString()) && !message.contains("\n"), message);
-        return message;
-    }
-
-    private static Tensor tensor(String name, DType type, long... shape) {
-        return new Tensor(name, type, Shape.of(shape), MemorySegment.ofArray(new byte[(int) type.byteSize(Shape.of(shape))]));
     }
 
     @Test

@@ -4,17 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.gatun.model.Llama2cOfZeros;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,7 +49,7 @@ class GuideTest {
         Files.writeString(files.resolve("chat.jinja"), "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
         Files.writeString(files.resolve("talk.json"), "[{\"role\": \"user\", \"content\": \"Hi\"}]");
         Files.writeString(files.resolve("types.txt"), "blk.0.* = f16\noutput.weight = same\n");
-        writeLlama2c(files.resolve("model.bin"), files.resolve("tokenizer.bin"));
+        Llama2cOfZeros.write(files.resolve("model.bin"), files.resolve("tokenizer.bin"), 8, 16, 1);
         List<String> arguments = new ArrayList<>();
         Matcher word = WORD.matcher(command.substring("./gatun ".length()));
         while (word.find()) {
@@ -64,26 +61,6 @@ class GuideTest {
         CommandRun run = CommandRun.withInput("One day\n/exit\n", arguments.toArray(String[]::new));
 
         assertEquals(0, run.exitCode(), run.err());
-    }
-
-    /// A llama2.c checkpoint of one layer, all zeros, and a tokenizer of special and byte tokens.
-    private static void writeLlama2c(Path model, Path tokenizer) throws IOException {
-        int hidden = 8;
-        int intermediate = 16;
-        int vocabulary = 3 + 256;
-        int context = 32;
-        int floats = vocabulary * hidden + 4 * hidden * hidden + 3 * hidden * intermediate + 3 * hidden + context * hidden;
-        ByteBuffer weights = ByteBuffer.allocate(4 * (7 + floats)).order(ByteOrder.LITTLE_ENDIAN);
-        for (int size : new int[] {hidden, intermediate, 1, 1, 1, vocabulary, context}) {
-            weights.putInt(size);
-        }
-        Files.write(model, weights.array());
-        ByteBuffer tokens = ByteBuffer.allocate(4 + vocabulary * 14).order(ByteOrder.LITTLE_ENDIAN).putInt(6);
-        for (int token = 0; token < vocabulary; token++) {
-            String piece = token < 3 ? "<" + token + ">" : "<0x%02X>".formatted(token - 3);
-            tokens.putFloat(0).putInt(piece.length()).put(piece.getBytes(StandardCharsets.US_ASCII));
-        }
-        Files.write(tokenizer, Arrays.copyOf(tokens.array(), tokens.position()));
     }
 
     @Test

@@ -4,15 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.gatun.model.Llama2cOfZeros;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,7 +59,7 @@ class KillTest {
                 Path weights = directory.resolve(other ? "b.bin" : "a.bin");
                 Path tokenizer = directory.resolve("tokenizer.bin");
                 if (!Files.exists(weights)) {
-                    writeLlama2c(weights, tokenizer, other ? 64 : 128);
+                    Llama2cOfZeros.write(weights, tokenizer, other ? 64 : 128, 2048, 2);
                 }
                 return new String[] {"import", "llama2c", "--weights", weights.toString(), "--tokenizer", tokenizer.toString(), "--out",
                         out.toString()};
@@ -174,24 +171,5 @@ class KillTest {
             }
         }
         return hashes;
-    }
-
-    /// A checkpoint of one layer, some MB of zeros, and a tokenizer of special and byte tokens.
-    private static void writeLlama2c(Path model, Path tokenizer, int hidden) throws IOException {
-        int intermediate = 2048;
-        int vocabulary = 3 + 256;
-        int context = 32;
-        int floats = vocabulary * hidden + 4 * hidden * hidden + 3 * hidden * intermediate + 3 * hidden + context * (hidden / 2);
-        ByteBuffer weights = ByteBuffer.allocate(4 * (7 + floats)).order(ByteOrder.LITTLE_ENDIAN);
-        for (int size : new int[] {hidden, intermediate, 1, 2, 2, vocabulary, context}) {
-            weights.putInt(size);
-        }
-        Files.write(model, weights.array());
-        ByteBuffer tokens = ByteBuffer.allocate(4 + vocabulary * 14).order(ByteOrder.LITTLE_ENDIAN).putInt(6);
-        for (int token = 0; token < vocabulary; token++) {
-            String piece = token < 3 ? "<" + token + ">" : "<0x%02X>".formatted(token - 3);
-            tokens.putFloat(0).putInt(piece.length()).put(piece.getBytes(StandardCharsets.US_ASCII));
-        }
-        Files.write(tokenizer, Arrays.copyOf(tokens.array(), tokens.position()));
     }
 }
