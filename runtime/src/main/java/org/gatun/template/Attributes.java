@@ -1,9 +1,12 @@
 package org.gatun.template;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
+import org.gatun.template.Value.Blocks;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Callable;
 import org.gatun.template.Value.Cycler;
@@ -77,7 +80,7 @@ final class Attributes implements Formats.Access {
     /// The attribute or method, null if there is none.
     Value own(Value base, String name) {
         return switch (base) {
-            case Text text -> TextMethods.NAMES.contains(name)
+            case Text text -> TextMethods.has(text, name)
                     ? method(name, arguments -> textMethods.call(text, name, arguments)) : null;
             case Dict dict -> CHANGING_MAPS.contains(name) ? changing(base, name) : ofDict(dict, name);
             case Sequence sequence -> sequence.isList() && CHANGING_LISTS.contains(name) ? changing(base, name)
@@ -90,11 +93,19 @@ final class Attributes implements Formats.Access {
                 case "count" -> method(name, arguments -> count(operators.elements(range), arguments));
                 default -> null;
             };
-            case Real real -> name.equals("is_integer")
-                    ? method(name, _ -> Bool.of(real.value() == Math.rint(real.value()) && !Double.isInfinite(real.value()))) : null;
+            case Int _, Bool _ -> ofInteger(Operators.integral(base), name);
+            case Real real -> ofReal(real, name);
+            case View view -> ofView(view, name);
+            case Joiner joiner -> switch (name) {
+                case "sep" -> joiner.separator();
+                case "used" -> Bool.of(joiner.wasUsed());
+                default -> null;
+            };
             case Namespace namespace -> namespace.attributes().get(name);
             case Loop loop -> ofLoop(loop, name);
             case Cycler cycler -> switch (name) {
+                case "items" -> Sequence.tuple(cycler.values());
+                case "pos" -> new Int(cycler.position());
                 case "current" -> cycler.current();
                 case "next" -> method(name, _ -> cycler.next());
                 case "reset" -> method(name, _ -> {
@@ -109,14 +120,73 @@ final class Attributes implements Formats.Access {
                 case "catch_kwargs" -> Bool.of(macro.hasMoreNamed());
                 case "catch_varargs" -> Bool.of(macro.hasMore());
                 case "caller" -> Bool.of(macro.hasCaller());
+                case "explicit_caller" -> Bool.of(macro.parameters().contains("caller"));
                 default -> null;
             };
-            case None _, Undefined _, Bool _, Int _, View _, Stream _, Callable _, Joiner _ -> null;
+            case Blocks blocks -> blocks.functions().get(name);
+            case None _, Undefined _, Stream _, Callable _ -> null;
         };
     }
 
     private static Callable method(String name, Function<Arguments, Value> body) {
         return new Callable(name, body);
+    }
+
+    private static Callable constant(String name, Value value) {
+        return method(name, arguments -> {
+            arguments.bind(0);
+            return value;
+        });
+    }
+
+    private static Value ofInteger(BigInteger integer, String name) {
+        return switch (name) {
+            case "real", "numerator" -> new Int(integer);
+            case "imag" -> new Int(0);
+            case "denominator" -> new Int(1);
+            case "conjugate" -> constant(name, new Int(integer));
+            case "as_integer_ratio" -> constant(name, Sequence.tuple(new Int(integer), new Int(1)));
+            case "is_integer" -> constant(name, Bool.TRUE);
+            case "bit_length" -> constant(name, new Int(integer.abs().bitLength()));
+            case "bit_count" -> constant(name, new Int(integer.abs().bitCount()));
+            case "to_bytes", "from_bytes" -> throw new Refusal(name + " is not supported: templates have no bytes");
+            default -> null;
+        };
+    }
+
+    private static Value ofReal(Real real, String name) {
+        return switch (name) {
+            case "real" -> real;
+            case "imag" -> new Real(0);
+            case "conjugate" -> constant(name, real);
+            case "is_integer" -> constant(name, Bool.of(real.value() == Math.rint(real.value()) && !Double.isInfinite(real.value())));
+            case "as_integer_ratio" -> method(name, arguments -> {
+                arguments.bind(0);
+                Integers.truncated(real.value());
+                BigDecimal exact = new BigDecimal(real.value());
+                BigInteger digits = exact.unscaledValue();
+                BigInteger power = BigInteger.TEN.pow(Math.max(0, exact.scale()));
+                BigInteger common = digits.gcd(power);
+                return Sequence.tuple(new Int(digits.divide(common)), new Int(power.divide(common)));
+            });
+            case "hex", "fromhex" -> throw new Refusal(name + " is not supported");
+            default -> null;
+        };
+    }
+
+    private Value ofView(View view, String name) {
+        return switch (name) {
+            case "mapping" -> throw new Refusal("mapping of a view is not supported");
+            case "isdisjoint" -> view.kind() == ViewKind.VALUES ? null : method(name, arguments -> {
+                for (Iterator<Value> others = operators.iterate(arguments.only("other")); others.hasNext();) {
+                    if (operators.contains(view, others.next())) {
+                        return Bool.FALSE;
+                    }
+                }
+                return Bool.TRUE;
+            });
+            default -> null;
+        };
     }
 
     private Value ofDict(Dict dict, String name) {
@@ -129,9 +199,16 @@ final class Attributes implements Formats.Access {
             case "items" -> method(name, arguments -> view(ViewKind.ITEMS, dict, arguments));
             case "keys" -> method(name, arguments -> view(ViewKind.KEYS, dict, arguments));
             case "values" -> method(name, arguments -> view(ViewKind.VALUES, dict, arguments));
-            case "copy" -> method(name, arguments -> {
-                arguments.bind(0);
-                return dict;
+            case "copy" -> constant(name, dict);
+            case "fromkeys" -> method(name, arguments -> {
+                Value[] bound = arguments.bind(1, "iterable", "value");
+                Dict.Builder made = new Dict.Builder();
+                for (Iterator<Value> keys = operators.iterate(bound[0]); keys.hasNext();) {
+                    Value key = keys.next();
+                    operators.budget().map(1);
+                    made.put(operators.hash(key), key, bound[1] == null ? None.NONE : bound[1]);
+                }
+                return made.build();
             });
             default -> null;
         };
@@ -152,10 +229,7 @@ final class Attributes implements Formats.Access {
         return switch (name) {
             case "index" -> method(name, arguments -> index(sequence.elements(), arguments));
             case "count" -> method(name, arguments -> count(sequence.elements(), arguments));
-            case "copy" -> !sequence.isList() ? null : method(name, arguments -> {
-                arguments.bind(0);
-                return sequence;
-            });
+            case "copy" -> sequence.isList() ? constant(name, sequence) : null;
             default -> null;
         };
     }

@@ -15,6 +15,7 @@ import org.gatun.template.Statement.Branch;
 import org.gatun.template.Statement.MacroBody;
 import org.gatun.template.Statement.Parameter;
 import org.gatun.template.Statement.Target;
+import org.gatun.template.Value.Blocks;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Callable;
 import org.gatun.template.Value.Dict;
@@ -52,9 +53,15 @@ final class Evaluator {
     }
 
     /// @throws Refusal with its line
-    String render(List<Statement> body, Scope scope) {
+    String render(Parser.Tree tree, Scope scope) {
+        Map<String, Callable> blocks = new LinkedHashMap<>();
+        tree.blocks().forEach((name, body) -> blocks.put(name, new Callable(name, arguments -> {
+            arguments.bind(0);
+            return new Text(capture(body, new Scope(scope)).text());
+        })));
+        scope.set("self", new Blocks(blocks));
         try {
-            execute(body, scope);
+            execute(tree.body(), scope);
             return out.toString();
         } catch (Refusal e) {
             throw e.at(line);
@@ -91,7 +98,9 @@ final class Evaluator {
             case Statement.FilterBlock block -> flow = filterBlock(block, scope);
             case Statement.With with -> flow = with(with, scope);
             case Statement.Scoped scoped -> flow = execute(scoped.body(), new Scope(scope));
-            case Statement.Block block -> flow = execute(block.body(), new Scope(scope.root()));
+            case Statement.Block block -> flow = execute(block.body(), new Scope(block.isScoped() ? scope : scope.root()));
+            case Statement.Autoescape escape -> flow = autoescape(escape, scope);
+            case Statement.OtherFile other -> throw new Refusal("{% " + other.tag() + " %} reads another file: not supported");
         }
         budget.leave();
         return flow;
@@ -199,6 +208,13 @@ final class Evaluator {
             assign(with.targets().get(i), evaluate(with.values().get(i), scope), inner);
         }
         return execute(with.body(), inner);
+    }
+
+    private Flow autoescape(Statement.Autoescape escape, Scope scope) {
+        if (Operators.isTrue(evaluate(escape.isOn(), scope))) {
+            throw new Refusal("{% autoescape %} is not supported, except for false");
+        }
+        return execute(escape.body(), new Scope(scope));
     }
 
     private void assign(Target target, Value value, Scope scope) {

@@ -1,8 +1,8 @@
 package org.gatun.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -17,6 +17,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.gatun.template.Expression.BinaryOperator;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Dict;
@@ -34,16 +36,16 @@ import org.gatun.template.Value.ViewKind;
 /// The filters: `value | name(arguments)`.
 final class Filters {
     static final Set<String> NAMES = Set.of("abs", "attr", "batch", "capitalize", "center", "count", "d", "default",
-            "dictsort", "e", "escape", "first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join",
-            "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round",
-            "safe", "select", "selectattr", "slice", "sort", "string", "sum", "title", "tojson", "trim", "truncate", "unique",
-            "upper", "urlencode", "wordcount");
-    /// Filters that Jinja has, and Gatun not: what they give is by chance, or for web pages.
-    private static final Set<String> REFUSED = Set.of("filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap",
-            "xmlattr");
+            "dictsort", "e", "escape", "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int",
+            "items", "join", "last", "length", "list", "lower", "map", "max", "min", "pprint", "random", "reject", "rejectattr",
+            "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title",
+            "tojson", "trim", "truncate", "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr");
 
+    private static final Pattern WORDS_AND_BETWEEN = Pattern.compile("[-" + Characters.SPACE + "({\\[<]++|[^-" + Characters.SPACE + "({\\[<]++");
+    private static final String SIZE_PREFIXES = "kMGTPEZY";
     private static final int STANDARD_INDENT = 4;
     private static final int STANDARD_CENTER = 80;
+    private static final int STANDARD_LINE = 79;
     private static final int STANDARD_TRUNCATE = 255;
     private static final int TRUNCATE_LEEWAY = 5;
 
@@ -51,16 +53,18 @@ final class Filters {
     private final Budget budget;
     private final Attributes attributes;
     private final Tests tests;
+    private final WebFilters web;
 
     Filters(Operators operators, Attributes attributes, Tests tests) {
         this.operators = operators;
         this.attributes = attributes;
         this.tests = tests;
         budget = operators.budget();
+        web = attributes.textMethods().web();
     }
 
     static Refusal unknown(String name) {
-        return new Refusal(REFUSED.contains(name) ? "the filter " + name + " is not supported" : "there is no filter " + name);
+        return new Refusal("there is no filter " + name);
     }
 
     Value apply(String name, Value value, Arguments arguments) {
@@ -89,9 +93,9 @@ final class Filters {
             case "dictsort" -> dictSort(value, arguments);
             case "e", "escape" -> {
                 arguments.bind(0);
-                yield value instanceof Text text && text.isMarkup() ? text
-                        : new Text(operators.escape(operators.str(value).value()), true);
+                yield operators.escaped(value);
             }
+            case "filesizeformat" -> fileSize(value, arguments);
             case "forceescape" -> {
                 arguments.bind(0);
                 yield new Text(operators.escape(operators.str(value).value()), true);
@@ -111,13 +115,18 @@ final class Filters {
             case "format" -> format(value, arguments);
             case "groupby" -> groupBy(value, arguments);
             case "indent" -> indent(value, arguments);
-            case "items" -> items(value, arguments);
+            case "items" -> later(() -> items(value, arguments));
             case "join" -> join(value, arguments);
             case "list" -> {
                 arguments.bind(0);
                 yield Sequence.list(copy(value));
             }
             case "map" -> later(() -> map(value, arguments));
+            case "pprint" -> {
+                arguments.bind(0);
+                yield new Text(PrettyPrinter.write(operators, value));
+            }
+            case "random" -> throw new Refusal("the filter random is not supported: a template gives the same text each time");
             case "max" -> extreme(value, arguments, 1);
             case "min" -> extreme(value, arguments, -1);
             case "select" -> later(() -> choose(value, arguments, false, true));
@@ -137,6 +146,10 @@ final class Filters {
                 arguments.bind(0);
                 yield operators.str(value);
             }
+            case "striptags" -> {
+                arguments.bind(0);
+                yield web.stripTags(operators.str(value));
+            }
             case "sum" -> sum(value, arguments);
             case "title" -> title(value, arguments);
             case "tojson" -> toJson(value, arguments);
@@ -147,8 +160,11 @@ final class Filters {
             }
             case "truncate" -> truncate(value, arguments);
             case "unique" -> later(() -> unique(value, arguments));
-            case "urlencode" -> urlEncode(value, arguments);
+            case "urlencode" -> web.urlEncode(value, arguments);
+            case "urlize" -> web.urlize(value, arguments);
             case "wordcount" -> wordCount(value, arguments);
+            case "wordwrap" -> wordWrap(value, arguments);
+            case "xmlattr" -> web.xmlAttributes(value, arguments);
             default -> throw unknown(name);
         };
     }
@@ -221,7 +237,7 @@ final class Filters {
             return value;
         }
         budget.text(text.value().length());
-        return new Text(text.value().toLowerCase(Locale.ROOT));
+        return new Text(Casing.lower(text.value()));
     }
 
     private Comparator<Value> order() {
@@ -239,8 +255,7 @@ final class Filters {
         Operators.demandDefined(value);
         return switch (value) {
             case Real real -> new Real(Math.abs(real.value()));
-            case Int integer when integer.value() >= 0 -> value;
-            case Int _ -> operators.negate(value);
+            case Int integer -> new Int(integer.value().abs());
             case Bool bool -> new Int(bool.ordinal());
             default -> throw new Refusal("abs of " + Operators.type(value));
         };
@@ -266,14 +281,35 @@ final class Filters {
             return new Real(rounded / power);
         }
         if (!(value instanceof Real)) {
-            return precision >= 0 ? operators.plus(value) : new Int(new BigDecimal(operators.integer(value, "round"))
-                    .setScale(precision, RoundingMode.HALF_EVEN).longValueExact());
+            return precision >= 0 ? operators.plus(value) : new Int(new BigDecimal(Operators.integral(value))
+                    .setScale(precision, RoundingMode.HALF_EVEN).toBigInteger());
         }
         if (Double.isNaN(real) || Double.isInfinite(real)) {
             return value;
         }
         double rounded = new BigDecimal(real).setScale(precision, RoundingMode.HALF_EVEN).doubleValue();
         return new Real(rounded == 0 ? Math.copySign(0, real) : rounded);
+    }
+
+    private Value fileSize(Value value, Arguments arguments) {
+        Value binary = arguments.bind(0, "binary")[0];
+        boolean isBinary = flag(binary);
+        int base = isBinary ? 1024 : 1000;
+        double bytes = Operators.real(toReal(value).orElseThrow(() -> new Refusal("filesizeformat of " + Operators.type(value))));
+        if (bytes == 1) {
+            return new Text("1 Byte");
+        }
+        if (bytes < base) {
+            return new Text(Integers.truncated(bytes) + " Bytes");
+        }
+        int prefix = 0;
+        BigInteger unit = BigInteger.valueOf(base).pow(2);
+        for (; operators.order(new Real(bytes), new Int(unit), "<") >= 0 && prefix < SIZE_PREFIXES.length() - 1; prefix++) {
+            unit = unit.multiply(BigInteger.valueOf(base));
+        }
+        String first = SIZE_PREFIXES.substring(prefix, prefix + 1);
+        return new Text(operators.formats().format(new Real(base * bytes / unit.doubleValue()), ".1f") + " "
+                + (isBinary ? first.toUpperCase(Locale.ROOT) + "iB" : first + "B"));
     }
 
     private Optional<Value> toReal(Value value) {
@@ -324,23 +360,14 @@ final class Filters {
         Value standard = bound[0] == null ? new Int(0) : bound[0];
         int base = bound[1] == null ? 10 : operators.clamped(bound[1], "int: base");
         return switch (value) {
-            case Int _, Bool _ -> new Int(operators.integer(value, "int"));
-            case Real real -> truncated(real.value()).orElse(standard);
-            case Text text -> parseInt(text.value(), base)
-                    .or(() -> parseReal(text.value()).flatMap(real -> truncated(((Real) real).value()))).orElse(standard);
+            case Int _, Bool _ -> new Int(Operators.integral(value));
+            case Real real -> Double.isNaN(real.value()) ? standard : new Int(Integers.truncated(real.value()));
+            case Text text -> parseInt(text.value(), base).or(() -> parseReal(text.value())
+                    .filter(real -> Double.isFinite(((Real) real).value()))
+                    .map(real -> new Int(Integers.truncated(((Real) real).value())))).orElse(standard);
             case Undefined undefined -> throw new Refusal(undefined.why());
             default -> standard;
         };
-    }
-
-    private static Optional<Value> truncated(double value) {
-        if (Double.isNaN(value) || Double.isInfinite(value)) {
-            return Optional.empty();
-        }
-        if (Math.abs(value) >= 0x1p63) {
-            throw new Refusal("int: " + Printer.real(value) + " does not fit 64 bits");
-        }
-        return Optional.of(new Int((long) value));
     }
 
     private Optional<Value> parseInt(String text, int base) {
@@ -372,11 +399,11 @@ final class Filters {
         if (!isNumber || !plain.chars().allMatch(c -> Character.digit(c, most) >= 0)) {
             return Optional.empty();
         }
-        try {
-            return Optional.of(new Int(Long.parseLong((isNegative ? "-" : "") + plain, radix)));
-        } catch (NumberFormatException _) {
-            throw new Refusal("int: " + plain.length() + " digits do not fit 64 bits");
+        if (plain.length() > Integers.MAX_DIGITS) {
+            return Optional.empty();
         }
+        BigInteger parsed = new BigInteger(plain, radix);
+        return Optional.of(new Int(Integers.bounded(isNegative ? parsed.negate() : parsed)));
     }
 
     private Value sum(Value value, Arguments arguments) {
@@ -425,7 +452,7 @@ final class Filters {
         if (flag(bound[1])) {
             indented.append(indent);
         }
-        List<String> lines = lines(text.value());
+        List<String> lines = TextMethods.lines(budget, text.value() + "\n", false);
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i);
             budget.bytes(6L * (indent.length() + line.length()) + 48);
@@ -438,21 +465,6 @@ final class Filters {
             indented.append(line);
         }
         return new Text(indented.toString(), text.isMarkup());
-    }
-
-    /// As `(text + "\n").splitlines()`.
-    private List<String> lines(String text) {
-        List<String> lines = new ArrayList<>();
-        int from = 0;
-        for (int i = 0; i <= text.length(); i++) {
-            if (i == text.length() || Characters.isLineEnd(text.charAt(i))) {
-                budget.text(i - from);
-                lines.add(text.substring(from, i));
-                i += text.startsWith("\r\n", i) || text.endsWith("\r") && i == text.length() - 1 ? 1 : 0;
-                from = i + 1;
-            }
-        }
-        return lines;
     }
 
     private Value join(Value value, Arguments arguments) {
@@ -479,15 +491,13 @@ final class Filters {
     private Value title(Value value, Arguments arguments) {
         arguments.bind(0);
         String text = operators.str(value).value();
+        budget.text(3L * text.length());
         StringBuilder title = new StringBuilder();
-        boolean isStart = true;
-        for (int i = 0, c; i < text.length(); i += Character.charCount(c)) {
-            c = text.codePointAt(i);
-            String one = Character.toString(c);
-            title.append(isStart ? one.toUpperCase(Locale.ROOT) : one.toLowerCase(Locale.ROOT));
-            isStart = Characters.isSpace(c) || "-({[<".indexOf(c) >= 0;
+        for (Matcher word = WORDS_AND_BETWEEN.matcher(text); word.find();) {
+            int rest = text.offsetByCodePoints(word.start(), 1);
+            title.append(Casing.upper(text.substring(word.start(), rest)))
+                    .append(Casing.lower(text.substring(rest, word.end())));
         }
-        budget.text(2L * title.length());
         return new Text(title.toString());
     }
 
@@ -534,37 +544,26 @@ final class Filters {
         return new Text(cut + end, text.isMarkup());
     }
 
-    private Value urlEncode(Value value, Arguments arguments) {
-        arguments.bind(0);
-        if (value instanceof Text || !operators.isIterable(value)) {
-            return new Text(quoted(operators.str(value).value(), false));
-        }
-        StringBuilder query = new StringBuilder();
-        Value pairs = value instanceof Dict dict ? new View(ViewKind.ITEMS, dict) : value;
-        for (Value pair : operators.elements(pairs)) {
-            List<Value> both = operators.elements(pair);
-            if (both.size() != 2) {
-                throw new Refusal("urlencode: expected pairs");
+    private Value wordWrap(Value value, Arguments arguments) {
+        Value[] bound = arguments.bind(0, "width", "break_long_words", "wrapstring", "break_on_hyphens");
+        WordWrap wrap = new WordWrap(budget, bound[0] == null ? STANDARD_LINE : operators.clamped(bound[0], "wordwrap: the width"),
+                bound[1] == null || Operators.isTrue(bound[1]), bound[3] == null || Operators.isTrue(bound[3]));
+        String lineEnd = isGiven(bound[2]) ? operators.string(bound[2], "wordwrap: the line end") : "\n";
+        StringBuilder wrapped = new StringBuilder();
+        String between = "";
+        for (String paragraph : TextMethods.lines(budget, operators.string(value, "wordwrap"), false)) {
+            wrapped.append(between);
+            between = lineEnd;
+            String inner = "";
+            for (String line : wrap.lines(paragraph)) {
+                budget.bytes(6L * (line.length() + lineEnd.length()));
+                wrapped.append(inner).append(line);
+                inner = lineEnd;
             }
-            query.append(query.isEmpty() ? "" : "&").append(quoted(operators.str(both.get(0)).value(), true)).append('=')
-                    .append(quoted(operators.str(both.get(1)).value(), true));
+            budget.bytes(6L * lineEnd.length());
         }
-        budget.text(query.length());
-        return new Text(query.toString());
-    }
-
-    private String quoted(String text, boolean isQuery) {
-        budget.text(6L * text.length());
-        StringBuilder quoted = new StringBuilder();
-        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-            boolean isLetter = b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9';
-            if (isLetter || "_.-~".indexOf(b) >= 0 || !isQuery && b == '/') {
-                quoted.append((char) b);
-            } else {
-                quoted.append(isQuery && b == ' ' ? "+" : "%%%02X".formatted(b));
-            }
-        }
-        return quoted.toString();
+        budget.text(wrapped.length());
+        return new Text(wrapped.toString());
     }
 
     private Value wordCount(Value value, Arguments arguments) {
@@ -638,7 +637,7 @@ final class Filters {
         return new Stream(result.iterator());
     }
 
-    private Value items(Value value, Arguments arguments) {
+    private Stream items(Value value, Arguments arguments) {
         arguments.bind(0);
         if (value instanceof Undefined) {
             return new Stream(Collections.emptyIterator());

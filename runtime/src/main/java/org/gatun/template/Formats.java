@@ -1,6 +1,7 @@
 package org.gatun.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.List;
@@ -164,11 +165,11 @@ final class Formats {
                     }
                 }
                 case 'c' -> body = value instanceof Text one && one.value().codePointCount(0, one.value().length()) == 1
-                        ? one.value() : codePoint(operators.integer(value, "%c"));
+                        ? one.value() : codePoint(operators.clamped(value, "%c"));
                 case 'd', 'i', 'u', 'x', 'X', 'o' -> {
-                    long integer = value instanceof Real real && "diu".indexOf(conversion.type()) >= 0 ? whole(real.value())
-                            : operators.integer(value, "%" + conversion.type());
-                    sign = sign(integer < 0, conversion.plus(), conversion.blank());
+                    BigInteger integer = value instanceof Real real && "diu".indexOf(conversion.type()) >= 0
+                            ? Integers.truncated(real.value()) : operators.anyInteger(value, "%" + conversion.type());
+                    sign = sign(integer.signum() < 0, conversion.plus(), conversion.blank());
                     body = digits(integer, conversion.type());
                     body = "0".repeat(Math.max(0, digitsWanted(conversion.precision()) - body.length())) + body;
                     if (conversion.alternate() && "xXo".indexOf(conversion.type()) >= 0) {
@@ -203,18 +204,11 @@ final class Formats {
                 : text.substring(0, text.offsetByCodePoints(0, characters));
     }
 
-    private static String codePoint(long value) {
+    private static String codePoint(int value) {
         if (value < 0 || value > Character.MAX_CODE_POINT) {
             throw new Refusal(value + " is no character");
         }
-        return Character.toString((int) value);
-    }
-
-    private static long whole(double value) {
-        if (!(Math.abs(value) < 0x1p63)) {
-            throw new Refusal(Printer.real(value) + " does not fit an integer");
-        }
-        return (long) value;
+        return Character.toString(value);
     }
 
     private static String sign(boolean isNegative, boolean plus, boolean blank) {
@@ -222,15 +216,14 @@ final class Formats {
     }
 
     /// The digits of an integer, without its sign.
-    private static String digits(long value, char type) {
-        String digits = switch (type) {
-            case 'x', 'X' -> Long.toString(value, 16);
-            case 'o' -> Long.toString(value, 8);
-            case 'b' -> Long.toString(value, 2);
-            default -> Long.toString(value);
-        };
-        String unsigned = value < 0 ? digits.substring(1) : digits;
-        return type == 'X' ? unsigned.toUpperCase(Locale.ROOT) : unsigned;
+    private static String digits(BigInteger value, char type) {
+        String digits = value.abs().toString(switch (type) {
+            case 'x', 'X' -> 16;
+            case 'o' -> 8;
+            case 'b' -> 2;
+            default -> 10;
+        });
+        return type == 'X' ? digits.toUpperCase(Locale.ROOT) : digits;
     }
 
     /// A number that is not negative, as C's `printf` writes it.
@@ -513,10 +506,10 @@ final class Formats {
             sign = sign(real < 0 || 1 / real < 0, specification.sign() == '+', specification.sign() == ' ');
             body = body(Math.abs(real), specification);
         } else {
-            long integer = operators.integer(value, "format");
-            sign = sign(integer < 0, specification.sign() == '+', specification.sign() == ' ');
+            BigInteger integer = operators.anyInteger(value, "format");
+            sign = sign(integer.signum() < 0, specification.sign() == '+', specification.sign() == ' ');
             if (type == 'c') {
-                return pad("", codePoint(integer), specification, '<');
+                return pad("", codePoint(operators.clamped(value, "format")), specification, '<');
             }
             if (specification.precision() >= 0 || "dboxXn ".indexOf(type) < 0) {
                 throw new Refusal("format: an integer cannot be written as '" + type + "'");

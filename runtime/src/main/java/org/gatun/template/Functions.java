@@ -16,7 +16,6 @@ import org.gatun.template.Value.Text;
 /// The functions that every template has.
 final class Functions {
     private static final int MAX_RANGE = 100_000;
-    private static final long MAX_BOUND = 1L << 53;
 
     private final Operators operators;
     private final Supplier<LocalDateTime> clock;
@@ -48,6 +47,9 @@ final class Functions {
         define(scope, "raise_exception", arguments -> {
             throw Refusal.raisedByTemplate(operators.str(arguments.only("message")).value());
         });
+        define(scope, "lipsum", _ -> {
+            throw new Refusal("lipsum is not supported: a template gives the same text each time");
+        });
         define(scope, "strftime_now", arguments -> {
             String format = operators.string(arguments.only("format"), "strftime_now: the format");
             operators.budget().text(30L * format.length());
@@ -76,7 +78,7 @@ final class Functions {
 
     private long bound(Value value) {
         long bound = operators.integer(value, "range: a bound");
-        if (Math.abs(bound) > MAX_BOUND || bound == Long.MIN_VALUE) {
+        if (bound > Range.MAX_BOUND || bound < -Range.MAX_BOUND) {
             throw new Refusal("range: the bound " + bound + " is too large");
         }
         return bound;

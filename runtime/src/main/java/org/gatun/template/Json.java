@@ -37,7 +37,7 @@ record Json(Operators operators, Optional<String> indent, String between, String
         switch (value) {
             case None _ -> append(text, "null");
             case Bool flag -> append(text, flag == Bool.TRUE ? "true" : "false");
-            case Int integer -> append(text, Long.toString(integer.value()));
+            case Int integer -> append(text, integer.value().toString());
             case Real real -> append(text, real(real.value()));
             case Text string -> append(text, quoted(string.value()));
             case Sequence sequence -> list(sequence.elements(), level, text);
@@ -93,7 +93,7 @@ record Json(Operators operators, Optional<String> indent, String between, String
             case Text text -> text.value();
             case None _ -> "null";
             case Bool flag -> flag == Bool.TRUE ? "true" : "false";
-            case Int integer -> Long.toString(integer.value());
+            case Int integer -> integer.value().toString();
             case Real real -> real(real.value());
             default -> throw new Refusal("tojson: a key is " + Operators.type(key));
         };

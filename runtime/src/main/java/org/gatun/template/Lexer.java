@@ -1,5 +1,6 @@
 package org.gatun.template;
 
+import java.math.BigInteger;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -222,7 +223,7 @@ final class Lexer {
             end += Character.charCount(source.codePointAt(end));
         }
         int first = source.codePointAt(at);
-        if (first != '_' && !Character.isUnicodeIdentifierStart(first)) {
+        if (!Characters.isIdentifierStart(first)) {
             throw new Refusal("a name begins with " + Character.toString(first));
         }
         add(Kind.NAME, source.substring(at, end));
@@ -287,11 +288,10 @@ final class Lexer {
             end = at + 1;
         }
         String digits = source.substring(from, end).replace("_", "");
-        try {
-            add(Kind.INTEGER, Long.toString(Long.parseLong(digits, radix)));
-        } catch (NumberFormatException _) {
-            throw new Refusal("an integer of " + digits.length() + " digits: expected one of 64 bits");
+        if (digits.length() > Integers.MAX_DIGITS) {
+            throw new Refusal("an integer of " + digits.length() + " digits: expected at most " + Integers.MAX_DIGITS);
         }
+        add(Kind.INTEGER, Integers.bounded(new BigInteger(digits, radix)).toString());
         advance(end);
     }
 

@@ -1,12 +1,14 @@
 package org.gatun.template;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.gatun.template.Expression.BinaryOperator;
 import org.gatun.template.Expression.Comparator;
+import org.gatun.template.Value.Blocks;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Callable;
 import org.gatun.template.Value.Cycler;
@@ -28,16 +30,16 @@ import org.gatun.template.Value.ViewKind;
 
 /// What Python does with values: truth, equality, order, arithmetic, elements.
 final class Operators {
-    private static final double TWO_TO_63 = 0x1p63;
-
     private final Budget budget;
     private final Printer printer;
     private final Formats formats;
+    private final Integers integers;
 
     Operators(Budget budget) {
         this.budget = budget;
         printer = new Printer(budget);
         formats = new Formats(budget, this);
+        integers = new Integers(budget);
     }
 
     Budget budget() {
@@ -74,6 +76,7 @@ final class Operators {
             case Cycler _ -> "a cycler";
             case Joiner _ -> "a joiner";
             case Loop _ -> "a loop";
+            case Blocks _ -> "the template";
         };
     }
 
@@ -90,18 +93,31 @@ final class Operators {
     }
 
     /// The integer that this is, booleans included.
-    long integer(Value value, String what) {
+    BigInteger anyInteger(Value value, String what) {
         demandDefined(value);
-        return switch (value) {
-            case Int integer -> integer.value();
-            case Bool flag -> flag.ordinal();
-            default -> throw new Refusal(what + " is " + type(value) + ": expected an integer");
-        };
+        if (!isIntegral(value)) {
+            throw new Refusal(what + " is " + type(value) + ": expected an integer");
+        }
+        return integral(value);
     }
 
-    /// As [#integer], for sizes and positions: what does not fit is cut to what does.
+    /// As [#anyInteger], for what Python wants in 64 bits.
+    long integer(Value value, String what) {
+        BigInteger integer = anyInteger(value, what);
+        if (integer.bitLength() >= Long.SIZE) {
+            throw new Refusal(what + " does not fit 64 bits");
+        }
+        return integer.longValue();
+    }
+
+    /// As [#anyInteger], for sizes and positions: what does not fit is cut to what does.
     int clamped(Value value, String what) {
-        return Math.clamp(integer(value, what), Integer.MIN_VALUE, Integer.MAX_VALUE);
+        return clamped(anyInteger(value, what));
+    }
+
+    private static int clamped(BigInteger integer) {
+        return integer.bitLength() < Integer.SIZE ? integer.intValue()
+                : integer.signum() < 0 ? Integer.MIN_VALUE : Integer.MAX_VALUE;
     }
 
     String string(Value value, String what) {
@@ -112,7 +128,7 @@ final class Operators {
         throw new Refusal(what + " is " + type(value) + ": expected a string");
     }
 
-    private static boolean isNumber(Value value) {
+    static boolean isNumber(Value value) {
         return value instanceof Int || value instanceof Real || value instanceof Bool;
     }
 
@@ -122,15 +138,16 @@ final class Operators {
 
     static double real(Value value) {
         return switch (value) {
-            case Int integer -> integer.value();
+            case Int integer -> Integers.real(integer.value());
             case Bool flag -> flag.ordinal();
             case Real real -> real.value();
             default -> throw new Refusal("found " + type(value) + ": expected a number");
         };
     }
 
-    private static long integral(Value value) {
-        return value instanceof Bool flag ? flag.ordinal() : ((Int) value).value();
+    /// @param value an integer or a boolean
+    static BigInteger integral(Value value) {
+        return value instanceof Bool flag ? BigInteger.valueOf(flag.ordinal()) : ((Int) value).value();
     }
 
     // Truth, equality, order
@@ -139,14 +156,14 @@ final class Operators {
         return switch (value) {
             case None _, Undefined _ -> false;
             case Bool flag -> flag == Bool.TRUE;
-            case Int integer -> integer.value() != 0;
+            case Int integer -> integer.value().signum() != 0;
             case Real real -> real.value() != 0;
             case Text text -> !text.value().isEmpty();
             case Sequence sequence -> !sequence.elements().isEmpty();
             case Range range -> range.length() > 0;
             case Dict dict -> dict.size() > 0;
             case View view -> view.dict().size() > 0;
-            case Stream _, Namespace _, Callable _, Macro _, Cycler _, Joiner _, Loop _ -> true;
+            case Stream _, Namespace _, Callable _, Blocks _, Macro _, Cycler _, Joiner _, Loop _ -> true;
         };
     }
 
@@ -170,7 +187,7 @@ final class Operators {
             case View view -> right instanceof View other && view.kind() == other.kind() && view.kind() != ViewKind.VALUES
                     && (view.kind() == ViewKind.KEYS ? view.dict().entries().keySet().equals(other.dict().entries().keySet())
                             : areEqual(view.dict(), other.dict()));
-            case None _, Bool _, Int _, Real _, Stream _, Namespace _, Callable _, Macro _, Cycler _, Joiner _, Loop _ -> false;
+            case None _, Bool _, Int _, Real _, Stream _, Namespace _, Callable _, Blocks _, Macro _, Cycler _, Joiner _, Loop _ -> false;
         };
     }
 
@@ -208,7 +225,7 @@ final class Operators {
     /// Not a number is not equal to anything, nor before or after: the result is then 2.
     private static int compareNumbers(Value left, Value right) {
         if (isIntegral(left) && isIntegral(right)) {
-            return Long.compare(integral(left), integral(right));
+            return integral(left).compareTo(integral(right));
         }
         if (isIntegral(left)) {
             int other = compareNumbers(right, left);
@@ -221,15 +238,10 @@ final class Operators {
         if (right instanceof Real other) {
             return real < other.value() ? -1 : real > other.value() ? 1 : 0;
         }
-        /* The integer may have more digits than a double. */
-        if (real >= TWO_TO_63) {
-            return 1;
+        if (Double.isInfinite(real)) {
+            return real > 0 ? 1 : -1;
         }
-        if (real < -TWO_TO_63) {
-            return -1;
-        }
-        int whole = Long.compare((long) real, integral(right));
-        return whole != 0 ? whole : real == (long) real ? 0 : real > (long) real ? 1 : -1;
+        return new BigDecimal(real).compareTo(new BigDecimal(integral(right))); // which may have more digits than a double
     }
 
     boolean compare(Comparator operator, Value left, Value right) {
@@ -327,9 +339,9 @@ final class Operators {
         return switch (value) {
             case Text text -> text.value();
             case Int integer -> integer.value();
-            case Bool flag -> (long) flag.ordinal();
-            case Real real -> real.value() == Math.rint(real.value()) && Math.abs(real.value()) < TWO_TO_63
-                    ? (Object) (long) real.value() : (Object) real.value();
+            case Bool _ -> integral(value);
+            case Real real -> real.value() == Math.rint(real.value()) && !Double.isInfinite(real.value())
+                    ? Integers.truncated(real.value()) : (Object) real.value();
             case None none -> none;
             case Undefined _ -> Undefined.class;
             case Sequence sequence when !sequence.isList() -> {
@@ -344,7 +356,7 @@ final class Operators {
             }
             case Sequence _, Dict _, View _, Namespace _, Range _ ->
                     throw new Refusal(type(value) + " cannot be the key of a map");
-            case Stream _, Callable _, Macro _, Cycler _, Joiner _, Loop _ -> value;
+            case Stream _, Callable _, Blocks _, Macro _, Cycler _, Joiner _, Loop _ -> value;
         };
     }
 
@@ -353,7 +365,7 @@ final class Operators {
     boolean isIterable(Value value) {
         return switch (value) {
             case Undefined _, Text _, Sequence _, Range _, Dict _, View _, Stream _, Loop _ -> true;
-            case None _, Bool _, Int _, Real _, Namespace _, Callable _, Macro _, Cycler _, Joiner _ -> false;
+            case None _, Bool _, Int _, Real _, Namespace _, Callable _, Blocks _, Macro _, Cycler _, Joiner _ -> false;
         };
     }
 
@@ -384,7 +396,7 @@ final class Operators {
 
                     @Override
                     public Value get() {
-                        budget.bytes(16);
+                        budget.bytes(80);
                         return at < length ? range.at(at++) : null;
                     }
                 });
@@ -394,7 +406,7 @@ final class Operators {
                 Value next = loop.advance();
                 return next == null ? null : Sequence.tuple(next, loop);
             });
-            case None _, Bool _, Int _, Real _, Namespace _, Callable _, Macro _, Cycler _, Joiner _ ->
+            case None _, Bool _, Int _, Real _, Namespace _, Callable _, Blocks _, Macro _, Cycler _, Joiner _ ->
                     throw new Refusal(type(value) + " has no elements to go through");
         };
     }
@@ -446,7 +458,7 @@ final class Operators {
             case Dict dict -> dict.size();
             case View view -> view.dict().size();
             case Loop loop -> loop.length(budget);
-            case None _, Bool _, Int _, Real _, Stream _, Namespace _, Callable _, Macro _, Cycler _, Joiner _ -> -1;
+            case None _, Bool _, Int _, Real _, Stream _, Namespace _, Callable _, Blocks _, Macro _, Cycler _, Joiner _ -> -1;
         };
     }
 
@@ -500,14 +512,14 @@ final class Operators {
         if (!isIntegral(index)) {
             return -1;
         }
-        long at = integral(index);
+        long at = clamped(integral(index));
         at += at < 0 ? length : 0;
         return at >= 0 && at < length ? (int) at : -1;
     }
 
     Value slice(Value base, Value from, Value to, Value step) {
         demandDefined(base);
-        long stride = step == None.NONE ? 1 : integer(step, "the step of a slice");
+        long stride = step == None.NONE ? 1 : clamped(step, "the step of a slice");
         if (stride == 0) {
             throw new Refusal("the step of a slice is 0");
         }
@@ -521,10 +533,8 @@ final class Operators {
                 : stop >= start ? 0 : (start - stop - 1) / -stride + 1;
         return switch (base) {
             case Text text -> new Text(slice(text.value(), (int) start, stride, (int) count), text.isMarkup());
-            case Range range -> {
-                yield new Range(range.start() + start * range.step(), range.start() + stop * range.step(),
-                        range.step() * stride);
-            }
+            case Range range -> new Range(range.start() + start * range.step(), range.start() + stop * range.step(),
+                    bounded(range.step(), stride));
             case Sequence sequence -> {
                 budget.list(count);
                 List<Value> elements = new ArrayList<>((int) count);
@@ -535,6 +545,13 @@ final class Operators {
             }
             default -> throw new AssertionError(base);
         };
+    }
+
+    private static long bounded(long step, long stride) {
+        if (Math.abs(step) > Range.MAX_BOUND / Math.abs(stride)) {
+            throw new Refusal("the step of a slice is too large for a range");
+        }
+        return step * stride;
     }
 
     private long bound(Value given, int length, long stride, long standard) {
@@ -569,8 +586,7 @@ final class Operators {
     Value negate(Value value) {
         demandDefined(value);
         return switch (value) {
-            case Int integer -> exact(() -> Math.negateExact(integer.value()));
-            case Bool flag -> new Int(-flag.ordinal());
+            case Int _, Bool _ -> new Int(integral(value).negate());
             case Real real -> new Real(-real.value());
             default -> throw new Refusal("- before " + type(value));
         };
@@ -580,17 +596,9 @@ final class Operators {
         demandDefined(value);
         return switch (value) {
             case Int _, Real _ -> value;
-            case Bool flag -> new Int(flag.ordinal());
+            case Bool _ -> new Int(integral(value));
             default -> throw new Refusal("+ before " + type(value));
         };
-    }
-
-    private static Int exact(LongSupplier result) {
-        try {
-            return new Int(result.getAsLong());
-        } catch (ArithmeticException _) {
-            throw new Refusal("an integer does not fit 64 bits");
-        }
     }
 
     Value binary(BinaryOperator operator, Value left, Value right) {
@@ -599,8 +607,9 @@ final class Operators {
         }
         demandDefined(left);
         demandDefined(right);
-        if (isIntegral(left) && isIntegral(right)) {
-            return integers(operator, integral(left), integral(right));
+        boolean isReciprocal = operator == BinaryOperator.POWER && isIntegral(right) && integral(right).signum() < 0;
+        if (isIntegral(left) && isIntegral(right) && !isReciprocal) {
+            return integers.binary(operator, integral(left), integral(right));
         }
         if (isNumber(left) && isNumber(right)) {
             return new Real(reals(operator, real(left), real(right)));
@@ -618,46 +627,13 @@ final class Operators {
         }
         if (operator == BinaryOperator.MULTIPLY) {
             if (isIntegral(right) && (left instanceof Text || left instanceof Sequence)) {
-                return repeat(left, integral(right));
+                return repeat(left, clamped(integral(right)));
             }
             if (isIntegral(left) && (right instanceof Text || right instanceof Sequence)) {
-                return repeat(right, integral(left));
+                return repeat(right, clamped(integral(left)));
             }
         }
         throw new Refusal(operator.sign() + " between " + type(left) + " and " + type(right));
-    }
-
-    private Value integers(BinaryOperator operator, long left, long right) {
-        return switch (operator) {
-            case ADD -> exact(() -> Math.addExact(left, right));
-            case SUBTRACT -> exact(() -> Math.subtractExact(left, right));
-            case MULTIPLY -> exact(() -> Math.multiplyExact(left, right));
-            case DIVIDE -> new Real((double) left / demandNonZero(right));
-            case FLOOR_DIVIDE -> exact(() -> Math.floorDivExact(left, demandNonZero(right)));
-            case MODULO -> new Int(Math.floorMod(left, demandNonZero(right)));
-            case POWER -> right < 0 ? new Real(reals(operator, left, right)) : exact(() -> power(left, right));
-        };
-    }
-
-    private static long demandNonZero(long divisor) {
-        if (divisor == 0) {
-            throw new Refusal("division by zero");
-        }
-        return divisor;
-    }
-
-    private static long power(long base, long exponent) {
-        long result = 1;
-        long square = base;
-        for (long rest = exponent; rest > 0; rest >>= 1) {
-            if ((rest & 1) != 0) {
-                result = Math.multiplyExact(result, square);
-            }
-            if (rest > 1) {
-                square = Math.multiplyExact(square, square);
-            }
-        }
-        return result;
     }
 
     private static double reals(BinaryOperator operator, double left, double right) {
@@ -715,11 +691,11 @@ final class Operators {
         return new Text(left.value() + right.value());
     }
 
-    private Value repeat(Value value, long times) {
-        long count = Math.max(0, times);
+    private Value repeat(Value value, int times) {
+        int count = Math.max(0, times);
         if (value instanceof Text text) {
             budget.text(product(count, text.value().length()));
-            return new Text(text.value().isEmpty() ? "" : text.value().repeat((int) count), text.isMarkup());
+            return new Text(text.value().isEmpty() ? "" : text.value().repeat(count), text.isMarkup());
         }
         Sequence sequence = (Sequence) value;
         budget.list(product(count, sequence.elements().size()));
@@ -738,6 +714,11 @@ final class Operators {
     /// As `str(value)`.
     Text str(Value value) {
         return value instanceof Text text ? text : new Text(printer.str(value));
+    }
+
+    /// The value as HTML: what is markup stays.
+    Text escaped(Value value) {
+        return value instanceof Text text && text.isMarkup() ? text : new Text(escape(str(value).value()), true);
     }
 
     /// The text with HTML's characters written out.

@@ -1,7 +1,10 @@
 package org.gatun.template;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,7 +33,6 @@ final class Parser {
     private static final Map<String, Comparator> COMPARATORS = Map.of("==", Comparator.EQUAL, "!=", Comparator.NOT_EQUAL,
             "<", Comparator.LESS, "<=", Comparator.LESS_OR_EQUAL, ">", Comparator.GREATER,
             ">=", Comparator.GREATER_OR_EQUAL);
-    private static final Set<String> OTHER_FILES = Set.of("include", "import", "from", "extends");
     private static final Set<String> CONSTANTS = Set.of("true", "false", "none", "True", "False", "None");
 
     private static final int SUM = 1;
@@ -45,19 +47,25 @@ final class Parser {
     /// Whether filters and tests that nobody knows are let pass here, as Jinja does in what may never be run.
     private boolean isOptional;
     private Set<String> namesOfMacro = new HashSet<>();
+    private final Map<String, List<Statement>> blocks = new LinkedHashMap<>();
 
     Parser(List<Token> tokens) {
         this.tokens = tokens;
     }
 
+    /// A whole template.
+    ///
+    /// @param blocks the bodies of its blocks by their names, which `self` knows
+    record Tree(List<Statement> body, Map<String, List<Statement>> blocks) {}
+
     /// @throws Refusal with the line of what is not Jinja
-    List<Statement> parse() {
+    Tree parse() {
         try {
             List<Statement> body = statements(Set.of());
             if (!peek().is(Kind.END)) {
                 throw unexpected("text or a tag");
             }
-            return List.copyOf(body);
+            return new Tree(List.copyOf(body), Collections.unmodifiableMap(blocks));
         } catch (Refusal e) {
             throw e.at(peek().line());
         }
@@ -170,19 +178,11 @@ final class Parser {
             case "filter" -> body.add(new Statement.FilterBlock(line, filters(true), scopedBody("endfilter")));
             case "with" -> body.add(with(line));
             case "generation" -> body.add(new Statement.Scoped(line, bodyOutsideLoops("endgeneration")));
-            case "block" -> {
-                expect(Kind.NAME, "the name of the block");
-                skipName("scoped");
-                body.add(new Statement.Block(line, bodyOutsideLoops("endblock")));
-                if (peek().is(Kind.NAME)) {
-                    next();
-                }
-            }
-            case "autoescape" -> {
-                if (!(expression() instanceof Expression.Literal literal) || literal.value() != Value.Bool.FALSE) {
-                    throw new Refusal("{% autoescape %} is not supported, except for false");
-                }
-                body.add(new Statement.Scoped(line, scopedBody("endautoescape")));
+            case "block" -> body.add(block(line));
+            case "autoescape" -> body.add(new Statement.Autoescape(line, expression(), scopedBody("endautoescape")));
+            case "include", "import", "from", "extends" -> {
+                otherFile(tag.text());
+                body.add(new Statement.OtherFile(line, tag.text()));
             }
             case "print" -> {
                 while (!peek().is(Kind.BLOCK_END)) {
@@ -200,9 +200,7 @@ final class Parser {
             }
             default -> {
                 at--;
-                throw new Refusal(OTHER_FILES.contains(tag.text())
-                        ? "{% " + tag.text() + " %} reads another file: not supported"
-                        : "unknown tag {% " + tag.text() + " %}");
+                throw new Refusal("unknown tag {% " + tag.text() + " %}");
             }
         }
     }
@@ -228,9 +226,7 @@ final class Parser {
 
     private Statement forStatement(int line) {
         Target target = targets(false, Set.of("in"));
-        if (!skipName("in")) {
-            throw unexpected("'in'");
-        }
+        expectName("in");
         if (names(target).contains("loop")) {
             throw new Refusal("a for cannot assign to loop");
         }
@@ -280,6 +276,57 @@ final class Parser {
             values.add(expression());
         }
         return new Statement.With(line, targets, values, scopedBody("endwith"));
+    }
+
+    private Statement block(int line) {
+        String name = expect(Kind.NAME, "the name of the block").text();
+        boolean isScoped = skipName("scoped");
+        boolean isRequired = skipName("required");
+        List<Statement> body = bodyOutsideLoops("endblock");
+        if (isRequired) {
+            throw new Refusal("block " + name + " is required, but no other template is there to have it");
+        }
+        if (blocks.putIfAbsent(name, body) != null) {
+            throw new Refusal("two blocks are called " + name);
+        }
+        skipName(name);
+        return new Statement.Block(line, isScoped, body);
+    }
+
+    /// What follows the name of a tag that reads another file: it may stand where it is never reached.
+    private void otherFile(String tag) {
+        expression();
+        switch (tag) {
+            case "include" -> {
+                if (peek().isName("ignore") && peekSecond().isName("missing")) {
+                    at += 2;
+                }
+            }
+            case "import" -> {
+                expectName("as");
+                variableName();
+            }
+            case "from" -> {
+                expectName("import");
+                do {
+                    if (variableName().startsWith("_")) {
+                        throw new Refusal("a name that begins with _ cannot be imported");
+                    }
+                    if (skipName("as")) {
+                        variableName();
+                    }
+                } while (skipOperator(","));
+            }
+            default -> { }
+        }
+        boolean hasContext = (peek().isName("with") || peek().isName("without")) && peekSecond().isName("context");
+        at += hasContext && !tag.equals("extends") ? 2 : 0;
+    }
+
+    private void expectName(String name) {
+        if (!skipName(name)) {
+            throw unexpected("'" + name + "'");
+        }
     }
 
     /// A body that no `break` leaves.
@@ -603,7 +650,7 @@ final class Parser {
             }
             case INTEGER -> {
                 next();
-                return new Expression.Literal(line, new Value.Int(Long.parseLong(token.text())));
+                return new Expression.Literal(line, new Value.Int(new BigInteger(token.text())));
             }
             case FLOAT -> {
                 next();
@@ -669,7 +716,7 @@ final class Parser {
                 Token name = next();
                 if (name.is(Kind.INTEGER)) {
                     value = new Expression.Subscript(line, value,
-                            new Expression.Literal(line, new Value.Int(Long.parseLong(name.text()))));
+                            new Expression.Literal(line, new Value.Int(new BigInteger(name.text()))));
                 } else if (name.is(Kind.NAME)) {
                     value = new Expression.Attribute(line, value, name.text());
                 } else {

@@ -2,6 +2,7 @@ package org.gatun.template;
 
 import java.math.BigDecimal;
 import java.util.List;
+import org.gatun.template.Value.Blocks;
 import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Callable;
 import org.gatun.template.Value.Cycler;
@@ -56,7 +57,7 @@ final class Printer {
             case None _ -> append(text, "None");
             case Undefined _ -> append(text, "Undefined");
             case Bool flag -> append(text, flag == Bool.TRUE ? "True" : "False");
-            case Int integer -> append(text, Long.toString(integer.value()));
+            case Int integer -> append(text, integer.value().toString());
             case Real real -> append(text, real(real.value()));
             case Sequence sequence -> sequence(sequence, text);
             case Range range -> append(text, "range(" + range.start() + ", " + range.stop()
@@ -75,6 +76,7 @@ final class Printer {
             }
             case Macro macro -> append(text, macro.name().isEmpty() ? "<Macro anonymous>" : "<Macro " + quoted(macro.name()) + ">");
             case Loop loop -> append(text, "<LoopContext " + (loop.index0() + 1) + "/" + loop.length(budget) + ">");
+            case Blocks _ -> append(text, "<TemplateReference None>");
             case Stream _, Callable _, Cycler _, Joiner _ -> throw new Refusal("prints " + Operators.type(value)
                     + (value instanceof Stream ? ": make it a list" : ": is it meant to be called?"));
         }

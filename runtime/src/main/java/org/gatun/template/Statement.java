@@ -42,8 +42,15 @@ sealed interface Statement {
     /// A body whose variables are its own: what `generation` marks.
     record Scoped(int line, List<Statement> body) implements Statement {}
 
-    /// `{% block %}`, whose body sees the variables of the whole template only.
-    record Block(int line, List<Statement> body) implements Statement {}
+    /// `{% block %}`.
+    ///
+    /// @param isScoped whether its body sees the variables around it, and not those of the whole template only
+    record Block(int line, boolean isScoped, List<Statement> body) implements Statement {}
+
+    record Autoescape(int line, Expression isOn, List<Statement> body) implements Statement {}
+
+    /// A tag that reads another file.
+    record OtherFile(int line, String tag) implements Statement {}
 
     /// A filter that is applied to text written before.
     record Applied(int line, String name, Expression.CallArguments arguments) {}

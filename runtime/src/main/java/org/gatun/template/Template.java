@@ -1,5 +1,6 @@
 package org.gatun.template;
 
+import java.math.BigInteger;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,10 +23,10 @@ import org.gatun.template.Value.Text;
 public final class Template {
     private static final int MAX_CHARACTERS = 1_000_000;
 
-    private final List<Statement> body;
+    private final Parser.Tree tree;
 
-    private Template(List<Statement> body) {
-        this.body = body;
+    private Template(Parser.Tree tree) {
+        this.tree = tree;
     }
 
     /// @throws IllegalArgumentException if it is not Jinja, or uses what Gatun has not: line and construct are named
@@ -44,8 +45,8 @@ public final class Template {
 
     /// The text for these values.
     ///
-    /// @param values what names in the template mean: `null`, strings, booleans, numbers of 64 bits, lists, and maps whose
-    ///        keys are strings
+    /// @param values what names in the template mean: `null`, strings, booleans, integers of at most 4,300 digits,
+    ///        numbers with a point of 64 bits, lists, and maps whose keys are strings
     /// @param clock what `strftime_now` asks
     /// @throws IllegalArgumentException if the template refuses the values, does what cannot be done, or takes too much; or
     ///         if a value is of another kind
@@ -57,7 +58,7 @@ public final class Template {
         Scope scope = new Scope(functions);
         try {
             values.forEach((name, value) -> scope.set(name, value(value, budget)));
-            return new Evaluator(operators).render(body, scope);
+            return new Evaluator(operators).render(tree, scope);
         } catch (Refusal e) {
             throw new IllegalArgumentException(e.report());
         } catch (StackOverflowError e) { // how deep a thread can go is its caller's choice; nothing outlives the rendering
@@ -75,6 +76,10 @@ public final class Template {
             }
             case Boolean flag -> Bool.of(flag);
             case Long number -> new Int(number);
+            case BigInteger number -> {
+                budget.given(number.bitLength() / Byte.SIZE);
+                yield new Int(Integers.bounded(number));
+            }
             case Integer number -> new Int(number);
             case Short number -> new Int(number);
             case Byte number -> new Int(number);
@@ -101,7 +106,7 @@ public final class Template {
                 yield dict.build();
             }
             default -> throw new Refusal("a value is a " + given.getClass().getSimpleName()
-                    + ": expected a string, a boolean, a number of 64 bits, a list or a map");
+                    + ": expected a string, a boolean, an integer, a double, a list or a map");
         };
     }
 }

@@ -48,8 +48,8 @@ final class Tests {
                     || value instanceof Range || value instanceof Undefined;
             case "callable" -> Operators.isCallable(lone(value, arguments));
             case "escaped" -> lone(value, arguments) instanceof Text text && text.isMarkup();
-            case "lower" -> TextMethods.isLower(operators.str(lone(value, arguments)).value());
-            case "upper" -> TextMethods.isUpper(operators.str(lone(value, arguments)).value());
+            case "lower" -> Casing.isLower(operators.str(lone(value, arguments)).value());
+            case "upper" -> Casing.isUpper(operators.str(lone(value, arguments)).value());
             case "odd" -> isRest(lone(value, arguments), new Int(2), 1);
             case "even" -> isRest(lone(value, arguments), new Int(2), 0);
             case "divisibleby" -> isRest(value, arguments.only("num"), 0);

@@ -6,7 +6,6 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntPredicate;
@@ -14,32 +13,45 @@ import org.gatun.template.Value.Bool;
 import org.gatun.template.Value.Dict;
 import org.gatun.template.Value.Int;
 import org.gatun.template.Value.None;
+import org.gatun.template.Value.Range;
 import org.gatun.template.Value.Sequence;
 import org.gatun.template.Value.Text;
 
 /// The methods of Python's `str`. Positions count code points. What is markup stays markup, and what is put into it is
 /// escaped.
 final class TextMethods {
-    static final Set<String> NAMES = Set.of("capitalize", "center", "count", "endswith", "expandtabs", "find", "format",
-            "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric",
-            "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix",
-            "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
-            "startswith", "strip", "swapcase", "title", "upper", "zfill");
+    static final Set<String> NAMES = Set.of("capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs",
+            "find", "format", "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier",
+            "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip",
+            "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition",
+            "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill");
+    /// What markup has beside.
+    private static final Set<String> NAMES_OF_MARKUP = Set.of("escape", "striptags", "unescape");
 
     private static final int STANDARD_TAB = 8;
 
     private final Operators operators;
     private final Budget budget;
     private final Formats.Access access;
+    private final WebFilters web;
 
     /// @param access how places of a format look into values
     TextMethods(Operators operators, Formats.Access access) {
         this.operators = operators;
         this.access = access;
         budget = operators.budget();
+        web = new WebFilters(operators);
     }
 
-    /// @param name one of [#NAMES]
+    WebFilters web() {
+        return web;
+    }
+
+    static boolean has(Text self, String name) {
+        return NAMES.contains(name) || self.isMarkup() && NAMES_OF_MARKUP.contains(name);
+    }
+
+    /// @param name one that it [#has]
     Value call(Text self, String name, Arguments arguments) {
         String text = self.value();
         budget.work(1 + text.length() / 16);
@@ -47,9 +59,16 @@ final class TextMethods {
             case "strip" -> strip(self, arguments, true, true);
             case "lstrip" -> strip(self, arguments, true, false);
             case "rstrip" -> strip(self, arguments, false, true);
-            case "upper", "lower", "capitalize", "title", "swapcase" -> {
+            case "upper", "lower", "capitalize", "title", "swapcase", "casefold" -> {
                 budget.text(text.length());
-                yield like(self, withCase(text, name), arguments);
+                yield like(self, switch (name) {
+                    case "upper" -> Casing.upper(text);
+                    case "lower" -> Casing.lower(text);
+                    case "capitalize" -> Casing.capitalize(text);
+                    case "title" -> Casing.title(text);
+                    case "casefold" -> Casing.fold(text);
+                    default -> Casing.swap(text);
+                }, arguments);
             }
             case "split" -> split(self, arguments, false);
             case "rsplit" -> split(self, arguments, true);
@@ -80,22 +99,32 @@ final class TextMethods {
             case "join" -> join(self, arguments.only("elements"));
             case "format" -> operators.formats().braces(self, arguments, access);
             case "format_map" -> operators.formats().braces(self, named(arguments.only("map")), access);
-            case "isdigit" -> are(text, arguments, TextMethods::isDigit);
+            case "isdigit" -> are(text, arguments, Characters::isDigit);
             case "isdecimal" -> are(text, arguments, Character::isDigit);
-            case "isnumeric" -> are(text, arguments, TextMethods::isNumeric);
+            case "isnumeric" -> are(text, arguments, Characters::isNumeric);
             case "isalpha" -> are(text, arguments, Character::isLetter);
-            case "isalnum" -> are(text, arguments, c -> Character.isLetter(c) || isNumeric(c));
+            case "isalnum" -> are(text, arguments, c -> Character.isLetter(c) || Characters.isNumeric(c));
             case "isspace" -> are(text, arguments, Characters::isSpace);
             case "isascii" -> Bool.of(text.isEmpty() || are(text, arguments, c -> c < 0x80) == Bool.TRUE);
             case "isprintable" -> Bool.of(text.isEmpty() || are(text, arguments, Characters::isPrintable) == Bool.TRUE);
-            case "islower" -> Bool.of(isLower(text));
-            case "isupper" -> Bool.of(isUpper(text));
-            case "istitle" -> Bool.of(hasCase(text) && title(text).equals(text));
+            case "islower" -> Bool.of(Casing.isLower(text));
+            case "isupper" -> Bool.of(Casing.isUpper(text));
+            case "istitle" -> Bool.of(Casing.isTitle(text));
             case "center" -> pad(self, arguments, true, true);
             case "ljust" -> pad(self, arguments, false, true);
             case "rjust" -> pad(self, arguments, true, false);
             case "zfill" -> zeros(self, arguments);
             case "expandtabs" -> expandTabs(self, arguments);
+            case "isidentifier" -> {
+                arguments.bind(0);
+                yield Bool.of(Characters.isIdentifier(text));
+            }
+            case "maketrans" -> makeTranslation(arguments);
+            case "translate" -> translate(self, arguments.only("table"));
+            case "encode" -> throw new Refusal("encode is not supported: templates have no bytes");
+            case "escape" -> operators.escaped(arguments.only("value"));
+            case "striptags" -> web.stripTags(like(self, text, arguments));
+            case "unescape" -> new Text(web.unescape(like(self, text, arguments).value()));
             default -> throw new AssertionError(name);
         };
     }
@@ -153,70 +182,76 @@ final class TextMethods {
         return copy(self, text.substring(from, to));
     }
 
-    // Case
+    // Characters for characters
 
-    private static String withCase(String text, String method) {
-        return switch (method) {
-            case "upper" -> text.toUpperCase(Locale.ROOT);
-            case "lower" -> text.toLowerCase(Locale.ROOT);
-            case "capitalize" -> capitalize(text);
-            case "title" -> title(text);
-            default -> swapCase(text);
-        };
-    }
-
-    private static boolean isCased(int c) {
-        return Character.isUpperCase(c) || Character.isLowerCase(c) || Character.isTitleCase(c);
-    }
-
-    static boolean hasCase(String text) {
-        return text.codePoints().anyMatch(TextMethods::isCased);
-    }
-
-    static boolean isLower(String text) {
-        return hasCase(text) && text.codePoints().noneMatch(c -> Character.isUpperCase(c) || Character.isTitleCase(c));
-    }
-
-    static boolean isUpper(String text) {
-        return hasCase(text) && text.codePoints().noneMatch(c -> Character.isLowerCase(c) || Character.isTitleCase(c));
-    }
-
-    /// A character at the beginning of a word: in most scripts as at other places, but `ǆ` is `ǅ` and `ß` is `Ss`.
-    private static String titleCase(int c) {
-        String upper = Character.toString(c).toUpperCase(Locale.ROOT);
-        return upper.codePointCount(0, upper.length()) == 1 ? Character.toString(Character.toTitleCase(c))
-                : upper.charAt(0) + upper.substring(1).toLowerCase(Locale.ROOT);
-    }
-
-    private static String capitalize(String text) {
-        if (text.isEmpty()) {
-            return text;
+    private Dict makeTranslation(Arguments arguments) {
+        Value[] bound = arguments.bind(1, "x", "y", "z");
+        Dict.Builder table = new Dict.Builder();
+        if (bound[1] == null) {
+            if (!(bound[0] instanceof Dict dict)) {
+                throw new Refusal("maketrans: expected a map, or two strings");
+            }
+            budget.map(dict.size());
+            for (Dict.Entry entry : dict.entries().values()) {
+                put(table, entry.key() instanceof Text one ? new Int(codePoint(one.value())) : entry.key(), entry.value());
+            }
+            return table.build();
         }
-        int first = text.codePointAt(0);
-        /* Lowered as a whole, so that a last sigma knows what comes before it. */
-        String lower = text.toLowerCase(Locale.ROOT);
-        return titleCase(first) + lower.substring(Character.toString(first).toLowerCase(Locale.ROOT).length());
-    }
-
-    private static String title(String text) {
-        StringBuilder title = new StringBuilder();
-        boolean isInWord = false;
-        for (int i = 0, c; i < text.length(); i += Character.charCount(c)) {
-            c = text.codePointAt(i);
-            title.append(isInWord ? Character.toString(c).toLowerCase(Locale.ROOT) : titleCase(c));
-            isInWord = isCased(c);
+        int[] from = codePoints(bound[0]);
+        int[] to = codePoints(bound[1]);
+        if (from.length != to.length) {
+            throw new Refusal("maketrans: the strings have " + from.length + " and " + to.length + " characters, expected as many");
         }
-        return title.toString();
+        for (int i = 0; i < from.length; i++) {
+            put(table, new Int(from[i]), new Int(to[i]));
+        }
+        for (int gone : bound[2] == null ? new int[0] : codePoints(bound[2])) {
+            put(table, new Int(gone), None.NONE);
+        }
+        return table.build();
     }
 
-    private static String swapCase(String text) {
-        StringBuilder swapped = new StringBuilder();
-        text.codePoints().forEach(c -> {
-            String one = Character.toString(c);
-            swapped.append(Character.isUpperCase(c) ? one.toLowerCase(Locale.ROOT)
-                    : Character.isLowerCase(c) ? one.toUpperCase(Locale.ROOT) : one);
+    private void put(Dict.Builder table, Value key, Value value) {
+        table.put(operators.anyInteger(key, "maketrans: a key"), key, value);
+    }
+
+    private int[] codePoints(Value value) {
+        String text = operators.string(value, "maketrans: what to replace");
+        budget.map(text.length());
+        return text.codePoints().toArray();
+    }
+
+    private static int codePoint(String one) {
+        if (one.isEmpty() || one.codePointCount(0, one.length()) != 1) {
+            throw new Refusal("maketrans: a key has " + one.codePointCount(0, one.length()) + " characters, expected one");
+        }
+        return one.codePointAt(0);
+    }
+
+    /// @param table what each code point becomes: another one, a text, or none
+    private Text translate(Text self, Value table) {
+        Operators.demandDefined(table);
+        if (!(table instanceof Dict || table instanceof Sequence || table instanceof Text || table instanceof Range)) {
+            throw new Refusal("translate: the table is " + Operators.type(table) + ": expected a map");
+        }
+        StringBuilder text = new StringBuilder();
+        self.value().codePoints().forEach(c -> {
+            budget.work(2);
+            Value to = operators.element(table, new Int(c));
+            if (to == null) {
+                text.appendCodePoint(c);
+            } else if (to instanceof Text more) {
+                budget.bytes(6L * more.value().length());
+                text.append(more.value());
+            } else if (to != None.NONE) {
+                int code = operators.clamped(to, "translate: what a character becomes");
+                if (!Character.isValidCodePoint(code)) {
+                    throw new Refusal("translate: " + code + " is no character");
+                }
+                text.appendCodePoint(code);
+            }
         });
-        return swapped.toString();
+        return copy(self, text.toString());
     }
 
     // Kinds of characters
@@ -224,18 +259,6 @@ final class TextMethods {
     private static Bool are(String text, Arguments arguments, IntPredicate kind) {
         arguments.bind(0);
         return Bool.of(!text.isEmpty() && text.codePoints().allMatch(kind));
-    }
-
-    /// Digits, also raised and lowered ones and ones in circles.
-    private static boolean isDigit(int c) {
-        return Character.isDigit(c) || c == 0xb2 || c == 0xb3 || c == 0xb9 || c == 0x2070 || c >= 0x2074 && c <= 0x2079
-                || c >= 0x2080 && c <= 0x2089 || c >= 0x2460 && c <= 0x2468 || c >= 0x2474 && c <= 0x247c
-                || c >= 0x2488 && c <= 0x2490;
-    }
-
-    private static boolean isNumeric(int c) {
-        int type = Character.getType(c);
-        return type == Character.DECIMAL_DIGIT_NUMBER || type == Character.LETTER_NUMBER || type == Character.OTHER_NUMBER;
     }
 
     // Parts
@@ -336,20 +359,27 @@ final class TextMethods {
 
     private Value splitLines(Text self, Arguments arguments) {
         Value keep = arguments.bind(0, "keepends")[0];
-        boolean keepsEnds = keep != null && Operators.isTrue(keep);
-        String text = self.value();
-        List<Value> lines = new ArrayList<>();
+        List<String> lines = lines(budget, self.value(), keep != null && Operators.isTrue(keep));
+        budget.list(lines.size());
+        return Sequence.list(lines.stream().map(line -> (Value) new Text(line, self.isMarkup())).toList());
+    }
+
+    /// The lines of a text. What is behind the last line end is a line, unless it is empty.
+    ///
+    /// @param keepsEnds whether line ends belong to lines
+    static List<String> lines(Budget budget, String text, boolean keepsEnds) {
+        List<String> lines = new ArrayList<>();
         for (int from = 0; from < text.length();) {
             int end = from;
             while (end < text.length() && !Characters.isLineEnd(text.charAt(end))) {
                 end++;
             }
             int next = Math.min(text.length(), text.startsWith("\r\n", end) ? end + 2 : end + 1);
-            lines.add(part(self, from, keepsEnds ? next : end));
+            budget.text(next - from);
+            lines.add(text.substring(from, keepsEnds ? next : end));
             from = next;
         }
-        budget.list(lines.size());
-        return Sequence.list(lines);
+        return lines;
     }
 
     private Value partition(Text self, Arguments arguments, boolean last) {

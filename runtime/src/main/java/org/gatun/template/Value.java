@@ -1,5 +1,6 @@
 package org.gatun.template;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
@@ -32,7 +33,12 @@ sealed interface Value {
         }
     }
 
-    record Int(long value) implements Value {}
+    /// An integer of at most [Integers#MAX_DIGITS] digits.
+    record Int(BigInteger value) implements Value {
+        Int(long value) {
+            this(BigInteger.valueOf(value));
+        }
+    }
 
     record Real(double value) implements Value {}
 
@@ -73,6 +79,9 @@ sealed interface Value {
 
     /// What `range` gives.
     record Range(long start, long stop, long step) implements Value {
+        /// No bound and no step is larger.
+        static final long MAX_BOUND = 1L << 53;
+
         int length() {
             long span = step > 0 ? stop - start : start - stop;
             return span <= 0 ? 0 : Math.toIntExact((span - 1) / Math.abs(step) + 1);
@@ -212,6 +221,9 @@ sealed interface Value {
     /// A method of a value, or a function that all templates have.
     record Callable(String name, Function<Arguments, Value> body) implements Value {}
 
+    /// The template itself, `self`: its blocks, as functions.
+    record Blocks(Map<String, Callable> functions) implements Value {}
+
     /// A macro, or the body of a call block.
     ///
     /// @param name empty for the body of a call block
@@ -229,6 +241,14 @@ sealed interface Value {
 
         Value current() {
             return values.get(at);
+        }
+
+        List<Value> values() {
+            return values;
+        }
+
+        int position() {
+            return at;
         }
 
         Value next() {
@@ -249,6 +269,14 @@ sealed interface Value {
 
         Joiner(Value separator) {
             this.separator = separator;
+        }
+
+        Value separator() {
+            return separator;
+        }
+
+        boolean wasUsed() {
+            return wasUsed;
         }
 
         Value next() {

@@ -32,6 +32,7 @@ public final class ChatTemplate {
     private static final String DEFAULT = "default";
     private static final String FOR_TOOLS = "tool_use";
     private static final String TOOLS = "tools";
+    private static final String MESSAGES = "messages";
 
     /// What somebody said: `role`, `content`, and what else templates know, such as `name`, `tool_calls`, `tool_call_id` and
     /// `reasoning_content`, as OpenAI's API has them. The content is a string, or a list of parts, each a map with a `type`
@@ -237,7 +238,7 @@ public final class ChatTemplate {
     /// As the other, with values that the template may know: `tools`, `documents`, `enable_thinking`, ...
     ///
     /// @param named what is given besides the messages, of the kinds of values that a [Message] has
-    /// @throws IllegalArgumentException as the other
+    /// @throws IllegalArgumentException as the other, or if one of them is called `messages`
     public String prompt(List<Message> messages, Map<String, ?> named) {
         return render(messages, named, true);
     }
@@ -258,6 +259,9 @@ public final class ChatTemplate {
     }
 
     private String render(List<Message> messages, Map<String, ?> named, boolean reply) {
+        if (named.containsKey(MESSAGES)) {
+            throw new IllegalArgumentException("chat template: the named values have messages, expected those in the conversation alone");
+        }
         if (sources.isEmpty()) {
             return plain(messages, reply);
         }
@@ -266,7 +270,7 @@ public final class ChatTemplate {
         values.put("eos_token", endOfText);
         values.put("add_generation_prompt", reply);
         values.putAll(named);
-        values.put("messages", new ArrayList<>(messages.stream().map(Message::values).toList()));
+        values.put(MESSAGES, new ArrayList<>(messages.stream().map(Message::values).toList()));
         String name = choose(named.get(TOOLS) != null);
         try {
             if (problems.containsKey(name)) {

@@ -4,19 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDateTime;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import org.gatun.backend.Backend;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.reference.ReferenceBackend;
-import org.gatun.template.Template;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
 import org.gatun.tokenizer.Tokenizer;
@@ -88,16 +83,6 @@ class ModelFuzzTest {
             Tokenizer tokenizer = Tokenizers.fromTokenizerJson(Files.write(directory.resolve("tokenizer.json"), bytes));
             tokenizer.decode(tokenizer.encode("Once upon a time, é 中 😀", Tokenizer.Special.ADD));
         } catch (IOException | IllegalArgumentException _) {
-            // as it should be
-        }
-    }
-
-    @FuzzTest(maxDuration = "5m")
-    void template_anyText_rendersOrRefuses(byte[] bytes) {
-        try {
-            Template.parse(new String(bytes, StandardCharsets.UTF_8)).render(Map.of("messages", List.of(
-                    Map.of("role", "user", "content", "hi")), "add_generation_prompt", true), () -> LocalDateTime.of(2026, 3, 4, 5, 6));
-        } catch (IllegalArgumentException _) {
             // as it should be
         }
     }

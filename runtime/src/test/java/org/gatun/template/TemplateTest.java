@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.LocalDateTime;
@@ -88,14 +89,19 @@ class TemplateTest {
             "`{% unknown %}` => `line 1: unknown tag {% unknown %}`",
             "`{% include 'x' %}` => `line 1: {% include %} reads another file: not supported`",
             "`\n\n{{ s | nope }}` => `line 3: there is no filter nope`",
-            "`{{ s | random }}` => `line 1: the filter random is not supported`",
+            "`{{ s | random }}` => `line 1: the filter random is not supported: a template gives the same text each time`",
+            "`{{ lipsum() }}` => `line 1: lipsum is not supported: a template gives the same text each time`",
+            "`{{ s.encode() }}` => `line 1: encode is not supported: templates have no bytes`",
+            "`{{ n.to_bytes(2) }}` => `line 1: to_bytes is not supported: templates have no bytes`",
+            "`{{ '&mdash;' | striptags }}` => `line 1: the entity &mdash; is not supported`",
+            "`{% autoescape true %}x{% endautoescape %}` => `line 1: {% autoescape %} is not supported, except for false`",
             "`{{ s is nope }}` => `line 1: there is no test nope`",
             "`{{ s }}\n{{ missing.x }}` => `line 2: 'missing' is undefined`",
             "`{{ s.getClass() }}` => `line 1: a string has no 'getClass'`",
             "`{{ 1 + 'a' }}` => `line 1: + between an integer and a string`",
             "`{{ l.append(4) }}` => `line 1: 'append' would change a list: values cannot be changed`",
             "`{{ s(1) }}` => `line 1: s is called, but is a string`",
-            "`{{ 9 ** 99 }}` => `line 1: an integer does not fit 64 bits`",
+            "`{{ 9 ** 9999 }}` => `line 1: an integer has more than 4300 digits`",
             "`{{ range(1000000000) }}` => `line 1: range: more than 100000 elements`",
             "`{{ l | map('string') }}` => `line 1: prints an iterator: make it a list`",
             "`{{ raise_exception('No.') }}` => `No.`",
@@ -144,12 +150,21 @@ class TemplateTest {
             "{% set ns = namespace(a=l) %}{% for i in range(9999) %}{% set ns.a = ns.a | map('string') %}{% endfor %}{{ ns.a | list }}",
             "{% set a = 'a' * 1000000 %}{% for i in range(99999) %}{{ (a ~ 'b') in a }}{% endfor %}",
             "{% set a = 'a' * 4000000 %}{% set b = 'a' * 2000000 ~ 'b' %}{% for i in range(9999) %}{{ b in a }}{% endfor %}",
+            "{{ ('a ' * 4999999) | wordwrap(1) }}", "{{ ('a' * 9999999) | wordwrap(1) }}", "{{ ('-' * 9999999) | wordwrap(2) }}",
+            "{{ ('<!--' * 2499999) | striptags ~ ('<' * 9999999) | striptags }}", "{{ ('<!-- -->' * 999999) | striptags }}",
+            "{{ ('a.' * 4999999 ~ '!') | urlize }}", "{{ ('(' * 4999999 ~ ')' * 4999999) | urlize }}", "{{ ('a@' * 4999999) | urlize }}",
+            "{{ ('a ' * 4999999) | pprint }}", "{{ [[l] * 999] * 999 | pprint }}", "{{ {'a' * 4999999: 1} | xmlattr }}",
+            "{% for i in range(99999) %}{{ (7 ** 5000) * (7 ** 5000) // (7 ** 4999) == i }}{% endfor %}",
+            "{{ 'a'.translate({97: 'a' * 4999999}) * 9 }}", "{% block a %}{{ self.a() }}{{ self.a() }}{% endblock %}",
             "{{ 'a' * 10 ** 12 }}", "{{ [1] * 10 ** 12 }}", "{{ 'a' * 9223372036854775807 }}", "{{ 'x'.center(2000000000) }}",
             "{{ '%2000000000d' % 1 }}", "{{ '%.2000000000f' % 1 }}", "{{ '{:2000000000}'.format(1) }}", "{{ 1.5 | round(2000000000) }}",
             "{{ ('a' * 9999999).upper().lower().title() }}", "{{ l | batch(1, 'x') | list ~ (l | batch(2000000000, 'x') | list) }}",
             "{{ ('.' * 9999999) | map(attribute='.' * 999999) | list }}", "{{ ('\\n' * 9999999).splitlines() }}",
             "{{ ('\\n' * 9999999) | indent }}", "{{ ('\\x01' * 9999999) | tojson }}", "{{ ('<' * 9999999) | e }}",
             "{{ '-'.join('a' * 9999999) }}", "{{ l | join('-' * 9999999) }}", "{% for c in 'a' * 9999999 %}{% endfor %}",
+            "{% set ns = namespace(x='aaaa') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+            "{% set ns = namespace(x=[1, 2]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+            "{% macro f(x) %}{{ g(x) }}{{ g(x) }}{% endmacro %}{% macro g(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}",
             "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}", "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
             "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
             "{% macro f() %}{{ caller() }}{% endmacro %}{% macro g() %}{% call f() %}{{ g() }}{% endcall %}{% endmacro %}{{ g() }}",
@@ -218,6 +233,16 @@ class TemplateTest {
         String template = "{% for m in messages %}<{{ m.role }}>{{ m.content.split('</think>')[-1].strip() | trim ~ '\n' }}{% endfor %}";
         int length = Template.parse(template).render(Map.of("messages", messages), () -> NOW).length();
         assertTrue(length > 400 * 20_000, "length " + length);
+    }
+
+    @Test
+    void render_integersOfAnySize_keepTheirDigits() {
+        String digits = "1234567890".repeat(40);
+        Template template = Template.parse("{{ x }} {{ x | tojson }} {{ x + 1 - x }}");
+        assertEquals(digits + " " + digits + " 1", template.render(Map.of("x", new BigInteger(digits)), () -> NOW));
+        assertEquals("line 1: an integer has more than 4300 digits", refusal("{% set ns = namespace(x=3) %}{% for i in range(99) %}"
+                + "{% set ns.x = ns.x * ns.x %}{% endfor %}"));
+        assertThrows(IllegalArgumentException.class, () -> template.render(Map.of("x", BigInteger.TEN.pow(5_000)), () -> NOW));
     }
 
     @Test

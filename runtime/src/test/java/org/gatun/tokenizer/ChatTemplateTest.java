@@ -2,14 +2,12 @@ package org.gatun.tokenizer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
@@ -216,6 +214,13 @@ class ChatTemplateTest {
     }
 
     @Test
+    void prompt_messagesAmongTheNamedValues_isRefused() {
+        ChatTemplate template = new ChatTemplate("{{ messages | length }}", "", "");
+        assertEquals("4", template.prompt(TALK, Map.of("tools", List.of())));
+        assertThrows(IllegalArgumentException.class, () -> template.prompt(TALK, Map.of("messages", List.of())));
+    }
+
+    @Test
     void prompt_namedTemplates_toolsHaveTheirOwn() {
         ChatTemplate template = new ChatTemplate(Map.of("default", "plain", "tool_use", "with tools", "rag", "{{"), "", "",
                 Clock.systemUTC());
@@ -297,25 +302,6 @@ class ChatTemplateTest {
                 prompt(PHI3, List.of(new Message("user", content))));
     }
 
-    @Test
-    void prompt_blocksOnLinesOfTheirOwn_leaveNothing() {
-        assertEquals("a\nb", prompt("{% if true %}\n    {% if true %}\na\n    {% endif %}\n{% endif %}\nb\n", TALK));
-    }
-
-    @ParameterizedTest
-    @CsvSource(delimiterString = " => ", quoteCharacter = '`', value = {
-            "`a {% if true %} b {% endif %} c`                       => `a  b  c`",
-            "`a {%- if true -%} b {%- endif -%} c`                   => `abc`",
-            "`{{ 'a' }} {% if true %}b{% endif %}`                   => `a b`",
-            "`a {{- ' b ' -}} c`                                     => `a b c`",
-            "`a{# {{ comment }} #} b`                                => `a b`",
-            "`{{ '%} }}' }}{{ {'a': 'c'}.a }}`              => `%} }}c`",
-            "`{%+ if true %}a{% endif %}`                            => `a`",
-    })
-    void prompt_whiteSpaceAroundTags_followsJinja(String template, String expected) {
-        assertEquals(expected, prompt(template, TALK));
-    }
-
     @ParameterizedTest
     @ValueSource(strings = {
             "{{ 'x'.getClass() }}", "{{ 'x'.getClass().forName('java.lang.Runtime') }}",
@@ -334,31 +320,5 @@ class ChatTemplateTest {
             "{{ namespace.class }}", "{{ messages.__class__ }}", "{% for m in messages %}{{ loop.class }}{% endfor %}"})
     void prompt_propertiesOfJavaObjects_areNotThere(String template) {
         assertEquals("", prompt(template, TALK));
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {
-            "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
-            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
-            "{% set ns = namespace(x='aaaa') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
-            "{% set ns = namespace(x=[1, 2]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
-            "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
-            "{% macro f(x) %}{{ g(x) }}{{ g(x) }}{% endmacro %}{% macro g(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}",
-    })
-    void prompt_endlessTemplate_throws(String template) {
-        assertTimeoutPreemptively(Duration.ofSeconds(30),
-                () -> assertThrows(IllegalArgumentException.class, () -> prompt(template, TALK)));
-    }
-
-    @Test
-    void prompt_deepNesting_throws() {
-        for (String template : List.of("{{ " + "(".repeat(50_000) + "1" + ")".repeat(50_000) + " }}",
-                "{% if true %}".repeat(20_000) + "{% endif %}".repeat(20_000), "{{ " + "-".repeat(50_000) + "1 }}",
-                "{{ " + "not ".repeat(50_000) + "1 }}", "{{ 1" + "|abs".repeat(50_000) + " }}",
-                "{{ 1" + " + 1".repeat(50_000) + " }}", "{".repeat(50_000), "x".repeat(2_000_000))) {
-            assertTimeoutPreemptively(Duration.ofSeconds(30),
-                    () -> assertThrows(IllegalArgumentException.class, () -> prompt(template, TALK),
-                            () -> template.substring(0, 30)));
-        }
     }
 }

@@ -30,6 +30,7 @@ final class ChatCommand implements Callable<Integer> {
             /system TEXT    set the system message, and forget the conversation
             /help           this
             /exit           end, as Ctrl-D, /quit and /bye do""";
+    private static final Map<String, String> GIVEN_BY_CHAT = Map.of("messages", "what is said", "add_generation_prompt", "chat itself");
     private static final Set<String> ENDS = Set.of("/exit", "/quit", "/bye");
 
     private final Console console;
@@ -61,7 +62,7 @@ final class ChatCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Speculation speculation = models.speculation(speculate.or(() -> Optional.of("auto")));
-        Map<String, Object> named = TemplateValues.parse("--template-arg", templateValues);
+        Map<String, Object> named = TemplateValues.parse("--template-arg", templateValues, GIVEN_BY_CHAT);
         GenerationOptions options = choice.options(STANDARD_TEMPERATURE, speculation);
         console.requireInput();
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);

@@ -39,7 +39,7 @@ final class TemplateCommand implements Callable<Integer> {
     private Path messages;
 
     @Option(names = "--arg", paramLabel = "NAME=JSON",
-            description = "value for the template, such as enable_thinking=false; again for more of them")
+            description = "value for the template, such as enable_thinking=false, instead of one in the file; again for more of them")
     private List<String> values = new ArrayList<>();
 
     @Option(names = "--bos", paramLabel = "TEXT", description = "bos_token in the template; by default that of the model")
@@ -76,7 +76,9 @@ final class TemplateCommand implements Callable<Integer> {
         ChatTemplate template = template();
         Map<String, Object> named = new LinkedHashMap<>();
         List<Message> conversation = conversation(named);
-        named.putAll(TemplateValues.parse("--arg", values));
+        Map<String, String> taken = taken();
+        named.keySet().removeAll(taken.keySet()); // what is asked for here comes before what the file has
+        named.putAll(TemplateValues.parse("--arg", values, taken));
         boolean wantsReply = !noReply && !Boolean.FALSE.equals(named.remove(WANTS_REPLY));
         String text = wantsReply ? template.prompt(conversation, named) : template.transcript(conversation, named);
         if (json) {
@@ -85,6 +87,17 @@ final class TemplateCommand implements Callable<Integer> {
             console.print(text);
         }
         return 0;
+    }
+
+    /// The names that have an option of their own, if it is used.
+    private Map<String, String> taken() {
+        Map<String, String> taken = new LinkedHashMap<>(Map.of(MESSAGES, "--messages"));
+        beginOfText.ifPresent(_ -> taken.put("bos_token", "--bos"));
+        endOfText.ifPresent(_ -> taken.put("eos_token", "--eos"));
+        if (noReply) {
+            taken.put(WANTS_REPLY, "--no-generation-prompt");
+        }
+        return taken;
     }
 
     private ChatTemplate template() throws IOException {

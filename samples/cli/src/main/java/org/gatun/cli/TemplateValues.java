@@ -18,15 +18,21 @@ final class TemplateValues {
     /// What options of the form `NAME=JSON` give.
     ///
     /// @param option for messages
-    /// @throws IllegalArgumentException if one has another form
-    static Map<String, Object> parse(String option, List<String> given) {
+    /// @param taken names that are given otherwise, and how, such as `messages` by `--messages`
+    /// @throws IllegalArgumentException if one has another form, or a name is given twice
+    static Map<String, Object> parse(String option, List<String> given, Map<String, String> taken) {
         Map<String, Object> values = new LinkedHashMap<>();
         for (String one : given) {
             int equals = one.indexOf('=');
             if (equals < 1) {
                 throw new IllegalArgumentException(option + " " + one + ": expected NAME=JSON");
             }
-            values.put(one.substring(0, equals), json(option + " " + one, one.substring(equals + 1)));
+            String name = one.substring(0, equals);
+            if (taken.containsKey(name) || values.containsKey(name)) {
+                throw new IllegalArgumentException(option + " " + one + ": " + name + " is given "
+                        + (values.containsKey(name) ? "twice, expected once" : "by " + taken.get(name)));
+            }
+            values.put(name, json(option + " " + one, one.substring(equals + 1)));
         }
         return values;
     }

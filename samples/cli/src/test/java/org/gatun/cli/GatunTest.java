@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -764,14 +765,55 @@ class GatunTest {
 
     @Test
     void chat_pipedLineThatTheTemplateRefuses_isExitCode2() throws IOException {
-        Path folder = directory.resolve("refusing");
-        assertEquals(0, CommandRun.of("quantize", TARGET, folder.toString(), "--type", "int8").exitCode());
-        Files.writeString(folder.resolve("chat_template.jinja"), "{{ raise_exception('no such thing') }}");
-
-        CommandRun run = CommandRun.withInput("hi\n", "chat", "--model", folder.toString(), "--max-tokens", "1");
+        CommandRun run = talk(modelWithTemplate("refusing", "{{ raise_exception('no such thing') }}"), "hi");
 
         assertEquals(2, run.exitCode(), run.err());
         assertTrue(run.err().contains("chat template: no such thing"), run.err());
+    }
+
+    @Test
+    void chat_templateArguments_reachTheTemplate() throws IOException {
+        Path model = modelWithTemplate("arguments", "{{ opening }}{{ messages[-1].content }}{{ names | join(' and ') }}");
+
+        CommandRun said = talk(model, "Once upon a time, there were Tom and Lily");
+        CommandRun given = talk(model, "there were ", "--template-arg", "opening=\"Once upon a time, \"", "--template-arg",
+                "names=[\"Tom\", \"Lily\"]");
+
+        assertEquals(0, given.exitCode(), given.err());
+        assertEquals(said.out(), given.out());
+        assertNotEquals(said.out(), talk(model, "there were ").out());
+        for (String bad : List.of("messages=[]", "add_generation_prompt=false", "names", "names=[")) {
+            CommandRun refused = talk(model, "hi", "--template-arg", bad);
+            assertEquals(2, refused.exitCode(), refused.err());
+            assertEquals(1, refused.err().lines().count(), refused.err());
+        }
+    }
+
+    @Test
+    void chat_templateThatBeginsTheText_itIsBegunOnce() throws IOException {
+        List<String> contexts = new ArrayList<>();
+        for (String template : List.of("{{ messages[-1].content }}", "{{ bos_token }}{{ messages[-1].content }}",
+                "{{ bos_token }}{{ bos_token }}{{ messages[-1].content }}")) {
+            CommandRun run = talk(modelWithTemplate("begun" + contexts.size(), template), "Once upon a time\n/stats");
+            Matcher context = Pattern.compile("(\\d+) of \\d+ tokens of context").matcher(run.err());
+            assertTrue(context.find(), run.err());
+            contexts.add(context.group(1) + run.out());
+        }
+        assertEquals(contexts.get(0), contexts.get(1));
+        assertNotEquals(contexts.get(0), contexts.get(2), "a second one is a token more");
+    }
+
+    private Path modelWithTemplate(String name, String template) throws IOException {
+        Path folder = directory.resolve(name);
+        assertEquals(0, CommandRun.of("quantize", TARGET, folder.toString(), "--type", "int8").exitCode());
+        Files.writeString(folder.resolve("chat_template.jinja"), template);
+        return folder;
+    }
+
+    private static CommandRun talk(Path model, String said, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("chat", "--model", model.toString(), "--max-tokens", "8", "--temperature", "0"));
+        arguments.addAll(List.of(more));
+        return CommandRun.withInput(said + "\n", arguments.toArray(String[]::new));
     }
 
     private static Path data(String name) {

@@ -49,6 +49,28 @@ class TemplateCommandTest {
     }
 
     @Test
+    void template_valueOfFileAndOfCommandLine_isThatOfCommandLine() throws IOException {
+        Files.writeString(folder.resolve("bos.jinja"), "{{ bos_token }} {{ mood }} {{ add_generation_prompt }}");
+        Files.writeString(folder.resolve("bos.json"), """
+                {"messages": [], "bos_token": "of the file", "mood": "glad", "add_generation_prompt": true}""");
+        assertEquals("of the file glad True", run("bos.jinja", "bos.json").out());
+        assertEquals("<s> sad False", run("bos.jinja", "bos.json", "--bos", "<s>", "--arg", "mood=\"sad\"", "--no-generation-prompt").out());
+    }
+
+    @Test
+    void template_valueThatIsGivenTwice_isOneLineAndExitCode2() {
+        for (String[] twice : new String[][] {{"--arg", "messages=[]"}, {"--arg", "mood=1", "--arg", "mood=2"},
+                {"--bos", "<s>", "--arg", "bos_token=\"<b>\""}, {"--eos", "</s>", "--arg", "eos_token=\"<e>\""},
+                {"--no-generation-prompt", "--arg", "add_generation_prompt=true"}}) {
+            CommandRun run = run("t.jinja", "list.json", twice);
+            assertEquals(2, run.exitCode(), run.err());
+            assertEquals("", run.out());
+            assertEquals(1, run.err().lines().count(), run.err());
+        }
+        assertTrue(run("t.jinja", "list.json", "--arg", "messages=[]").err().contains("--arg messages=[]: messages is given by --messages"));
+    }
+
+    @Test
     void template_refusals_areOneLineAndExitCode2() throws IOException {
         Files.writeString(folder.resolve("no.jinja"), "a\n{{ raise_exception('No,\nthanks.') }}");
         Files.writeString(folder.resolve("bad.jinja"), "a\n{% if %}");
