@@ -184,9 +184,8 @@ void *gatun_allocate(int64_t bytes);
 void gatun_free(void *memory, int64_t bytes);
 /* Bytes of a matrix repacked for gatun_run. */
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs);
-/* Repacks a matrix with the threads of the pool. If `mapped`, the pages read are given back as it goes. */
-void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target,
-    int32_t mapped);
+/* Repacks a matrix with the threads of the pool. */
+void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target);
 /* Copies the row of slot `from` to slot `to`, in every layer. */
 void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to);
 

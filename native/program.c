@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "kernels.h"
 
@@ -307,23 +306,12 @@ int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs) {
 
 struct packing {
     int32_t type;
-    bool mapped;
     int64_t outputs;
     int64_t inputs;
     const uint8_t *source;
     uint8_t *target;
     atomic_int next;
 };
-
-/* Gives back the whole pages of a mapped file that were read; they stay in the page cache. */
-static void give_back(const uint8_t *from, const uint8_t *to) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)from + page - 1) / page * page;
-    uintptr_t end = (uintptr_t)to / page * page;
-    if (start < end) {
-        madvise((void *)start, end - start, MADV_DONTNEED);
-    }
-}
 
 static void pack(struct gatun_pool *pool, int32_t thread, void *argument) {
     (void)thread;
@@ -336,17 +324,11 @@ static void pack(struct gatun_pool *pool, int32_t thread, void *argument) {
         for (int64_t tile = from; tile < to; tile++) {
             pool->kernels->pack(packing->type, packing->outputs, packing->inputs, tile, packing->source, packing->target);
         }
-        if (packing->mapped) {
-            int64_t end = to * tile_bytes; /* in the file */
-            int64_t size = packing->outputs * gatun_file_bytes(packing->type, packing->inputs);
-            give_back(packing->source + from * tile_bytes, packing->source + (end < size ? end : size));
-        }
     }
 }
 
-void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target,
-    int32_t mapped) {
-    struct packing packing = {type, mapped != 0, outputs, inputs, source, target, 0};
+void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target) {
+    struct packing packing = {type, outputs, inputs, source, target, 0};
     run_on_all(pool, pack, &packing);
 }
 

@@ -92,7 +92,7 @@ final class NativeLibrary {
         packedBytes = handle(symbols, "gatun_packed_bytes",
                 FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
         pack = handle(symbols, "gatun_pack",
-                FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, JAVA_INT));
+                FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS));
         move = handle(symbols, "gatun_move", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT));
     }
 
@@ -191,7 +191,7 @@ final class NativeLibrary {
 
     void pack(MemorySegment pool, int type, long outputs, long inputs, MemorySegment source, MemorySegment target) {
         try {
-            pack.invokeExact(pool, type, outputs, inputs, source, target, source.isMapped() ? 1 : 0);
+            pack.invokeExact(pool, type, outputs, inputs, source, target);
         } catch (Throwable e) {
             throw unexpected(e);
         }
