@@ -1,10 +1,9 @@
 package org.gatun.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PipedInputStream;
@@ -15,6 +14,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.Logger;
 import org.jline.terminal.TerminalBuilder;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
@@ -49,13 +50,38 @@ class TerminalInputTest {
     }
 
     @Test
-    void readLine_keysTypedBeforeThePrompt_areRead() throws IOException {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (TerminalInput input = TerminalInput.open(typed("first\nsécond\n", out), Optional.empty(), Assertions::fail)) {
-            assertEquals(Optional.of("first"), input.readLine());
-            assertEquals(Optional.of("sécond"), input.readLine());
+    void readLine_keysTypedBeforeThePrompt_areRead() throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/script")), "there is no script, which runs a program at a terminal of its own");
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        Path output = home.resolve("output");
+        Process process = new ProcessBuilder("/usr/bin/script", "-qec", "exec '" + java + "' --enable-native-access=ALL-UNNAMED "
+                + "-XX:TieredStopAtLevel=1 -cp '" + System.getProperty("java.class.path") + "' '" + Typing.class.getName() + "'", "/dev/null")
+                .redirectErrorStream(true).redirectOutput(output.toFile()).start();
+        try (OutputStream keyboard = process.getOutputStream()) {
+            keyboard.write("first\nsécond\n".getBytes(StandardCharsets.UTF_8));
+            keyboard.flush();
+            boolean ended = process.waitFor(60, TimeUnit.SECONDS);
+            String read = Files.readString(output);
+            assertTrue(ended && read.contains("read Optional[first], Optional[sécond]"), read);
+        } finally {
+            process.destroyForcibly().waitFor();
         }
-        assertFalse(out.toString(StandardCharsets.UTF_8).contains("\u001b[c"), "nothing is asked of the terminal");
+    }
+
+    /// Opens the terminal when something has been typed, and reads two lines.
+    static final class Typing {
+        private Typing() {}
+
+        public static void main(String[] arguments) throws IOException, InterruptedException {
+            while (System.in.available() == 0) {
+                Thread.sleep(5);
+            }
+            TerminalBuilder builder = TerminalBuilder.builder().type("xterm-256color").encoding(StandardCharsets.UTF_8);
+            try (TerminalInput input = TerminalInput.open(builder, Optional.empty(), System.err::println)) {
+                String read = "read " + input.readLine() + ", " + input.readLine();
+                System.out.writeBytes((read + "\n").getBytes(StandardCharsets.UTF_8));
+            }
+        }
     }
 
     @Test
@@ -75,10 +101,14 @@ class TerminalInputTest {
     void readLine_historyThatCannotBeKept_isSaidOnce() throws IOException {
         Path history = Files.createFile(home.resolve("file")).resolve("chat-history");
         List<String> notes = new ArrayList<>();
+        Logger log = Logger.getLogger("org.jline");
+        log.setFilter(record -> !record.getMessage().contains("history") || !notes.add(record.getMessage()));
         try (TerminalInput input = TerminalInput.open(typed("first\nsecond\n", OutputStream.nullOutputStream()), Optional.of(history),
                 notes::add)) {
             assertEquals(Optional.of("first"), input.readLine());
             assertEquals(Optional.of("second"), input.readLine());
+        } finally {
+            log.setFilter(null);
         }
         assertEquals(1, notes.size(), notes::toString);
         assertTrue(notes.getFirst().startsWith("gatun: the history of this chat is not kept: "), notes::toString);
