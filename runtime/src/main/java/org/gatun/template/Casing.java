@@ -4,6 +4,8 @@ import java.util.Locale;
 
 /// How Python changes the case of texts, and asks for it.
 final class Casing {
+    private static final String WITHIN_WORDS = "':.\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a";
+
     private Casing() {}
 
     private static String upper(int c) {
@@ -49,7 +51,38 @@ final class Casing {
     }
 
     static String lower(String text) {
-        return text.toLowerCase(Locale.ROOT);
+        if (text.indexOf('Σ') < 0) {
+            return text.toLowerCase(Locale.ROOT);
+        }
+        StringBuilder lower = new StringBuilder();
+        for (int i = 0, c; i < text.length(); i += Character.charCount(c)) {
+            c = text.codePointAt(i);
+            lower.append(c == 'Σ' && endsWord(text, i) ? "ς" : lower(c));
+        }
+        return lower.toString();
+    }
+
+    /// Whether a letter with cases stands before a character, and none behind it. Java asks the same of words, which it finds in
+    /// its own way.
+    private static boolean endsWord(String text, int index) {
+        int before = index;
+        while (before > 0 && isNoMatterForCase(text.codePointBefore(before))) {
+            before -= Character.charCount(text.codePointBefore(before));
+        }
+        int after = index + 1;
+        while (after < text.length() && isNoMatterForCase(text.codePointAt(after))) {
+            after += Character.charCount(text.codePointAt(after));
+        }
+        return before > 0 && isCased(text.codePointBefore(before)) && (after == text.length() || !isCased(text.codePointAt(after)));
+    }
+
+    /// Marks that stand within words.
+    private static boolean isNoMatterForCase(int c) {
+        return switch (Character.getType(c)) {
+            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.FORMAT, Character.MODIFIER_LETTER,
+                    Character.MODIFIER_SYMBOL -> true;
+            default -> WITHIN_WORDS.indexOf(c) >= 0;
+        };
     }
 
     static String capitalize(String text) {

@@ -91,6 +91,7 @@ final class Functions {
             throw new Refusal(arguments.function() + ": expected one argument without a name at most");
         }
         for (Value given : arguments.positional()) {
+            Operators.demandDefined(given);
             if (given instanceof Dict other) {
                 operators.budget().map(other.size());
                 dict.putAll(other);
