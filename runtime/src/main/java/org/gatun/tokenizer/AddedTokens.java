@@ -25,7 +25,9 @@ final class AddedTokens {
     }
 
     private final List<Token> tokens;
-    private final BitSet beginnings = new BitSet();
+    /// What tokens begin with: one character, or a hash of two; so that texts are searched fast.
+    private final BitSet single = new BitSet();
+    private final BitSet pairs = new BitSet();
     private final Trie all = new Trie(256);
     private final Trie plain = new Trie(256);
 
@@ -34,7 +36,11 @@ final class AddedTokens {
         this.tokens = List.copyOf(tokens);
         for (int i = 0; i < this.tokens.size(); i++) {
             Token token = this.tokens.get(i);
-            beginnings.set(token.text.charAt(0));
+            if (token.text.length() == 1) {
+                single.set(token.text.charAt(0));
+            } else {
+                pairs.set(pair(token.text, 0));
+            }
             all.add(token.text, i);
             if (!token.control) {
                 plain.add(token.text, i);
@@ -42,12 +48,26 @@ final class AddedTokens {
         }
     }
 
+    private static int pair(String text, int at) {
+        return text.charAt(at) * 31 + text.charAt(at + 1) & 0xFFFF;
+    }
+
+    private boolean mayBegin(String text, int at) {
+        return at + 1 < text.length() && pairs.get(pair(text, at)) || single.get(text.charAt(at));
+    }
+
     /// @param control whether control tokens are read
     void split(String text, boolean control, Parts parts) {
+        if (tokens.isEmpty()) {
+            if (!text.isEmpty()) {
+                parts.text(0, text.length());
+            }
+            return;
+        }
         int done = 0;
         int spaces = 0; // how far white space was seen to go; tokens of white space would look again and again
         for (int at = 0; at < text.length();) {
-            int found = beginnings.get(text.charAt(at)) ? longest(control ? all : plain, text, at) : Trie.NONE;
+            int found = mayBegin(text, at) ? longest(control ? all : plain, text, at) : Trie.NONE;
             if (found < 0) {
                 at++;
                 continue;

@@ -55,11 +55,24 @@ final class ByteAlphabet {
 
     /// Whether all characters are of the alphabet.
     static boolean spells(String piece) {
-        return piece.chars().allMatch(c -> c < BYTES.length && BYTES[c] >= 0);
+        for (int i = 0; i < piece.length(); i++) {
+            char c = piece.charAt(i);
+            if (c >= BYTES.length || BYTES[c] < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /// The bytes that a piece spells; characters outside the alphabet stand for their own UTF-8.
     static byte[] bytes(String piece) {
+        if (spells(piece)) {
+            byte[] bytes = new byte[piece.length()];
+            for (int i = 0; i < bytes.length; i++) {
+                bytes[i] = (byte) BYTES[piece.charAt(i)];
+            }
+            return bytes;
+        }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(piece.length());
         piece.codePoints().forEach(c -> {
             if (c < BYTES.length && BYTES[c] >= 0) {

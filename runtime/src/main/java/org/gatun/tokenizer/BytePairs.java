@@ -87,21 +87,8 @@ final class BytePairs implements Segmenter {
 
     @Override
     public void segment(String text, IntConsumer ids) {
-        Row row = new Row();
-        Merging merging = new Merging();
-        words.split(text, (from, to) -> {
-            byte[] bytes = text.substring(from, to).getBytes(StandardCharsets.UTF_8);
-            int whole = wholeWords ? vocabulary.textId(ByteAlphabet.spell(bytes, 0, bytes.length)) : Vocabulary.NONE;
-            if (whole >= 0) {
-                ids.accept(whole);
-                return;
-            }
-            row.fill(bytes);
-            merging.run(bytes.length, row);
-            for (int i = 0; i < bytes.length; i = merging.next(i)) {
-                emit(row.symbols[i], ids);
-            }
-        });
+        Words cut = RecentWords.of(new Row(), text.length());
+        words.split(text, (from, to) -> cut.segment(text.substring(from, to), ids));
     }
 
     /// A symbol without token falls apart into its bytes; bytes without token are lost, as the model has no way to
@@ -119,10 +106,26 @@ final class BytePairs implements Segmenter {
     }
 
     /// The symbols of one word.
-    private final class Row implements Merging.Pairs {
+    private final class Row implements Merging.Pairs, Words {
+        private final Merging merging = new Merging();
         private int[] symbols = new int[32];
 
-        void fill(byte[] bytes) {
+        @Override
+        public void segment(String word, IntConsumer ids) {
+            byte[] bytes = word.getBytes(StandardCharsets.UTF_8);
+            int whole = wholeWords ? vocabulary.textId(ByteAlphabet.spell(bytes, 0, bytes.length)) : Vocabulary.NONE;
+            if (whole >= 0) {
+                ids.accept(whole);
+                return;
+            }
+            fill(bytes);
+            merging.run(bytes.length, this);
+            for (int i = 0; i < bytes.length; i = merging.next(i)) {
+                emit(symbols[i], ids);
+            }
+        }
+
+        private void fill(byte[] bytes) {
             if (symbols.length < bytes.length) {
                 symbols = new int[bytes.length];
             }

@@ -196,9 +196,27 @@ final class Decoder {
 
     /// What the library takes away from English texts: the blanks that splitting at punctuation leaves.
     private static String cleanUp(String word) {
+        if (!mayNeedCleaning(word)) {
+            return word;
+        }
         return word.replace(" .", ".").replace(" ?", "?").replace(" !", "!").replace(" ,", ",").replace(" ' ", "'")
                 .replace(" n't", "n't").replace(" 'm", "'m").replace(" do not", " don't").replace(" 's", "'s")
                 .replace(" 've", "'ve").replace(" 're", "'re");
+    }
+
+    /// Whether a blank is followed by what one of those begins with.
+    private static boolean mayNeedCleaning(String word) {
+        for (int blank = word.indexOf(' '); blank >= 0; blank = word.indexOf(' ', blank + 1)) {
+            if (blank + 1 < word.length() && switch (word.charAt(blank + 1)) {
+                case '.', '?', '!', ',', '\'' -> true;
+                case 'n' -> word.startsWith("n't", blank + 1);
+                case 'd' -> word.startsWith("do not", blank + 1);
+                default -> false;
+            }) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Rewrites each token for itself, by its place.
@@ -245,6 +263,10 @@ final class Decoder {
 
         @Override
         public void accept(String token, boolean literal) {
+            if (leading == 0 && held == 0 && stop == 0) {
+                next.accept(token, literal);
+                return;
+            }
             StringBuilder text = new StringBuilder();
             token.codePoints().forEach(c -> {
                 if (c == content && leading > 0) {
@@ -378,6 +400,12 @@ final class Decoder {
         }
 
         private void append(byte[] bytes) {
+            if (unfinished.length == 0 && Utf8Stream.isAscii(bytes)) {
+                if (bytes.length > 0) {
+                    next.accept(new String(bytes, StandardCharsets.ISO_8859_1), false);
+                }
+                return;
+            }
             ByteBuffer input = ByteBuffer.allocate(unfinished.length + bytes.length).put(unfinished).put(bytes).flip();
             String text = decode(input, false);
             unfinished = new byte[input.remaining()];

@@ -170,6 +170,10 @@ final class JsonTokenizer {
                     table.put(token.text, token.id);
                 }
             }
+            if (added.values().stream().allMatch(token -> words.id(token.text) >= 0)) {
+                vocabulary = words;
+                return List.copyOf(added.values());
+            }
             String[] all = table.toArray();
             Kind[] allKinds = Arrays.copyOf(kinds, all.length);
             Arrays.fill(allKinds, Math.min(kinds.length, all.length), all.length, Kind.UNUSED);
@@ -178,7 +182,7 @@ final class JsonTokenizer {
                     allKinds[token.id] = token.isControl() ? Kind.CONTROL : Kind.USER_DEFINED;
                 }
             }
-            vocabulary = all.length == pieces.length ? words : new Vocabulary(all, allKinds, new float[0], Spelling.TEXT);
+            vocabulary = words.with(all, allKinds);
             return List.copyOf(added.values());
         } catch (IllegalArgumentException e) {
             throw source.problem(e.getMessage());
@@ -293,7 +297,7 @@ final class JsonTokenizer {
     /// [BytePairs] do the same as [CharacterPairs] over words in the alphabet of bytes, faster, where every byte is a token
     /// and nothing is added to the characters.
     private Optional<BytePairs> bytePairs(KnownWords known, CharacterPairs.Rules rules, MergeList merges) {
-        if (!rules.prefix().isEmpty() || !rules.suffix().isEmpty() || !merges.isPlain()) {
+        if (!rules.prefix().isEmpty() || !rules.suffix().isEmpty() || !merges.plain()) {
             return Optional.empty();
         }
         return Optional.of(new BytePairs(words, PreTokenizer.of(known.expressions), rules.wholeWords(), merges.texts()))

@@ -10,12 +10,14 @@ import tools.jackson.databind.JsonNode;
 /// whose sides may have blanks themselves.
 ///
 /// @param blanks where in each text the blank between the sides is
-record MergeList(List<String> texts, int[] blanks) {
+/// @param plain whether no side has a blank itself
+record MergeList(List<String> texts, int[] blanks, boolean plain) {
 
     static MergeList read(JsonPart model) throws FormatException {
         JsonNode list = model.array("merges");
         List<String> texts = new ArrayList<>(list.size());
         int[] blanks = new int[list.size()];
+        boolean plain = true;
         for (JsonNode merge : list) {
             boolean pair = merge.size() == 2 && merge.path(0).isString() && merge.path(1).isString();
             String text = pair ? merge.path(0).stringValue().concat(" ").concat(merge.path(1).stringValue())
@@ -24,23 +26,15 @@ record MergeList(List<String> texts, int[] blanks) {
                 continue;
             }
             int blank = pair ? merge.path(0).stringValue().length() : text.indexOf(' ');
-            if (blank <= 0 || blank == text.length() - 1 || !pair && blank != text.lastIndexOf(' ')) {
+            boolean other = pair ? text.indexOf(' ') < blank || text.lastIndexOf(' ') > blank : text.indexOf(' ', blank + 1) > 0;
+            if (blank <= 0 || blank == text.length() - 1 || !pair && other) {
                 throw model.problem("merges", merge, "a pair of tokens");
             }
+            plain &= !other;
             blanks[texts.size()] = blank;
             texts.add(text);
         }
-        return new MergeList(texts, Arrays.copyOf(blanks, texts.size()));
-    }
-
-    /// Whether no side has a blank itself.
-    boolean isPlain() {
-        for (int i = 0; i < blanks.length; i++) {
-            if (texts.get(i).indexOf(' ') != blanks[i] || texts.get(i).lastIndexOf(' ') != blanks[i]) {
-                return false;
-            }
-        }
-        return true;
+        return new MergeList(texts, Arrays.copyOf(blanks, texts.size()), plain);
     }
 
     /// Merges by pair of tokens; of a pair that is listed twice the last counts.

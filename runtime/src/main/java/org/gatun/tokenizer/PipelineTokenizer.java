@@ -44,7 +44,7 @@ final class PipelineTokenizer implements Tokenizer {
         if (what.addSpecial()) {
             IntStream.of(frame.before()).forEach(ids);
         }
-        Segmenter.Words model = parts.model.words();
+        Segmenter.Words model = RecentWords.of(parts.model.words(), text.length());
         parts.added.split(text, what.parseSpecial(), new AddedTokens.Parts() {
             @Override
             public void text(int from, int to) {

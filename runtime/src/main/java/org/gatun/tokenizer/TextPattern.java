@@ -75,6 +75,9 @@ final class TextPattern {
 
     /// The text with `content` for each match.
     String replace(String text, String content) {
+        if ((pattern.flags() & Pattern.LITERAL) != 0 && !pattern.pattern().isEmpty()) {
+            return text.replace(pattern.pattern(), content);
+        }
         StringBuilder result = new StringBuilder();
         int[] copied = {0};
         find(text, (from, to) -> {

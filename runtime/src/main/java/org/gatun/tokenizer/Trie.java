@@ -1,5 +1,7 @@
 package org.gatun.tokenizer;
 
+import java.util.Arrays;
+
 /// Token ids by their text, walked one `char` at a time.
 final class Trie {
     /// The node of the empty text.
@@ -11,13 +13,12 @@ final class Trie {
     static final int LONGEST = 1024;
 
     private final LongTable edges;
-    private final LongTable ids;
+    private int[] ids = {NONE}; // by node
     private int nodes = 1;
 
     /// @param expected characters of all texts, roughly
     Trie(int expected) {
         edges = new LongTable(expected);
-        ids = new LongTable(expected / 4);
     }
 
     /// Adds a text; the first id of a text stays.
@@ -30,7 +31,12 @@ final class Trie {
             long child = edges.putIfAbsent(edge(node, text.charAt(i)), nodes);
             node = child == LongTable.NONE ? nodes++ : (int) child;
         }
-        ids.putIfAbsent(node, id);
+        if (nodes > ids.length) {
+            int length = ids.length;
+            ids = Arrays.copyOf(ids, Math.max(nodes, 2 * length));
+            Arrays.fill(ids, length, ids.length, NONE);
+        }
+        ids[node] = ids[node] == NONE ? id : ids[node];
     }
 
     /// The node one character on, or [#NONE].
@@ -40,7 +46,7 @@ final class Trie {
 
     /// The id of the text that leads to `node`, or [#NONE].
     int id(int node) {
-        return (int) ids.get(node);
+        return ids[node];
     }
 
     private static long edge(int node, char next) {

@@ -26,12 +26,24 @@ final class Utf8Stream implements TextStream {
         byte[] bytes = vocabulary.bytes(token);
         int from = spaceFirst && atBeginning && bytes.length > 0 && bytes[0] == ' ' ? 1 : 0;
         atBeginning = vocabulary.isSpecial(token) || atBeginning && bytes.length == 0;
+        if (unfinished.length == 0 && isAscii(bytes)) {
+            return new String(bytes, from, bytes.length - from, StandardCharsets.ISO_8859_1);
+        }
         ByteBuffer input = ByteBuffer.allocate(unfinished.length + bytes.length - from)
                 .put(unfinished).put(bytes, from, bytes.length - from).flip();
         String text = decode(input, false);
         unfinished = new byte[input.remaining()];
         input.get(unfinished);
         return text;
+    }
+
+    static boolean isAscii(byte[] bytes) {
+        for (byte b : bytes) {
+            if (b < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     @Override

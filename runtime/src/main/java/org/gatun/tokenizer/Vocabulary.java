@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.regex.Pattern;
 
 /// Pieces by id and ids by piece. The arrays are not copied.
 final class Vocabulary {
@@ -25,16 +24,19 @@ final class Vocabulary {
     static final char SPACE = '\u2581';
     /// [#id] of what is no piece.
     static final int NONE = -1;
-
-    private static final Pattern BYTE_PIECE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
+    private static final long FREE = -1;
 
     private final String[] pieces;
     private final Kind[] kinds;
     private final float[] scores;
     private final Spelling spelling;
-    /// Ids by hash of their piece, [#NONE] where free; a table of our own, to look up parts of strings without cutting them.
-    private final int[] slots;
-    private final int multiplier = ThreadLocalRandom.current().nextInt() | 1;
+    /// All pieces in a row, and where each begins: comparing with one of many strings would wait for memory.
+    private final char[] letters;
+    private final int[] starts;
+    /// Hash of a piece << 32 | its id, [#FREE] where there is none; a table of our own, to look up parts of strings without cutting
+    /// them. With the whole hash, hardly ever is another piece looked at.
+    private final long[] slots;
+    private final int multiplier;
 
     /// @param pieces `[vocabulary]`, empty where an id has no token
     /// @param kinds `[vocabulary]`
@@ -44,37 +46,95 @@ final class Vocabulary {
         this.kinds = kinds;
         this.scores = scores;
         this.spelling = spelling;
-        this.slots = new int[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
-        Arrays.fill(slots, NONE);
+        this.multiplier = ThreadLocalRandom.current().nextInt() | 1;
+        this.starts = starts(pieces);
+        this.letters = letters(pieces, starts);
+        this.slots = new long[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
+        Arrays.fill(slots, FREE);
         for (int id = 0; id < pieces.length; id++) {
-            int slot = slot(pieces[id], 0, pieces[id].length(), pieces[id].length());
-            if (!pieces[id].isEmpty() && slots[slot] == NONE) {
-                slots[slot] = id;
+            add(id);
+        }
+    }
+
+    private Vocabulary(Vocabulary of, String[] pieces, Kind[] kinds) {
+        this.pieces = pieces;
+        this.kinds = kinds;
+        this.scores = of.scores;
+        this.spelling = of.spelling;
+        this.multiplier = of.multiplier;
+        this.starts = starts(pieces);
+        this.letters = letters(pieces, starts);
+        this.slots = of.slots.clone();
+        for (int id = 0; id < pieces.length; id++) {
+            if (id >= of.size() || of.pieces[id].isEmpty()) {
+                add(id);
             }
         }
     }
 
-    /// The slot of the piece that is `text` from `from` to before `to`, without the character at `leftOut`, or the free one
-    /// where it would go.
-    private int slot(String text, int from, int to, int leftOut) {
+    private static int[] starts(String[] pieces) {
+        int[] starts = new int[pieces.length + 1];
+        for (int id = 0; id < pieces.length; id++) {
+            starts[id + 1] = Math.addExact(starts[id], pieces[id].length());
+        }
+        return starts;
+    }
+
+    private static char[] letters(String[] pieces, int[] starts) {
+        char[] letters = new char[starts[pieces.length]];
+        for (int id = 0; id < pieces.length; id++) {
+            pieces[id].getChars(0, pieces[id].length(), letters, starts[id]);
+        }
+        return letters;
+    }
+
+    /// Enters a piece; of several alike the first stays.
+    private void add(int id) {
+        int length = pieces[id].length();
+        if (length > 0) {
+            int hash = hash(pieces[id], 0, length, length);
+            int slot = slot(hash, pieces[id], 0, length, length);
+            slots[slot] = slots[slot] == FREE ? (long) hash << 32 | id : slots[slot];
+        }
+    }
+
+    /// One that has more pieces, none of which is here.
+    ///
+    /// @param pieces `[vocabulary]`, those that are here and others, where ids had none or behind
+    /// @param kinds `[vocabulary]`
+    Vocabulary with(String[] pieces, Kind[] kinds) {
+        return pieces.length <= slots.length / 2 ? new Vocabulary(this, pieces, kinds)
+                : new Vocabulary(pieces, kinds, scores, spelling);
+    }
+
+    private int hash(String text, int from, int to, int leftOut) {
         int hash = 0;
         for (int i = from; i < to; i++) {
             hash = i == leftOut ? hash : hash * multiplier + text.charAt(i);
         }
-        hash *= 0x9E3779B9;
+        return hash * 0x9E3779B9;
+    }
+
+    /// The slot of the piece with this hash that is `text` from `from` to before `to`, without the character at `leftOut`, or the
+    /// free one where it would go.
+    private int slot(int hash, String text, int from, int to, int leftOut) {
         int slot = (hash ^ hash >>> 16) & slots.length - 1;
-        while (slots[slot] != NONE && !isPiece(pieces[slots[slot]], text, from, to, leftOut)) {
+        while (slots[slot] != FREE
+                && !((int) (slots[slot] >>> 32) == hash && isPiece((int) slots[slot], text, from, to, leftOut))) {
             slot = slot + 1 & slots.length - 1;
         }
         return slot;
     }
 
-    private static boolean isPiece(String piece, String text, int from, int to, int leftOut) {
-        if (leftOut < from || leftOut >= to) {
-            return piece.length() == to - from && text.startsWith(piece, from);
+    private boolean isPiece(int id, String text, int from, int to, int leftOut) {
+        int at = starts[id];
+        int end = starts[id + 1];
+        for (int i = from; i < to; i++) {
+            if (i != leftOut && (at == end || letters[at++] != text.charAt(i))) {
+                return false;
+            }
         }
-        return piece.length() == to - from - 1 && piece.regionMatches(0, text, from, leftOut - from)
-                && piece.regionMatches(leftOut - from, text, leftOut + 1, to - leftOut - 1);
+        return at == end;
     }
 
     int size() {
@@ -100,7 +160,7 @@ final class Vocabulary {
 
     /// The same for `text` from `from` to before `to`, without the character at `leftOut` if that lies between.
     int id(String text, int from, int to, int leftOut) {
-        return slots[slot(text, from, to, leftOut)];
+        return (int) slots[slot(hash(text, from, to, leftOut), text, from, to, leftOut)];
     }
 
     /// The id of a piece that ordinary text may become.
@@ -110,7 +170,7 @@ final class Vocabulary {
 
     /// The same for `text` from `from` to before `to`, without the character at `leftOut` if that lies between.
     int textId(String text, int from, int to, int leftOut) {
-        int id = slots[slot(text, from, to, leftOut)];
+        int id = id(text, from, to, leftOut);
         return id != NONE && (kinds[id] == Kind.NORMAL || kinds[id] == Kind.USER_DEFINED || kinds[id] == Kind.UNUSED)
                 ? id : NONE;
     }
@@ -126,7 +186,12 @@ final class Vocabulary {
 
     /// Whether a piece is written as byte tokens are, `<0x0A>`.
     static boolean isBytePiece(String piece) {
-        return BYTE_PIECE.matcher(piece).matches();
+        return piece.length() == 6 && piece.startsWith("<0x") && piece.charAt(5) == '>' && isHexDigit(piece.charAt(3))
+                && isHexDigit(piece.charAt(4));
+    }
+
+    private static boolean isHexDigit(char c) {
+        return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f';
     }
 
     /// The bytes that a token stands for, see [Tokenizer#bytes].

@@ -10,7 +10,7 @@ record WordSegmenter(Normalizer normalizer, Splitter splitter, Segmenter model) 
     public void segment(String text, IntConsumer ids) {
         String normal = normalizer.apply(text);
         if (!normal.isEmpty()) {
-            Words cut = model.words();
+            Words cut = RecentWords.of(model.words(), normal.length());
             splitter.split(normal, true, (word, _) -> cut.segment(word, ids));
         }
     }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.function.IntConsumer;
 import java.util.function.UnaryOperator;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -521,6 +522,54 @@ class TokenizerJsonTest {
         Tokenizer tokenizer = read("'decoder': " + decoder + ", " + words(distinct.toArray(String[]::new)));
         int[] ids = Arrays.stream(pieces).mapToInt(piece -> 1 + distinct.indexOf(piece)).toArray();
         assertEquals(text, tokenizer.decode(ids), decoder);
+    }
+
+    @Test
+    void decode_wordPiecesWithCleanup_losesTheBlanksOfEachRule() throws IOException {
+        String[][] rules = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
+            {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+        rounds(200, random -> {
+            String piece = random.ints(1 + random.nextInt(8), 0, 16).mapToObj(i -> new String[] {" ", " ", ".", "?", "!", ",", "'", "n't", "m",
+                "do not", "s", "ve", "re", "n", "d", " do"}[i]).collect(Collectors.joining());
+            String expected = " " + piece;
+            for (String[] rule : rules) {
+                expected = expected.replace(rule[0], rule[1]);
+            }
+            assertDecodes("{'type': 'WordPiece', 'prefix': '##', 'cleanup': true}", "a" + expected, "a", piece);
+        });
+    }
+
+    @Test
+    void decode_addedTokenWithAnIdThatTheModelLeavesOut_isWritten() {
+        Tokenizer tokenizer = read("'added_tokens': [" + added(1, "<x>", "'special': false") + "], 'decoder': {'type': 'Fuse'}, "
+                + "'model': {'type': 'WordLevel', 'unk_token': '?', 'vocab': {'?': 0, 'a': 2}}");
+        assertArrayEquals(new int[] {1, 2}, tokenizer.encode("<x>a", Special.NONE));
+        assertEquals("<x>a", tokenizer.decode(1, 2));
+        assertEquals("<x>", tokenizer.piece(1));
+    }
+
+    /// A segmenter that gives a word its length and its characters.
+    private static void spell(String word, IntConsumer ids) {
+        ids.accept(word.length());
+        word.chars().forEach(ids);
+    }
+
+    @Test
+    void segment_wordsSeenBefore_haveTheTokensOfTheFirstTime() throws IOException {
+        rounds(20, random -> {
+            int length = random.nextInt(600);
+            Segmenter.Words words = RecentWords.of(TokenizerJsonTest::spell, length);
+            List<Integer> expected = new ArrayList<>();
+            List<Integer> found = new ArrayList<>();
+            for (int i = 0; i < 2000; i++) {
+                // "Aa" and "BB" have the same hash
+                String word = random.ints(1 + random.nextInt(20), 0, 3).mapToObj(c -> new String[] {"Aa", "BB", "c"}[c])
+                        .collect(Collectors.joining());
+                spell(word, expected::add);
+                words.segment(word, found::add);
+            }
+            assertEquals(expected, found);
+        });
     }
 
     @Test
