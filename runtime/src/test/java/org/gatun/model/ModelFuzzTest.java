@@ -14,8 +14,6 @@ import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
-import org.gatun.tokenizer.Tokenizer;
-import org.gatun.tokenizer.Tokenizers;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -75,16 +73,6 @@ class ModelFuzzTest {
     void config_anyBytes_runsOrFails(byte[] bytes) throws IOException {
         Files.write(folder.resolve("config.json"), bytes);
         loadAndRun(folder);
-    }
-
-    @FuzzTest(maxDuration = "5m")
-    void tokenizerJson_anyBytes_readsOrFails(byte[] bytes) throws IOException {
-        try {
-            Tokenizer tokenizer = Tokenizers.fromTokenizerJson(Files.write(directory.resolve("tokenizer.json"), bytes));
-            tokenizer.decode(tokenizer.encode("Once upon a time, é 中 😀", Tokenizer.Special.ADD));
-        } catch (IOException | IllegalArgumentException _) {
-            // as it should be
-        }
     }
 
     @Test
