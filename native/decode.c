@@ -174,23 +174,64 @@ static void read_4_or_5_bits(int32_t type, const uint8_t *block, struct gatun_co
     }
 }
 
-/* Codes of one of the eight parts of a block, and its scale and minimum before they are rounded to halves. */
-static void read_k_4_or_5(
-    int32_t type, const uint8_t *block, int part, uint8_t *codes, float *part_scale, float *part_minimum) {
-    const uint8_t *packed = block + 4;
+int64_t gatun_scale_bytes(int32_t type) {
+    switch (type) {
+        case GATUN_Q4_K:
+        case GATUN_Q5_K: return 16;
+        case GATUN_Q6_K: return 18;
+        case GATUN_F32:
+        case GATUN_F16:
+        case GATUN_BF16:
+        case GATUN_Q8_0:
+        case GATUN_Q4_0:
+        case GATUN_Q4_1:
+        case GATUN_Q5_0:
+        case GATUN_Q5_1:
+        case GATUN_MXFP4: return 0;
+        default: return -1;
+    }
+}
+
+/* Where they lie in a block. */
+static const uint8_t *scales_of(int32_t type, const uint8_t *block) {
+    return type == GATUN_Q6_K ? block + 192 : block;
+}
+
+void gatun_take_scales(int32_t type, int64_t elements, const void *source, void *target) {
+    const int64_t bytes = gatun_scale_bytes(type);
+    for (int64_t block = 0; block < elements / 256; block++) {
+        memcpy((uint8_t *)target + block * bytes, scales_of(type, (const uint8_t *)source + block * blocks[type].bytes), (size_t)bytes);
+    }
+}
+
+/* Scales of the halves of one of the eight parts of a block, and its minimum, before they are rounded to halves. */
+static void read_scales(int32_t type, const uint8_t *source, int part, float *scales, float *minimum) {
+    if (type == GATUN_Q6_K) {
+        for (int i = 0; i < 2; i++) {
+            scales[i] = read_half(source + 16) * (float)(int8_t)source[2 * part + i];
+        }
+        *minimum = 0;
+        return;
+    }
+    const uint8_t *packed = source + 4;
+    int six_bits;
+    int six_bits_of_minimum;
+    if (part < 4) {
+        six_bits = packed[part] & 63;
+        six_bits_of_minimum = packed[part + 4] & 63;
+    } else {
+        six_bits = (packed[part + 4] & 15) | packed[part - 4] >> 6 << 4;
+        six_bits_of_minimum = packed[part + 4] >> 4 | packed[part] >> 6 << 4;
+    }
+    scales[0] = read_half(source) * (float)six_bits;
+    scales[1] = scales[0];
+    *minimum = -read_half(source + 2) * (float)six_bits_of_minimum;
+}
+
+/* Codes of one of the eight parts of a block. */
+static void read_k_4_or_5(int32_t type, const uint8_t *block, int part, uint8_t *codes) {
     const uint8_t *fifth = block + 16;
     const uint8_t *nibbles = block + (type == GATUN_Q5_K ? 48 : 16) + part / 2 * 32;
-    int scale;
-    int minimum;
-    if (part < 4) {
-        scale = packed[part] & 63;
-        minimum = packed[part + 4] & 63;
-    } else {
-        scale = (packed[part + 4] & 15) | packed[part - 4] >> 6 << 4;
-        minimum = packed[part + 4] >> 4 | packed[part] >> 6 << 4;
-    }
-    *part_scale = read_half(block) * (float)scale;
-    *part_minimum = -read_half(block + 2) * (float)minimum;
     for (int i = 0; i < 32; i++) {
         codes[i] = part % 2 == 0 ? nibbles[i] & 15 : nibbles[i] >> 4;
     }
@@ -199,8 +240,7 @@ static void read_k_4_or_5(
     }
 }
 
-/* Codes of one of the eight parts of a block, and its two scales. */
-static void read_q6_k(const uint8_t *block, int part, uint8_t *codes, float *scales) {
+static void read_q6_k(const uint8_t *block, int part, uint8_t *codes) {
     int half = part / 4;
     int quarter = part % 4;
     const uint8_t *low = block + half * 64 + quarter % 2 * 32;
@@ -208,13 +248,11 @@ static void read_q6_k(const uint8_t *block, int part, uint8_t *codes, float *sca
     for (int i = 0; i < 32; i++) {
         codes[i] = (uint8_t)((quarter < 2 ? low[i] & 15 : low[i] >> 4) | (high[i] >> 2 * quarter & 3) << 4);
     }
-    for (int i = 0; i < 2; i++) {
-        scales[i] = read_half(block + 208) * (float)(int8_t)block[192 + 2 * part + i];
-    }
 }
 
 void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_t block, struct gatun_codes *result) {
     const uint8_t *source = row + header_bytes(type) + block * 32 / blocks[type].elements * blocks[type].bytes;
+    int part = (int)(block % 8);
     float scales[2];
     float minimum;
     switch (type) {
@@ -247,41 +285,49 @@ void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_
             break;
         case GATUN_Q4_K:
         case GATUN_Q5_K:
-            read_k_4_or_5(type, source, (int)(block % 8), result->codes, scales, &minimum);
-            result->scales[0] = float_to_half(scales[0]);
-            result->minimum = float_to_half(minimum);
-            break;
         case GATUN_Q6_K:
-            read_q6_k(source, (int)(block % 8), result->codes, scales);
+            if (type == GATUN_Q6_K) {
+                read_q6_k(source, part, result->codes);
+            } else {
+                read_k_4_or_5(type, source, part, result->codes);
+            }
+            read_scales(type, scales_of(type, source), part, scales, &minimum);
             gatun_round_to_halves(result->scales, scales, 2);
+            result->minimum = float_to_half(minimum);
             break;
         default:
             read_4_or_5_bits(type, source, result);
     }
 }
 
-static void decode_4_or_5_bits(int32_t type, const uint8_t *block, float *target) {
-    struct gatun_codes read;
-    read_4_or_5_bits(type, block, &read);
-    int middle = type == GATUN_Q4_0 ? 8 : type == GATUN_Q5_0 ? 16 : 0;
-    for (int i = 0; i < 32; i++) {
-        target[i] = half_to_float(read.scales[0]) * (float)(read.codes[i] - middle) + half_to_float(read.minimum);
-    }
-}
-
-static void decode_super_block(int32_t type, const uint8_t *block, float *target) {
-    for (int part = 0; part < 8; part++, target += 32) {
-        uint8_t codes[32];
-        float scales[2];
-        float minimum = 0;
-        if (type == GATUN_Q6_K) {
-            read_q6_k(block, part, codes, scales);
-        } else {
-            read_k_4_or_5(type, block, part, codes, &scales[0], &minimum);
-            scales[1] = scales[0];
+void gatun_decode_codes(int32_t type, const struct gatun_codes *read, const uint8_t *scales, int64_t block, float *target) {
+    switch (type) {
+        case GATUN_Q8_0:
+            for (int i = 0; i < 32; i++) {
+                target[i] = half_to_float(read->scales[0]) * (float)(int8_t)(read->codes[i] ^ 0x80);
+            }
+            break;
+        case GATUN_MXFP4:
+            for (int i = 0; i < 32; i++) {
+                target[i] = bfloat_to_float(read->scales[0]) * gatun_mxfp4_book[read->codes[i]];
+            }
+            break;
+        case GATUN_Q4_K:
+        case GATUN_Q5_K:
+        case GATUN_Q6_K: {
+            float factors[2];
+            float minimum;
+            read_scales(type, scales, (int)(block % 8), factors, &minimum);
+            for (int i = 0; i < 32; i++) {
+                target[i] = factors[i / 16] * (float)(read->codes[i] - (type == GATUN_Q6_K ? 32 : 0)) + minimum;
+            }
+            break;
         }
-        for (int i = 0; i < 32; i++) {
-            target[i] = scales[i / 16] * (float)(codes[i] - (type == GATUN_Q6_K ? 32 : 0)) + minimum;
+        default: {
+            int middle = type == GATUN_Q4_0 ? 8 : type == GATUN_Q5_0 ? 16 : 0;
+            for (int i = 0; i < 32; i++) {
+                target[i] = half_to_float(read->scales[0]) * (float)(read->codes[i] - middle) + half_to_float(read->minimum);
+            }
         }
     }
 }
@@ -344,26 +390,12 @@ static void decode_block(int32_t type, const uint8_t *block, float *target) {
         case GATUN_BF16:
             *target = bfloat_to_float(read16(block));
             break;
-        case GATUN_MXFP4: {
-            struct gatun_codes read;
-            read_mxfp4(block, &read);
-            for (int i = 0; i < 32; i++) {
-                target[i] = bfloat_to_float(read.scales[0]) * gatun_mxfp4_book[read.codes[i]];
-            }
-            break;
-        }
-        case GATUN_Q8_0:
-            for (int i = 0; i < 32; i++) {
-                target[i] = read_half(block) * (float)(int8_t)block[2 + i];
-            }
-            break;
-        case GATUN_Q4_K:
-        case GATUN_Q5_K:
-        case GATUN_Q6_K:
-            decode_super_block(type, block, target);
-            break;
         default:
-            decode_4_or_5_bits(type, block, target);
+            for (int part = 0; part < blocks[type].elements / 32; part++) {
+                struct gatun_codes read;
+                gatun_read_codes(type, block, blocks[type].elements, part, &read);
+                gatun_decode_codes(type, &read, scales_of(type, block), part, target + 32 * part);
+            }
     }
 }
 

@@ -14,10 +14,16 @@ static void NAME(gatun_embed)(const struct gatun_command *command, const struct 
     int64_t from;
     int64_t to;
     part(pass->rows, share, &from, &to);
+    const int64_t width = command->width;
     for (int64_t row = from; row < to; row++) {
-        gatun_decode(command->type,
-            (const uint8_t *)command->weights + pass->tokens[pass->first + row] * gatun_file_bytes(command->type, command->width),
-            (float *)command->out + row * command->width, command->width);
+        const int64_t token = pass->tokens[pass->first + row];
+        float *out = (float *)command->out + row * width;
+        if (command->flags & GATUN_PACKED) {
+            decode_packed(command->type, command->weights, command->aux, token, out, width);
+        } else {
+            const uint8_t *table = command->weights;
+            gatun_decode(command->type, table + token * gatun_file_bytes(command->type, width), out, width);
+        }
     }
 }
 

@@ -50,7 +50,7 @@ enum gatun_type {
 };
 
 enum gatun_op {
-    GATUN_EMBED,        /* out[rows, width] = table[token]                           weights: file bytes, width, type      */
+    GATUN_EMBED,        /* out[rows, width] = table[token]                           weights: file bytes, width, type; or as below */
     GATUN_RMS_NORM,     /* out[rows, width] from in, gain weights[group]             width, group, number epsilon          */
     GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width, and as below                   */
     GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type; pairs 1 if
@@ -67,7 +67,8 @@ enum gatun_op {
 /* Set in gatun_command.flags. */
 enum {
     GATUN_SYNC = 1,     /* wait for all threads before: something that this command touches may still be in use */
-    GATUN_SELECTED = 2  /* works on the selected rows, not on all */
+    GATUN_SELECTED = 2, /* works on the selected rows, not on all */
+    GATUN_PACKED = 4    /* of GATUN_EMBED: weights are repacked as for GATUN_MATMUL, and aux is what gatun_take_scales took */
 };
 
 struct gatun_command {
@@ -186,6 +187,13 @@ void gatun_free(void *memory, int64_t bytes);
 int64_t gatun_packed_bytes(int32_t type, int64_t outputs, int64_t inputs);
 /* Repacks a matrix with the threads of the pool. */
 void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t inputs, const void *source, void *target);
+/*
+ * Bytes that gatun_take_scales takes for 256 elements of a type: 0 if a repacked matrix has all that it takes to decode its rows
+ * exactly, -1 if they cannot be decoded.
+ */
+int64_t gatun_scale_bytes(int32_t type);
+/* Copies the scales that repacking rounds, of so many elements as stored. */
+void gatun_take_scales(int32_t type, int64_t elements, const void *source, void *target);
 /* Copies the row of slot `from` to slot `to`, in every layer. */
 void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to);
 

@@ -77,6 +77,11 @@ struct gatun_codes {
 extern const int8_t gatun_mxfp4_book[16];
 /* Reads block number `block` of 32 elements of a row of `elements`; those beyond the end are zeros. (decode.c) */
 void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_t block, struct gatun_codes *result);
+/*
+ * The elements of such a block, of a type without sparsity and with scales of its blocks; of a type whose scales are rounded there
+ * the exact ones come from `scales`. (decode.c)
+ */
+void gatun_decode_codes(int32_t type, const struct gatun_codes *read, const uint8_t *scales, int64_t block, float *target);
 /* The f16 of kept element number `index` of a row, and its place within its group. (decode.c) */
 uint16_t gatun_read_kept(int32_t type, const uint8_t *row, int64_t index, int *place);
 /* Bytes of `elements` elements as stored in a file. (decode.c) */

@@ -608,6 +608,56 @@ static void pack_block(int32_t type, const uint8_t *row, int64_t inputs, int64_t
     }
 }
 
+/* The codes of such a block, of a type without sparsity, and its scale and minimum if they are halves. */
+static void unpack_block(int32_t type, const uint8_t *tile, int64_t block, int lane, struct gatun_codes *result) {
+    const struct coding coding = coding_of(type);
+    const uint16_t *scales = (const uint16_t *)(tile + scales_at(coding, block));
+    const uint8_t *codes = tile + codes_of(coding, block) + 4 * lane;
+    result->scales[0] = scales[lane];
+    result->minimum = coding.minimum ? scales[coding.halves * GATUN_LANES + lane] : 0;
+    for (int k = 0; k < 32; k++) {
+        const int group = k / 4;
+        const uint8_t *code = codes + k % 4;
+        if (coding.bits == 8) {
+            result->codes[k] = code[64 * group];
+            continue;
+        }
+        int bits = code[64 * (group % 4)] >> (group < 4 ? 0 : 4) & 15;
+        if (coding.bits == 5) {
+            bits |= (code[256] >> group & 1) << 4;
+        } else if (coding.bits == 6) {
+            bits |= (code[256 + 64 * (group / 4)] >> 2 * (group % 4) & 3) << 4;
+        }
+        result->codes[k] = (uint8_t)bits;
+    }
+}
+
+/* Decodes a row of a repacked matrix: bit for bit what gatun_decode makes of it as stored. For `scales` see GATUN_PACKED. */
+static void decode_packed(
+    int32_t type, const uint8_t *packed, const uint8_t *scales, int64_t row, float *target, int64_t elements) {
+    const uint8_t *tile = packed + row / GATUN_LANES * gatun_packed_bytes(type, GATUN_LANES, elements);
+    const int lane = (int)(row % GATUN_LANES);
+    if (type == GATUN_F32 || type == GATUN_F16 || type == GATUN_BF16) {
+        const int64_t size = gatun_file_bytes(type, 1);
+        uint8_t stored[4 * GATUN_PANEL];
+        for (int64_t from = 0; from < elements; from += GATUN_PANEL) {
+            const int64_t count = elements - from < GATUN_PANEL ? elements - from : GATUN_PANEL;
+            for (int64_t k = 0; k < count; k++) {
+                memcpy(stored + k * size, tile + ((from + k) * GATUN_LANES + lane) * size, (size_t)size);
+            }
+            gatun_decode(type, stored, target + from, count);
+        }
+        return;
+    }
+    const int64_t bytes = gatun_scale_bytes(type);
+    for (int64_t block = 0; block < gatun_blocks(elements); block++) {
+        struct gatun_codes read;
+        unpack_block(type, tile, block, lane, &read);
+        const uint8_t *exact = bytes == 0 ? NULL : scales + (row * (elements / 256) + block / 8) * bytes;
+        gatun_decode_codes(type, &read, exact, block, target + block * GATUN_BLOCK);
+    }
+}
+
 /* Repacks a row of one output of which not all elements are kept, all of them f16. */
 static void pack_kept(int32_t type, const uint8_t *row, int64_t inputs, uint8_t *tile, int lane) {
     const struct plain plain = plain_of(type);

@@ -111,8 +111,7 @@ final class CpuProgram {
         switch (op) {
             case Op.Embed(Tensor table, Value out) -> {
                 vocabulary = Math.min(vocabulary, table.rows());
-                emit(Operation.EMBED, out, List.of(), new Settings().type(NativeLayout.type(table.dtype()))
-                        .weights(weight(table, Weights.Form.FILE)));
+                emit(Operation.EMBED, out, List.of(), embedding(table));
             }
             case Op.RmsNorm(Value in, Tensor gain, float epsilon, Value out) ->
                 emit(Operation.RMS_NORM, out, List.of(buffers.get(in.id())), new Settings().group(gain.columns())
@@ -138,6 +137,26 @@ final class CpuProgram {
             case Op.SelectRows(Value in, Value out) ->
                 emit(Operation.SELECT_ROWS, out, List.of(buffers.get(in.id())), new Settings());
         }
+    }
+
+    /// Rows of a table that is the matrix of a product, too, are looked up in that, so that it is in memory once.
+    private Settings embedding(Tensor table) {
+        int type = NativeLayout.type(table.dtype());
+        Settings settings = new Settings().type(type);
+        long scaleBytes = library.scaleBytes(type);
+        if (scaleBytes < 0 || !isMultiplied(table)) {
+            return settings.weights(weight(table, Weights.Form.FILE));
+        }
+        if (scaleBytes > 0) {
+            settings.aux(weight(table, Weights.Form.SCALES));
+        }
+        return settings.flags(NativeLayout.PACKED).weights(weight(table, Weights.Form.MATRIX));
+    }
+
+    private boolean isMultiplied(Tensor table) {
+        Weights.Key key = Weights.key(table, Weights.Form.MATRIX);
+        return plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul matMul
+                && Weights.key(matMul.weight(), Weights.Form.MATRIX).equals(key));
     }
 
     private void needKv(int layer, AttentionShape shape) {
@@ -206,6 +225,7 @@ final class CpuProgram {
 
     /// Fields of a command that only some ops have.
     private static final class Settings {
+        private int flags;
         private int type;
         private int group;
         private int pairs;
@@ -213,6 +233,11 @@ final class CpuProgram {
         private float number;
         private MemorySegment aux = MemorySegment.NULL;
         private MemorySegment weights = MemorySegment.NULL;
+
+        Settings flags(int value) {
+            flags = value;
+            return this;
+        }
 
         Settings type(int value) {
             type = value;
@@ -267,7 +292,7 @@ final class CpuProgram {
         read.addAll(waitFor);
         written.add(out);
         waitFor.clear();
-        int flags = (sync ? NativeLayout.SYNC : 0) | (of.rows() == Value.Rows.SELECTED ? NativeLayout.SELECTED : 0);
+        int flags = settings.flags | (sync ? NativeLayout.SYNC : 0) | (of.rows() == Value.Rows.SELECTED ? NativeLayout.SELECTED : 0);
         commands.add(new Command(operation, flags, settings.type, of.width(), settings.group, settings.pairs, settings.layer,
                 settings.number, inputs.isEmpty() ? MemorySegment.NULL : inputs.get(0).segment,
                 inputs.size() > 1 ? inputs.get(1).segment : settings.aux, settings.weights, out.segment));

@@ -34,6 +34,8 @@ final class NativeLayout {
     static final int SYNC = 1;
     /// The command works on the selected rows.
     static final int SELECTED = 2;
+    /// The rows of an embedding are taken from the matrix of a product.
+    static final int PACKED = 4;
     /// Slots of a KV cache come in groups of so many.
     static final int LANES = 16;
     /// Activations that share a scale when rounded to 8 bits.

@@ -28,6 +28,8 @@ final class NativeLibrary {
     private final MethodHandle free;
     private final MethodHandle packedBytes;
     private final MethodHandle pack;
+    private final MethodHandle scaleBytes;
+    private final MethodHandle takeScales;
     private final MethodHandle move;
 
     /// The library, or why there is none.
@@ -93,6 +95,8 @@ final class NativeLibrary {
                 FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
         pack = handle(symbols, "gatun_pack",
                 FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS));
+        scaleBytes = handle(symbols, "gatun_scale_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_INT));
+        takeScales = handle(symbols, "gatun_take_scales", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS));
         move = handle(symbols, "gatun_move", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT));
     }
 
@@ -192,6 +196,23 @@ final class NativeLibrary {
     void pack(MemorySegment pool, int type, long outputs, long inputs, MemorySegment source, MemorySegment target) {
         try {
             pack.invokeExact(pool, type, outputs, inputs, source, target);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /// Bytes of [#takeScales] for 256 elements of a type; negative if rows of a repacked matrix cannot be decoded.
+    long scaleBytes(int type) {
+        try {
+            return (long) scaleBytes.invokeExact(type);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    void takeScales(int type, long elements, MemorySegment source, MemorySegment target) {
+        try {
+            takeScales.invokeExact(type, elements, source, target);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -41,6 +41,8 @@ final class Weights {
         FILE,
         /// 16 outputs side by side, see `native/matmul.c`.
         MATRIX,
+        /// Of a matrix, the scales that are rounded in that form.
+        SCALES,
         /// `[elements] f32`.
         VECTOR
     }
@@ -77,6 +79,7 @@ final class Weights {
                 case FILE -> copy(tensor, weight.arena);
                 case VECTOR -> vector(tensor, weight.arena);
                 case MATRIX -> matrix(tensor, weight.arena);
+                case SCALES -> scales(tensor, weight.arena);
             };
             return weight;
         } catch (Throwable e) {
@@ -146,5 +149,24 @@ final class Weights {
             }
             return target;
         }
+    }
+
+    /// Copies what [#matrix] rounds, piece by piece for the same reason.
+    private MemorySegment scales(Tensor tensor, Arena arena) {
+        int type = NativeLayout.type(tensor.dtype());
+        long blockBytes = tensor.dtype().blockBytes();
+        long blocks = tensor.shape().elements() / tensor.dtype().blockElements();
+        long scaleBytes = library.scaleBytes(type);
+        long most = Math.min(blocks, PIECE_BYTES / blockBytes);
+        MemorySegment target = library.allocate(arena, blocks * scaleBytes);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment piece = scratch.allocate(most * blockBytes, NativeLayout.PADDING);
+            for (long block = 0; block < blocks; block += most) {
+                long count = Math.min(most, blocks - block);
+                take(tensor.data(), block * blockBytes, piece.asSlice(0, count * blockBytes));
+                library.takeScales(type, count * tensor.dtype().blockElements(), piece, target.asSlice(block * scaleBytes));
+            }
+        }
+        return target;
     }
 }

@@ -1,5 +1,6 @@
 package org.gatun.backend.cpu;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -12,7 +13,10 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
@@ -28,9 +32,12 @@ import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// What the kernels rely on and do not check: which weights, which KV cache. And that nothing is left behind.
 class CpuBackendTest {
+    private static final long SEED = 5;
     private static final PassLimits LIMITS = new PassLimits(64, 64);
     private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 8, 0.3f, 0);
 
@@ -108,6 +115,91 @@ class CpuBackendTest {
             hidden = plan.matMul(hidden, onHeap("first", 8, 8, 2));
             hidden = plan.matMul(hidden, onHeap("second", 8, 8, 3));
             assertEquals(8 * 2 * 8 * 3, run(backend, plan.build(plan.selectRows(hidden))));
+        }
+    }
+
+    /// Types of weights that the kernels have.
+    static List<DType> types() {
+        List<DType> types = new ArrayList<>();
+        for (DType dtype : DType.values()) {
+            try {
+                NativeLayout.type(dtype);
+                types.add(dtype);
+            } catch (IllegalArgumentException e) {
+                // not for weights
+            }
+        }
+        return types;
+    }
+
+    private static Tensor randomBytes(Arena arena, DType dtype, int rows, int columns) {
+        byte[] bytes = new byte[Math.toIntExact(dtype.byteSize(Shape.of(rows, columns)))];
+        new Random(SEED + dtype.ordinal()).nextBytes(bytes);
+        for (int i = 0; i < bytes.length && dtype == DType.NVFP4; i++) {
+            bytes[i] &= 0x3F; // becomes BF16, which must be finite
+        }
+        return new Tensor("table", dtype, Shape.of(rows, columns), arena.allocate(bytes.length, 64)
+                .copyFrom(MemorySegment.ofArray(bytes)));
+    }
+
+    /// The bits of the rows that a plan looks up for all tokens, the last first.
+    private static int[] rows(CpuBackend backend, Plan plan, int tokens) {
+        try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
+                KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 64, DType.F16))) {
+            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+            for (int token = tokens - 1; token >= 0; token--) {
+                pass.addRow(token);
+            }
+            pass.select(0);
+            executable.run(pass, kv);
+            int width = plan.taps().get("rows").width();
+            return executable.tap("rows").asSlice(0, 4L * tokens * width).toArray(ValueLayout.JAVA_INT);
+        }
+    }
+
+    /// Any bytes, so that scales are subnormal, infinite and no numbers, too; the last tile of 16 rows is cut short.
+    @ParameterizedTest
+    @MethodSource("types")
+    void embed_tableThatIsAlsoAMatrix_givesTheBitsOfOneThatIsNot(DType dtype) {
+        int width = dtype.isQuantized() ? 768 : 300;
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor table = randomBytes(arena, dtype, 37, width);
+            PlanBuilder alone = new PlanBuilder();
+            Value looked = alone.embed(table);
+            alone.tap("rows", looked);
+            PlanBuilder both = new PlanBuilder();
+            Value alsoLooked = both.embed(table);
+            both.tap("rows", alsoLooked);
+            Plan shared = both.build(both.matMul(both.selectRows(alsoLooked), table));
+            for (String instructionSet : CpuBackend.instructionSets()) {
+                try (CpuBackend backend = CpuBackend.open(new CpuOptions(2, Optional.of(instructionSet)))) {
+                    assertArrayEquals(rows(backend, alone.build(alone.selectRows(looked)), 37), rows(backend, shared, 37),
+                            dtype + ", " + instructionSet + ", seed " + SEED);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    void compile_tableThatIsAlsoAMatrix_isKeptAsMatrixOnlyWhereRowsCanBeDecoded(DType dtype) {
+        NativeLibrary library = NativeLibrary.loaded().library();
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor table = randomBytes(arena, dtype, 16, 256);
+            PlanBuilder plan = new PlanBuilder();
+            MemorySegment pool = library.poolOpen(1, arena.allocateFrom("portable"));
+            Weights weights = new Weights(library, pool);
+            CpuProgram program = new CpuProgram(library, plan.build(plan.matMul(plan.selectRows(plan.embed(table)), table)), LIMITS,
+                    weights, arena);
+            program.compile(_ -> {});
+            List<Weights.Form> forms = program.used().stream().map(Weights.Key::form).distinct().sorted().toList();
+            assertEquals(switch (dtype) {
+                case F32, F16, BF16, NVFP4, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, MXFP4 -> List.of(Weights.Form.MATRIX);
+                case Q4_K, Q5_K, Q6_K -> List.of(Weights.Form.MATRIX, Weights.Form.SCALES);
+                default -> List.of(Weights.Form.FILE, Weights.Form.MATRIX);
+            }, forms);
+            program.used().forEach(weights::release);
+            library.poolClose(pool);
         }
     }
 
