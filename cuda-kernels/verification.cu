@@ -63,7 +63,7 @@ struct Drawing {
     int row;
     unsigned long long weight; // of its token
     unsigned long long mass;   // sum of all weights
-    int first;                 // of the law's tokens, counted in 64 bits from the head of the drawings
+    int first;                 // of the law's tokens, counted in 64 bits from the head of the buffer
     int size;
     int without_replacement;
     int unused;

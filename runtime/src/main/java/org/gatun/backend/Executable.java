@@ -18,17 +18,17 @@ public interface Executable extends AutoCloseable {
     ///         holds a token outside the vocabulary
     void run(Pass pass, KvStore kv);
 
-    /// Runs one pass, draws a token after each row, and keeps one path of rows: from the first row on to the child that carries the
-    /// token drawn, as long as there is one. Rows that were drawn themselves ([Pass#setDrawings]) are tested instead, so that the law of
-    /// what is emitted stays the target's. The keys and values of accepted rows are moved into the slots behind the first row's, in
-    /// order. Hot: allocates nothing, once it has seen drawings of such size. [HostVerifier] is the definition.
+    /// Runs one pass, samples a token after each row, and keeps one path of rows: from the first row on to the child that carries the
+    /// token sampled, as long as there is one. Rows that were sampled themselves ([Pass#setDraftDistributions]) are tested instead, so that
+    /// what is emitted follows the target's distribution. The keys and values of accepted rows are moved into the slots behind the first
+    /// row's, in order. Hot: allocates nothing, once it has seen distributions of such size. [HostVerifier] is the definition.
     ///
-    /// @param pass one that draws, see [Pass#draw]
+    /// @param pass one that samples, see [Pass#sample]
     /// @param kv where keys and values are read, written and moved
-    /// @param verdict receives what was drawn and accepted
-    /// @throws IllegalArgumentException as by [#run], or if a law is not over the vocabulary
-    default void verify(Pass pass, KvStore kv, Verdict verdict) {
-        launch(pass, kv, verdict);
+    /// @param result receives what was sampled and accepted
+    /// @throws IllegalArgumentException as by [#run], or if a distribution is not over the vocabulary
+    default void verify(Pass pass, KvStore kv, VerificationResult result) {
+        launch(pass, kv, result);
         await();
     }
 
@@ -36,24 +36,24 @@ public interface Executable extends AutoCloseable {
     /// nothing else may be asked of this executable; `pass` may be filled anew, other executables may run.
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
-    void launch(Pass pass, KvStore kv, Verdict verdict);
+    void launch(Pass pass, KvStore kv, VerificationResult result);
 
-    /// The second part of [#verify]: waits for the pass that was launched, if it may still run, and gives its verdict what it lacks.
+    /// The second part of [#verify]: waits for the pass that was launched, if it may still run, and gives its result what it lacks.
     void await();
 
     /// Whether the calling thread has time between [#launch] and [#await], since a device does the work.
     boolean runsBesideHost();
 
-    /// Runs a pass of one row, draws a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
-    /// lead. The last one drawn is not read. Hot: allocates nothing.
+    /// Runs a pass of one row, samples a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
+    /// lead. The last one sampled is not read. Hot: allocates nothing.
     ///
-    /// @param pass of one row, which draws; changed
+    /// @param pass of one row, which samples; changed
     /// @param kv where keys and values are read and written
-    /// @param count most tokens to draw, from 1 to `treeRows`
-    /// @param lead after a token whose logit leads by less, no more are drawn
-    /// @param verdict receives the tokens; all but the last count as accepted
+    /// @param count most tokens to sample, from 1 to `treeRows`
+    /// @param lead after a token whose logit leads by less, no more are sampled
+    /// @param sampled receives the tokens
     /// @throws IllegalArgumentException as by [#run], or if the count is out of range or more than there are slots
-    void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict);
+    void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled);
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     MemorySegment logits();

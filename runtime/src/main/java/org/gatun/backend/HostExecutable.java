@@ -59,11 +59,11 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public void launch(Pass pass, KvStore kv, Verdict verdict) {
+    public void launch(Pass pass, KvStore kv, VerificationResult result) {
         lifetime.enter();
         try {
             runner.run(pass, kv);
-            verifier.verify(pass, runner.logits(), kv, verdict);
+            verifier.verify(pass, runner.logits(), kv, result);
         } finally {
             lifetime.leave();
         }
@@ -80,10 +80,10 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
+    public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
         lifetime.enter();
         try {
-            verifier.roll(this, pass, kv, count, lead, verdict);
+            verifier.roll(this, pass, kv, count, lead, sampled);
         } finally {
             lifetime.leave();
         }

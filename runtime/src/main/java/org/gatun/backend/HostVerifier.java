@@ -2,23 +2,24 @@ package org.gatun.backend;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.gatun.sampling.Noise;
-import org.gatun.sampling.Residual;
+import org.gatun.sampling.CounterRandom;
+import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 
 /// [Executable#verify] and [Executable#roll] for logits in the host's memory; what it does is the definition of verification.
 ///
-/// It walks from the first row: it draws the token after it and goes on at the child that carries the token, if there is one. Every
-/// token is thus drawn as plain decoding would at its position, whatever was proposed.
+/// It walks from the first row: it samples the token after it and goes on at the child that carries the token, if there is one. Every
+/// token is thus sampled as plain decoding would at its position, whatever was proposed.
 ///
-/// Where children were drawn themselves ([Drawings]) it tests them in turn and goes on at the first accepted; if none is, it draws from
-/// what they left of the law, with the same noise. The token then has the law that plain decoding gives it.
+/// Where children were sampled themselves ([DraftDistributions]) it tests them in turn and goes on at the first accepted; if none is, it
+/// samples from what they left of the distribution, with the same random numbers. The token then follows the distribution of plain
+/// decoding.
 public final class HostVerifier {
     private final int vocabulary;
     private Sampler sampler;
-    private Noise noise;
-    private Residual residual; // made when a proposal was first drawn
+    private CounterRandom random;
+    private RejectionSampling rejection; // made when a proposal was first sampled
     private final int[] text = new int[2 * Sampling.REPETITION_WINDOW]; // the latest tokens
     private int length;
 
@@ -31,38 +32,38 @@ public final class HostVerifier {
     ///
     /// @param logits of its selected rows
     /// @param kv of the pass; accepted rows are moved behind the first
-    /// @throws IllegalArgumentException if a law is not over the vocabulary
-    public void verify(Pass pass, MemorySegment logits, KvStore kv, Verdict verdict) {
+    /// @throws IllegalArgumentException if a distribution is not over the vocabulary
+    public void verify(Pass pass, MemorySegment logits, KvStore kv, VerificationResult result) {
         begin(pass);
-        if (pass.drawings() != null) {
-            pass.drawings().requireVocabulary(vocabulary);
+        if (pass.draftDistributions() != null) {
+            pass.draftDistributions().requireVocabulary(vocabulary);
         }
-        verdict.clear();
+        result.clear();
         int row = 0;
         while (row >= 0) {
-            row = pass.drawings() == null || pass.drawings().next(row, 0) < 0
-                    ? pass.child(row, draw(pass, logits, row, verdict)) : testDrawings(pass, logits, row, verdict);
+            row = pass.draftDistributions() == null || pass.draftDistributions().next(row, 0) < 0
+                    ? pass.child(row, sampleTarget(pass, logits, row, result)) : testSamples(pass, logits, row, result);
             if (row >= 0) {
-                verdict.accept(row);
-                if (row != verdict.accepted()) {
-                    kv.move(pass.committed() + row, pass.committed() + verdict.accepted());
+                result.accept(row);
+                if (row != result.accepted()) {
+                    kv.move(pass.committed() + row, pass.committed() + result.accepted());
                 }
             }
         }
     }
 
     /// See [Executable#roll].
-    public void roll(Executable executable, Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
+    public void roll(Executable executable, Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
         pass.requireRoll(executable.limits(), kv.shape(), count);
         begin(pass);
-        verdict.clear();
+        sampled.clear();
         while (true) {
             executable.run(pass, kv);
-            int token = draw(pass, executable.logits(), 0, verdict);
-            if (verdict.accepted() + 1 == count || verdict.lead(verdict.accepted()) < lead) {
+            int token = sample(pass, executable.logits(), 0);
+            sampled.add(token, sampler.lead());
+            if (sampled.count() == count || sampler.lead() < lead) {
                 return;
             }
-            verdict.accept(verdict.accepted() + 1);
             pass.advance(token);
         }
     }
@@ -70,42 +71,46 @@ public final class HostVerifier {
     private void begin(Pass pass) {
         if (sampler == null || !sampler.sampling().equals(pass.sampling())) {
             sampler = new Sampler(pass.sampling(), vocabulary);
-            noise = new Noise(pass.sampling().seed());
+            random = new CounterRandom(pass.sampling().seed());
         }
         length = pass.recentTokens();
         MemorySegment.copy(pass.recent(), ValueLayout.JAVA_INT, 0, text, 0, length);
     }
 
-    private int draw(Pass pass, MemorySegment logits, int row, Verdict verdict) {
-        read(pass.token(row));
-        int token = sampler.draw(logits, row, pass.position(row) + 1, text, length);
-        verdict.draw(token, sampler.lead());
+    private int sampleTarget(Pass pass, MemorySegment logits, int row, VerificationResult result) {
+        int token = sample(pass, logits, row);
+        result.setToken(token, sampler.lead());
         return token;
     }
 
-    /// Where the walk goes on from a row with drawn children, or -1.
-    private int testDrawings(Pass pass, MemorySegment logits, int row, Verdict verdict) {
+    private int sample(Pass pass, MemorySegment logits, int row) {
         read(pass.token(row));
-        if (residual == null) {
-            residual = new Residual(vocabulary);
+        return sampler.sample(logits, row, pass.position(row) + 1, text, length);
+    }
+
+    /// Where the walk goes on from a row with sampled children, or -1.
+    private int testSamples(Pass pass, MemorySegment logits, int row, VerificationResult result) {
+        read(pass.token(row));
+        if (rejection == null) {
+            rejection = new RejectionSampling(vocabulary);
         }
-        sampler.law(logits, row, text, length, residual.left());
+        sampler.distribution(logits, row, text, length, rejection.target());
         int position = pass.position(row) + 1;
-        int child = acceptedDrawing(pass, row, position);
-        int token = child >= 0 ? pass.token(child) : sampler.draw(residual.left(), position);
-        verdict.draw(token, sampler.lead());
+        int child = acceptedSample(pass, row, position);
+        int token = child >= 0 ? pass.token(child) : sampler.sample(rejection.target(), position);
+        result.setToken(token, sampler.lead());
         return child >= 0 ? child : pass.child(row, token);
     }
 
-    private int acceptedDrawing(Pass pass, int row, int position) {
-        Drawings drawings = pass.drawings();
-        residual.begin(drawings.draws(row), drawings.law(row));
+    private int acceptedSample(Pass pass, int row, int position) {
+        DraftDistributions draftDistributions = pass.draftDistributions();
+        rejection.begin(draftDistributions.sampling(row), draftDistributions.distribution(row));
         int tested = 0;
-        for (int drawing = drawings.next(row, 0); drawing >= 0; drawing = drawings.next(row, drawing + 1)) {
-            int token = pass.token(drawings.row(drawing));
-            double uniform = noise.uniform(Noise.Purpose.ACCEPTANCE, position, tested++);
-            if (uniform < residual.acceptance(token) || !residual.reject(token)) {
-                return drawings.row(drawing);
+        for (int sample = draftDistributions.next(row, 0); sample >= 0; sample = draftDistributions.next(row, sample + 1)) {
+            int token = pass.token(draftDistributions.row(sample));
+            double uniform = random.uniform(CounterRandom.Purpose.ACCEPTANCE, position, tested++);
+            if (uniform < rejection.acceptance(token) || !rejection.reject(token)) {
+                return draftDistributions.row(sample);
             }
         }
         return -1;

@@ -27,7 +27,7 @@ public final class Pass {
     private int recentTokens;
     private boolean tree;
     private Sampling sampling;
-    private Drawings drawings;
+    private DraftDistributions draftDistributions;
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
@@ -64,7 +64,7 @@ public final class Pass {
         rows = 0;
         selectedRows = 0;
         sampling = null;
-        drawings = null;
+        draftDistributions = null;
         return this;
     }
 
@@ -79,7 +79,7 @@ public final class Pass {
         first = rows;
         selectedRows = 0;
         sampling = null;
-        drawings = null;
+        draftDistributions = null;
         return this;
     }
 
@@ -133,13 +133,13 @@ public final class Pass {
         selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
     }
 
-    /// Asks for the logits of every row, and for the tokens drawn from them, see [Executable#verify].
+    /// Asks for the logits of every row, and for the tokens sampled from them, see [Executable#verify].
     ///
     /// @param text the tokens before the pass
     /// @throws IllegalStateException if there are no rows, some are selected already, or more than `treeRows`
-    public void draw(Sampling sampling, int[] text) {
+    public void sample(Sampling sampling, int[] text) {
         if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
-            throw new IllegalStateException("drawing after each of " + rows + " rows, " + selectedRows
+            throw new IllegalStateException("sampling after each of " + rows + " rows, " + selectedRows
                     + " selected: expected 1 to " + limits.treeRows() + ", none selected");
         }
         this.sampling = sampling;
@@ -150,32 +150,32 @@ public final class Pass {
         MemorySegment.copy(text, committed - recentTokens, recent, ValueLayout.JAVA_INT, 0, recentTokens);
     }
 
-    /// Says which rows carry tokens drawn at random, for [Executable#verify] to test them as such.
+    /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
     ///
-    /// @param drawings read in place until the pass was verified
-    /// @throws IllegalArgumentException if what was drawn is not rows of this pass, each seeing the one it was drawn below
-    public void setDrawings(Drawings drawings) {
-        for (int drawing = 0; drawing < drawings.count(); drawing++) {
-            int row = drawings.row(drawing);
-            if (row >= rows || !sees(row, drawings.parent(drawing))) {
-                throw new IllegalArgumentException("row " + row + " drawn below row " + drawings.parent(drawing) + " in a pass of "
-                        + rows + " rows: expected rows that see those they were drawn below");
+    /// @param draftDistributions read in place until the pass was verified
+    /// @throws IllegalArgumentException if what was sampled is not rows of this pass, each seeing the one it was sampled below
+    public void setDraftDistributions(DraftDistributions draftDistributions) {
+        for (int sample = 0; sample < draftDistributions.count(); sample++) {
+            int row = draftDistributions.row(sample);
+            if (row >= rows || !sees(row, draftDistributions.parent(sample))) {
+                throw new IllegalArgumentException("row " + row + " sampled below row " + draftDistributions.parent(sample)
+                        + " in a pass of " + rows + " rows: expected rows that see those they were sampled below");
             }
         }
-        this.drawings = drawings.count() == 0 ? null : drawings;
+        this.draftDistributions = draftDistributions.count() == 0 ? null : draftDistributions;
     }
 
-    /// Rows that carry tokens drawn at random; null if none do.
-    public Drawings drawings() {
-        return drawings;
+    /// Rows that carry tokens sampled at random; null if none do.
+    public DraftDistributions draftDistributions() {
+        return draftDistributions;
     }
 
-    /// Makes of this pass of one row, which draws, the one that follows it: it reads `token`, a position further on.
+    /// Makes of this pass of one row, which samples, the one that follows it: it reads `token`, a position further on.
     ///
-    /// @throws IllegalStateException if there is not one row, or no token is drawn
+    /// @throws IllegalStateException if there is not one row, or no token is sampled
     public void advance(int token) {
-        if (rows != 1 || !draws()) {
-            throw new IllegalStateException("advancing a pass of " + rows + " rows: expected one, with a token drawn after it");
+        if (rows != 1 || !samples()) {
+            throw new IllegalStateException("advancing a pass of " + rows + " rows: expected one, with a token sampled after it");
         }
         if (recentTokens == Sampling.REPETITION_WINDOW) {
             MemorySegment.copy(recent, Integer.BYTES, recent, 0, recent.byteSize() - Integer.BYTES);
@@ -187,22 +187,22 @@ public final class Pass {
         committed++;
     }
 
-    /// How tokens are drawn.
+    /// How tokens are sampled.
     ///
     /// @throws IllegalStateException if none are
     public Sampling sampling() {
-        if (!draws()) {
-            throw new IllegalStateException("a pass that draws no tokens: expected Pass.draw() before it is verified");
+        if (!samples()) {
+            throw new IllegalStateException("a pass that samples no tokens: expected Pass.sample() before it is verified");
         }
         return sampling;
     }
 
-    /// Whether tokens are drawn.
-    public boolean draws() {
+    /// Whether tokens are sampled.
+    public boolean samples() {
         return sampling != null;
     }
 
-    /// The latest tokens before the pass, `[recentTokens] i32`; only if tokens are drawn.
+    /// The latest tokens before the pass, `[recentTokens] i32`; only if tokens are sampled.
     public MemorySegment recent() {
         return recent;
     }
@@ -291,12 +291,12 @@ public final class Pass {
         }
     }
 
-    /// Checks that so many tokens can be drawn one after the other from this pass.
+    /// Checks that so many tokens can be sampled one after the other from this pass.
     ///
     /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
     public void requireRoll(PassLimits most, KvShape kv, int count) {
         if (count < 1 || count > most.treeRows() || (long) committed + count > kv.slots()) {
-            throw new IllegalArgumentException("drawing " + count + " tokens after " + committed + " slots: expected 1 to "
+            throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
                     + most.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
         }
     }

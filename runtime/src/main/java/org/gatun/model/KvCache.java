@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.SampledTokens;
+import org.gatun.backend.VerificationResult;
 
 /// The keys and values of a text: which slots of a [KvStore] are filled, and by which tokens.
 ///
@@ -52,10 +53,18 @@ final class KvCache implements AutoCloseable {
     /// Keeps the first row of a pass and the accepted ones, which follow it.
     ///
     /// @param root token of the first row
-    void append(int root, Verdict verdict) {
+    void append(int root, VerificationResult result) {
         append(root);
-        for (int i = 0; i < verdict.accepted(); i++) {
-            append(verdict.token(i));
+        for (int i = 0; i < result.accepted(); i++) {
+            append(result.token(i));
+        }
+    }
+
+    /// Keeps the rows of a chain: of the token that it began with and of all sampled but the last, which has none.
+    void append(int first, SampledTokens sampled) {
+        append(first);
+        for (int i = 0; i < sampled.count() - 1; i++) {
+            append(sampled.token(i));
         }
     }
 

@@ -1,7 +1,7 @@
 package org.gatun.model;
 
 /// What a model says of the next token is not numbers: its weights hold NaN or infinities, or what they give overflows. No token can be
-/// drawn from that, and none was.
+/// sampled from that, and none was.
 public final class NonFiniteLogitsException extends ArithmeticException {
     private static final long serialVersionUID = 1L;
 

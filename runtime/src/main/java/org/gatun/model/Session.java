@@ -4,7 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Executable;
 import org.gatun.backend.Pass;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.SampledTokens;
+import org.gatun.backend.VerificationResult;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
@@ -13,7 +14,7 @@ import org.gatun.sampling.Sampling;
 /// knows nothing of them.
 ///
 /// Used by one thread at a time, else `IllegalStateException`. Opened by [Model#openSession()]; closed by the caller, by any thread and at
-/// any time, or with its model: closing waits for the pass that runs (on a device also for what is under way there, whose verdict
+/// any time, or with its model: closing waits for the pass that runs (on a device also for what is under way there, whose result
 /// is lost), and every later call that needs the model throws `IllegalStateException`. Closing twice is harmless.
 public final class Session implements AutoCloseable {
     private final Model model;
@@ -21,8 +22,9 @@ public final class Session implements AutoCloseable {
     private final KvCache kv;
     private final Arena arena = Arena.ofShared();
     private final Pass pass;
-    private final Verdict verdict;
-    private boolean launched; // a pass whose verdict is awaited
+    private final VerificationResult result;
+    private final SampledTokens sampled;
+    private boolean launched; // a pass whose result is awaited
     private final Lifetime lifetime;
 
     Session(Model model, Executable executable, KvCache kv) {
@@ -32,7 +34,8 @@ public final class Session implements AutoCloseable {
         lifetime = new Lifetime("session of " + model.name(), this::release);
         try {
             pass = new Pass(arena, executable.limits());
-            verdict = new Verdict(executable.limits().treeRows());
+            result = new VerificationResult(executable.limits().treeRows());
+            sampled = new SampledTokens(executable.limits().treeRows());
         } catch (Throwable e) {
             arena.close();
             throw e;
@@ -96,46 +99,46 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    /// Reads one token and draws the next. Hot.
+    /// Reads one token and samples the next. Hot.
     ///
-    /// @return what was drawn, overwritten by the next call
+    /// @return what was sampled, overwritten by the next call
     /// @throws IllegalArgumentException if the context is full
     /// @throws NonFiniteLogitsException if the logits are not numbers
-    public Verdict decode(int token, Sampling sampling) {
+    public SampledTokens decode(int token, Sampling sampling) {
         return roll(token, 1, 0, sampling);
     }
 
-    /// Reads one token and draws a chain of them, each read in turn but the last. Hot.
+    /// Reads one token and samples a chain of them, each read in turn but the last. Hot.
     ///
-    /// @param count most tokens to draw, from 1 to [#maxTreeRows]
-    /// @param lead after a token whose logit leads by less, no more are drawn
-    /// @return what was drawn, overwritten by the next call
+    /// @param count most tokens to sample, from 1 to [#maxTreeRows]
+    /// @param lead after a token whose logit leads by less, no more are sampled
+    /// @return what was sampled, overwritten by the next call
     /// @throws IllegalArgumentException if the context has no room for so many
     /// @throws NonFiniteLogitsException if the logits of one of them are not numbers
-    public Verdict roll(int token, int count, float lead, Sampling sampling) {
+    public SampledTokens roll(int token, int count, float lead, Sampling sampling) {
         enter();
         try {
             pass.beginCausal(length()).addRow(token);
-            pass.draw(sampling, kv.tokens());
-            executable.roll(pass, kv.store(), count, lead, verdict);
-            requireNumbers();
-            kv.append(token, verdict);
-            return verdict;
+            pass.sample(sampling, kv.tokens());
+            executable.roll(pass, kv.store(), count, lead, sampled);
+            for (int i = 0; i < sampled.count(); i++) {
+                requireNumber(i, sampled.lead(i));
+            }
+            kv.append(token, sampled);
+            return sampled;
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Checks that the tokens of the verdict were drawn from numbers: a lead is NaN or infinite where the largest logit is no number.
-    private void requireNumbers() {
-        for (int i = 0; i <= verdict.accepted(); i++) {
-            if (!(verdict.lead(i) < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
-                throw new NonFiniteLogitsException(model, length() + 1 + i);
-            }
+    /// Checks that a token was sampled from numbers: its lead is NaN or infinite where the largest logit is no number.
+    private void requireNumber(int index, float lead) {
+        if (!(lead < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
+            throw new NonFiniteLogitsException(model, length() + 1 + index);
         }
     }
 
-    /// For those that read logits themselves: refuses what no token can be drawn from.
+    /// For those that read logits themselves: refuses what no token can be sampled from.
     ///
     /// @param position of the token that the logits are for
     /// @param largest logit
@@ -196,12 +199,12 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    /// Runs [#pass] and draws a token after each row; keeps the first row and of the others one path, whose tokens are those drawn.
+    /// Runs [#pass] and samples a token after each row; keeps the first row and of the others one path, whose tokens are those sampled.
     /// Hot.
     ///
-    /// @return what was drawn and accepted, overwritten by the next call
+    /// @return what was sampled and accepted, overwritten by the next call
     /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
-    public Verdict verify(Sampling sampling) {
+    public VerificationResult verify(Sampling sampling) {
         launch(sampling);
         return await();
     }
@@ -213,8 +216,8 @@ public final class Session implements AutoCloseable {
     public void launch(Sampling sampling) {
         enter();
         try {
-            pass.draw(sampling, kv.tokens());
-            executable.launch(pass, kv.store(), verdict);
+            pass.sample(sampling, kv.tokens());
+            executable.launch(pass, kv.store(), result);
             launched = true;
         } finally {
             lifetime.leave();
@@ -223,10 +226,10 @@ public final class Session implements AutoCloseable {
 
     /// The second part of [#verify]: waits for what [#launch] began. Hot.
     ///
-    /// @return what was drawn and accepted, overwritten by the next call
+    /// @return what was sampled and accepted, overwritten by the next call
     /// @throws IllegalStateException if nothing was launched
     /// @throws NonFiniteLogitsException if the logits after a row of the path are not numbers
-    public Verdict await() {
+    public VerificationResult await() {
         if (!launched) {
             throw new IllegalStateException("session of " + model.name() + " has launched nothing: expected launch() before await()");
         }
@@ -234,9 +237,11 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             executable.await();
-            requireNumbers();
-            kv.append(pass.token(0), verdict);
-            return verdict;
+            for (int i = 0; i <= result.accepted(); i++) {
+                requireNumber(i, result.lead(i));
+            }
+            kv.append(pass.token(0), result);
+            return result;
         } finally {
             lifetime.leave();
         }

@@ -1,6 +1,6 @@
 package org.gatun.sampling;
 
-/// Functions whose every rounding is spelled out, so that the host and kernels agree to the bit on what is drawn. The kernels'
+/// Functions whose every rounding is spelled out, so that the host and kernels agree to the bit on what is sampled. The kernels'
 /// half is `portable_math.cuh`; whoever changes one changes the other.
 ///
 /// Polynomials are minimax fits of relative error below 5e-9, evaluated in f32 by fused multiply-adds.

@@ -4,12 +4,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Draws tokens as a [Sampling] says; what it draws is the definition of what a backend draws, to the bit. Keeps scratch memory:
-/// one thread at a time; drawing allocates nothing.
+/// Samples tokens as a [Sampling] says; what it samples is the definition of what a backend samples, to the bit. Keeps scratch memory:
+/// one thread at a time; sampling allocates nothing.
 ///
-/// The draw is an exponential race: token `x` arrives at time `e(seed, position, x) / p(x)`, with `e` exponentially distributed, and
-/// the first wins, which has law `p`. The noise belongs to the position, so whatever else a decoder does, the token it emits at a
-/// position is a function of seed and text alone.
+/// It is an exponential race (the Gumbel-max trick): token `x` arrives at time `e(seed, position, x) / p(x)`, with `e` exponentially
+/// distributed, and the first wins, which follows `p`. The random numbers belong to the position, so whatever else a decoder does, the
+/// token it emits at a position is a function of seed and text alone.
 ///
 /// A race needs no sum, hence probabilities stay unnormalised, weights of which the largest is 1. Sums are of weights in units of
 /// 2⁻⁴⁰, whole numbers, and so do not depend on their order. Among equal weights the lowest id comes first.
@@ -19,7 +19,7 @@ public final class Sampler {
     private static final int GATHERED = 1024;
 
     private final Sampling sampling;
-    private final Noise noise;
+    private final CounterRandom random;
     private final int width;            // of a row of logits
     private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
     private final long[] candidates;    // [vocabulary] sort keys: weight bits above, complement of the id below
@@ -31,7 +31,7 @@ public final class Sampler {
         this(sampling, vocabulary, vocabulary);
     }
 
-    /// Draws from the first tokens of a row only.
+    /// Samples from the first tokens of a row only.
     ///
     /// @param width of a row of logits
     /// @param vocabulary how many tokens there are; the rest of a row is padding, which has no probability
@@ -42,7 +42,7 @@ public final class Sampler {
         }
         this.sampling = sampling;
         this.width = width;
-        noise = new Noise(sampling.seed());
+        random = new CounterRandom(sampling.seed());
         weights = new float[vocabulary];
         candidates = new long[vocabulary];
     }
@@ -52,50 +52,50 @@ public final class Sampler {
         return sampling;
     }
 
-    /// Draws a token. Hot.
+    /// Samples a token. Hot.
     ///
     /// @param logits `[rows, vocabulary] f32`; NaN counts as minus infinity
     /// @param row which row
-    /// @param position of the token drawn
+    /// @param position of the token sampled
     /// @param recent the tokens before that position, the latest last
     /// @param count how many of them there are; those before the last [Sampling#REPETITION_WINDOW] do not matter
-    public int draw(MemorySegment logits, int row, int position, int[] recent, int count) {
+    public int sample(MemorySegment logits, int row, int position, int[] recent, int count) {
         int best = weigh(logits, row, recent, count);
         return isCertain(best) ? best : race(keepCandidates(), position);
     }
 
-    /// Computes the law that a token drawn there has. Hot.
+    /// Computes the distribution that a token sampled there follows. Hot.
     ///
-    /// @param logits as in [#draw]
-    /// @param law receives the law: 1 for the token that is certain, or the weight of each token that may be drawn
-    public void law(MemorySegment logits, int row, int[] recent, int count, Law law) {
+    /// @param logits as in [#sample]
+    /// @param distribution receives the distribution: 1 for the token that is certain, or the weight of each token that may be sampled
+    public void distribution(MemorySegment logits, int row, int[] recent, int count, TokenDistribution distribution) {
         int best = weigh(logits, row, recent, count);
-        law.clear();
+        distribution.clear();
         if (isCertain(best)) {
-            law.add(best, 1);
+            distribution.add(best, 1);
             return;
         }
         int kept = keepCandidates();
         for (int i = 0; i < kept; i++) {
-            law.add(~(int) candidates[i], weight(candidates[i]));
+            distribution.add(~(int) candidates[i], weight(candidates[i]));
         }
     }
 
-    /// Draws a token from a law, with the noise of a position: the one that [#draw] draws from logits of that law, unless it comes down
-    /// to weights so small that the law rounds them. Hot.
-    public int draw(Law law, int position) {
-        for (int i = 0; i < law.size(); i++) {
-            candidates[i] = candidate(law.token(i), law.weight(law.token(i)));
+    /// Samples a token from a distribution, with the random numbers of a position: the one that [#sample] samples from logits of that
+    /// distribution, unless it comes down to weights so small that the distribution rounds them. Hot.
+    public int sample(TokenDistribution distribution, int position) {
+        for (int i = 0; i < distribution.size(); i++) {
+            candidates[i] = candidate(distribution.token(i), distribution.weight(distribution.token(i)));
         }
-        return race(law.size(), position);
+        return race(distribution.size(), position);
     }
 
-    /// Whether there is nothing to draw: temperature 0, or no finite weights.
+    /// Whether there is nothing to sample: temperature 0, or no finite weights.
     private boolean isCertain(int best) {
         return sampling.temperature() == 0 || weights[best] != 1;
     }
 
-    /// Leaves the penalized logits in [#weights], or what they weigh, the largest 1, if there is something to draw.
+    /// Leaves the penalized logits in [#weights], or what they weigh, the largest 1, if there is something to sample.
     ///
     /// @return the token of the largest
     private int weigh(MemorySegment logits, int row, int[] recent, int count) {
@@ -258,7 +258,7 @@ public final class Sampler {
         for (int i = 0; i < count; i++) {
             int id = ~(int) candidates[i];
             float weight = weight(candidates[i]);
-            int bits = noise.bits(Noise.Purpose.TOKEN, position, 0, id);
+            int bits = random.bits(CounterRandom.Purpose.TOKEN, position, 0, id);
             // a variate is not below its own uniform number, which spares nearly all logarithms
             if (PortableMath.leastExponential(bits) <= bestTime * weight) {
                 float time = PortableMath.exponential(bits) / weight;

@@ -1,7 +1,7 @@
 package org.gatun.sampling;
 
 /// How the next token is chosen from the logits of a row. The steps, in this order: repetition penalty, temperature,
-/// softmax, top-k, top-p, min-p, one draw among what is left.
+/// softmax, top-k, top-p, min-p, one sample of what is left.
 ///
 /// @param temperature divides the logits; 0 takes the largest logit (lowest id on ties) and ignores the rest but the penalty
 /// @param topK keep the k most probable tokens; 0 for all
@@ -11,7 +11,7 @@ package org.gatun.sampling;
 ///        arXiv 2407.01082); 0 for all
 /// @param repetitionPenalty divides positive and multiplies negative logits of tokens among the last
 ///        [#REPETITION_WINDOW] (Keskar et al. 2019, arXiv 1909.05858); 1 for none
-/// @param seed of the noise; the same seed gives the same text
+/// @param seed of the random numbers; the same seed gives the same text
 public record Sampling(double temperature, int topK, double topP, double minP, double repetitionPenalty, long seed) {
     /// How many of the latest tokens the repetition penalty looks at.
     public static final int REPETITION_WINDOW = 64;

@@ -8,7 +8,7 @@ import org.gatun.sampling.Sampling;
 /// Lets the one of several drafters propose that has turned out fastest for this text on this machine, none of them if plain decoding
 /// is. What it learnt stays from text to text.
 ///
-/// Its choices follow the clock, and the text must not: so its drafters choose what they propose, and draw nothing from laws, and the
+/// Its choices follow the clock, and the text must not: so what its drafters propose is deterministic, nothing is sampled, and the
 /// text is that of plain decoding whoever proposed.
 ///
 /// A drafter hears of the steps it proposed for, and catches up on what others added to the text. Owns its drafters. One thread at a
@@ -39,9 +39,9 @@ public final class AutoDrafter implements Drafter {
         allowed = Math.min(mostRows, Math.min(maxNodes, choice.rows()));
         if (allowed > 1) {
             drafters.get(choice.next()).draft(text, tree, allowed);
-            if (tree.drawings() > 0) {
-                throw new IllegalStateException("a drafter drew its proposals, though the clock decides who proposes: "
-                        + "expected chosen ones, lest the text depend on the clock");
+            if (tree.samples() > 0) {
+                throw new IllegalStateException("a drafter sampled its proposals, though the clock decides who proposes: "
+                        + "expected deterministic ones, lest the text depend on the clock");
             }
         }
     }

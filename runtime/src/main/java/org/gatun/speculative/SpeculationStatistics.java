@@ -10,7 +10,7 @@ import java.util.List;
 /// @param drafted tokens proposed
 /// @param depths what became of proposals at depth 1, 2 and so on of the tree, as deep as any was tested
 /// @param draftNanos time in the drafter
-/// @param verifyNanos time in target passes and verification, from launch to verdict
+/// @param verifyNanos time in target passes and verification, from launch to result
 /// @param aheadNanos the part of it in which the drafter worked as well: what hides under the pass where that runs beside the host
 public record SpeculationStatistics(
         long emitted, long targetPasses, long drafted, List<Depth> depths, long draftNanos, long verifyNanos,

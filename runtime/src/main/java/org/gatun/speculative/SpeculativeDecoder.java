@@ -2,15 +2,16 @@ package org.gatun.speculative;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.VerificationResult;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationStatistics.Depth;
 
 /// The one loop behind every method: draft, verify, observe. Each [#step] is one pass of the target and emits at least one
-/// token. Lossless: where nothing in a tree was drawn from a law, the text is that of plain decoding with the same seed and backend (see
-/// [org.gatun.backend.HostVerifier]; that the backend computes a row alike in every pass is its contract); else it has the same law.
+/// token. Lossless: where nothing in a tree was sampled from a distribution, the text is that of plain decoding with the same seed and
+/// backend (see [org.gatun.backend.HostVerifier]; that the backend computes a row alike in every pass is its contract); else it follows the
+/// target's distribution.
 ///
 /// Borrows the session and the drafter, and has nothing to close: after either was closed, a step throws `IllegalStateException`. One thread
 /// at a time.
@@ -73,13 +74,13 @@ public final class SpeculativeDecoder {
         long launched = System.nanoTime();
         drafter.ahead(text, tree, most);
         aheadNanos += System.nanoTime() - launched;
-        Verdict verdict = session.await();
-        for (int i = 0; i <= verdict.accepted(); i++) {
-            text.append(verdict.token(i));
+        VerificationResult result = session.await();
+        for (int i = 0; i <= result.accepted(); i++) {
+            text.append(result.token(i));
         }
         long verifyDone = System.nanoTime();
 
-        step.set(verdict, draftDone - begun, verifyDone - draftDone);
+        step.set(result, draftDone - begun, verifyDone - draftDone);
         drafter.observe(text, step);
         steps++;
         emitted += text.length() - start;

@@ -2,12 +2,12 @@ package org.gatun.speculative;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.VerificationResult;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 
 /// What became of a proposal, and what the target computed for it: every row of the pass, those of rejected nodes too. Shown to the
 /// drafter, valid until the next pass.
@@ -16,11 +16,11 @@ public final class Step {
     private final TokenTree tree;
     private final TokenText text;
     private final Sampling sampling;
-    private Sampler sampler;                // made when a drafter first asks for a law
+    private Sampler sampler; // made when a drafter first asks for a distribution
     private final NodeText nodeText = new NodeText();
     private float[] row = new float[0];     // [vocabulary]
     private float[] best = new float[0];
-    private Verdict verdict;
+    private VerificationResult verification;
     private long draftNanos;
     private long verifyNanos;
 
@@ -31,8 +31,8 @@ public final class Step {
         this.sampling = sampling;
     }
 
-    void set(Verdict result, long drafting, long verifying) {
-        verdict = result;
+    void set(VerificationResult result, long drafting, long verifying) {
+        verification = result;
         draftNanos = drafting;
         verifyNanos = verifying;
     }
@@ -44,7 +44,7 @@ public final class Step {
 
     /// How many nodes were accepted, the root not counted.
     public int accepted() {
-        return verdict.accepted();
+        return verification.accepted();
     }
 
     /// How many of the accepted nodes are among the first of the tree, for a drafter whose proposals come before those of others.
@@ -52,7 +52,7 @@ public final class Step {
     /// @param size nodes that count, the root included
     public int accepted(int size) {
         int count = 0;
-        while (count < verdict.accepted() && verdict.row(count) < size) {
+        while (count < verification.accepted() && verification.row(count) < size) {
             count++;
         }
         return count;
@@ -62,14 +62,14 @@ public final class Step {
     ///
     /// @param depth from 0 to [#accepted]
     public int acceptedNode(int depth) {
-        return depth == 0 ? 0 : verdict.row(depth - 1);
+        return depth == 0 ? 0 : verification.row(depth - 1);
     }
 
     /// The token that was emitted after a node of the accepted path.
     ///
     /// @param depth from 0 to [#accepted]
     public int emitted(int depth) {
-        return verdict.token(depth);
+        return verification.token(depth);
     }
 
     /// Time it took to draft.
@@ -112,12 +112,12 @@ public final class Step {
         }
     }
 
-    /// The law of the target's next token after a node, all settings of the sampling applied, padding left out.
-    public void law(int node, Law law) {
+    /// The distribution of the target's next token after a node, all settings of the sampling applied, padding left out.
+    public void distribution(int node, TokenDistribution distribution) {
         if (sampler == null) {
             sampler = new Sampler(sampling, session.vocabularySize(), session.model().unpaddedVocabulary());
         }
-        nodeText.set(text, text.length() - verdict.accepted() - 1, tree, node);
-        sampler.law(session.logits(), node, nodeText.tokens(), nodeText.length(), law);
+        nodeText.set(text, text.length() - verification.accepted() - 1, tree, node);
+        sampler.distribution(session.logits(), node, nodeText.tokens(), nodeText.length(), distribution);
     }
 }

@@ -1,18 +1,18 @@
 package org.gatun.speculative;
 
 import java.util.Objects;
-import org.gatun.backend.Drawings;
+import org.gatun.backend.DraftDistributions;
 import org.gatun.backend.Pass;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
+import org.gatun.sampling.TokenDistribution;
 
 /// The tokens that one target pass verifies: node 0 is the root, the last token of the text, which has no KV row yet; every
 /// other node continues its parent. Parents come before children, siblings in the order they were proposed. A chain is a
 /// tree of fan-out one, plain decoding a tree of one node.
 ///
-/// A child is chosen ([#add]) or drawn at random from a law ([#setLaw], then [#addDrawn]). Chosen children can be any; whether there is
-/// a drawn child at all may depend on everything but the token drawn, else the text no longer has the target's law. The drawn children
-/// of a node come before the chosen ones.
+/// A child is deterministic ([#add]) or sampled from a distribution ([#setDistribution], then [#addSampled]). Deterministic children can be
+/// any; whether there is a sampled child at all may depend on everything but the token sampled, else the text no longer follows the
+/// target's distribution. The sampled children of a node come before the deterministic ones.
 ///
 /// Reused from step to step: [#begin] empties it, adding allocates nothing. One thread at a time.
 public final class TokenTree {
@@ -20,12 +20,12 @@ public final class TokenTree {
     private static final int WORD = Long.SIZE;
 
     private final int words;
-    private final int vocabulary;       // tokens that can be proposed
-    private final int[] tokens;         // [capacity]
-    private final int[] parents;        // [capacity], -1 for the root
-    private final int[] depths;         // [capacity]
-    private final long[] ancestors;     // [capacity, words], the node itself included
-    private final Drawings drawings;    // of nodes, which become rows
+    private final int vocabulary;                        // tokens that can be proposed
+    private final int[] tokens;                          // [capacity]
+    private final int[] parents;                         // [capacity], -1 for the root
+    private final int[] depths;                          // [capacity]
+    private final long[] ancestors;                      // [capacity, words], the node itself included
+    private final DraftDistributions draftDistributions; // of nodes, which become rows
     private int size;
 
     /// A tree of any tokens.
@@ -47,13 +47,13 @@ public final class TokenTree {
         parents = new int[capacity];
         depths = new int[capacity];
         ancestors = new long[capacity * words];
-        drawings = new Drawings(capacity);
+        draftDistributions = new DraftDistributions(capacity);
     }
 
     /// Empties the tree and gives it a root.
     public TokenTree begin(int rootToken) {
         size = 0;
-        drawings.clear();
+        draftDistributions.clear();
         append(rootToken, -1);
         return this;
     }
@@ -95,29 +95,30 @@ public final class TokenTree {
         return node;
     }
 
-    /// Says which law the children drawn below `parent` have. It must stay as it is until the tree was verified.
+    /// Says which distribution the children sampled below `parent` follow. It must stay as it is until the tree was verified.
     ///
-    /// @throws IllegalStateException if the node has a law or a child already
-    public void setLaw(int parent, Draws how, Law law) {
-        if (law(parent) != null || hasChild(parent)) {
-            throw new IllegalStateException("node " + parent + " has a law or a child already");
+    /// @throws IllegalStateException if the node has a distribution or a child already
+    public void setDistribution(int parent, ProposalSampling how, TokenDistribution distribution) {
+        if (distribution(parent) != null || hasChild(parent)) {
+            throw new IllegalStateException("node " + parent + " has a distribution or a child already");
         }
-        drawings.setLaw(parent, how, law);
+        draftDistributions.setDistribution(parent, how, distribution);
     }
 
-    /// Adds a child that was drawn from the law of `parent`, and returns its node number. If the token was drawn there before, the node
-    /// is the same, and counts as drawn twice.
+    /// Adds a child that was sampled from the distribution of `parent`, and returns its node number. If the token was sampled there before,
+    /// the node is the same, and counts as sampled twice.
     ///
-    /// @throws IllegalStateException if `parent` has no law, the law has no such token, or it was drawn before and cannot be again; if
-    ///         a child was chosen already, or the tree is full
-    public int addDrawn(int parent, int token) {
-        Law law = law(parent);
+    /// @throws IllegalStateException if `parent` has no distribution, the distribution has no such token, or it was sampled before and
+    ///         cannot be again; if a deterministic child is there already, or the tree is full
+    public int addSampled(int parent, int token) {
+        TokenDistribution distribution = distribution(parent);
         int existing = child(parent, token);
-        if (law == null || law.weight(token) == 0 || existing >= 0 && drawings.draws(parent) == Draws.WITHOUT_REPLACEMENT) {
-            throw new IllegalStateException("token " + token + " cannot be drawn below node " + parent);
+        if (distribution == null || distribution.weight(token) == 0 || existing >= 0
+                && draftDistributions.sampling(parent) == ProposalSampling.WITHOUT_REPLACEMENT) {
+            throw new IllegalStateException("token " + token + " cannot be sampled below node " + parent);
         }
         int node = add(parent, token);
-        drawings.add(parent, node);
+        draftDistributions.add(parent, node);
         return node;
     }
 
@@ -135,14 +136,14 @@ public final class TokenTree {
         return -1;
     }
 
-    /// The law of the drawn children of a node, or null.
-    public Law law(int node) {
-        return drawings.law(Objects.checkIndex(node, size));
+    /// The distribution of the sampled children of a node, or null.
+    public TokenDistribution distribution(int node) {
+        return draftDistributions.distribution(Objects.checkIndex(node, size));
     }
 
-    /// Number of drawings in the tree.
-    int drawings() {
-        return drawings.count();
+    /// Number of samples in the tree.
+    int samples() {
+        return draftDistributions.count();
     }
 
     /// The child of `parent` that carries `token`, or -1.
@@ -155,8 +156,8 @@ public final class TokenTree {
         return -1;
     }
 
-    /// Writes every node as a row of a pass after `committed` slots, with what was drawn. Where the tree is a chain the pass is causal, otherwise rows
-    /// see by ancestor words.
+    /// Writes every node as a row of a pass after `committed` slots, with what was sampled. Where the tree is a chain the pass is causal,
+    /// otherwise rows see by ancestor words.
     public void writeTo(Pass pass, int committed) {
         if (isChain()) {
             pass.beginCausal(committed);
@@ -170,7 +171,7 @@ public final class TokenTree {
                 pass.addRow(tokens[node]);
             }
         }
-        pass.setDrawings(drawings);
+        pass.setDraftDistributions(draftDistributions);
     }
 
     private boolean isChain() {

@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
 import org.gatun.plan.Plan;
 
-/// A model whose next token depends on the last two only, in place of whatever plan it is given: passes cost next to nothing, laws are
-/// known. What a token's predecessor is it learns from the KV cache alone, so that a wrong slot or a wrong path gives wrong logits.
+/// A model whose next token depends on the last two only, in place of whatever plan it is given: passes cost next to nothing, distributions
+/// are known. What a token's predecessor is it learns from the KV cache alone, so that a wrong slot or a wrong path gives wrong logits.
 public final class MarkovBackend implements Backend {
     private final int vocabulary;
     private final float[] logits; // [before, last, next]
@@ -32,13 +32,13 @@ public final class MarkovBackend implements Backend {
         return this;
     }
 
-    /// Gives what follows a token a law, whatever stands before.
+    /// Gives what follows a token a distribution, whatever stands before.
     ///
-    /// @param law `[vocabulary]`
-    public MarkovBackend withLaw(int last, double... law) {
+    /// @param distribution `[vocabulary]`
+    public MarkovBackend withDistribution(int last, double... distribution) {
         for (int before = 0; before < vocabulary; before++) {
             for (int next = 0; next < vocabulary; next++) {
-                logits[(before * vocabulary + last) * vocabulary + next] = (float) Math.log(law[next]);
+                logits[(before * vocabulary + last) * vocabulary + next] = (float) Math.log(distribution[next]);
             }
         }
         return this;
@@ -47,14 +47,14 @@ public final class MarkovBackend implements Backend {
     /// Says what follows a token, whatever stands before: these tokens, each half as probable as the one before, and seldom others, lower
     /// ids first.
     public MarkovBackend withFollowers(int last, int... followers) {
-        double[] law = new double[vocabulary];
+        double[] distribution = new double[vocabulary];
         for (int next = 0; next < vocabulary; next++) {
-            law[next] = Math.pow(0.5, 20 + next);
+            distribution[next] = Math.pow(0.5, 20 + next);
         }
         for (int rank = 0; rank < followers.length; rank++) {
-            law[followers[rank]] = Math.pow(0.5, rank);
+            distribution[followers[rank]] = Math.pow(0.5, rank);
         }
-        return withLaw(last, law);
+        return withDistribution(last, distribution);
     }
 
     /// Passes run so far.
@@ -146,9 +146,9 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public void launch(Pass pass, KvStore kv, Verdict verdict) {
+        public void launch(Pass pass, KvStore kv, VerificationResult verification) {
             run(pass, kv);
-            verifier.verify(pass, result, kv, verdict);
+            verifier.verify(pass, result, kv, verification);
         }
 
         @Override
@@ -162,8 +162,8 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public void roll(Pass pass, KvStore kv, int count, float lead, Verdict verdict) {
-            verifier.roll(this, pass, kv, count, lead, verdict);
+        public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
+            verifier.roll(this, pass, kv, count, lead, sampled);
         }
 
         @Override

@@ -64,7 +64,7 @@ class NonFiniteLogitsTest {
     }
 
     @Test
-    void decode_oneLogitThatIsNoNumber_isNotDrawn() throws IOException {
+    void decode_oneLogitThatIsNoNumber_isNotSampled() throws IOException {
         try (Backend backend = Backends.openHost(1);
                 Model model = Model.load(spoiled("output.weight", Float.NaN, 32), backend, ModelOptions.STANDARD);
                 Session session = model.openSession();

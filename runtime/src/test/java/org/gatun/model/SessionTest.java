@@ -38,14 +38,14 @@ class SessionTest {
 
             fill(session);
             session.launch(Sampling.GREEDY);
-            assertEquals(2, session.length(), "nothing is kept before the verdict");
+            assertEquals(2, session.length(), "nothing is kept before the result");
             assertEquals(4, session.await().token(0));
             assertEquals(3, session.length());
         }
     }
 
     @Test
-    void launch_beforeTheVerdict_refusesAllElse() throws IOException {
+    void launch_beforeTheResult_refusesAllElse() throws IOException {
         try (Model model = model(); Session session = model.openSession()) {
             fill(session);
             session.launch(Sampling.GREEDY);
@@ -72,7 +72,7 @@ class SessionTest {
     }
 
     @Test
-    void close_beforeTheVerdict_closes() throws IOException {
+    void close_beforeTheResult_closes() throws IOException {
         try (Model model = model()) {
             Session session = model.openSession();
             fill(session);

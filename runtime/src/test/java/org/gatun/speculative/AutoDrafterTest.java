@@ -18,9 +18,9 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,14 +34,14 @@ class AutoDrafterTest {
 
     /// Proposes one token, always the same, and counts what it is told.
     private static final class Counting implements Drafter {
-        private final boolean draws;
+        private final boolean samples;
         private int begun;
         private int drafted;
         private int observed;
         private int closed;
 
-        Counting(boolean draws) {
-            this.draws = draws;
+        Counting(boolean samples) {
+            this.samples = samples;
         }
 
         @Override
@@ -53,9 +53,9 @@ class AutoDrafterTest {
         public void draft(TokenText text, TokenTree tree, int maxNodes) {
             assertTrue(maxNodes > 1, "a drafter is asked where there is room only");
             drafted++;
-            if (draws) {
-                tree.setLaw(0, Draws.INDEPENDENT, Law.of(0, 1));
-                tree.addDrawn(0, 1);
+            if (samples) {
+                tree.setDistribution(0, ProposalSampling.INDEPENDENT, TokenDistribution.of(0, 1));
+                tree.addSampled(0, 1);
             } else {
                 tree.add(0, 1);
             }
@@ -115,13 +115,13 @@ class AutoDrafterTest {
     }
 
     @Test
-    void auto_drafterThatDraws_isRefused() throws IOException {
+    void auto_drafterThatSamples_isRefused() throws IOException {
         AutoDrafter auto = new AutoDrafter(List.of(new Counting(true)), 64);
         withSession(session -> {
             Generation generation = new Generation(session, PROMPT, auto, OPTIONS);
 
             String message = assertThrows(IllegalStateException.class, generation::text).getMessage();
-            assertTrue(message.contains("drew its proposals"), message);
+            assertTrue(message.contains("sampled its proposals"), message);
         });
     }
 }

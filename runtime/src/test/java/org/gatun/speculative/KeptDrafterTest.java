@@ -30,14 +30,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// A drafter that is kept from text to text draws for a seed what it drew for it before, as far as it did not learn since.
+/// A drafter that is kept from text to text samples for a seed what it sampled for it before, as far as it did not learn since.
 class KeptDrafterTest {
     private static final long SEED = 20261121;
     private static final int TOKENS = 60;
     private static final int MOST_NODES = 12;
     private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(1).withSeed(SEED);
 
-    static final List<SpeculationMethod> DRAWING = SpeculationMethod.ALL.stream().filter(SpeculationMethod::drawsProposals).toList();
+    static final List<SpeculationMethod> SAMPLES = SpeculationMethod.ALL.stream().filter(SpeculationMethod::samplesProposals).toList();
 
     @TempDir
     private Path directory;
@@ -88,8 +88,8 @@ class KeptDrafterTest {
 
     /// Every method, between whose proposals there is no step to learn from.
     @ParameterizedTest
-    @FieldSource("DRAWING")
-    void begin_sameSeedAgain_drawsTheSameTree(SpeculationMethod method) throws IOException {
+    @FieldSource("SAMPLES")
+    void begin_sameSeedAgain_samplesTheSameTree(SpeculationMethod method) throws IOException {
         with(method, (session, drafter) -> {
             // told before: a method that remembers knows what followed
             TokenText text = decode(session, drafter, SAMPLING).text();
@@ -99,7 +99,7 @@ class KeptDrafterTest {
             List<List<Integer>> trees = Stream.generate(() -> draft(session, drafter, text, SEED)).limit(16).toList();
             List<Integer> other = draft(session, drafter, text, SEED + 1);
 
-            // swift tries other layers at every fourth draft until it has found good ones, and then draws from another law
+            // swift tries other layers at every fourth draft until it has found good ones, and then samples from another distribution
             int trials = method.name().equals("swift") ? trees.size() / 4 : 0;
             long changes = IntStream.range(1, trees.size()).filter(i -> !trees.get(i).equals(trees.get(i - 1))).count();
             assertTrue(changes <= trials, () -> changes + " of " + trees);
@@ -112,7 +112,7 @@ class KeptDrafterTest {
         TokenTree tree = new TokenTree(session.maxTreeRows()).begin(text.last());
         drafter.begin(session, text, SAMPLING.withSeed(seed));
         drafter.draft(text, tree, MOST_NODES);
-        assertTrue(tree.drawings() > 0, "it draws");
+        assertTrue(tree.samples() > 0, "it samples");
         List<Integer> nodes = new ArrayList<>();
         for (int node = 1; node < tree.size(); node++) {
             nodes.add(tree.parent(node));

@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every registered method, and drafters made to break the loop, must give the tokens of plain decoding: greedily and, as
-/// noise belongs to positions, sampled too. That sampled tokens follow the law is shown for the sampler by itself.
+/// random numbers belong to positions, sampled too. That sampled tokens follow the distribution is shown for the sampler by itself.
 @Tag("gpu")
 class LosslessTest {
     private static final long SEED = 42;
@@ -84,8 +84,8 @@ class LosslessTest {
                 if (!taken && !TestScale.isLong()) {
                     continue;
                 }
-                if (speculation.method().drawsProposals() && sampling.temperature() > 0) {
-                    continue; // equal in law only: see JointLawTest
+                if (speculation.method().samplesProposals() && sampling.temperature() > 0) {
+                    continue; // equal in distribution only: see JointDistributionTest
                 }
                 GenerationOptions plain = GenerationOptions.STANDARD.withMaxTokens(simulated ? TestScale.rounds(12, TOKENS) : TOKENS)
                         .withSampling(sampling).withIgnoreEndOfText(i % 3 == 0);
@@ -156,8 +156,8 @@ class LosslessTest {
             int[] expected = generate(target, draft, prompt, plain);
             int[] found = generate(target, draft, prompt, plain.withSpeculation(speculation));
 
-            if (speculation.method().drawsProposals() && sampling.temperature() > 0) {
-                assertEquals(expected.length, found.length); // equal in law only: see JointLawTest
+            if (speculation.method().samplesProposals() && sampling.temperature() > 0) {
+                assertEquals(expected.length, found.length); // equal in distribution only: see JointDistributionTest
             } else {
                 assertArrayEquals(expected, found, "seed " + SEED + ", prompt " + i + ", " + sampling);
             }

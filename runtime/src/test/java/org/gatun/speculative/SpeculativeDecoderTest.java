@@ -11,9 +11,9 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,16 +25,16 @@ class SpeculativeDecoderTest {
     Path directory;
 
     /// One step by hand: of the tree 2 → (3 → 5, 4 → 0) the target takes the right branch and goes on with 3, whether children were chosen
-    /// or drawn. What is accepted stands in the cache behind the root, else the next step, which sees the two latest tokens in the cache,
+    /// or sampled. What is accepted stands in the cache behind the root, else the next step, which sees the two latest tokens in the cache,
     /// would emit something else.
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void step_treeOfTwoBranches_keepsTheOneTheTargetTakes(boolean drawn) throws IOException {
+    void step_treeOfTwoBranches_keepsTheOneTheTargetTakes(boolean sampled) throws IOException {
         MarkovBackend tables = new MarkovBackend(6, 1, 1, null).with(1, 2, 4).with(2, 4, 0).with(4, 0, 3).with(0, 3, 5);
         RandomModel shape = new RandomModel("llama", DType.F32, 6, 32, 1, 1, 1, 32, 128, 1, 1);
         try (Model model = Model.load(shape.write(directory.resolve("m.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
-            TwoBranches drafter = new TwoBranches(drawn);
+            TwoBranches drafter = new TwoBranches(sampled);
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY.withTemperature(1), new int[] {0, 1, 2});
 
             assertEquals(3, decoder.step(16));
@@ -53,12 +53,12 @@ class SpeculativeDecoderTest {
     }
 
     private static final class TwoBranches implements Drafter {
-        private final boolean drawn;
+        private final boolean sampled;
         private int accepted = -1;
         private int[] path;
 
-        TwoBranches(boolean drawn) {
-            this.drawn = drawn;
+        TwoBranches(boolean sampled) {
+            this.sampled = sampled;
         }
 
         @Override
@@ -71,11 +71,11 @@ class SpeculativeDecoderTest {
             if (accepted >= 0) {
                 return;
             }
-            if (drawn) {
-                tree.setLaw(0, Draws.WITHOUT_REPLACEMENT, Law.of(0, 0, 0, 0.6, 0.3, 0.1));
+            if (sampled) {
+                tree.setDistribution(0, ProposalSampling.WITHOUT_REPLACEMENT, TokenDistribution.of(0, 0, 0, 0.6, 0.3, 0.1));
             }
-            int left = drawn ? tree.addDrawn(0, 3) : tree.add(0, 3);
-            int right = drawn ? tree.addDrawn(0, 4) : tree.add(0, 4);
+            int left = sampled ? tree.addSampled(0, 3) : tree.add(0, 3);
+            int right = sampled ? tree.addSampled(0, 4) : tree.add(0, 4);
             tree.add(left, 5);
             tree.add(right, 0);
         }

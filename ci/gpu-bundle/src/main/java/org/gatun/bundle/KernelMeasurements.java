@@ -151,8 +151,8 @@ final class KernelMeasurements {
         for (int rows : real ? new int[] {1, 16, 64} : new int[] {1}) {
             if (!deadline.isOver()) {
                 norm(rows);
-                draw(rows, 1);
-                draw(rows, 0.9);
+                sample(rows, 1);
+                sample(rows, 0.9);
             }
         }
         pattern.close();
@@ -263,7 +263,7 @@ final class KernelMeasurements {
                 });
     }
 
-    private void draw(int rows, double topP) {
+    private void sample(int rows, double topP) {
         int vocabulary = real ? VOCABULARY : 1000;
         measure("verification_draw_f32", "top-p " + topP, rows, 4L * rows * vocabulary, 20.0 * rows * vocabulary, 4L * rows * vocabulary,
                 () -> {
@@ -277,7 +277,7 @@ final class KernelMeasurements {
                     }
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
-                    return VerificationKernels.draw(library, filled(4L * rows), filled(4L * rows),
+                    return VerificationKernels.sample(library, filled(4L * rows), filled(4L * rows),
                             filled((long) VerificationKernels.CUT_BYTES * rows), onDevice.slice(), uploaded.slice(), filled(4L * rows),
                             ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });

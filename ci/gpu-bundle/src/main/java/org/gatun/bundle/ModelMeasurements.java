@@ -112,7 +112,7 @@ final class ModelMeasurements {
         }
     }
 
-    /// @param tokens that a repeat reads or draws
+    /// @param tokens that a repeat reads or samples
     private void measure(String what, int rows, int tokens, int repeats, IntConsumer repeat) {
         double[] millis = new double[repeats];
         repeat.accept(-1);

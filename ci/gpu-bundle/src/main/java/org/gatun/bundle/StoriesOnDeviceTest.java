@@ -36,7 +36,7 @@ class StoriesOnDeviceTest {
         String expected = generate(TestDriver.name(), "none", sampling);
         assertTrue(expected.length() > TOKENS, expected);
         for (SpeculationMethod method : SpeculationMethod.ALL) {
-            if (!method.drawsProposals()) {
+            if (!method.samplesProposals()) {
                 assertEquals(expected, generate(TestDriver.name(), method.name(), sampling), method.name());
             }
         }

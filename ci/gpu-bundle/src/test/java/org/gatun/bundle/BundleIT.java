@@ -78,7 +78,7 @@ class BundleIT {
         for (JsonNode line : record.path("models")) {
             if (line.path("what").asString().equals("decode")) {
                 assertEquals(1, line.path("graph_launches_per_token").asDouble());
-                // a block, and embedding, norm, selection, head, drawing, walk, moves
+                // a block, and embedding, norm, selection, head, sampling, walk, moves
                 assertTrue(line.path("kernels_per_token").asDouble() <= 8 + 8, line.toString());
             }
         }

@@ -17,7 +17,8 @@ import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.SampledTokens;
+import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaGraph;
 import org.gatun.cuda.CudaStream;
@@ -41,7 +42,7 @@ import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
-import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.lifetime.Lifetime;
@@ -53,7 +54,7 @@ import org.gatun.plan.Value;
 import org.gatun.tensor.Tensor;
 
 /// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch. Only
-/// what gives the host something is awaited: passes that fill the cache are queued one behind the other, and what is drawn next behind
+/// what gives the host something is awaited: passes that fill the cache are queued one behind the other, and what is sampled next behind
 /// them, while executables with other caches do the same in the streams of those.
 final class CudaExecutable implements Executable {
     /// Which graph serves a pass.
@@ -64,9 +65,9 @@ final class CudaExecutable implements Executable {
     private record Bucket(int rows, boolean tree, Result result) {
         /// What a pass is asked for besides keys and values.
         private enum Result {
-            NOTHING, LOGITS, VERDICT,
-            /// A verdict on rows of which some were drawn.
-            VERDICT_ON_DRAWN,
+            NOTHING, LOGITS, VERIFICATION,
+            /// Of rows of which some were sampled.
+            VERIFICATION_OF_SAMPLES,
             /// Of a row whose data are on the device already, and then those of the next.
             ROLL
         }
@@ -79,8 +80,8 @@ final class CudaExecutable implements Executable {
         }
 
         private static Result result(Pass pass) {
-            if (pass.draws()) {
-                return pass.drawings() == null ? Result.VERDICT : Result.VERDICT_ON_DRAWN;
+            if (pass.samples()) {
+                return pass.draftDistributions() == null ? Result.VERIFICATION : Result.VERIFICATION_OF_SAMPLES;
             }
             return pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
@@ -114,12 +115,12 @@ final class CudaExecutable implements Executable {
     private final DeviceBuffer activations;
     private final DeviceBuffer error;
     private final TreePaths paths;
-    private final DeviceBuffer drawnIds;
-    private final DeviceBuffer drawnLeads;
-    private final DeviceBuffer drawnCuts;
-    private final VerdictSlots verdictSlots;
-    private final PinnedBuffer verdict;
-    private DrawingsBlock drawings; // made when rows were first drawn
+    private final DeviceBuffer sampledIds;
+    private final DeviceBuffer sampledLeads;
+    private final DeviceBuffer sampledCuts;
+    private final VerificationSlots verificationSlots;
+    private final PinnedBuffer verification;
+    private DraftDistributionBuffer draftDistributions; // made when rows were first sampled
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -131,7 +132,7 @@ final class CudaExecutable implements Executable {
     private CudaKvStore running;
     private boolean busy; // whether a pass may still run
     private boolean blockIsRead; // by one of them
-    private Verdict awaited;
+    private VerificationResult awaited;
     private int awaitedRows;
     private int selectedRows;
     private boolean logitsAreHere;
@@ -165,13 +166,13 @@ final class CudaExecutable implements Executable {
             error = own(context.allocateFrom(MemorySegment.ofArray(new int[1])));
             paths = new TreePaths(own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES)).slice(),
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
-            drawnIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
-            drawnLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
-            drawnCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
-            verdictSlots = new VerdictSlots(own(context.allocate(VerdictSlots.byteSize(limits.treeRows()))).slice(),
+            sampledIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
+            sampledLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
+            sampledCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
+            verificationSlots = new VerificationSlots(own(context.allocate(VerificationSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
-            verdict = own(context.allocatePinned(verdictSlots.hostBytes()));
-            verdict.memory().fill((byte) 0);
+            verification = own(context.allocatePinned(verificationSlots.hostBytes()));
+            verification.memory().fill((byte) 0);
             logits = own(context.allocatePinned((long) limits.treeRows() * plan.logits().width() * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
@@ -324,8 +325,8 @@ final class CudaExecutable implements Executable {
             return;
         }
         Bucket.Result result = Bucket.result(pass);
-        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
-            writeDrawings(pass);
+        if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
+            writeDraftDistributions(pass);
         }
         int index = Bucket.index(pass.rows(), pass.isTree(), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
@@ -336,15 +337,15 @@ final class CudaExecutable implements Executable {
             write(pass);
             blockIsRead = true;
         }
-        if (result == Bucket.Result.VERDICT_ON_DRAWN) {
-            drawings.upload(store.stream());
+        if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
+            draftDistributions.upload(store.stream());
         }
         store.stream().launch(graph);
         queued(store);
     }
 
     @Override
-    public void launch(Pass pass, KvStore kv, Verdict result) {
+    public void launch(Pass pass, KvStore kv, VerificationResult result) {
         pass.sampling(); // refuses a pass without
         CudaKvStore store = ofThisBackend(kv);
         enter(store);
@@ -363,20 +364,20 @@ final class CudaExecutable implements Executable {
         try {
             awaitPass();
             running.lifetime().requireOpen(); // who closed it may have waited in vain
-            readVerdict();
+            readResult();
         } finally {
             lifetime.leave();
         }
     }
 
-    private void readVerdict() {
-        int accepted = Objects.checkIndex(verdict.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
-        Verdict result = awaited;
+    private void readResult() {
+        int accepted = Objects.checkIndex(verification.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
+        VerificationResult result = awaited;
         result.clear();
         for (int i = 0; i <= accepted; i++) {
-            readDrawn(i, result);
+            result.setToken(sampledToken(i), sampledLead(i));
             if (i < accepted) {
-                result.accept(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.row(i)));
+                result.accept(verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.row(i)));
             }
         }
     }
@@ -388,23 +389,22 @@ final class CudaExecutable implements Executable {
 
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
     @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, Verdict result) {
+    public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
         pass.requireRoll(limits, kv.shape(), count);
-        if (count == 1) {
-            verify(pass, kv, result);
-            return;
-        }
+        pass.sampling(); // refuses a pass without
         CudaKvStore store = ofThisBackend(kv);
         enter(store);
         try {
-            queueRoll(pass, store, count);
-            awaitPass();
-            result.clear();
-            readDrawn(0, result);
-            while (result.accepted() + 1 < count && result.lead(result.accepted()) >= lead) {
-                result.accept(result.accepted() + 1);
-                readDrawn(result.accepted(), result);
+            if (count == 1) {
+                run(pass, store);
+            } else {
+                queueRoll(pass, store, count);
             }
+            awaitPass();
+            sampled.clear();
+            do {
+                sampled.add(sampledToken(sampled.count()), sampledLead(sampled.count()));
+            } while (sampled.count() < count && sampled.lead(sampled.count() - 1) >= lead);
         } finally {
             leave(store);
         }
@@ -418,17 +418,20 @@ final class CudaExecutable implements Executable {
         write(pass);
         CudaStream stream = store.stream();
         block.upload(stream);
-        stream.fillWords(verdictSlots.slice().buffer(), 0, 1, 0);
+        stream.fillWords(verificationSlots.slice().buffer(), 0, 1, 0);
         for (int i = 0; i < count; i++) {
             stream.launch(graph);
         }
-        stream.copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
+        stream.copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
         queued(store);
     }
 
-    private void readDrawn(int index, Verdict result) {
-        result.draw(verdict.memory().get(ValueLayout.JAVA_INT, verdictSlots.token(index)),
-                verdict.memory().get(ValueLayout.JAVA_FLOAT, verdictSlots.lead(index)));
+    private int sampledToken(int index) {
+        return verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.token(index));
+    }
+
+    private float sampledLead(int index) {
+        return verification.memory().get(ValueLayout.JAVA_FLOAT, verificationSlots.lead(index));
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
@@ -455,16 +458,16 @@ final class CudaExecutable implements Executable {
         block.write(pass);
     }
 
-    /// Writes what was drawn, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
-    private void writeDrawings(Pass pass) {
+    /// Writes what was sampled, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
+    private void writeDraftDistributions(Pass pass) {
         awaitPass();
-        if (drawings == null) {
-            drawings = new DrawingsBlock(context, limits.treeRows(), plan.logits().width());
+        if (draftDistributions == null) {
+            draftDistributions = new DraftDistributionBuffer(context, limits.treeRows(), plan.logits().width());
         }
-        if (drawings.grow(pass.drawings())) {
+        if (draftDistributions.grow(pass.draftDistributions())) {
             forgetGraphs();
         }
-        drawings.write(pass);
+        draftDistributions.write(pass);
     }
 
     /// Lets the graphs work on a cache from now on, when they are done with the one before.
@@ -521,8 +524,8 @@ final class CudaExecutable implements Executable {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
-            if (bucket.result == Bucket.Result.VERDICT || bucket.result == Bucket.Result.VERDICT_ON_DRAWN) {
-                store.stream().copyToHost(verdict.memory(), verdictSlots.slice().buffer(), 0);
+            if (bucket.result == Bucket.Result.VERIFICATION || bucket.result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
+                store.stream().copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
             }
         });
         graphs[bucket.index()] = graph;
@@ -543,11 +546,11 @@ final class CudaExecutable implements Executable {
             }
         }
         switch (bucket.result) {
-            case VERDICT, VERDICT_ON_DRAWN -> verification(launches, bucket);
+            case VERIFICATION, VERIFICATION_OF_SAMPLES -> verification(launches, bucket);
             case ROLL -> {
-                launches.add(draw(bucket));
-                launches.add(VerificationKernels.advance(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.settings(),
-                        block.tokens(), block.positions(), block.committed()));
+                launches.add(sample(bucket));
+                launches.add(VerificationKernels.advance(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(),
+                        block.settings(), block.tokens(), block.positions(), block.committed()));
             }
             default -> { }
         }
@@ -555,22 +558,24 @@ final class CudaExecutable implements Executable {
     }
 
     private void verification(List<KernelLaunch> launches, Bucket bucket) {
-        launches.add(draw(bucket));
-        launches.add(bucket.result == Bucket.Result.VERDICT
-                ? VerificationKernels.walk(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), block.tokens(), tree(bucket),
-                        block.committed(), drawnRows(bucket))
-                : VerificationKernels.residual(library, verdictSlots, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(),
+        launches.add(sample(bucket));
+        launches.add(bucket.result == Bucket.Result.VERIFICATION
+                ? VerificationKernels.walk(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(), block.tokens(),
+                        tree(bucket), block.committed(), sampledRows(bucket))
+                : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(),
+                        sampledCuts.slice(),
                         at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
-                        drawnRows(bucket), drawings.drawings(), drawings.left(), plan.logits().width()));
-        launches.add(KvKernels.move(library, layer(0), verdictSlots.from(), verdictSlots.to(), verdictSlots.moves(), captured.layers()));
+                        sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), plan.logits().width()));
+        launches.add(KvKernels.move(library, layer(0), verificationSlots.from(), verificationSlots.to(), verificationSlots.moves(),
+                captured.layers()));
     }
 
-    private KernelLaunch draw(Bucket bucket) {
-        return VerificationKernels.draw(library, drawnIds.slice(), drawnLeads.slice(), drawnCuts.slice(), at(plan.logits()),
-                block.settings(), block.tokens(), block.positions(), tree(bucket), drawnRows(bucket), plan.logits().width());
+    private KernelLaunch sample(Bucket bucket) {
+        return VerificationKernels.sample(library, sampledIds.slice(), sampledLeads.slice(), sampledCuts.slice(), at(plan.logits()),
+                block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), plan.logits().width());
     }
 
-    private Rows drawnRows(Bucket bucket) {
+    private Rows sampledRows(Bucket bucket) {
         return block.rows(Math.min(bucket.rows, limits.treeRows()));
     }
 
@@ -743,8 +748,8 @@ final class CudaExecutable implements Executable {
             partials.close();
             arrivals.close();
         }
-        if (drawings != null) {
-            drawings.close();
+        if (draftDistributions != null) {
+            draftDistributions.close();
         }
         closeOwned();
         backend.weights().release(keys);

@@ -88,7 +88,7 @@ final class StepBlock implements AutoCloseable {
         if (pass.isTree()) {
             MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * ancestorWords());
         }
-        if (pass.draws()) {
+        if (pass.samples()) {
             Sampling sampling = pass.sampling();
             VerificationKernels.writeSettings(memory, SETTINGS, sampling.seed(), sampling.temperature(), sampling.topK(),
                     sampling.topP(), sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
@@ -112,7 +112,7 @@ final class StepBlock implements AutoCloseable {
         return device.slice(COMMITTED, 4);
     }
 
-    /// How tokens are drawn.
+    /// How tokens are sampled.
     DeviceSlice settings() {
         return device.slice(SETTINGS, TOKENS - SETTINGS);
     }

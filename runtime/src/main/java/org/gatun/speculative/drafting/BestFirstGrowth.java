@@ -7,7 +7,7 @@ import org.gatun.decoding.TokenText;
 import org.gatun.speculative.TokenTree;
 
 /// Of all paths that the draft model finds probable, the most probable ones: each level continues the `branch` best nodes of the one
-/// before by their `branch` best tokens, and of everything seen the best nodes are proposed. They are chosen, not drawn.
+/// before by their `branch` best tokens, and of everything seen the best nodes are proposed. They are deterministic, not sampled.
 /// (The dynamic tree of EAGLE-2, Li et al. 2024, arXiv 2406.16858, over a plain draft model.)
 final class BestFirstGrowth implements Growth {
     private final int branch;
@@ -53,10 +53,10 @@ final class BestFirstGrowth implements Growth {
 
     private void addChildren(DraftModel model, int node, int parent, double logProbability, List<Candidate> all) {
         int[] tokens = new int[branch];
-        int found = model.law(node).mostProbable(branch, tokens);
+        int found = model.distribution(node).mostProbable(branch, tokens);
         for (int i = 0; i < found; i++) {
             all.add(new Candidate(all.size(), parent, node, tokens[i],
-                    logProbability + Math.log(model.law(node).probability(tokens[i]))));
+                    logProbability + Math.log(model.distribution(node).probability(tokens[i]))));
         }
     }
 

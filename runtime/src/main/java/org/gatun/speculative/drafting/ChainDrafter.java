@@ -1,6 +1,6 @@
 package org.gatun.speculative.drafting;
 
-import org.gatun.backend.Verdict;
+import org.gatun.backend.SampledTokens;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
@@ -9,13 +9,13 @@ import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
-/// A smaller model proposes a chain. It draws with the target's own noise, so that wherever the two models agree on the
+/// A smaller model proposes a chain. It samples with the target's own random numbers, so that wherever the two models agree on the
 /// distribution they agree on the token, at any temperature. (Leviathan et al. 2023, arXiv 2211.17192, and Chen et al.
-/// 2023, arXiv 2302.01318, for the scheme; here a draft is accepted if it equals the target's draw, which with shared noise
+/// 2023, arXiv 2302.01318, for the scheme; here a draft is accepted if it equals the target's sample, which with shared random numbers
 /// leaves the target's sampled text unchanged token for token.)
 ///
 /// While the target verifies, it can go on as if all were accepted: it guesses the token after the chain and drafts the next chain. If
-/// the verdict is the one it expected, that chain is the next proposal; else it is forgotten, and read again is only what was accepted.
+/// the result is the one it expected, that chain is the next proposal; else it is forgotten, and read again is only what was accepted.
 /// Either way it proposes what it would have proposed. (Post-verify of PEARL, Liu et al. 2024, arXiv 2408.11850; there the drafter
 /// goes on in any case, here not after an unsure token, as both models may share a device.)
 public final class ChainDrafter implements Drafter {
@@ -37,7 +37,7 @@ public final class ChainDrafter implements Drafter {
     private boolean goesOn;
     private int drafts;         // tokens of the latest proposal
     private boolean unsure;     // of the last of them
-    private Verdict next;       // the token expected after them, and the proposal after that; the session's
+    private SampledTokens next; // the token expected after them, and the proposal after that; the session's
     private int nextLength;     // of the text that `next` fits, 0 if there is none
 
     /// @param session of the draft model, owned by this drafter from now on
@@ -72,23 +72,24 @@ public final class ChainDrafter implements Drafter {
             return;
         }
         if (expected) {
-            propose(next, 1, Math.min(count, next.accepted()), tree);
+            propose(next, 1, Math.min(count, next.count() - 1), tree);
             return;
         }
         int known = session.commonPrefix(tokens, text.length() - 1);
         session.rewind(known);
         session.prefill(tokens, known, text.length() - 1);
-        Verdict drawn = session.roll(tokens[text.length() - 1], count, lead, sampling); // what follows an unsure token is seldom accepted
-        propose(drawn, 0, drawn.accepted() + 1, tree);
+        // what follows an unsure token is seldom accepted
+        SampledTokens sampled = session.roll(tokens[text.length() - 1], count, lead, sampling);
+        propose(sampled, 0, sampled.count(), tree);
     }
 
     /// Proposes tokens up to the first that is padding.
-    private void propose(Verdict drawn, int first, int count, TokenTree tree) {
+    private void propose(SampledTokens sampled, int first, int count, TokenTree tree) {
         int node = 0;
-        while (drafts < count && tree.allows(drawn.token(first + drafts))) {
-            node = tree.add(node, drawn.token(first + drafts++));
+        while (drafts < count && tree.allows(sampled.token(first + drafts))) {
+            node = tree.add(node, sampled.token(first + drafts++));
         }
-        unsure = drafts < count || drawn.lead(first + count - 1) < lead;
+        unsure = drafts < count || sampled.lead(first + count - 1) < lead;
     }
 
     @Override
@@ -100,7 +101,7 @@ public final class ChainDrafter implements Drafter {
         }
         session.rewind(accepted - 1);
         next = session.roll(tree.token(drafts), 1 + count, lead, sampling);
-        nextLength = next.accepted() == 0 ? 0 : accepted + 1;
+        nextLength = next.count() == 1 ? 0 : accepted + 1;
     }
 
     @Override

@@ -3,10 +3,10 @@ package org.gatun.speculative.drafting;
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.NodeText;
 import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
@@ -15,15 +15,16 @@ import org.gatun.speculative.TokenTree;
 /// A smaller model that says what may follow the nodes of a tree: first it reads the text with the root, then nodes, those of a level
 /// in one pass.
 ///
-/// At temperature 0 children are its most probable tokens, chosen; above it they are drawn from its law, under the target's settings and
-/// with noise of their own. Owns its session. One thread at a time, closed by any.
+/// At temperature 0 children are its most probable tokens; above it they are sampled from its distribution, under the target's settings and
+/// with random numbers of their own. Owns its session. One thread at a time, closed by any.
 final class DraftModel implements AutoCloseable {
     /// Tokens that are read in one pass with the root, at most; those before have passes of their own.
     private static final int READ_WITH_ROOT = 16;
 
     private final Session session;
     private final DraftText draftText;
-    private Law[] laws;                  // over the target's vocabulary: of the root, then of the nodes read, by row; made when first needed
+    // over the target's vocabulary: of the root, then of the nodes read, by row; made when first needed
+    private TokenDistribution[] distributions;
     private final int[] rows;            // of nodes, -1 if not read
     private final long[] ancestors;      // [row, words]
     private final int words;
@@ -40,17 +41,17 @@ final class DraftModel implements AutoCloseable {
         this.session = session;
         draftText = new DraftText(session);
         int most = session.maxTreeRows();
-        laws = new Law[most + 1];
+        distributions = new TokenDistribution[most + 1];
         rows = new int[most];
         words = most / Long.SIZE;
         ancestors = new long[most * words];
     }
 
-    /// Starts on a text of a target. Laws are over the target's vocabulary, and padding has no probability in them.
+    /// Starts on a text of a target. Distributions are over the target's vocabulary, and padding has no probability in them.
     void begin(Session target, Sampling sampling) {
         if (target.vocabularySize() != vocabulary) {
             vocabulary = target.vocabularySize();
-            laws = new Law[laws.length];
+            distributions = new TokenDistribution[distributions.length];
         }
         draftText.begin(target);
         proposer.begin(sampling);
@@ -80,7 +81,7 @@ final class DraftModel implements AutoCloseable {
         }
         session.pass().select(text.length() - 1 - from);
         session.run();
-        sampler.law(session.logits(), 0, text.array(), text.length(), storedLaw(0));
+        sampler.distribution(session.logits(), 0, text.array(), text.length(), storedDistribution(0));
         session.requireNumber(sampler.largest(), text.length());
         session.pass().beginTree(session.length());
     }
@@ -101,15 +102,15 @@ final class DraftModel implements AutoCloseable {
         session.evaluate();
         for (int i = 0; i < count; i++) {
             nodeText.set(text, text.length(), tree, nodes[i]);
-            sampler.law(session.logits(), i, nodeText.tokens(), nodeText.length(), storedLaw(1 + first + i));
+            sampler.distribution(session.logits(), i, nodeText.tokens(), nodeText.length(), storedDistribution(1 + first + i));
         }
     }
 
-    private Law storedLaw(int index) {
-        if (laws[index] == null) {
-            laws[index] = new Law(vocabulary);
+    private TokenDistribution storedDistribution(int index) {
+        if (distributions[index] == null) {
+            distributions[index] = new TokenDistribution(vocabulary);
         }
-        return laws[index];
+        return distributions[index];
     }
 
     /// Reads all nodes from `from` on in one pass.
@@ -131,9 +132,9 @@ final class DraftModel implements AutoCloseable {
         session.pass().select(row);
     }
 
-    /// The law of what follows a node that was read; valid until the next text is read.
-    Law law(int node) {
-        return laws[node == 0 ? 0 : 1 + rows[node]];
+    /// The distribution of what follows a node that was read; valid until the next text is read.
+    TokenDistribution distribution(int node) {
+        return distributions[node == 0 ? 0 : 1 + rows[node]];
     }
 
     /// How children are found.
@@ -148,17 +149,17 @@ final class DraftModel implements AutoCloseable {
 
     /// See [Proposer#candidates].
     int candidates(int node, int count, int[] tokens) {
-        return proposer.candidates(law(node), positionBelow(node), count, tokens);
+        return proposer.candidates(distribution(node), positionBelow(node), count, tokens);
     }
 
     /// See [Proposer#propose].
-    void propose(int node, int count, Draws how) {
-        proposer.propose(tree, node, law(node), positionBelow(node), count, how);
+    void propose(int node, int count, ProposalSampling how) {
+        proposer.propose(tree, node, distribution(node), positionBelow(node), count, how);
     }
 
     /// See [Proposer#open].
-    void open(int node, Draws how) {
-        proposer.open(tree, node, law(node), how);
+    void open(int node, ProposalSampling how) {
+        proposer.open(tree, node, distribution(node), how);
     }
 
     /// See [Proposer#add].

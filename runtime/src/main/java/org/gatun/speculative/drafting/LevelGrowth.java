@@ -1,14 +1,14 @@
 package org.gatun.speculative.drafting;
 
 import org.gatun.decoding.TokenText;
-import org.gatun.sampling.Draws;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.speculative.TokenTree;
 
 /// Level after level, every node of one gets the same number of children.
 ///
 /// @param widths children of each node, level by level
-/// @param how children are drawn
-record LevelGrowth(int[] widths, Draws how) implements Growth {
+/// @param how children are sampled
+record LevelGrowth(int[] widths, ProposalSampling how) implements Growth {
 
     @Override
     public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {

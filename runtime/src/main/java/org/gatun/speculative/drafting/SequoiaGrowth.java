@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.gatun.decoding.TokenText;
-import org.gatun.sampling.Draws;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -58,7 +58,7 @@ final class SequoiaGrowth implements Growth {
             for (int node = from; node < to; node++) {
                 List<Shape> children = shapes.get(node).children;
                 if (!children.isEmpty()) {
-                    model.propose(node, children.size(), Draws.WITHOUT_REPLACEMENT);
+                    model.propose(node, children.size(), ProposalSampling.WITHOUT_REPLACEMENT);
                     shapes.addAll(children.subList(0, tree.size() - shapes.size()));
                 }
             }

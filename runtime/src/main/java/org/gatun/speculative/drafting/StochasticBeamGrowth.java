@@ -4,15 +4,15 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.PriorityQueue;
 import org.gatun.decoding.TokenText;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
-import org.gatun.sampling.Noise;
+import org.gatun.sampling.CounterRandom;
+import org.gatun.sampling.ProposalSampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Proposer;
 import org.gatun.speculative.TokenTree;
 
-/// A beam of whole sequences drawn without replacement: of the children of all nodes of a level those with the largest keys, a key being
-/// the log-probability of its sequence plus Gumbel noise that agrees with its parent's key. Which keys are kept tells nothing about which
-/// tokens they belong to, so the children kept of a node are drawn from its law without replacement.
+/// A beam of whole sequences sampled without replacement: of the children of all nodes of a level those with the largest keys, a key being
+/// the log-probability of its sequence plus a Gumbel variate that agrees with its parent's key. Which keys are kept tells nothing about
+/// which tokens they belong to, so the children kept of a node are sampled from its distribution without replacement.
 /// (RSD-S, Jeon et al. 2024, arXiv 2402.14160; stochastic beam search, Kool et al. 2019, arXiv 1903.06059.)
 ///
 /// @param width nodes of a level
@@ -24,7 +24,7 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
     /// @param logProbability of the sequence
     /// @param key what the beam goes by
     private record Candidate(int parent, int token, double logProbability, double key) {
-        /// The least first; ties as they come out of [Law#mostProbable].
+        /// The least first; ties as they come out of [TokenDistribution#mostProbable].
         private static final Comparator<Candidate> ORDER = Comparator.comparingDouble(Candidate::key)
                 .thenComparing(Comparator.comparingInt(Candidate::parent).thenComparingInt(Candidate::token).reversed());
     }
@@ -48,8 +48,8 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
             Candidate[] kept = best.toArray(Candidate[]::new);
             Arrays.sort(kept, Candidate.ORDER.reversed());
             for (Candidate candidate : kept) {
-                if (tree.law(candidate.parent) == null) {
-                    model.open(candidate.parent, Draws.WITHOUT_REPLACEMENT);
+                if (tree.distribution(candidate.parent) == null) {
+                    model.open(candidate.parent, ProposalSampling.WITHOUT_REPLACEMENT);
                 }
                 int node = model.add(candidate.parent, candidate.token);
                 logProbabilities[node] = candidate.logProbability;
@@ -61,24 +61,25 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
 
     /// Offers the children of a node to the beam.
     private static void collect(DraftModel model, int node, double logProbability, double key, int beam, PriorityQueue<Candidate> best) {
-        Law law = model.law(node);
+        TokenDistribution distribution = model.distribution(node);
         Proposer proposer = model.proposer();
-        int serial = proposer.nextSerial();
-        double[] perturbed = new double[law.size()];
+        int stream = proposer.nextStream();
+        double[] perturbed = new double[distribution.size()];
         double largest = Double.NEGATIVE_INFINITY;
-        for (int i = 0; i < law.size(); i++) {
-            int token = law.token(i);
-            perturbed[i] = logProbability + Math.log(law.probability(token));
+        for (int i = 0; i < distribution.size(); i++) {
+            int token = distribution.token(i);
+            perturbed[i] = logProbability + Math.log(distribution.probability(token));
             if (proposer.isRandom()) {
-                perturbed[i] -= Math.log(proposer.noise().exponential(Noise.Purpose.PROPOSAL, model.positionBelow(node), serial, token));
+                perturbed[i] -= Math.log(proposer.counterRandom().exponential(CounterRandom.Purpose.PROPOSAL, model.positionBelow(node),
+                        stream, token));
             }
             largest = Math.max(largest, perturbed[i]);
         }
-        for (int i = 0; i < law.size(); i++) {
-            int token = law.token(i);
+        for (int i = 0; i < distribution.size(); i++) {
+            int token = distribution.token(i);
             double childKey = proposer.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
             if (best.size() < beam || childKey >= best.peek().key) {
-                best.add(new Candidate(node, token, logProbability + Math.log(law.probability(token)), childKey));
+                best.add(new Candidate(node, token, logProbability + Math.log(distribution.probability(token)), childKey));
                 if (best.size() > beam) {
                     best.poll();
                 }

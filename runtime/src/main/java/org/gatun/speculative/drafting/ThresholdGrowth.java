@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.gatun.decoding.TokenText;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.TokenTree;
 
 /// Grows where it is probable that verification comes by: a node gets children as long as that probability, estimated by the draft
-/// model, is above a threshold; so the tree is deep where the model is sure and wide where it is not. Whether another child is drawn
-/// depends on those drawn before, never on itself. (DySpec, Xiong et al. 2024, arXiv 2410.11744, level by level.)
+/// model, is above a threshold; so the tree is deep where the model is sure and wide where it is not. Whether another child is sampled
+/// depends on those sampled before, never on itself. (DySpec, Xiong et al. 2024, arXiv 2410.11744, level by level.)
 ///
 /// @param threshold probability
 /// @param depth levels at most
@@ -44,16 +44,16 @@ record ThresholdGrowth(double threshold, int depth) implements Growth {
     private void addChildren(DraftModel model, TokenTree tree, int node, double[] values, int most) {
         int[] tokens = new int[Math.min(MOST_CHILDREN, most - tree.size())];
         int found = model.candidates(node, tokens.length, tokens);
-        Law law = model.law(node);
+        TokenDistribution distribution = model.distribution(node);
         double slot = values[node]; // probability that the next child is tested
-        double left = 1;            // of the law, without the children so far
+        double left = 1;            // of the distribution, without the children so far
         for (int i = 0; i < found && slot > threshold; i++) {
             if (i == 0) {
-                model.open(node, Draws.WITHOUT_REPLACEMENT);
+                model.open(node, ProposalSampling.WITHOUT_REPLACEMENT);
             }
-            double share = Math.min(1, law.probability(tokens[i]) / left);
+            double share = Math.min(1, distribution.probability(tokens[i]) / left);
             values[model.add(node, tokens[i])] = slot * share;
-            left -= law.probability(tokens[i]);
+            left -= distribution.probability(tokens[i]);
             slot *= 1 - share;
         }
     }

@@ -2,7 +2,7 @@ package org.gatun.speculative.drafting;
 
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -23,18 +23,18 @@ public final class TreeDrafter implements Drafter {
         this.rows = rows;
     }
 
-    /// Each node of a level gets the same number of children, each drawn for itself. (SpecInfer, Miao et al. 2023, arXiv 2305.09781.)
+    /// Each node of a level gets the same number of children, each sampled for itself. (SpecInfer, Miao et al. 2023, arXiv 2305.09781.)
     ///
     /// @param widths children of a node, level by level
     public static TreeDrafter independent(Session session, int[] widths) {
-        return new TreeDrafter(session, new LevelGrowth(widths, Draws.INDEPENDENT), session.maxTreeRows());
+        return new TreeDrafter(session, new LevelGrowth(widths, ProposalSampling.INDEPENDENT), session.maxTreeRows());
     }
 
     /// Each node of a level gets the same number of different children. (RSD-C, Jeon et al. 2024, arXiv 2402.14160.)
     ///
     /// @param widths children of a node, level by level
     public static TreeDrafter withoutReplacement(Session session, int[] widths) {
-        return new TreeDrafter(session, new LevelGrowth(widths, Draws.WITHOUT_REPLACEMENT), session.maxTreeRows());
+        return new TreeDrafter(session, new LevelGrowth(widths, ProposalSampling.WITHOUT_REPLACEMENT), session.maxTreeRows());
     }
 
     /// See [StochasticBeamGrowth].

@@ -15,15 +15,15 @@ final class Automatic {
     private Automatic() {}
 
     /// @param names of methods, with standard options
-    /// @throws IllegalArgumentException if there is no such method, or one draws its proposals or cannot be opened
+    /// @throws IllegalArgumentException if there is no such method, or one samples its proposals or cannot be opened
     static Drafter open(String[] names, Model target, Optional<Model> draft) {
         List<Drafter> drafters = new ArrayList<>();
         try {
             for (String name : names) {
                 Speculation speculation = SpeculationMethod.parse(name);
-                if (speculation.method().drawsProposals()) {
-                    throw new IllegalArgumentException("method " + name + " draws its proposals, so the text would depend on the clock: "
-                            + "expected methods that choose theirs");
+                if (speculation.method().samplesProposals()) {
+                    throw new IllegalArgumentException("method " + name + " samples its proposals, so the text would depend on the clock: "
+                            + "expected methods whose proposals are deterministic");
                 }
                 if (draft.isPresent() || !speculation.method().needsDraftModel()) {
                     drafters.add(speculation.open(target, draft));

@@ -31,12 +31,12 @@ import org.gatun.speculative.skipping.SwiftDrafter;
 /// @param summary one line for people
 /// @param source the paper or origin
 /// @param needsDraftModel whether a second model must be given
-/// @param drawsProposals whether, without options, it draws proposals at temperatures above 0: then the text has the law of plain decoding,
-///        else it is the text of plain decoding
+/// @param samplesProposals whether, without options, it samples proposals at temperatures above 0: then the text follows the distribution
+///        of plain decoding, else it is the text of plain decoding
 /// @param options what can be set
 /// @param factory makes a drafter for a target
 public record SpeculationMethod(
-        String name, String summary, String source, boolean needsDraftModel, boolean drawsProposals, List<Option> options,
+        String name, String summary, String source, boolean needsDraftModel, boolean samplesProposals, List<Option> options,
         Factory factory) {
 
     /// Makes the drafter of a configured method.
@@ -62,29 +62,29 @@ public record SpeculationMethod(
                     (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
                             settings.number("most"), settings.number("lead") / 10f,
                             ChainDrafter.Ahead.valueOf(settings.text("ahead").toUpperCase(Locale.ROOT)))),
-            new SpeculationMethod("specinfer", "a smaller model draws a tree of fixed shape, each child for itself",
+            new SpeculationMethod("specinfer", "a smaller model samples a tree of fixed shape, each child for itself",
                     "Miao et al. 2023, arXiv 2305.09781", true, true,
                     List.of(new Numbers("widths", "children of a node, level by level", "2-1-1-1", 16)),
                     (target, draft, settings) -> TreeDrafter.independent(draft.orElseThrow().openSession(), settings.numbers("widths"))),
-            new SpeculationMethod("sequoia", "a smaller model draws the tree that is best for the acceptance seen so far",
+            new SpeculationMethod("sequoia", "a smaller model samples the tree that is best for the acceptance seen so far",
                     "Chen et al. 2024, arXiv 2402.12374", true, true,
                     List.of(new Number("rows", "nodes of the tree", 8, 2, 64),
                             new Number("depth", "levels at most", 5, 1, 16)),
                     (target, draft, settings) -> TreeDrafter.sequoia(draft.orElseThrow().openSession(), settings.number("rows"),
                             settings.number("depth"))),
-            new SpeculationMethod("dyspec", "a smaller model draws a tree that grows where acceptance is probable",
+            new SpeculationMethod("dyspec", "a smaller model samples a tree that grows where acceptance is probable",
                     "Xiong et al. 2024, arXiv 2410.11744", true, true,
                     List.of(new Number("rows", "most nodes of the tree", 8, 2, 64),
                             new Number("threshold", "least probability that a node is tested, in hundredths", 20, 1, 99),
                             new Number("depth", "levels at most", 8, 1, 16)),
                     (target, draft, settings) -> TreeDrafter.threshold(draft.orElseThrow().openSession(),
                             settings.hundredths("threshold"), settings.number("depth"), settings.number("rows"))),
-            new SpeculationMethod("rsd-c", "a smaller model draws a tree of fixed shape, the children of a node all different",
+            new SpeculationMethod("rsd-c", "a smaller model samples a tree of fixed shape, the children of a node all different",
                     "Jeon et al. 2024, arXiv 2402.14160", true, true,
                     List.of(new Numbers("widths", "children of a node, level by level", "2-1-1-1", 16)),
                     (target, draft, settings) -> TreeDrafter.withoutReplacement(draft.orElseThrow().openSession(),
                             settings.numbers("widths"))),
-            new SpeculationMethod("rsd-s", "a smaller model draws a beam of whole sequences, all different",
+            new SpeculationMethod("rsd-s", "a smaller model samples a beam of whole sequences, all different",
                     "Jeon et al. 2024, arXiv 2402.14160", true, true,
                     List.of(new Number("width", "nodes of a level", 2, 1, 16),
                             new Number("depth", "levels", 4, 1, 16)),
@@ -118,7 +118,7 @@ public record SpeculationMethod(
                     "Luo et al. 2024, arXiv 2408.08696", false, false,
                     List.of(new Number("rows", "most rows of a pass", 8, 2, RecyclingDrafter.MOST_ROWS)),
                     (target, draft, settings) -> new RecyclingDrafter(target.config().vocabulary(), settings.number("rows"))),
-            new SpeculationMethod("stand", "draws from the average of what the model held likely after the same few tokens",
+            new SpeculationMethod("stand", "samples from the average of what the model held likely after the same few tokens",
                     "Song et al. 2025, arXiv 2506.04708", false, true,
                     List.of(new Number("rows", "most rows of a pass", 8, 2, StandDrafter.MOST_ROWS)),
                     (target, draft, settings) -> new StandDrafter(target.config().vocabulary(), settings.number("rows"))),

@@ -3,7 +3,7 @@ package org.gatun.speculative.retrieval;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Model;
 import org.gatun.model.Session;
-import org.gatun.sampling.Noise;
+import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -24,7 +24,7 @@ public final class AdedDrafter implements Drafter {
     private final TrigramSearch search = new TrigramSearch();
     private final int vocabulary;
     private final int rows;
-    private Noise noise;
+    private CounterRandom random;
 
     /// @param corpus name of a UTF-8 text file that the table starts from, or empty
     /// @param target with whose tokenizer it is read
@@ -42,7 +42,7 @@ public final class AdedDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenText prompt, Sampling sampling) {
-        noise = new Noise(sampling.seed());
+        random = new CounterRandom(sampling.seed());
         table.adapt(prompt, 0, vocabulary);
     }
 
@@ -52,7 +52,7 @@ public final class AdedDrafter implements Drafter {
             return;
         }
         table.adapt(text, text.length() - WINDOW, vocabulary);
-        search.run(text, table, noise);
+        search.run(text, table, random);
         int limit = Math.min(rows, maxNodes);
         search.propose(tree, Math.min(MOST_SEARCHED, limit - limit / 4));
         int searched = tree.size();

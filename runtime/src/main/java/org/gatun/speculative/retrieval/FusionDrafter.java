@@ -34,7 +34,7 @@ public final class FusionDrafter implements Drafter {
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
         inner.draft(text, tree, Math.max((maxNodes + 1) / 2, maxNodes - rows));
-        retrieval.draft(text, tree, maxNodes); // after all that was drawn
+        retrieval.draft(text, tree, maxNodes); // after all that was sampled
     }
 
     @Override

@@ -5,7 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Noise;
+import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -32,8 +32,8 @@ public final class LookaheadDrafter implements Drafter {
     private int placed;
     private TokenText prompt;
     private int promptLength;
-    private Noise noise;
-    private int serial;
+    private CounterRandom random;
+    private int stream;
 
     /// @param vocabulary number of tokens, padding left out
     /// @param window columns of guesses
@@ -53,15 +53,15 @@ public final class LookaheadDrafter implements Drafter {
     public void begin(Session target, TokenText text, Sampling sampling) {
         prompt = text;
         promptLength = text.length();
-        noise = new Noise(sampling.seed());
-        serial = 0;
+        random = new CounterRandom(sampling.seed());
+        stream = 0;
         for (int i = 0; i < window.length; i++) {
             window[i] = anyOfPrompt();
         }
     }
 
     private int anyOfPrompt() {
-        int token = prompt.token((int) (noise.uniform(Noise.Purpose.PROPOSAL, promptLength, serial++) * promptLength));
+        int token = prompt.token((int) (random.uniform(CounterRandom.Purpose.PROPOSAL, promptLength, stream++) * promptLength));
         return token < vocabulary ? token : 0; // padding is as good a guess as any other token
     }
 

@@ -4,15 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.gatun.decoding.TokenText;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
-/// Remembers the average of what the target held likely after the same last few tokens, and draws a tree of fixed shape from these
+/// Remembers the average of what the target held likely after the same last few tokens, and samples a tree of fixed shape from these
 /// averages, without replacement. At temperature 0 the most probable are taken instead. (STAND: stochastic adaptive n-gram drafting,
 /// Song et al. 2025, arXiv 2506.04708.)
 ///
@@ -29,9 +29,10 @@ public final class StandDrafter implements Drafter {
     private final TreeTemplate template;
     private final int[] nodes;              // [template] node of the tree, -1 where it is left out
     private final RecentMap<Successors> averages = new RecentMap<>(MOST_CONTEXTS);
-    private final List<Law> laws = new ArrayList<>(); // of the latest tree, kept until it was verified; then used again
+    // of the latest tree, kept until it was verified; then used again
+    private final List<TokenDistribution> distributions = new ArrayList<>();
     private final Proposer proposer = new Proposer();
-    private final Law observed;
+    private final TokenDistribution observed;
     private final int[] scratch = new int[KEPT];
 
     /// @param vocabulary number of tokens
@@ -39,7 +40,7 @@ public final class StandDrafter implements Drafter {
     public StandDrafter(int vocabulary, int rows) {
         template = TreeTemplate.of(rows);
         nodes = new int[template.size()];
-        observed = new Law(vocabulary);
+        observed = new TokenDistribution(vocabulary);
     }
 
     @Override
@@ -49,17 +50,17 @@ public final class StandDrafter implements Drafter {
 
     @Override
     public void draft(TokenText text, TokenTree tree, int maxNodes) {
-        int lawsUsed = 0;
+        int distributionsUsed = 0;
         for (int i = 0, child = 1; i < template.size(); i++) {
             int wanted = Math.min(template.children(i), maxNodes - tree.size());
             Successors successors = nodes[i] < 0 || wanted == 0 ? null : longestKnown(text, tree, nodes[i]);
             int added = 0;
             if (successors != null) {
-                if (lawsUsed == laws.size()) {
-                    laws.add(new Law(observed.vocabulary()));
+                if (distributionsUsed == distributions.size()) {
+                    distributions.add(new TokenDistribution(observed.vocabulary()));
                 }
-                added = proposer.propose(tree, nodes[i], fill(laws.get(lawsUsed++), successors), text.length() + tree.depth(nodes[i]),
-                        wanted, Draws.WITHOUT_REPLACEMENT);
+                added = proposer.propose(tree, nodes[i], fill(distributions.get(distributionsUsed++), successors), text.length()
+                        + tree.depth(nodes[i]), wanted, ProposalSampling.WITHOUT_REPLACEMENT);
             }
             for (int rank = 0; rank < template.children(i); rank++) {
                 nodes[child++] = rank < added ? tree.size() - added + rank : -1;
@@ -67,12 +68,12 @@ public final class StandDrafter implements Drafter {
         }
     }
 
-    private static Law fill(Law law, Successors successors) {
-        law.clear();
+    private static TokenDistribution fill(TokenDistribution distribution, Successors successors) {
+        distribution.clear();
         for (int place = 0; place < successors.size(); place++) {
-            law.add(successors.token(place), successors.weight(place));
+            distribution.add(successors.token(place), successors.weight(place));
         }
-        return law;
+        return distribution;
     }
 
     /// What is known after the longest end of text and path of which something is known; null if nothing is.
@@ -94,7 +95,7 @@ public final class StandDrafter implements Drafter {
     public void observe(TokenText text, Step step) {
         int root = text.length() - 2 - step.accepted();
         for (int depth = 0; depth <= step.accepted(); depth++) {
-            step.law(step.acceptedNode(depth), observed);
+            step.distribution(step.acceptedNode(depth), observed);
             long key = 0;
             for (int back = 0; back < Math.min(LONGEST, root + depth + 1); back++) {
                 key = extended(key, text.token(root + depth - back));

@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.sampling.Law;
+import org.gatun.sampling.TokenDistribution;
 
 /// The few tokens most likely to come next, each with a weight, heaviest first. One thread at a time.
 final class Successors {
@@ -8,7 +8,7 @@ final class Successors {
     private final int[] tokens;     // [2 * most], of which `most` stay
     private final float[] weights;
     private int size;
-    private int averaged; // laws
+    private int averaged; // distributions
 
     /// @param most tokens to keep
     Successors(int most) {
@@ -59,24 +59,24 @@ final class Successors {
         tokens[place] = token;
     }
 
-    /// Takes one more law into the average of the laws so far, each cut to its most probable tokens.
-    void average(Law law, int[] scratch) {
-        int count = law.mostProbable(most, scratch);
+    /// Takes one more distribution into the average of the distributions so far, each cut to its most probable tokens.
+    void average(TokenDistribution distribution, int[] scratch) {
+        int count = distribution.mostProbable(most, scratch);
         float share = 1f / ++averaged;
         for (int place = 0; place < size; place++) {
             weights[place] *= 1 - share;
         }
         for (int i = 0; i < count; i++) {
-            raise(scratch[i], (float) law.probability(scratch[i]) * share, 1, tokens.length);
+            raise(scratch[i], (float) distribution.probability(scratch[i]) * share, 1, tokens.length);
         }
         size = Math.min(size, most);
     }
 
-    /// A token drawn by weight.
+    /// A token sampled by weight.
     ///
     /// @param uniform from 0 on and below 1
     /// @return its place
-    int draw(double uniform) {
+    int sample(double uniform) {
         double left = 0;
         for (int place = 0; place < size; place++) {
             left += weights[place];

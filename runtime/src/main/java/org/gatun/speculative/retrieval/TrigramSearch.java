@@ -2,7 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenText;
-import org.gatun.sampling.Noise;
+import org.gatun.sampling.CounterRandom;
 import org.gatun.speculative.TokenTree;
 
 /// Searches a [TrigramTable] for likely continuations of a text: a Monte-Carlo tree search, whose visits gather where the table has
@@ -32,11 +32,11 @@ final class TrigramSearch {
     /// Searches anew.
     ///
     /// @param text at least two tokens
-    void run(TokenText text, TrigramTable table, Noise noise) {
+    void run(TokenText text, TrigramTable table, CounterRandom random) {
         beforeRoot = text.token(text.length() - 2);
         size = 0;
         append(text.last(), -1, 0);
-        int serial = 0;
+        int stream = 0;
         for (int round = 0; round < ROUNDS; round++) {
             int node = 0;
             float reward = 1;
@@ -55,7 +55,7 @@ final class TrigramSearch {
                 if (successors == null) {
                     break;
                 }
-                int place = successors.draw(noise.uniform(Noise.Purpose.PROPOSAL, text.length(), serial++));
+                int place = successors.sample(random.uniform(CounterRandom.Purpose.PROPOSAL, text.length(), stream++));
                 reward += successors.weight(place);
                 before = last;
                 last = successors.token(place);

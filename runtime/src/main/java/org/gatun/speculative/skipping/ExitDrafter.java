@@ -7,9 +7,9 @@ import org.gatun.model.ModelConfig;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
-import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
@@ -19,8 +19,8 @@ import org.gatun.speculative.TokenTree;
 /// A draft ends early at a token less sure than those that were right used to be. (DEL, Entezari Zarch et al. 2025, arXiv 2504.05598,
 /// over the exits of LayerSkip, Elhoushi et al. 2024, arXiv 2404.16710; see [LayerProgram#firstLayers].)
 ///
-/// Tokens are drawn with the target's own noise, so that they agree with the target's wherever the laws do. A model that was not trained
-/// for early exits seldom has one that pays; then nothing is drafted, and exits are looked at ever more rarely.
+/// Tokens are sampled with the target's own random numbers, so that they agree with the target's wherever the distributions do. A model
+/// that was not trained for early exits seldom has one that pays; then nothing is drafted, and exits are looked at ever more rarely.
 public final class ExitDrafter implements Drafter {
     private static final int MOST_EXITS = 4;
     private static final int MOST_REPLAYED = 16;
@@ -37,7 +37,7 @@ public final class ExitDrafter implements Drafter {
     private boolean random;
     private Sampler sampler;
     private Exit[] exits = {};
-    private Law law;
+    private TokenDistribution distribution;
     private double head;             // what it takes beside a layer
     private int interval = FIRST_INTERVAL;
     private int untilNext;           // tokens
@@ -94,7 +94,7 @@ public final class ExitDrafter implements Drafter {
             head = headShare(target.model().config());
             interval = FIRST_INTERVAL;
             untilNext = 0;
-            law = new Law(target.vocabularySize());
+            distribution = new TokenDistribution(target.vocabularySize());
             int count = Math.min(layers - 1, MOST_EXITS);
             for (int i = 0; i < count; i++) {
                 int depth = (i + 1) * layers / (count + 1);
@@ -158,22 +158,22 @@ public final class ExitDrafter implements Drafter {
         int node = 0;
         for (int depth = 0; depth < length; depth++) {
             exit.model.read(depth, tree.token(node));
-            int token = draw(exit, 0, text.length() + depth, drafted.array(), drafted.length());
+            int token = sample(exit, 0, text.length() + depth, drafted.array(), drafted.length());
             node = tree.add(node, token);
             drafted.append(token);
-            if (law.probability(law.mostProbable()) < exit.threshold()) {
+            if (distribution.probability(distribution.mostProbable()) < exit.threshold()) {
                 return;
             }
         }
     }
 
-    /// Draws a token, and leaves its law in [#law].
-    private int draw(Exit exit, int row, int position, int[] recent, int count) {
-        sampler.law(exit.model.logits(), row, recent, count, law);
-        return random ? sampler.draw(law, position) : law.mostProbable();
+    /// Samples a token, and leaves its distribution in [#distribution].
+    private int sample(Exit exit, int row, int position, int[] recent, int count) {
+        sampler.distribution(exit.model.logits(), row, recent, count, distribution);
+        return random ? sampler.sample(distribution, position) : distribution.mostProbable();
     }
 
-    /// Finds out which of the latest tokens each exit would have drawn.
+    /// Finds out which of the latest tokens each exit would have sampled.
     private void judgeExits(TokenText text) {
         int count = Math.min(MOST_REPLAYED, session.length());
         boolean pays = false;
@@ -188,10 +188,10 @@ public final class ExitDrafter implements Drafter {
             exit.sureWhenWrong *= kept;
             for (int row = 0; row < count; row++) {
                 int position = session.length() - count + row + 1;
-                int drawn = draw(exit, row, position, text.array(), position);
-                double confidence = law.probability(law.mostProbable());
+                int sampled = sample(exit, row, position, text.array(), position);
+                double confidence = distribution.probability(distribution.mostProbable());
                 exit.seen++;
-                if (drawn == text.token(position)) {
+                if (sampled == text.token(position)) {
                     exit.guessed++;
                     exit.sureWhenRight += confidence;
                 } else {

@@ -6,10 +6,10 @@ import org.gatun.lifetime.Lifetime;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
 import org.gatun.plan.LayerProgram;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
@@ -19,7 +19,7 @@ import org.gatun.speculative.TokenTree;
 /// as good as the share of the latest tokens that it would have guessed. (SWIFT, Xia et al. 2024, arXiv 2410.06916.)
 ///
 /// A chain of the most probable tokens, with leaves beside it where the draft is unsure; it ends at an unsure token. Above temperature 0
-/// siblings are drawn without replacement, and the first goes on. The set found is kept for later texts.
+/// siblings are sampled without replacement, and the first goes on. The set found is kept for later texts.
 public final class SwiftDrafter implements Drafter {
     private static final double UNSURE = 0.8;
     /// A draft adds a sibling for each of these that its confidence is below.
@@ -38,7 +38,7 @@ public final class SwiftDrafter implements Drafter {
     private boolean[] drafting;     // the set of `draft`
     private Session session;
     private Sampler sampler;
-    private Law[] laws;             // by depth
+    private TokenDistribution[] distributions; // by depth
     private int steps;
 
     /// @param most tokens of the chain
@@ -70,8 +70,8 @@ public final class SwiftDrafter implements Drafter {
         if (session != target) {
             forget();
             session = target;
-            laws = new Law[most];
-            Arrays.setAll(laws, _ -> new Law(target.vocabularySize()));
+            distributions = new TokenDistribution[most];
+            Arrays.setAll(distributions, _ -> new TokenDistribution(target.vocabularySize()));
         }
         proposer.begin(sampling);
         sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize(),
@@ -107,12 +107,12 @@ public final class SwiftDrafter implements Drafter {
         int node = 0;
         for (int depth = 0; depth < most && tree.size() < room; depth++) {
             draft.read(depth, tree.token(node));
-            Law law = laws[depth];
-            sampler.law(draft.logits(), 0, context, contextLength, law);
-            double confidence = law.probability(law.mostProbable());
+            TokenDistribution distribution = distributions[depth];
+            sampler.distribution(draft.logits(), 0, context, contextLength, distribution);
+            double confidence = distribution.probability(distribution.mostProbable());
             int count = Math.min(siblings(confidence), room - tree.size());
             int first = tree.size();
-            proposer.propose(tree, node, law, text.length() + depth, count, Draws.WITHOUT_REPLACEMENT);
+            proposer.propose(tree, node, distribution, text.length() + depth, count, ProposalSampling.WITHOUT_REPLACEMENT);
             node = first;
             context[contextLength++] = tree.token(node);
             if (confidence < UNSURE) {
@@ -143,8 +143,8 @@ public final class SwiftDrafter implements Drafter {
             int guessed = 0;
             int[] none = new int[0];
             for (int row = 0; row < count; row++) {
-                sampler.law(candidate.logits(), row, none, 0, laws[0]);
-                guessed += laws[0].mostProbable() == text.token(session.length() - count + row + 1) ? 1 : 0;
+                sampler.distribution(candidate.logits(), row, none, 0, distributions[0]);
+                guessed += distributions[0].mostProbable() == text.token(session.length() - count + row + 1) ? 1 : 0;
             }
             search.observe(set, (double) guessed / count);
         }

@@ -25,7 +25,7 @@ import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
@@ -42,9 +42,9 @@ import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.SpeculativeDecoder;
 import org.gatun.speculative.Step;
@@ -390,11 +390,11 @@ class CudaBackendTest {
         }
     }
 
-    /// Between a proposal and what becomes of it the driver hears of the laws, of one graph and of one wait: no logits are copied. What
-    /// the graph says is what the host finds from the logits.
+    /// Between a proposal and what becomes of it the driver hears of the distributions, of one graph and of one wait: no logits are copied.
+    /// What the graph says is what the host finds from the logits.
     @ParameterizedTest
     @ValueSource(strings = {"specinfer", "rsd-c", "rsd-s"})
-    void step_drawnProposals_isOneLaunchAndCopiesNoLogits(String method) throws IOException {
+    void step_sampledProposals_isOneLaunchAndCopiesNoLogits(String method) throws IOException {
         List<String> calls = new ArrayList<>();
         CudaDriver driver = heard(SimulatorDriver.open(SimulatorOptions.defaults()), (call, _) -> calls.add(call));
         Sampling sampling = Sampling.GREEDY.withTemperature(1).withTopP(0.9).withRepetitionPenalty(1.2).withSeed(SEED);
@@ -419,7 +419,7 @@ class CudaBackendTest {
                 @Override
                 public void observe(TokenText text, Step step) {
                     steps.add(List.copyOf(calls));
-                    requireVerdictOfTheHost(session, text, step);
+                    requireResultOfTheHost(session, text, step);
                     inner.observe(text, step);
                 }
 
@@ -440,8 +440,8 @@ class CudaBackendTest {
         return Model.load(RandomModel.tiny(seed).withLayers(1).write(directory.resolve(seed + ".gguf")), backend, ModelOptions.STANDARD);
     }
 
-    private static void requireVerdictOfTheHost(Session session, TokenText text, Step step) {
-        Verdict expected = new Verdict(session.maxTreeRows());
+    private static void requireResultOfTheHost(Session session, TokenText text, Step step) {
+        VerificationResult expected = new VerificationResult(session.maxTreeRows());
         new HostVerifier(session.vocabularySize()).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
                 expected);
         assertEquals(expected.accepted(), step.accepted());
@@ -450,9 +450,9 @@ class CudaBackendTest {
         }
     }
 
-    /// The graphs must find the drawings where they are from then on.
+    /// the graphs must find the distributions where they are from then on.
     @Test
-    void verify_lawsThatOutgrowTheirMemory_areFoundInTheNewOne() throws IOException {
+    void verify_distributionsThatOutgrowTheirMemory_areFoundInTheNewOne() throws IOException {
         int vocabulary = 1500;
         Sampling sampling = Sampling.GREEDY.withTemperature(2).withSeed(SEED);
         Path file = new RandomModel("llama", DType.F16, vocabulary, 32, 1, 1, 1, 32, 128, SEED, 3).write(directory.resolve("m.gguf"));
@@ -463,43 +463,44 @@ class CudaBackendTest {
             for (int tokens : new int[] {1, vocabulary, 2}) {
                 TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
                 for (int node = 0; node < 7; node++) {
-                    Law law = new Law(vocabulary);
+                    TokenDistribution distribution = new TokenDistribution(vocabulary);
                     for (int token = 0; token < tokens; token++) {
-                        law.add(token, random.nextDouble());
+                        distribution.add(token, random.nextDouble());
                     }
-                    tree.setLaw(node, Draws.INDEPENDENT, law);
-                    tree.addDrawn(node, law.mostProbable());
+                    tree.setDistribution(node, ProposalSampling.INDEPENDENT, distribution);
+                    tree.addSampled(node, distribution.mostProbable());
                 }
                 session.rewind(0);
                 tree.writeTo(session.pass(), 0);
-                Verdict found = session.verify(sampling);
-                Verdict expected = new Verdict(session.maxTreeRows());
+                VerificationResult found = session.verify(sampling);
+                VerificationResult expected = new VerificationResult(session.maxTreeRows());
                 new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
                         expected);
 
                 assertEquals(expected.accepted(), found.accepted());
-                assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "laws of " + tokens + " tokens");
+                assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "distributions of " + tokens + " tokens");
             }
         }
     }
 
     @Test
-    void verify_lawOverAnotherVocabulary_isRefusedAndTheSessionStaysUsable() throws IOException {
+    void verify_distributionOverAnotherVocabulary_isRefusedAndTheSessionStaysUsable() throws IOException {
         try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
                 Model model = tiny(backend, SEED);
                 Session session = model.openSession()) {
             TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
-            Law law = new Law(33);
-            law.add(32, 1);
-            tree.setLaw(0, Draws.INDEPENDENT, law);
-            tree.addDrawn(0, 32);
+            TokenDistribution distribution = new TokenDistribution(33);
+            distribution.add(32, 1);
+            tree.setDistribution(0, ProposalSampling.INDEPENDENT, distribution);
+            tree.addSampled(0, 32);
             tree.writeTo(session.pass(), 0);
             assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY));
 
-            tree.begin(1).setLaw(0, Draws.INDEPENDENT, Law.of(0, 0.5, Double.NaN, Double.POSITIVE_INFINITY));
-            tree.addDrawn(0, 3);
+            tree.begin(1).setDistribution(0, ProposalSampling.INDEPENDENT,
+                    TokenDistribution.of(0, 0.5, Double.NaN, Double.POSITIVE_INFINITY));
+            tree.addSampled(0, 3);
             tree.writeTo(session.pass(), 0);
-            assertEquals("law over 4 tokens below row 0: expected one over 32",
+            assertEquals("distribution over 4 tokens below row 0: expected one over 32",
                     assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY)).getMessage());
 
             assertTrue(session.decode(3, Sampling.GREEDY).token(0) < 32);

@@ -235,7 +235,7 @@ class CudaKernelDifferentialTest {
             }
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("draw and walk " + shape, List.of("verification_draw_f32",
+            cases.add(new Case("sample and walk " + shape, List.of("verification_draw_f32",
                     shape.how().isPresent() ? "verification_residual_f32" : "verification_walk"),
                     List.of("%d rows of %d, tree %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(), shape.how()),
                             shape.sampling().toString()),

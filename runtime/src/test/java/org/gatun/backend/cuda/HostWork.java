@@ -13,9 +13,9 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.TokenTree;
 import org.gatun.tensor.DType;
 
@@ -48,7 +48,7 @@ public final class HostWork {
             TokenTree tree = tree(5, session);
             for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
                     new Kind("tree of 64", verifying(tree(64, session), session)),
-                    new Kind("drawn tree of 64", verifying(drawnTree(session), session)),
+                    new Kind("sampled tree of 64", verifying(sampledTree(session), session)),
                     new Kind("draft of 8", () -> {
                         session.rewind(TEXT);
                         session.roll(1, 8, 0, SAMPLING);
@@ -87,17 +87,17 @@ public final class HostWork {
         return tree;
     }
 
-    /// Two children below each node, as long as there is room, drawn from laws of all tokens.
-    private static TokenTree drawnTree(Session session) {
+    /// Two children below each node, as long as there is room, sampled from distributions of all tokens.
+    private static TokenTree sampledTree(Session session) {
         TokenTree tree = new TokenTree(session.maxTreeRows()).begin(1);
-        Law law = new Law(session.vocabularySize());
-        for (int token = 0; token < law.vocabulary(); token++) {
-            law.add(token, 1.0 / (token + 1));
+        TokenDistribution distribution = new TokenDistribution(session.vocabularySize());
+        for (int token = 0; token < distribution.vocabulary(); token++) {
+            distribution.add(token, 1.0 / (token + 1));
         }
         for (int node = 0; tree.size() + 2 <= 64; node++) {
-            tree.setLaw(node, Draws.WITHOUT_REPLACEMENT, law);
-            tree.addDrawn(node, 2 * node);
-            tree.addDrawn(node, 2 * node + 1);
+            tree.setDistribution(node, ProposalSampling.WITHOUT_REPLACEMENT, distribution);
+            tree.addSampled(node, 2 * node);
+            tree.addSampled(node, 2 * node + 1);
         }
         return tree;
     }

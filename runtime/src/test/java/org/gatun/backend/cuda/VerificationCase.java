@@ -13,27 +13,27 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.gatun.backend.Drawings;
+import org.gatun.backend.DraftDistributions;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
 import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
-import org.gatun.backend.Verdict;
+import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreePaths;
-import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
-import org.gatun.sampling.Residual;
+import org.gatun.sampling.ProposalSampling;
+import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 
-/// A tree whose children often carry the token that is drawn after their parent, or were drawn themselves, drawn and walked on the device
-/// and by the host: both must agree to the bit.
+/// A tree whose children often carry the token that is sampled after their parent, or were sampled themselves, sampled and walked on the
+/// device and by the host: both must agree to the bit.
 final class VerificationCase {
     private static final int TREES = 5;
     private static final Sampling HOT = Sampling.GREEDY.withTemperature(7).withSeed(-77);
@@ -42,8 +42,8 @@ final class VerificationCase {
 
     /// Of a case.
     ///
-    /// @param how rows were drawn, if some were
-    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling, Optional<Draws> how) {}
+    /// @param how rows were sampled, if some were
+    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling, Optional<ProposalSampling> how) {}
 
     private final KernelBench bench;
     private final SplittableRandom random;
@@ -52,8 +52,8 @@ final class VerificationCase {
     private final int[] before;
     private final int[] tokens;
     private final int[] parents;
-    private final int[] drawn;
-    private final Drawings drawings;
+    private final int[] sampled;
+    private final DraftDistributions draftDistributions;
 
     private VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
         this.bench = bench;
@@ -63,8 +63,8 @@ final class VerificationCase {
         before = random.ints(random.nextInt(100), 0, shape.vocabulary).toArray();
         tokens = new int[shape.rows];
         parents = new int[shape.rows];
-        drawn = new int[shape.rows];
-        drawings = new Drawings(shape.rows);
+        sampled = new int[shape.rows];
+        draftDistributions = new DraftDistributions(shape.rows);
     }
 
     private static List<Shape> shapes() {
@@ -75,7 +75,7 @@ final class VerificationCase {
                 HOT.withTopK(300).withTopP(0.7).withMinP(0.01).withRepetitionPenalty(1.3))) {
             shapes.add(new Shape(9, 1001, true, sampling, Optional.empty()));
             shapes.add(new Shape(3, 4096, false, sampling, Optional.empty()));
-            for (Draws how : Draws.values()) {
+            for (ProposalSampling how : ProposalSampling.values()) {
                 shapes.add(new Shape(24, 301, true, sampling, Optional.of(how)));
             }
         }
@@ -83,7 +83,7 @@ final class VerificationCase {
         shapes.add(new Shape(130, 3, true, HOT, Optional.empty()));
         shapes.add(new Shape(2, 1, false, HOT.withTopK(1).withTopP(0.5), Optional.empty()));
         shapes.add(new Shape(1, 20_003, false, HOT.withTopP(0.8), Optional.empty()));
-        for (Draws how : Draws.values()) {
+        for (ProposalSampling how : ProposalSampling.values()) {
             shapes.add(new Shape(6, 1000, false, HOT, Optional.of(how)));
             shapes.add(new Shape(200, 7, true, HOT, Optional.of(how)));
             shapes.add(new Shape(2, 1, false, HOT, Optional.of(how)));
@@ -104,7 +104,7 @@ final class VerificationCase {
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = pass(arena, limits);
             List<Integer> moves = new ArrayList<>();
-            Verdict expected = new Verdict(limits.treeRows());
+            VerificationResult expected = new VerificationResult(limits.treeRows());
             new HostVerifier(shape.vocabulary).verify(pass, MemorySegment.ofArray(logits), recording(moves), expected);
 
             Rows rows = bench.rows(shape.rows);
@@ -118,41 +118,41 @@ final class VerificationCase {
             DeviceSlice cuts = bench.empty((long) VerificationKernels.CUT_BYTES * shape.rows);
             DeviceSlice settings = bench.allocateFrom(settings(arena, pass));
             DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
-            bench.run(VerificationKernels.draw(bench.library, ids, leads, cuts, onDevice, settings, deviceTokens, positions, paths, rows,
+            bench.run(VerificationKernels.sample(bench.library, ids, leads, cuts, onDevice, settings, deviceTokens, positions, paths, rows,
                     shape.vocabulary));
-            VerdictSlots slots = new VerdictSlots(bench.empty(VerdictSlots.byteSize(shape.rows)), shape.rows);
+            VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
-            if (pass.drawings() == null) {
+            if (pass.draftDistributions() == null) {
                 bench.run(VerificationKernels.walk(bench.library, slots, ids, leads, deviceTokens, paths, committed, rows));
             } else {
-                try (DrawingsBlock block = new DrawingsBlock(bench.context, shape.rows, shape.vocabulary)) {
-                    block.grow(drawings);
+                try (DraftDistributionBuffer block = new DraftDistributionBuffer(bench.context, shape.rows, shape.vocabulary)) {
+                    block.grow(draftDistributions);
                     block.write(pass);
                     bench.run(block::upload);
-                    bench.run(VerificationKernels.residual(bench.library, slots, ids, leads, cuts, onDevice, settings, deviceTokens,
-                            positions, paths, committed, rows, block.drawings(), block.left(), shape.vocabulary));
+                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, leads, cuts, onDevice, settings,
+                            deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
-                    if (drawings.next(last, 0) >= 0) {
+                    if (draftDistributions.next(last, 0) >= 0) {
                         assertArrayEquals(leftBelow(last, pass.position(last) - before.length),
                                 bench.longs(block.left(), shape.vocabulary));
                     }
                 }
             }
 
-            assertArrayEquals(drawn, bench.ints(ids, shape.rows));
+            assertArrayEquals(sampled, bench.ints(ids, shape.rows));
             assertArrayEquals(logits, bench.floats(onDevice, ElementType.F32, logits.length), "logits are as they were");
-            int[] verdict = bench.ints(slots.slice(), (int) (VerdictSlots.byteSize(shape.rows) / 4));
-            assertEquals(expected.accepted(), verdict[0]);
+            int[] result = bench.ints(slots.slice(), (int) (VerificationSlots.byteSize(shape.rows) / 4));
+            assertEquals(expected.accepted(), result[0]);
             for (int i = 0; i <= expected.accepted(); i++) {
-                assertEquals(expected.token(i), verdict[(int) slots.token(i) / 4]);
-                assertEquals(expected.lead(i), Float.intBitsToFloat(verdict[(int) slots.lead(i) / 4]));
+                assertEquals(expected.token(i), result[(int) slots.token(i) / 4]);
+                assertEquals(expected.lead(i), Float.intBitsToFloat(result[(int) slots.lead(i) / 4]));
                 if (i < expected.accepted()) {
-                    assertEquals(expected.row(i), verdict[(int) slots.row(i) / 4]);
+                    assertEquals(expected.row(i), result[(int) slots.row(i) / 4]);
                 }
             }
             int[] from = bench.ints(slots.from(), moves.size() / 2);
             int[] to = bench.ints(slots.to(), moves.size() / 2);
-            assertEquals(moves.size() / 2, verdict[1]);
+            assertEquals(moves.size() / 2, result[1]);
             assertEquals(moves, IntStream.range(0, from.length).boxed().flatMap(i -> List.of(from[i], to[i]).stream()).toList());
         }
     }
@@ -163,13 +163,13 @@ final class VerificationCase {
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = new Pass(arena, new PassLimits(64, 64)).beginCausal(30);
             pass.addRow(7);
-            pass.draw(HOT, random.ints(30, 0, 99).toArray());
+            pass.sample(HOT, random.ints(30, 0, 99).toArray());
             MemorySegment settings = settings(arena, pass);
             DeviceSlice onDevice = bench.allocateFrom(settings);
             DeviceSlice tokens = bench.ints(7);
             DeviceSlice positions = bench.ints(30);
             DeviceSlice committed = bench.ints(30);
-            VerdictSlots slots = new VerdictSlots(bench.zeros(VerdictSlots.byteSize(count)), count);
+            VerificationSlots slots = new VerificationSlots(bench.zeros(VerificationSlots.byteSize(count)), count);
             for (int i = 0; i < count; i++) {
                 int token = random.nextInt(99);
                 float lead = random.nextInt(99);
@@ -182,10 +182,10 @@ final class VerificationCase {
                 assertEquals(pass.token(0), bench.ints(tokens, 1)[0]);
                 assertEquals(pass.position(0), bench.ints(positions, 1)[0]);
                 assertEquals(pass.committed(), bench.ints(committed, 1)[0]);
-                int[] verdict = bench.ints(slots.slice(), (int) (VerdictSlots.byteSize(count) / 4));
-                assertEquals(i + 1, verdict[0]);
-                assertEquals(token, verdict[(int) slots.token(i) / 4]);
-                assertEquals(lead, Float.intBitsToFloat(verdict[(int) slots.lead(i) / 4]));
+                int[] result = bench.ints(slots.slice(), (int) (VerificationSlots.byteSize(count) / 4));
+                assertEquals(i + 1, result[0]);
+                assertEquals(token, result[(int) slots.token(i) / 4]);
+                assertEquals(lead, Float.intBitsToFloat(result[(int) slots.lead(i) / 4]));
             }
         }
     }
@@ -198,7 +198,7 @@ final class VerificationCase {
         return settings;
     }
 
-    /// Also draws after every row, by definition.
+    /// Also samples after every row, by definition.
     private Pass pass(Arena arena, PassLimits limits) {
         Pass pass = new Pass(arena, limits);
         Sampler sampler = new Sampler(shape.sampling, shape.vocabulary);
@@ -212,9 +212,9 @@ final class VerificationCase {
         for (int row = 0; row < shape.rows; row++) {
             int parent = row == 0 ? -1 : shape.tree ? random.nextInt(Math.max(0, row - 4), row) : row - 1;
             parents[row] = parent;
-            boolean proposed = parent >= 0 && drawings.law(parent) != null && random.nextInt(4) > 0;
-            tokens[row] = proposed ? drawBelow(parent, row)
-                    : parent >= 0 && random.nextInt(4) > 0 ? drawn[parent] : random.nextInt(shape.vocabulary);
+            boolean proposed = parent >= 0 && draftDistributions.distribution(parent) != null && random.nextInt(4) > 0;
+            tokens[row] = proposed ? sampleBelow(parent, row)
+                    : parent >= 0 && random.nextInt(4) > 0 ? sampled[parent] : random.nextInt(shape.vocabulary);
             if (parent >= 0) {
                 System.arraycopy(ancestors, 4 * parent, ancestors, 4 * row, 4);
                 depths[row] = depths[parent] + 1;
@@ -226,60 +226,61 @@ final class VerificationCase {
                 pass.addRow(tokens[row]);
             }
             int[] text = text(row, depths[row]);
-            drawn[row] = sampler.draw(MemorySegment.ofArray(logits), row, text.length, text, text.length);
+            sampled[row] = sampler.sample(MemorySegment.ofArray(logits), row, text.length, text, text.length);
             if (shape.how.isPresent() && random.nextInt(5) > 0) {
-                drawings.setLaw(row, shape.how.get(), law(row, text));
+                draftDistributions.setDistribution(row, shape.how.get(), distribution(row, text));
             }
         }
-        pass.draw(shape.sampling, before);
-        pass.setDrawings(drawings);
+        pass.sample(shape.sampling, before);
+        pass.setDraftDistributions(draftDistributions);
         return pass;
     }
 
-    /// The target's own, one near it, one that knows nothing of it, or one token: what is drawn from it always comes, mostly, at times.
-    private Law law(int row, int[] text) {
-        Law law = new Law(shape.vocabulary);
+    /// The target's own, one near it, one that knows nothing of it, or one token: what is sampled from it always comes, mostly, at times.
+    private TokenDistribution distribution(int row, int[] text) {
+        TokenDistribution distribution = new TokenDistribution(shape.vocabulary);
         int kind = random.nextInt(4);
         if (kind < 2) {
             Sampling sampling = kind == 0 ? shape.sampling : Sampling.GREEDY.withTemperature(5).withTopP(0.9);
-            new Sampler(sampling, shape.vocabulary).law(MemorySegment.ofArray(logits), row, text, text.length, law);
+            new Sampler(sampling, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, text, text.length, distribution);
         } else if (kind == 2) {
             for (int token = 0; token < shape.vocabulary; token++) {
-                law.add(token, random.nextInt(3) == 0 ? 0 : Math.pow(random.nextDouble(), 20));
+                distribution.add(token, random.nextInt(3) == 0 ? 0 : Math.pow(random.nextDouble(), 20));
             }
         }
-        if (law.size() == 0) {
-            law.add(random.nextBoolean() ? drawn[row] : random.nextInt(shape.vocabulary), 0.3);
+        if (distribution.size() == 0) {
+            distribution.add(random.nextBoolean() ? sampled[row] : random.nextInt(shape.vocabulary), 0.3);
         }
-        return law;
+        return distribution;
     }
 
-    /// Notes a row as drawn. One whose token a sibling was drawn with counts for that sibling, if it can be drawn twice.
-    private int drawBelow(int parent, int row) {
-        Law law = drawings.law(parent);
-        int token = random.nextBoolean() ? law.mostProbable() : law.token(random.nextInt(law.size()));
-        for (int i = drawings.next(parent, 0); i >= 0; i = drawings.next(parent, i + 1)) {
-            if (tokens[drawings.row(i)] == token) {
-                if (drawings.draws(parent) == Draws.INDEPENDENT) {
-                    drawings.add(parent, drawings.row(i));
+    /// Notes a row as sampled. One whose token a sibling was sampled with counts for that sibling, if it can be sampled twice.
+    private int sampleBelow(int parent, int row) {
+        TokenDistribution distribution = draftDistributions.distribution(parent);
+        int token = random.nextBoolean() ? distribution.mostProbable() : distribution.token(random.nextInt(distribution.size()));
+        for (int i = draftDistributions.next(parent, 0); i >= 0; i = draftDistributions.next(parent, i + 1)) {
+            if (tokens[draftDistributions.row(i)] == token) {
+                if (draftDistributions.sampling(parent) == ProposalSampling.INDEPENDENT) {
+                    draftDistributions.add(parent, draftDistributions.row(i));
                 }
                 return random.nextInt(shape.vocabulary);
             }
         }
-        drawings.add(parent, row);
+        draftDistributions.add(parent, row);
         return token;
     }
 
-    /// The weights that are left when all that was drawn below a row is rejected.
+    /// The weights that are left when all that was sampled below a row is rejected.
     private long[] leftBelow(int row, int depth) {
-        Residual residual = new Residual(shape.vocabulary);
+        RejectionSampling rejection = new RejectionSampling(shape.vocabulary);
         int[] text = text(row, depth);
-        new Sampler(shape.sampling, shape.vocabulary).law(MemorySegment.ofArray(logits), row, text, text.length, residual.left());
-        residual.begin(drawings.draws(row), drawings.law(row));
-        for (int drawing = drawings.next(row, 0); drawing >= 0; drawing = drawings.next(row, drawing + 1)) {
-            assertTrue(residual.reject(tokens[drawings.row(drawing)]), "something is left");
+        new Sampler(shape.sampling, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, text, text.length,
+                rejection.target());
+        rejection.begin(draftDistributions.sampling(row), draftDistributions.distribution(row));
+        for (int sample = draftDistributions.next(row, 0); sample >= 0; sample = draftDistributions.next(row, sample + 1)) {
+            assertTrue(rejection.reject(tokens[draftDistributions.row(sample)]), "something is left");
         }
-        return IntStream.range(0, shape.vocabulary).mapToLong(residual.left()::weight).toArray();
+        return IntStream.range(0, shape.vocabulary).mapToLong(rejection.target()::weight).toArray();
     }
 
     private int[] text(int row, int depth) {

@@ -154,7 +154,7 @@ class ChainDrafterTest {
         assertEquals(run.counts.drafted(), run.counts.accepted());
     }
 
-    /// The same tokens begun anew with other noise are not continued by what was drafted for the noise before.
+    /// The same tokens begun anew with other random numbers are not continued by what was drafted for those before.
     @Test
     void begin_sameTokensWithAnotherSeed_forgetsWhatWasDraftedAhead() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1, null);
@@ -168,7 +168,7 @@ class ChainDrafterTest {
                 Sampling sampling = Sampling.GREEDY.withTemperature(2).withSeed(seed);
                 SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, text);
                 decoder.step(TOKENS);
-                assertEquals(decoder.statistics().drafted(), decoder.statistics().accepted(), "both draw alike with seed " + seed);
+                assertEquals(decoder.statistics().drafted(), decoder.statistics().accepted(), "both sample alike with seed " + seed);
                 text = decoder.text().from(0);
             }
         }

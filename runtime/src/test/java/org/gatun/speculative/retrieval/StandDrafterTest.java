@@ -13,8 +13,8 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.sampling.Law;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.SpeculativeDecoder;
 import org.gatun.speculative.TokenTree;
 import org.gatun.tensor.DType;
@@ -29,10 +29,10 @@ class StandDrafterTest {
     Path directory;
 
     @Test
-    void average_twoLaws_isTheirMean() {
+    void average_twoDistributions_isTheirMean() {
         Successors average = new Successors(10);
-        average.average(Law.of(0.7, 0.2, 0.05, 0, 0.05), new int[10]);
-        average.average(Law.of(0.3, 0.6, 0, 0.05, 0.05), new int[10]);
+        average.average(TokenDistribution.of(0.7, 0.2, 0.05, 0, 0.05), new int[10]);
+        average.average(TokenDistribution.of(0.3, 0.6, 0, 0.05, 0.05), new int[10]);
 
         int[] tokens = {0, 1, 4, 2, 3};
         float[] weights = {0.5f, 0.4f, 0.05f, 0.025f, 0.025f};
@@ -46,8 +46,8 @@ class StandDrafterTest {
     @Test
     void average_moreTokensThanKept_keepsTheHeaviestOfAll() {
         Successors average = new Successors(2);
-        average.average(Law.of(0.5, 0.4, 0.1), new int[10]);
-        average.average(Law.of(0, 0.3, 0.7), new int[10]);
+        average.average(TokenDistribution.of(0.5, 0.4, 0.1), new int[10]);
+        average.average(TokenDistribution.of(0, 0.3, 0.7), new int[10]);
 
         assertEquals(2, average.size());
         assertEquals(1, average.token(0));
@@ -55,10 +55,10 @@ class StandDrafterTest {
     }
 
     @Test
-    void draft_sampled_drawsWithoutReplacementFromTheAverage() throws IOException {
-        double[] law = {0, 0, 0, 0.5, 0.25, 0.125, 0.125, 0, 0, 0};
+    void draft_sampled_samplesWithoutReplacementFromTheAverage() throws IOException {
+        double[] distribution = {0, 0, 0, 0.5, 0.25, 0.125, 0.125, 0, 0, 0};
         StandDrafter drafter = new StandDrafter(VOCABULARY, 4); // two children of the root, one of the first
-        learn(drafter, SAMPLED, law, 3, 4);
+        learn(drafter, SAMPLED, distribution, 3, 4);
         int[] first = new int[VOCABULARY];
         int[][] second = new int[VOCABULARY][VOCABULARY];
         TokenText text = new TokenText(3, 4);
@@ -70,11 +70,11 @@ class StandDrafterTest {
             second[tree.token(1)][tree.token(2)]++;
         }
 
-        assertFits(first, law, runs);
-        for (int drawn = 3; drawn <= 6; drawn++) {
-            double[] rest = law.clone();
-            rest[drawn] = 0;
-            assertFits(second[drawn], rest, first[drawn]);
+        assertFits(first, distribution, runs);
+        for (int sampled = 3; sampled <= 6; sampled++) {
+            double[] rest = distribution.clone();
+            rest[sampled] = 0;
+            assertFits(second[sampled], rest, first[sampled]);
         }
     }
 
@@ -96,11 +96,11 @@ class StandDrafterTest {
     }
 
     /// Chi-square of three degrees of freedom at most; it is beyond 25 by chance once in 60,000 times.
-    private static void assertFits(int[] counts, double[] law, int runs) {
-        double mass = Arrays.stream(law).sum();
+    private static void assertFits(int[] counts, double[] distribution, int runs) {
+        double mass = Arrays.stream(distribution).sum();
         double chiSquare = 0;
-        for (int token = 0; token < law.length; token++) {
-            double expected = law[token] / mass * runs;
+        for (int token = 0; token < distribution.length; token++) {
+            double expected = distribution[token] / mass * runs;
             if (expected > 0) {
                 chiSquare += (counts[token] - expected) * (counts[token] - expected) / expected;
             } else {
@@ -110,10 +110,10 @@ class StandDrafterTest {
         assertTrue(chiSquare < 25, "chi-square " + chiSquare + " of " + Arrays.toString(counts));
     }
 
-    /// One step, from a prompt, of a model in which a token of this law follows every token.
-    private void learn(StandDrafter drafter, Sampling sampling, double[] law, int... prompt) throws IOException {
+    /// One step, from a prompt, of a model in which a token of this distribution follows every token.
+    private void learn(StandDrafter drafter, Sampling sampling, double[] distribution, int... prompt) throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, 1, 1, null);
-        IntStream.range(0, VOCABULARY).forEach(last -> tables.withLaw(last, law));
+        IntStream.range(0, VOCABULARY).forEach(last -> tables.withDistribution(last, distribution));
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, 1, 1);
         try (Model model = Model.load(shape.write(directory.resolve("model.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession()) {

@@ -13,14 +13,14 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param perplexity on the text
 /// @param divergences mean Kullback–Leibler divergence, in nats a token, of its probabilities from those as stored, one for each of
 ///        [#TEMPERATURES]
-/// @param sameDraws part of the tokens at which both draw the same one with the same noise, one for each of [#TEMPERATURES]
+/// @param sameSamples part of the tokens at which both sample the same one with the same random numbers, one for each of [#TEMPERATURES]
 /// @param sameToken part of the tokens at which both find the same one most probable
 /// @param sameText mean number of generated tokens before the first that differs from those of the model as stored
 /// @param tokensPerSecond of plain decoding
 /// @param speedup over decoding as stored, prompt by prompt in turn
-record FormatRow(String name, long bytes, double perplexity, List<Double> divergences, List<Double> sameDraws, double sameToken,
+record FormatRow(String name, long bytes, double perplexity, List<Double> divergences, List<Double> sameSamples, double sameToken,
         double sameText, double tokensPerSecond, double speedup) {
-    /// Temperatures at which probabilities and draws are compared.
+    /// Temperatures at which probabilities and samples are compared.
     static final List<Double> TEMPERATURES = List.of(0.1, 0.3, 0.5, 0.7, 1.0, 1.5);
     /// Names of the columns.
     static final List<String> COLUMNS = List.of("type", "MB", "perplexity", "same token", "same text", "tokens/s", "speedup");
@@ -38,9 +38,9 @@ record FormatRow(String name, long bytes, double perplexity, List<Double> diverg
         return Stream.concat(Stream.of(name), divergences.stream().map(divergence -> format("%.5f", divergence))).toList();
     }
 
-    /// Equal draws as text, one a column.
-    List<String> sameDrawCells() {
-        return Stream.concat(Stream.of(name), sameDraws.stream().map(part -> format("%.1f %%", 100 * part))).toList();
+    /// Equal samples as text, one a column.
+    List<String> sameSampleCells() {
+        return Stream.concat(Stream.of(name), sameSamples.stream().map(part -> format("%.1f %%", 100 * part))).toList();
     }
 
     private static String format(String format, Object value) {
@@ -50,7 +50,7 @@ record FormatRow(String name, long bytes, double perplexity, List<Double> diverg
     ObjectNode json() {
         ObjectNode json = JsonNodeFactory.instance.objectNode().put("type", name).put("bytes", bytes).put("perplexity", perplexity);
         byTemperature(json.putObject("kl_divergence"), divergences);
-        byTemperature(json.putObject("same_draw"), sameDraws);
+        byTemperature(json.putObject("same_sample"), sameSamples);
         return json.put("same_token", sameToken).put("same_text_tokens", sameText).put("tokens_per_second", tokensPerSecond).put("speedup", speedup);
     }
 

@@ -13,7 +13,7 @@ import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.tokenizer.Tokenizer;
 
-/// Compares types of weights: how much they take, how well the model still predicts a text, how far its probabilities and draws are from
+/// Compares types of weights: how much they take, how well the model still predicts a text, how far its probabilities and samples are from
 /// those of the model as stored at a sweep of temperatures, and how fast it decodes. The model as stored stays open beside each type, reads the same windows and decodes
 /// the same prompts in turn.
 final class FormatsBench {
@@ -65,7 +65,7 @@ final class FormatsBench {
 
     private FormatRow measure(String name, List<TextWindows> texts, Session stored, Session other) {
         double[] divergences = new double[FormatRow.TEMPERATURES.size()];
-        int[] sameDraws = new int[divergences.length];
+        int[] sameSamples = new int[divergences.length];
         List<Sampler> samplers = FormatRow.TEMPERATURES.stream().map(temperature -> new Sampler(
                 new Sampling(temperature, 0, 1, 0, 1, options.sampling().seed()), stored.vocabularySize())).toList();
         double logLikelihood = 0;
@@ -76,22 +76,22 @@ final class FormatsBench {
                 for (int start = 0; start + 1 < window.length; ) {
                     int rows = TextWindows.read(stored, window, start);
                     double[][] expected = new double[rows][];
-                    int[][] drawn = new int[rows][];
+                    int[][] sampled = new int[rows][];
                     for (int row = 0; row < rows; row++) {
                         expected[row] = TextWindows.logProbabilities(stored, row);
-                        drawn[row] = draws(samplers, stored, row, window, start + row + 1);
+                        sampled[row] = samples(samplers, stored, row, window, start + row + 1);
                     }
                     if (other != stored) {
                         TextWindows.read(other, window, start);
                     }
                     for (int row = 0; row < rows; row++) {
                         double[] found = TextWindows.logProbabilities(other, row);
-                        int[] alsoDrawn = draws(samplers, other, row, window, start + row + 1);
+                        int[] alsoSampled = samples(samplers, other, row, window, start + row + 1);
                         logLikelihood += found[window[start + row + 1]];
                         same += largest(found) == largest(expected[row]) ? 1 : 0;
                         for (int i = 0; i < divergences.length; i++) {
                             divergences[i] += divergence(expected[row], found, FormatRow.TEMPERATURES.get(i));
-                            sameDraws[i] += alsoDrawn[i] == drawn[row][i] ? 1 : 0;
+                            sameSamples[i] += alsoSampled[i] == sampled[row][i] ? 1 : 0;
                         }
                     }
                     tokens += rows;
@@ -100,19 +100,19 @@ final class FormatsBench {
             }
         }
         List<Double> meanDivergences = new ArrayList<>();
-        List<Double> sameDrawn = new ArrayList<>();
+        List<Double> sameSampled = new ArrayList<>();
         for (int i = 0; i < divergences.length; i++) {
             meanDivergences.add(divergences[i] / tokens);
-            sameDrawn.add((double) sameDraws[i] / tokens);
+            sameSampled.add((double) sameSamples[i] / tokens);
         }
         Decoding decoding = decode(stored, other);
-        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), meanDivergences, sameDrawn,
+        return new FormatRow(name, other.model().weightBytes(), Math.exp(-logLikelihood / tokens), meanDivergences, sameSampled,
                 (double) same / tokens, decoding.sameText, decoding.tokensPerSecond, decoding.speedup);
     }
 
-    /// What each sampler draws after a row of the last pass.
-    private static int[] draws(List<Sampler> samplers, Session session, int row, int[] window, int position) {
-        return samplers.stream().mapToInt(sampler -> sampler.draw(session.logits(), row, position, window, position)).toArray();
+    /// What each sampler samples after a row of the last pass.
+    private static int[] samples(List<Sampler> samplers, Session session, int row, int[] window, int position) {
+        return samplers.stream().mapToInt(sampler -> sampler.sample(session.logits(), row, position, window, position)).toArray();
     }
 
     /// Sum of `p · log(p / q)`, both at a temperature.

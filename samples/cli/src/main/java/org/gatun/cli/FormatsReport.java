@@ -11,7 +11,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
 /// @param rows the model as stored first
 record FormatsReport(List<FormatRow> rows) {
     private static final String DIVERGENCE = "Divergence of the probabilities from those as stored, by temperature";
-    private static final String SAME_DRAW = "Tokens drawn alike with the same noise, by temperature";
+    private static final String SAME_SAMPLE = "Tokens sampled alike with the same random numbers, by temperature";
 
     ArrayNode json() {
         ArrayNode list = JsonNodeFactory.instance.arrayNode();
@@ -27,8 +27,8 @@ record FormatsReport(List<FormatRow> rows) {
         lines.add(DIVERGENCE);
         table(lines, FormatRow.SWEEP_COLUMNS, FormatRow::divergenceCells);
         lines.add("");
-        lines.add(SAME_DRAW);
-        table(lines, FormatRow.SWEEP_COLUMNS, FormatRow::sameDrawCells);
+        lines.add(SAME_SAMPLE);
+        table(lines, FormatRow.SWEEP_COLUMNS, FormatRow::sameSampleCells);
         return lines;
     }
 
@@ -53,8 +53,8 @@ record FormatsReport(List<FormatRow> rows) {
                 .heading(DIVERGENCE).table(FormatRow.SWEEP_COLUMNS, figures(FormatRow::divergenceCells))
                 .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.divergences())), "temperature",
                         "nats a token", 0)
-                .heading(SAME_DRAW).table(FormatRow.SWEEP_COLUMNS, figures(FormatRow::sameDrawCells))
-                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.sameDraws())), "temperature",
+                .heading(SAME_SAMPLE).table(FormatRow.SWEEP_COLUMNS, figures(FormatRow::sameSampleCells))
+                .lines(figures(row -> new HtmlPage.Line(row.name(), FormatRow.TEMPERATURES, row.sameSamples())), "temperature",
                         "part of the tokens", 1)
                 .heading("Tokens a second").bars(names, figures(FormatRow::tokensPerSecond), "tokens/s")
                 .html();

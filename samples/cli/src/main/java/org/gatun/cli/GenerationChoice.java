@@ -17,11 +17,11 @@ final class GenerationChoice {
     Optional<Double> temperature;
 
     @Option(names = "--top-k", paramLabel = "K", defaultValue = "0",
-            description = "draw among the K most probable tokens; 0 (default) for all")
+            description = "sample among the K most probable tokens; 0 (default) for all")
     int topK;
 
     @Option(names = "--top-p", paramLabel = "P", defaultValue = "1",
-            description = "draw among the most probable tokens that have this probability together; 1 (default) for all")
+            description = "sample among the most probable tokens that have this probability together; 1 (default) for all")
     double topP;
 
     @Option(names = "--min-p", paramLabel = "P", defaultValue = "0",

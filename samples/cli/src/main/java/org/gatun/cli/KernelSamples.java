@@ -30,7 +30,7 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
-import org.gatun.cuda.kernels.VerificationKernels.VerdictSlots;
+import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.Codec;
@@ -98,11 +98,11 @@ final class KernelSamples {
                     library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
-                case "draw" -> draw();
-                case "residual" -> residual();
-                case "walk" -> VerificationKernels.walk(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows),
+                case "draw" -> sample();
+                case "residual" -> rejectionSampling();
+                case "walk" -> VerificationKernels.walk(library, result(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
-                default -> VerificationKernels.advance(library, verdict(), value(1), floats(ElementType.F32, 1),
+                default -> VerificationKernels.advance(library, result(), value(1), floats(ElementType.F32, 1),
                         ints((int) VerificationKernels.SETTINGS.byteSize() / Integer.BYTES, 1), value(1), value(context),
                         value(context));
             };
@@ -235,12 +235,12 @@ final class KernelSamples {
         return floats(type, (long) rows * width);
     }
 
-    private VerdictSlots verdict() {
-        return new VerdictSlots(ints((int) VerdictSlots.byteSize(rows) / Integer.BYTES, 1), rows);
+    private VerificationSlots result() {
+        return new VerificationSlots(ints((int) VerificationSlots.byteSize(rows) / Integer.BYTES, 1), rows);
     }
 
-    private KernelLaunch draw() {
-        return VerificationKernels.draw(library, ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(), settings(),
+    private KernelLaunch sample() {
+        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(), settings(),
                 ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
     }
 
@@ -263,24 +263,25 @@ final class KernelSamples {
         return library.context().allocateFrom(MemorySegment.ofArray(cuts)).slice();
     }
 
-    /// The second row was drawn from a law in which all tokens but its own are equal, and which is far from the target's: it is rejected.
-    private KernelLaunch residual() {
+    /// The second row was sampled from a distribution in which all tokens but its own are equal, and which is far from the target's: it is
+    /// rejected.
+    private KernelLaunch rejectionSampling() {
         int count = vocabulary();
-        long head = VerificationKernels.DRAWINGS_HEAD;
-        long laws = head + VerificationKernels.DRAWING.byteSize();
+        long head = VerificationKernels.DISTRIBUTIONS_HEAD;
+        long distributions = head + VerificationKernels.SAMPLED_DRAFT.byteSize();
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment drawings = arena.allocate(laws + (long) Long.BYTES * count);
+            MemorySegment draftDistributions = arena.allocate(distributions + (long) Long.BYTES * count);
             int tokenBits = Integer.SIZE - Integer.numberOfLeadingZeros(count - 1);
             long weight = 1L << 62 - 2 * tokenBits;
-            drawings.set(ValueLayout.JAVA_INT, 0, Math.min(1, rows - 1));
-            VerificationKernels.writeDrawing(drawings, head, 0, 1, weight << tokenBits, weight * count, (int) (laws / Long.BYTES), count,
-                    true);
+            draftDistributions.set(ValueLayout.JAVA_INT, 0, Math.min(1, rows - 1));
+            VerificationKernels.writeSampledDraft(draftDistributions, head, 0, 1, weight << tokenBits, weight * count,
+                    (int) (distributions / Long.BYTES), count, true);
             for (int token = 0; token < count; token++) {
-                drawings.set(ValueLayout.JAVA_LONG, laws + (long) Long.BYTES * token, weight << tokenBits | token);
+                draftDistributions.set(ValueLayout.JAVA_LONG, distributions + (long) Long.BYTES * token, weight << tokenBits | token);
             }
-            return VerificationKernels.residual(library, verdict(), ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(),
+            return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(),
                     settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
-                    library.context().allocateFrom(drawings).slice(),
+                    library.context().allocateFrom(draftDistributions).slice(),
                     library.context().allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
     }

@@ -38,7 +38,7 @@ final class TerminalInput implements ChatInput {
     /// @param history where lines are kept
     /// @param notes hears once that they cannot be
     static TerminalInput open(TerminalBuilder builder, Optional<Path> history, Consumer<String> notes) throws IOException {
-        // asking the terminal how wide it draws characters takes what was typed before for the answer, and drops it
+        // asking the terminal how wide it samples characters takes what was typed before for the answer, and drops it
         Terminal terminal = builder.graphemeCluster(false).build();
         try {
             return new TerminalInput(terminal, history, notes);

@@ -78,7 +78,7 @@ class GatunTest {
     void generate_everyMethod_givesTheSameText() {
         Set<String> texts = new TreeSet<>();
         List<String> methods = new ArrayList<>(List.of("draft:first=1:most=3", "rasd:inner=recycling"));
-        SpeculationMethod.ALL.stream().filter(method -> !method.drawsProposals()).forEach(method -> methods.add(method.name()));
+        SpeculationMethod.ALL.stream().filter(method -> !method.samplesProposals()).forEach(method -> methods.add(method.name()));
         for (String method : methods) {
             texts.add(CommandRun.of("generate", "--prompt", "One day", "--temperature", "0.9", "--seed", "5", "--max-tokens", "50",
                     "--speculate", method, "--json").json().get("text").stringValue());
@@ -215,7 +215,7 @@ class GatunTest {
         assertEquals("as stored", stored.get("type").stringValue());
         assertEquals(0, stored.get("kl_divergence").get("1.0").doubleValue());
         assertEquals(1, stored.get("same_token").doubleValue());
-        assertEquals(1, stored.get("same_draw").get("0.7").doubleValue());
+        assertEquals(1, stored.get("same_sample").get("0.7").doubleValue());
         assertEquals(4, stored.get("same_text_tokens").doubleValue());
         JsonNode sparse = rows.get(2);
         assertTrue(sparse.get("bytes").longValue() < stored.get("bytes").longValue(), sparse.toString());
@@ -223,7 +223,7 @@ class GatunTest {
         for (JsonNode divergence : sparse.get("kl_divergence")) {
             assertTrue(divergence.doubleValue() > rows.get(1).get("kl_divergence").get("1.0").doubleValue(), rows.toString());
         }
-        assertTrue(sparse.get("same_draw").get("0.1").doubleValue() < 1, sparse.toString());
+        assertTrue(sparse.get("same_sample").get("0.1").doubleValue() < 1, sparse.toString());
         assertTrue(Files.readString(report).contains("sparse_1_16_f16"));
         JsonNode eight = rows.get(3);
         assertEquals("int8/int8-outliers", eight.get("type").stringValue());

@@ -17,10 +17,10 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.sampling.Draws;
-import org.gatun.sampling.Law;
-import org.gatun.sampling.Noise;
+import org.gatun.sampling.CounterRandom;
+import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
@@ -30,9 +30,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// The joint law of the first tokens that the loop emits, by counting, for every registered method that draws its proposals. Methods
-/// that choose theirs are held to more: the very tokens of plain decoding (see [LosslessTest]).
-class JointLawTest {
+/// The joint distribution of the first tokens that the loop emits, by counting, for every registered method that samples its proposals.
+/// Methods whose proposals are deterministic are held to more: the very tokens of plain decoding (see [LosslessTest]).
+class JointDistributionTest {
     private static final long SEED = 20261121;
     private static final int RUNS = TestScale.rounds(60_000, 200_000);
     private static final int VOCABULARY = 6;
@@ -45,13 +45,13 @@ class JointLawTest {
     Path directory;
 
     static Stream<Arguments> methodsAndSamplings() {
-        return SpeculationMethod.ALL.stream().filter(method -> method.drawsProposals() || method.name().equals("none"))
+        return SpeculationMethod.ALL.stream().filter(method -> method.samplesProposals() || method.name().equals("none"))
                 .flatMap(method -> SAMPLINGS.stream().map(sampling -> Arguments.of(method, sampling)));
     }
 
     @ParameterizedTest
     @MethodSource("methodsAndSamplings")
-    void firstTokens_manySeeds_haveTheTargetsJointLaw(SpeculationMethod method, Sampling sampling) throws IOException {
+    void firstTokens_manySeeds_followTheTargetsJointDistribution(SpeculationMethod method, Sampling sampling) throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
         MarkovBackend draftTables = new MarkovBackend(VOCABULARY, SEED + 1, 0.7, tables);
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
@@ -68,8 +68,8 @@ class JointLawTest {
 
     /// Of the target's six tokens two are padding, which it emits with the rest; its draft model has more rows of it, or fewer.
     @ParameterizedTest
-    @MethodSource("drawingMethods")
-    void firstTokens_vocabulariesThatDifferInPadding_haveTheTargetsJointLaw(SpeculationMethod method) throws IOException {
+    @MethodSource("samplingMethods")
+    void firstTokens_vocabulariesThatDifferInPadding_followTheTargetsJointDistribution(SpeculationMethod method) throws IOException {
         int runs = TestScale.rounds(10_000, RUNS);
         Sampling sampling = SAMPLINGS.getFirst();
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
@@ -85,13 +85,13 @@ class JointLawTest {
         }
     }
 
-    static Stream<SpeculationMethod> drawingMethods() {
-        return SpeculationMethod.ALL.stream().filter(SpeculationMethod::drawsProposals);
+    static Stream<SpeculationMethod> samplingMethods() {
+        return SpeculationMethod.ALL.stream().filter(SpeculationMethod::samplesProposals);
     }
 
-    /// Drops drawn tokens that look improbable: the classic way to lose the law. The test must see it.
+    /// Drops sampled tokens that look improbable: the classic way to lose the distribution. The test must see it.
     @Test
-    void firstTokens_drawingsDroppedByProbability_haveAnotherLaw() throws IOException {
+    void firstTokens_samplesDroppedByProbability_followAnotherDistribution() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1.2, null);
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, SEED, 1);
         try (Model target = Model.load(shape.write(directory.resolve("target.gguf")), tables, ModelOptions.STANDARD)) {
@@ -102,22 +102,22 @@ class JointLawTest {
     }
 
     private static final class PruningDrafter implements Drafter {
-        private final Law law = Law.of(0.1, 0.3, 0.1, 0.2, 0.2, 0.1);
-        private Noise noise;
-        private int serial;
+        private final TokenDistribution distribution = TokenDistribution.of(0.1, 0.3, 0.1, 0.2, 0.2, 0.1);
+        private CounterRandom random;
+        private int stream;
 
         @Override
         public void begin(Session target, TokenText prompt, Sampling sampling) {
-            noise = new Noise(sampling.seed());
+            random = new CounterRandom(sampling.seed());
         }
 
         @Override
         public void draft(TokenText text, TokenTree tree, int maxNodes) {
             int[] token = new int[1];
-            law.draw(noise, text.length(), serial++, 1, token);
-            if (law.probability(token[0]) > 0.15) {
-                tree.setLaw(0, Draws.INDEPENDENT, law);
-                tree.addDrawn(0, token[0]);
+            distribution.sample(random, text.length(), stream++, 1, token);
+            if (distribution.probability(token[0]) > 0.15) {
+                tree.setDistribution(0, ProposalSampling.INDEPENDENT, distribution);
+                tree.addSampled(0, token[0]);
             }
         }
 
@@ -162,30 +162,31 @@ class JointLawTest {
         for (int cell = 0; cell < joint.length; cell++) {
             int first = cell / (VOCABULARY * VOCABULARY);
             int second = cell / VOCABULARY % VOCABULARY;
-            joint[cell] = law(tables.logits(PROMPT[1], PROMPT[2]), sampling)[first]
-                    * law(tables.logits(PROMPT[2], first), sampling)[second]
-                    * law(tables.logits(first, second), sampling)[cell % VOCABULARY];
+            joint[cell] = distribution(tables.logits(PROMPT[1], PROMPT[2]), sampling)[first]
+                    * distribution(tables.logits(PROMPT[2], first), sampling)[second]
+                    * distribution(tables.logits(first, second), sampling)[cell % VOCABULARY];
         }
         return joint;
     }
 
-    private static double[] law(float[] logits, Sampling sampling) {
-        double[] law = new double[logits.length];
+    private static double[] distribution(float[] logits, Sampling sampling) {
+        double[] distribution = new double[logits.length];
         double sum = 0;
-        for (int token = 0; token < law.length; token++) {
-            law[token] = Math.exp(logits[token] / sampling.temperature());
-            sum += law[token];
+        for (int token = 0; token < distribution.length; token++) {
+            distribution[token] = Math.exp(logits[token] / sampling.temperature());
+            sum += distribution[token];
         }
         double mass = sum;
         double kept = 0;
-        for (int token : IntStream.range(0, law.length).boxed().sorted(Comparator.comparingDouble(i -> -law[i])).toList()) {
+        for (int token
+                : IntStream.range(0, distribution.length).boxed().sorted(Comparator.comparingDouble(i -> -distribution[i])).toList()) {
             if (kept >= sampling.topP() * mass) {
-                law[token] = 0;
+                distribution[token] = 0;
             }
-            kept += law[token];
+            kept += distribution[token];
         }
         double left = kept;
-        return Arrays.stream(law).map(weight -> weight / left).toArray();
+        return Arrays.stream(distribution).map(weight -> weight / left).toArray();
     }
 
     /// Chi-square; cells of few expected counts are taken together. Fails by chance once in ten thousand seeds.

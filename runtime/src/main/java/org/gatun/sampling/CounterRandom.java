@@ -1,19 +1,19 @@
 package org.gatun.sampling;
 
 /// Random numbers by counter, not by stream: a number depends on the seed, the position in the text and an index, never on
-/// how many were drawn before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
+/// how many were sampled before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `noise.cuh`.
 ///
-/// Keeps the block drawn last: one thread at a time.
-public final class Noise {
+/// Keeps the block sampled last: one thread at a time.
+public final class CounterRandom {
 
     /// What a number is for. Numbers for different purposes are independent.
     public enum Purpose {
-        /// Drawing the token that is emitted at a position.
+        /// Sampling the token that is emitted at a position.
         TOKEN,
         /// Whether a proposal is accepted.
         ACCEPTANCE,
-        /// Drawing proposals.
+        /// Sampling proposals.
         PROPOSAL
     }
 
@@ -27,24 +27,24 @@ public final class Noise {
     private final int[] block = new int[4];
     private Purpose blockPurpose;
     private int blockPosition;
-    private int blockSerial;
+    private int blockStream;
     private int blockIndex;
 
     /// @param seed the same seed gives the same numbers
-    public Noise(long seed) {
+    public CounterRandom(long seed) {
         this.seed = seed;
     }
 
     /// 32 random bits for a token at a position. Hot.
     ///
-    /// @param serial tells apart what is drawn for one purpose at one position; 0 if there is one thing
-    public int bits(Purpose purpose, int position, int serial, int token) {
+    /// @param stream tells apart what is sampled for one purpose at one position; 0 if there is one thing
+    public int bits(Purpose purpose, int position, int stream, int token) {
         int index = token >>> 2;
-        if (index != blockIndex || position != blockPosition || serial != blockSerial || purpose != blockPurpose) {
-            philox(position, purpose.ordinal(), index, serial);
+        if (index != blockIndex || position != blockPosition || stream != blockStream || purpose != blockPurpose) {
+            philox(position, purpose.ordinal(), index, stream);
             blockPurpose = purpose;
             blockPosition = position;
-            blockSerial = serial;
+            blockStream = stream;
             blockIndex = index;
         }
         return block[token & 3];
@@ -52,23 +52,23 @@ public final class Noise {
 
     /// A number from 0 on and below 1, for a use at a position.
     ///
-    /// @param serial as for [#bits]
-    public double uniform(Purpose purpose, int position, int serial) {
-        return (bits(purpose, position, serial, 0) & 0xFFFFFFFFL) * 0x1p-32;
+    /// @param stream as for [#bits]
+    public double uniform(Purpose purpose, int position, int stream) {
+        return (bits(purpose, position, stream, 0) & 0xFFFFFFFFL) * 0x1p-32;
     }
 
     /// An exponentially distributed number of mean 1 for a token at a position.
     ///
-    /// @param serial as for [#bits]
-    public float exponential(Purpose purpose, int position, int serial, int token) {
-        return PortableMath.exponential(bits(purpose, position, serial, token));
+    /// @param stream as for [#bits]
+    public float exponential(Purpose purpose, int position, int stream, int token) {
+        return PortableMath.exponential(bits(purpose, position, stream, token));
     }
 
-    private void philox(int position, int purpose, int index, int serial) {
+    private void philox(int position, int purpose, int index, int stream) {
         int c0 = position;
         int c1 = purpose;
         int c2 = index;
-        int c3 = serial;
+        int c3 = stream;
         int k0 = (int) seed;
         int k1 = (int) (seed >>> 32);
         for (int round = 0; round < ROUNDS; round++) {

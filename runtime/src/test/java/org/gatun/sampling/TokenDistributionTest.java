@@ -11,48 +11,48 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class LawTest {
+class TokenDistributionTest {
     private static final long SEED = 20261121;
 
     @Test
     void add_whatIsNoWeight_leavesTheTokenImpossible() {
-        Law law = Law.of(Double.NaN, -1, 0, 1e-30, Double.NEGATIVE_INFINITY, 0.25);
+        TokenDistribution distribution = TokenDistribution.of(Double.NaN, -1, 0, 1e-30, Double.NEGATIVE_INFINITY, 0.25);
 
-        assertEquals(1, law.size());
-        assertEquals(1, law.probability(5));
+        assertEquals(1, distribution.size());
+        assertEquals(1, distribution.probability(5));
     }
 
     @Test
     void add_moreThanOne_countsAsOne() {
-        Law law = Law.of(Double.POSITIVE_INFINITY, 1, 7);
+        TokenDistribution distribution = TokenDistribution.of(Double.POSITIVE_INFINITY, 1, 7);
 
-        assertEquals(law.weight(1), law.weight(0));
-        assertEquals(law.weight(1), law.weight(2));
+        assertEquals(distribution.weight(1), distribution.weight(0));
+        assertEquals(distribution.weight(1), distribution.weight(2));
     }
 
     @Test
     void add_tokenTwiceOrOutsideTheVocabulary_isRefused() {
-        Law law = Law.of(0.5, 0);
+        TokenDistribution distribution = TokenDistribution.of(0.5, 0);
 
-        assertThrows(IllegalStateException.class, () -> law.add(0, 0.1));
-        assertThrows(IndexOutOfBoundsException.class, () -> law.add(2, 0.1));
-        assertThrows(IndexOutOfBoundsException.class, () -> law.add(-1, 0.1));
-        assertEquals(1, law.probability(0));
+        assertThrows(IllegalStateException.class, () -> distribution.add(0, 0.1));
+        assertThrows(IndexOutOfBoundsException.class, () -> distribution.add(2, 0.1));
+        assertThrows(IndexOutOfBoundsException.class, () -> distribution.add(-1, 0.1));
+        assertEquals(1, distribution.probability(0));
     }
 
-    /// Sums and words must not overflow, however flat the law.
+    /// Sums and words must not overflow, however flat the distribution.
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 1000, 1 << 17, (1 << 17) + 1, 300_000})
     void write_everyTokenAtMost_areWordsOfWeightAndToken(int vocabulary) {
-        Law law = Law.of(IntStream.range(0, vocabulary).mapToDouble(_ -> 1).toArray());
+        TokenDistribution distribution = TokenDistribution.of(IntStream.range(0, vocabulary).mapToDouble(_ -> 1).toArray());
         long[] words = new long[vocabulary];
-        law.write(MemorySegment.ofArray(words), 0);
+        distribution.write(MemorySegment.ofArray(words), 0);
 
         int bits = Integer.SIZE - Integer.numberOfLeadingZeros(vocabulary - 1);
-        assertTrue(law.mass() > 0 && law.mass() / vocabulary == law.weight(0));
+        assertTrue(distribution.mass() > 0 && distribution.mass() / vocabulary == distribution.weight(0));
         for (int token = 0; token < vocabulary; token++) {
             assertEquals(token, words[token] & (1L << bits) - 1);
-            assertEquals(law.weight(token), words[token] >>> bits);
+            assertEquals(distribution.weight(token), words[token] >>> bits);
         }
     }
 
@@ -62,10 +62,10 @@ class LawTest {
         int vocabulary = 501;
         double[] mine = random.doubles(vocabulary).toArray();
         double[] taken = random.doubles(vocabulary).map(weight -> weight < 0.3 ? 0 : weight).toArray();
-        Law rising = Law.of(mine);
-        rising.subtract(Law.of(taken));
-        Law falling = new Law(vocabulary);
-        Law other = new Law(vocabulary);
+        TokenDistribution rising = TokenDistribution.of(mine);
+        rising.subtract(TokenDistribution.of(taken));
+        TokenDistribution falling = new TokenDistribution(vocabulary);
+        TokenDistribution other = new TokenDistribution(vocabulary);
         for (int token = vocabulary - 1; token >= 0; token--) {
             falling.add(token, mine[token]);
             other.add(token, taken[token]);

@@ -9,7 +9,7 @@ import java.lang.foreign.ValueLayout;
 /// Weights are whole numbers, and what is done with them is done token by token, so that nothing depends on an order and a kernel finds
 /// the same numbers (`verification.cu`). A weight of 1 is 2⁶² units shared out among the tokens that there could be, rounded down to a
 /// power of two: sums fit a `long`, and so does a weight beside its token.
-public final class Law {
+public final class TokenDistribution {
     private static final int SUM_BITS = 62;
 
     private final int tokenBits;
@@ -20,20 +20,20 @@ public final class Law {
     private long mass;
 
     /// @param vocabulary number of tokens
-    public Law(int vocabulary) {
+    public TokenDistribution(int vocabulary) {
         tokenBits = Integer.SIZE - Integer.numberOfLeadingZeros(vocabulary - 1);
         units = Math.scalb(1.0, SUM_BITS - tokenBits);
         weights = new long[vocabulary];
         tokens = new int[vocabulary];
     }
 
-    /// A law from the weights of tokens 0, 1 and so on.
-    public static Law of(double... weights) {
-        Law law = new Law(weights.length);
+    /// A distribution from the weights of tokens 0, 1 and so on.
+    public static TokenDistribution of(double... weights) {
+        TokenDistribution distribution = new TokenDistribution(weights.length);
         for (int token = 0; token < weights.length; token++) {
-            law.add(token, weights[token]);
+            distribution.add(token, weights[token]);
         }
-        return law;
+        return distribution;
     }
 
     /// Makes every token impossible.
@@ -45,8 +45,8 @@ public final class Law {
         mass = 0;
     }
 
-    /// Makes this law another's over the same vocabulary.
-    public void set(Law other) {
+    /// Makes this distribution another's over the same vocabulary.
+    public void set(TokenDistribution other) {
         clear();
         for (int i = 0; i < other.size; i++) {
             tokens[i] = other.tokens[i];
@@ -128,13 +128,13 @@ public final class Law {
         keepPositive();
     }
 
-    /// The weight that a token would have here if it were as probable as by another law.
-    long weightBy(Law other, int token) {
+    /// The weight that a token would have here if it were as probable as by another distribution.
+    long weightBy(TokenDistribution other, int token) {
         return share(other.weights[token], ratio(other));
     }
 
-    /// Makes this law what is left of it where another is taken away: `max(this - other, 0)` of their probabilities.
-    public void subtract(Law other) {
+    /// Makes this distribution what is left of it where another is taken away: `max(this - other, 0)` of their probabilities.
+    public void subtract(TokenDistribution other) {
         double ratio = ratio(other);
         for (int i = 0; i < other.size; i++) {
             int token = other.tokens[i];
@@ -145,7 +145,7 @@ public final class Law {
         keepPositive();
     }
 
-    private double ratio(Law other) {
+    private double ratio(TokenDistribution other) {
         return other.mass > 0 ? (double) mass / other.mass : 0;
     }
 
@@ -163,20 +163,20 @@ public final class Law {
         size = kept;
     }
 
-    /// Draws different tokens one after the other, each with its probability among those not yet drawn: the first arrivals of an
-    /// exponential race.
+    /// Samples different tokens one after the other, each with its probability among those not yet sampled: the first arrivals of
+    /// an exponential race.
     ///
     /// @param position of the tokens
-    /// @param serial tells apart what is drawn at one position
-    /// @param count most tokens to draw
-    /// @param drawn receives them in order
-    /// @return how many were drawn: fewer if fewer are possible
-    public int draw(Noise noise, int position, int serial, int count, int[] drawn) {
+    /// @param stream tells apart what is sampled at one position
+    /// @param count most tokens to sample
+    /// @param sampled receives them in order
+    /// @return how many were sampled: fewer if fewer are possible
+    public int sample(CounterRandom random, int position, int stream, int count, int[] sampled) {
         float[] times = new float[count];
         int arrived = 0;
         for (int i = 0; i < size; i++) {
             int token = tokens[i];
-            int bits = noise.bits(Noise.Purpose.PROPOSAL, position, serial, token);
+            int bits = random.bits(CounterRandom.Purpose.PROPOSAL, position, stream, token);
             double rate = (double) weights[token] / mass;
             // a variate is not below its own uniform number, which spares nearly all logarithms
             if (arrived == count && PortableMath.leastExponential(bits) >= times[count - 1] * rate) {
@@ -189,11 +189,11 @@ public final class Law {
             int place = arrived < count ? arrived++ : count - 1;
             while (place > 0 && times[place - 1] > time) {
                 times[place] = times[place - 1];
-                drawn[place] = drawn[place - 1];
+                sampled[place] = sampled[place - 1];
                 place--;
             }
             times[place] = time;
-            drawn[place] = token;
+            sampled[place] = token;
         }
         return arrived;
     }

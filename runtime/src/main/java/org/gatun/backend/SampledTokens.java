@@ -1,0 +1,43 @@
+package org.gatun.backend;
+
+import java.util.Objects;
+
+/// The tokens that [Executable#roll] sampled, each after the one before. Reused from call to call.
+public final class SampledTokens {
+    private final int[] tokens;
+    private final float[] leads;
+    private int count;
+
+    /// @param capacity most tokens
+    public SampledTokens(int capacity) {
+        tokens = new int[capacity];
+        leads = new float[capacity];
+    }
+
+    /// How many there are.
+    public int count() {
+        return count;
+    }
+
+    /// A token, the first one sampled being number 0.
+    public int token(int index) {
+        return tokens[Objects.checkIndex(index, count)];
+    }
+
+    /// By how much the largest logit led the second where a token was sampled, repetition penalty included; NaN or infinite where the
+    /// largest is no number.
+    public float lead(int index) {
+        return leads[Objects.checkIndex(index, count)];
+    }
+
+    /// Forgets everything.
+    public void clear() {
+        count = 0;
+    }
+
+    /// Adds a token.
+    public void add(int token, float lead) {
+        tokens[count] = token;
+        leads[count++] = lead;
+    }
+}
