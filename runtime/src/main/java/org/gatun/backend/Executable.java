@@ -32,7 +32,7 @@ public interface Executable extends AutoCloseable {
         await();
     }
 
-    /// The first part of [#verify]: where [#runsBesideHost], the pass is under way when this returns, else it is done. Until [#await],
+    /// The first part of [#verify]: where [#isAsynchronous], the pass is under way when this returns, else it is done. Until [#await],
     /// nothing else may be asked of this executable; `pass` may be filled anew, other executables may run.
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
@@ -42,18 +42,18 @@ public interface Executable extends AutoCloseable {
     void await();
 
     /// Whether the calling thread has time between [#launch] and [#await], since a device does the work.
-    boolean runsBesideHost();
+    boolean isAsynchronous();
 
     /// Runs a pass of one row, samples a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
-    /// lead. The last one sampled is not read. Hot: allocates nothing.
+    /// margin. The last one sampled is not read. Hot: allocates nothing.
     ///
     /// @param pass of one row, which samples; changed
     /// @param kv where keys and values are read and written
     /// @param count most tokens to sample, from 1 to `treeRows`
-    /// @param lead after a token whose logit leads by less, no more are sampled
+    /// @param margin after a token whose logit is not ahead of the second by this much, no more are sampled
     /// @param sampled receives the tokens
     /// @throws IllegalArgumentException as by [#run], or if the count is out of range or more than there are slots
-    void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled);
+    void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled);
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
     MemorySegment logits();

@@ -75,15 +75,15 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public boolean runsBesideHost() {
+    public boolean isAsynchronous() {
         return false;
     }
 
     @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
+    public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
         lifetime.enter();
         try {
-            verifier.roll(this, pass, kv, count, lead, sampled);
+            verifier.decodeChain(this, pass, kv, count, margin, sampled);
         } finally {
             lifetime.leave();
         }

@@ -7,7 +7,7 @@ import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 
-/// [Executable#verify] and [Executable#roll] for logits in the host's memory; what it does is the definition of verification.
+/// [Executable#verify] and [Executable#decodeChain] for logits in the host's memory; what it does is the definition of verification.
 ///
 /// It walks from the first row: it samples the token after it and goes on at the child that carries the token, if there is one. Every
 /// token is thus sampled as plain decoding would at its position, whatever was proposed.
@@ -52,16 +52,16 @@ public final class HostVerifier {
         }
     }
 
-    /// See [Executable#roll].
-    public void roll(Executable executable, Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
-        pass.requireRoll(executable.limits(), kv.shape(), count);
+    /// See [Executable#decodeChain].
+    public void decodeChain(Executable executable, Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
+        pass.requireChain(executable.limits(), kv.shape(), count);
         begin(pass);
         sampled.clear();
         while (true) {
             executable.run(pass, kv);
             int token = sample(pass, executable.logits(), 0);
-            sampled.add(token, sampler.lead());
-            if (sampled.count() == count || sampler.lead() < lead) {
+            sampled.add(token, sampler.margin());
+            if (sampled.count() == count || sampler.margin() < margin) {
                 return;
             }
             pass.advance(token);
@@ -79,7 +79,7 @@ public final class HostVerifier {
 
     private int sampleTarget(Pass pass, MemorySegment logits, int row, VerificationResult result) {
         int token = sample(pass, logits, row);
-        result.setToken(token, sampler.lead());
+        result.setToken(token, sampler.margin());
         return token;
     }
 
@@ -98,7 +98,7 @@ public final class HostVerifier {
         int position = pass.position(row) + 1;
         int child = acceptedSample(pass, row, position);
         int token = child >= 0 ? pass.token(child) : sampler.sample(rejection.target(), position);
-        result.setToken(token, sampler.lead());
+        result.setToken(token, sampler.margin());
         return child >= 0 ? child : pass.child(row, token);
     }
 

@@ -294,7 +294,7 @@ public final class Pass {
     /// Checks that so many tokens can be sampled one after the other from this pass.
     ///
     /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
-    public void requireRoll(PassLimits most, KvShape kv, int count) {
+    public void requireChain(PassLimits most, KvShape kv, int count) {
         if (count < 1 || count > most.treeRows() || (long) committed + count > kv.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
                     + most.treeRows() + ", and the KV cache has " + kv.slots() + " slots");

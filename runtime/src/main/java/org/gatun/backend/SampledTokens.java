@@ -2,16 +2,16 @@ package org.gatun.backend;
 
 import java.util.Objects;
 
-/// The tokens that [Executable#roll] sampled, each after the one before. Reused from call to call.
+/// The tokens that [Executable#decodeChain] sampled, each after the one before. Reused from call to call.
 public final class SampledTokens {
     private final int[] tokens;
-    private final float[] leads;
+    private final float[] margins;
     private int count;
 
     /// @param capacity most tokens
     public SampledTokens(int capacity) {
         tokens = new int[capacity];
-        leads = new float[capacity];
+        margins = new float[capacity];
     }
 
     /// How many there are.
@@ -24,10 +24,10 @@ public final class SampledTokens {
         return tokens[Objects.checkIndex(index, count)];
     }
 
-    /// By how much the largest logit led the second where a token was sampled, repetition penalty included; NaN or infinite where the
+    /// By how much the largest logit exceeded the second where a token was sampled, repetition penalty included; NaN or infinite where the
     /// largest is no number.
-    public float lead(int index) {
-        return leads[Objects.checkIndex(index, count)];
+    public float margin(int index) {
+        return margins[Objects.checkIndex(index, count)];
     }
 
     /// Forgets everything.
@@ -36,8 +36,8 @@ public final class SampledTokens {
     }
 
     /// Adds a token.
-    public void add(int token, float lead) {
+    public void add(int token, float margin) {
         tokens[count] = token;
-        leads[count++] = lead;
+        margins[count++] = margin;
     }
 }

@@ -9,14 +9,14 @@ import java.util.Objects;
 public final class VerificationResult {
     private final int[] rows;
     private final int[] tokens;
-    private final float[] leads;
+    private final float[] margins;
     private int accepted;
 
     /// @param capacity most rows of a pass
     public VerificationResult(int capacity) {
         rows = new int[capacity];
         tokens = new int[capacity];
-        leads = new float[capacity];
+        margins = new float[capacity];
     }
 
     /// How many rows below the first were accepted.
@@ -34,10 +34,10 @@ public final class VerificationResult {
         return tokens[Objects.checkIndex(index, accepted + 1)];
     }
 
-    /// By how much the largest logit led the second where a token was sampled, repetition penalty included; NaN or infinite where the
+    /// By how much the largest logit exceeded the second where a token was sampled, repetition penalty included; NaN or infinite where the
     /// largest is no number.
-    public float lead(int index) {
-        return leads[Objects.checkIndex(index, accepted + 1)];
+    public float margin(int index) {
+        return margins[Objects.checkIndex(index, accepted + 1)];
     }
 
     /// Forgets everything.
@@ -46,9 +46,9 @@ public final class VerificationResult {
     }
 
     /// Notes the token sampled after the last accepted row.
-    public void setToken(int token, float lead) {
+    public void setToken(int token, float margin) {
         tokens[accepted] = token;
-        leads[accepted] = lead;
+        margins[accepted] = margin;
     }
 
     /// Accepts the row that carries the token just sampled.

@@ -1,2 +1,2 @@
-/// What all ways of decoding share: the [org.gatun.decoding.TokenText] that they continue. Knows nothing of backends.
+/// What all ways of decoding share: the [org.gatun.decoding.TokenSequence] that they continue. Knows nothing of backends.
 package org.gatun.decoding;

@@ -105,24 +105,24 @@ public final class Session implements AutoCloseable {
     /// @throws IllegalArgumentException if the context is full
     /// @throws NonFiniteLogitsException if the logits are not numbers
     public SampledTokens decode(int token, Sampling sampling) {
-        return roll(token, 1, 0, sampling);
+        return decodeChain(token, 1, 0, sampling);
     }
 
     /// Reads one token and samples a chain of them, each read in turn but the last. Hot.
     ///
     /// @param count most tokens to sample, from 1 to [#maxTreeRows]
-    /// @param lead after a token whose logit leads by less, no more are sampled
+    /// @param margin after a token whose logit is not ahead of the second by this much, no more are sampled
     /// @return what was sampled, overwritten by the next call
     /// @throws IllegalArgumentException if the context has no room for so many
     /// @throws NonFiniteLogitsException if the logits of one of them are not numbers
-    public SampledTokens roll(int token, int count, float lead, Sampling sampling) {
+    public SampledTokens decodeChain(int token, int count, float margin, Sampling sampling) {
         enter();
         try {
             pass.beginCausal(length()).addRow(token);
             pass.sample(sampling, kv.tokens());
-            executable.roll(pass, kv.store(), count, lead, sampled);
+            executable.decodeChain(pass, kv.store(), count, margin, sampled);
             for (int i = 0; i < sampled.count(); i++) {
-                requireNumber(i, sampled.lead(i));
+                requireNumber(i, sampled.margin(i));
             }
             kv.append(token, sampled);
             return sampled;
@@ -131,9 +131,9 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    /// Checks that a token was sampled from numbers: its lead is NaN or infinite where the largest logit is no number.
-    private void requireNumber(int index, float lead) {
-        if (!(lead < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
+    /// Checks that a token was sampled from numbers: its margin is NaN or infinite where the largest logit is no number.
+    private void requireNumber(int index, float margin) {
+        if (!(margin < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
             throw new NonFiniteLogitsException(model, length() + 1 + index);
         }
     }
@@ -209,7 +209,7 @@ public final class Session implements AutoCloseable {
         return await();
     }
 
-    /// The first part of [#verify]: the pass is under way where [#runsBesideHost], else done. Until [#await] the session refuses
+    /// The first part of [#verify]: the pass is under way where [#isAsynchronous], else done. Until [#await] the session refuses
     /// everything else. Hot.
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
@@ -238,7 +238,7 @@ public final class Session implements AutoCloseable {
         try {
             executable.await();
             for (int i = 0; i <= result.accepted(); i++) {
-                requireNumber(i, result.lead(i));
+                requireNumber(i, result.margin(i));
             }
             kv.append(pass.token(0), result);
             return result;
@@ -248,8 +248,8 @@ public final class Session implements AutoCloseable {
     }
 
     /// Whether this thread can do something else while the model verifies, since a device does the work.
-    public boolean runsBesideHost() {
-        return executable.runsBesideHost();
+    public boolean isAsynchronous() {
+        return executable.isAsynchronous();
     }
 
     /// Some of the model's layers over this session's text, to be closed by the caller, or with the session.

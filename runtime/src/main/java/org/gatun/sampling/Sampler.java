@@ -23,7 +23,7 @@ public final class Sampler {
     private final int width;            // of a row of logits
     private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
     private final long[] candidates;    // [vocabulary] sort keys: weight bits above, complement of the id below
-    private float lead;
+    private float margin;
     private float largest;
 
     /// @param vocabulary width of a row of logits, all of which are tokens
@@ -152,14 +152,14 @@ public final class Sampler {
             }
         }
         largest = most;
-        lead = most - second + 0f; // 0 where -0 leads 0, which are equal
+        margin = most - second + 0f; // 0 where -0 is followed by 0, which are equal
         return best;
     }
 
-    /// By how much the largest logit of the last row led the second, penalties included: how sure the model was. NaN or infinite if the
-    /// largest is no number.
-    public float lead() {
-        return lead;
+    /// By how much the largest logit of the last row exceeded the second, penalties included: how sure the model was. NaN or infinite if
+    /// the largest is no number.
+    public float margin() {
+        return margin;
     }
 
     /// The largest logit of the last row, penalties included; not finite if no logit is a number, or one is infinite.

@@ -1,7 +1,7 @@
 package org.gatun.speculative;
 
 import java.util.List;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 
@@ -29,13 +29,13 @@ public final class AutoDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         drafters.forEach(drafter -> drafter.begin(target, prompt, sampling));
         choice.begin();
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         allowed = Math.min(mostRows, Math.min(maxNodes, choice.rows()));
         if (allowed > 1) {
             drafters.get(choice.next()).draft(text, tree, allowed);
@@ -47,14 +47,14 @@ public final class AutoDrafter implements Drafter {
     }
 
     @Override
-    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+    public void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
         if (allowed > 1) {
-            drafters.get(choice.next()).ahead(text, tree, maxTokens);
+            drafters.get(choice.next()).draftAhead(text, tree, maxTokens);
         }
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         long begun = System.nanoTime();
         if (allowed > 1) {
             drafters.get(choice.next()).observe(text, step);

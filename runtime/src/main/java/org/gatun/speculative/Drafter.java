@@ -1,6 +1,6 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 
@@ -17,14 +17,14 @@ public interface Drafter extends AutoCloseable {
     /// @param target the session whose text it is, for drafters that run parts of the target
     /// @param prompt tokens so far; the last one is the first root
     /// @param sampling the target's, so that a drafter may sample with the same random numbers
-    void begin(Session target, TokenText prompt, Sampling sampling);
+    void begin(Session target, TokenSequence prompt, Sampling sampling);
 
     /// Adds proposals to `tree`, whose root is the last token of `text`. Adding none is allowed.
     ///
     /// @param text tokens so far
     /// @param tree holds the root only
     /// @param maxNodes most nodes the tree may have in the end, the root included
-    void draft(TokenText text, TokenTree tree, int maxNodes);
+    void draft(TokenSequence text, TokenTree tree, int maxNodes);
 
     /// Gives time to go on while the target verifies the last proposal: what is prepared for the result that is likely costs no waiting
     /// if it comes. The target's session must be left alone. Does nothing unless overridden.
@@ -32,14 +32,14 @@ public interface Drafter extends AutoCloseable {
     /// @param text as it was when the proposal was made
     /// @param tree the proposal, as it is verified
     /// @param maxTokens most tokens that the text will grow by from here on, those of this step among them
-    default void ahead(TokenText text, TokenTree tree, int maxTokens) {
+    default void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
         // most have nothing to do before they know the result
     }
 
     /// Tells what became of the last proposal. `text` already has the tokens that the step emitted.
     ///
     /// @param step valid until the next pass
-    void observe(TokenText text, Step step);
+    void observe(TokenSequence text, Step step);
 
     @Override
     void close();

@@ -11,10 +11,10 @@ import java.util.List;
 /// @param depths what became of proposals at depth 1, 2 and so on of the tree, as deep as any was tested
 /// @param draftNanos time in the drafter
 /// @param verifyNanos time in target passes and verification, from launch to result
-/// @param aheadNanos the part of it in which the drafter worked as well: what hides under the pass where that runs beside the host
+/// @param draftAheadNanos the part of it in which the drafter worked as well: what hides under the pass where that runs beside the host
 public record SpeculationStatistics(
         long emitted, long targetPasses, long drafted, List<Depth> depths, long draftNanos, long verifyNanos,
-        long aheadNanos) {
+        long draftAheadNanos) {
 
     /// Before the first step.
     public static final SpeculationStatistics NONE = new SpeculationStatistics(0, 0, 0, List.of(), 0, 0, 0);
@@ -64,6 +64,6 @@ public record SpeculationStatistics(
             sums.add(new Depth(mine.tested + theirs.tested, mine.accepted + theirs.accepted));
         }
         return new SpeculationStatistics(emitted + other.emitted, targetPasses + other.targetPasses, drafted + other.drafted, sums,
-                draftNanos + other.draftNanos, verifyNanos + other.verifyNanos, aheadNanos + other.aheadNanos);
+                draftNanos + other.draftNanos, verifyNanos + other.verifyNanos, draftAheadNanos + other.draftAheadNanos);
     }
 }

@@ -3,7 +3,7 @@ package org.gatun.speculative;
 import java.util.ArrayList;
 import java.util.List;
 import org.gatun.backend.VerificationResult;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationStatistics.Depth;
@@ -18,7 +18,7 @@ import org.gatun.speculative.SpeculationStatistics.Depth;
 public final class SpeculativeDecoder {
     private final Session session;
     private final Drafter drafter;
-    private final TokenText text;
+    private final TokenSequence text;
     private final TokenTree tree;
     private final Sampling sampling;
     private final Step step;
@@ -29,7 +29,7 @@ public final class SpeculativeDecoder {
     private final long[] accepted;
     private long draftNanos;
     private long verifyNanos;
-    private long aheadNanos;
+    private long draftAheadNanos;
 
     /// Reads the prompt: all of it but the last token, which is the first root. Rows that the session already holds for
     /// the start of the prompt are kept.
@@ -45,7 +45,7 @@ public final class SpeculativeDecoder {
         this.session = session;
         this.drafter = drafter;
         this.sampling = sampling;
-        text = new TokenText(prompt);
+        text = new TokenSequence(prompt);
         tree = new TokenTree(session.maxTreeRows(), session.model().unpaddedVocabulary());
         tested = new long[tree.capacity()];
         accepted = new long[tree.capacity()];
@@ -72,8 +72,8 @@ public final class SpeculativeDecoder {
         tree.writeTo(session.pass(), session.length());
         session.launch(sampling);
         long launched = System.nanoTime();
-        drafter.ahead(text, tree, most);
-        aheadNanos += System.nanoTime() - launched;
+        drafter.draftAhead(text, tree, most);
+        draftAheadNanos += System.nanoTime() - launched;
         VerificationResult result = session.await();
         for (int i = 0; i <= result.accepted(); i++) {
             text.append(result.token(i));
@@ -102,7 +102,7 @@ public final class SpeculativeDecoder {
     }
 
     /// Prompt and emitted tokens; grows with each step.
-    public TokenText text() {
+    public TokenSequence text() {
         return text;
     }
 
@@ -112,6 +112,6 @@ public final class SpeculativeDecoder {
         for (int depth = 0; depth < tested.length && tested[depth] > 0; depth++) {
             depths.add(new Depth(tested[depth], accepted[depth]));
         }
-        return new SpeculationStatistics(emitted, steps, drafted, depths, draftNanos, verifyNanos, aheadNanos);
+        return new SpeculationStatistics(emitted, steps, drafted, depths, draftNanos, verifyNanos, draftAheadNanos);
     }
 }

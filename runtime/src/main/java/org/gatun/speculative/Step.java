@@ -3,7 +3,7 @@ package org.gatun.speculative;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.backend.VerificationResult;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
@@ -14,17 +14,17 @@ import org.gatun.sampling.TokenDistribution;
 public final class Step {
     private final Session session;
     private final TokenTree tree;
-    private final TokenText text;
+    private final TokenSequence text;
     private final Sampling sampling;
     private Sampler sampler; // made when a drafter first asks for a distribution
-    private final NodeText nodeText = new NodeText();
+    private final PathContext pathContext = new PathContext();
     private float[] row = new float[0];     // [vocabulary]
     private float[] best = new float[0];
     private VerificationResult verification;
     private long draftNanos;
     private long verifyNanos;
 
-    Step(Session session, TokenTree tree, TokenText text, Sampling sampling) {
+    Step(Session session, TokenTree tree, TokenSequence text, Sampling sampling) {
         this.session = session;
         this.tree = tree;
         this.text = text;
@@ -117,7 +117,7 @@ public final class Step {
         if (sampler == null) {
             sampler = new Sampler(sampling, session.vocabularySize(), session.model().unpaddedVocabulary());
         }
-        nodeText.set(text, text.length() - verification.accepted() - 1, tree, node);
-        sampler.distribution(session.logits(), node, nodeText.tokens(), nodeText.length(), distribution);
+        pathContext.set(text, text.length() - verification.accepted() - 1, tree, node);
+        sampler.distribution(session.logits(), node, pathContext.tokens(), pathContext.length(), distribution);
     }
 }

@@ -1,7 +1,7 @@
 package org.gatun.speculative;
 
 import java.util.SplittableRandom;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 
@@ -44,13 +44,13 @@ public final class SyntheticAcceptance implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         promptLength = prompt.length();
         inner.begin(target, prompt, sampling);
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         inner.draft(text, tree, maxNodes);
         int size = tree.size();
         if (parents.length < size) {
@@ -82,7 +82,7 @@ public final class SyntheticAcceptance implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         inner.observe(text, step);
     }
 

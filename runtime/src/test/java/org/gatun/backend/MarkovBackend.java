@@ -157,13 +157,13 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public boolean runsBesideHost() {
+        public boolean isAsynchronous() {
             return false;
         }
 
         @Override
-        public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
-            verifier.roll(this, pass, kv, count, lead, sampled);
+        public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
+            verifier.decodeChain(this, pass, kv, count, margin, sampled);
         }
 
         @Override

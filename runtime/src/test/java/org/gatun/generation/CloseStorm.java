@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -262,17 +262,17 @@ public final class CloseStorm {
         }
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             // has nothing to prepare
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             closeWithin(0);
         }
 
         @Override
-        public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        public void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
             closeWithin(1);
         }
 
@@ -287,7 +287,7 @@ public final class CloseStorm {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             // learns nothing
         }
 

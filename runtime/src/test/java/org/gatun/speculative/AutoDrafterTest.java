@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
@@ -45,12 +45,12 @@ class AutoDrafterTest {
         }
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             begun++;
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             assertTrue(maxNodes > 1, "a drafter is asked where there is room only");
             drafted++;
             if (samples) {
@@ -62,7 +62,7 @@ class AutoDrafterTest {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             observed++;
             assertEquals(2, step.tree().size(), "it hears of its own trees only");
         }

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.backend.MarkovBackend;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -107,12 +107,12 @@ class JointDistributionTest {
         private int stream;
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             random = new CounterRandom(sampling.seed());
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             int[] token = new int[1];
             distribution.sample(random, text.length(), stream++, 1, token);
             if (distribution.probability(token[0]) > 0.15) {
@@ -122,7 +122,7 @@ class JointDistributionTest {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             // learns nothing
         }
 

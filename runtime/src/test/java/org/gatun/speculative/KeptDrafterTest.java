@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -92,7 +92,7 @@ class KeptDrafterTest {
     void begin_sameSeedAgain_samplesTheSameTree(SpeculationMethod method) throws IOException {
         with(method, (session, drafter) -> {
             // told before: a method that remembers knows what followed
-            TokenText text = decode(session, drafter, SAMPLING).text();
+            TokenSequence text = decode(session, drafter, SAMPLING).text();
             text.truncate(text.length() - 10);
             session.rewind(text.length() - 1);
 
@@ -108,7 +108,7 @@ class KeptDrafterTest {
     }
 
     /// Proposes after a text that is begun anew, and leaves it as it is.
-    private static List<Integer> draft(Session session, Drafter drafter, TokenText text, long seed) {
+    private static List<Integer> draft(Session session, Drafter drafter, TokenSequence text, long seed) {
         TokenTree tree = new TokenTree(session.maxTreeRows()).begin(text.last());
         drafter.begin(session, text, SAMPLING.withSeed(seed));
         drafter.draft(text, tree, MOST_NODES);

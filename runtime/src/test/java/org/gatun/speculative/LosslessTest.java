@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.cuda.TestDriver;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
@@ -57,7 +57,7 @@ class LosslessTest {
 
     /// Every method with standard options, and what these leave out on some backends.
     static Stream<String> methods() {
-        return Stream.concat(SpeculationMethod.ALL.stream().map(SpeculationMethod::name), Stream.of("draft:lead=0:ahead=yes"));
+        return Stream.concat(SpeculationMethod.ALL.stream().map(SpeculationMethod::name), Stream.of("draft:margin=0:draft-ahead=yes"));
     }
 
     private static Stream<String> available() {
@@ -285,12 +285,12 @@ class LosslessTest {
         }
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             int done = text.length() - promptLength;
             int node = 0;
             for (int i = 0; tree.size() < maxNodes && i < 200; i++) {
@@ -321,7 +321,7 @@ class LosslessTest {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             // learns nothing
         }
 

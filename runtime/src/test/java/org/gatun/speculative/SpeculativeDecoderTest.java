@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.gatun.backend.MarkovBackend;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -62,12 +62,12 @@ class SpeculativeDecoderTest {
         }
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             if (accepted >= 0) {
                 return;
             }
@@ -81,7 +81,7 @@ class SpeculativeDecoderTest {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             if (accepted < 0) {
                 accepted = step.accepted();
                 path = new int[] {step.acceptedNode(0), step.acceptedNode(1), step.acceptedNode(2)};

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
@@ -34,12 +34,12 @@ class SyntheticAcceptanceTest {
     /// Proposes a tree of one shape: a chain of three whose first node has a sibling, all of the same token where siblings allow it.
     private static final class Fork implements Drafter {
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             if (maxNodes >= 5) {
                 int first = tree.add(0, 9);
                 tree.add(0, 8);
@@ -48,7 +48,7 @@ class SyntheticAcceptanceTest {
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             // learns nothing
         }
 
@@ -85,7 +85,7 @@ class SyntheticAcceptanceTest {
 
     @Test
     void draft_rightAndWrongTokens_keepTheTreesShape() {
-        TokenText text = new TokenText(PROMPT);
+        TokenSequence text = new TokenSequence(PROMPT);
         SyntheticAcceptance drafter = new SyntheticAcceptance(new Fork(), 1, 7);
         drafter.expect(new int[] {0, 6, 7, 8});
         drafter.begin(null, text, Sampling.GREEDY);

@@ -93,9 +93,9 @@ final class ModelMeasurements {
                 token = session.decode(token, SAMPLING).token(0);
             }
         });
-        measure("roll", 1, tokens, repeats, _ -> {
+        measure("chain", 1, tokens, repeats, _ -> {
             session.rewind(context);
-            session.roll(1, tokens, 0, SAMPLING);
+            session.decodeChain(1, tokens, 0, SAMPLING);
         });
         for (int rows : new int[] {1, 2, 4, 8, 16, 32, 64}) {
             if (!deadline.isOver()) {

@@ -100,7 +100,7 @@ public final class VerificationKernels {
     /// The token sampled after each row, to the bit what the host samples from the same logits.
     ///
     /// @param ids `[rows] int`, written
-    /// @param leads `[rows] f32`, written: by how much the largest logit leads the second
+    /// @param margins `[rows] f32`, written: by how much the largest logit exceeds the second
     /// @param cuts `[rows]` of [#CUT_BYTES], written: what may be sampled
     /// @param logits `[rows, vocabulary] f32`, changed meanwhile
     /// @param settings [#SETTINGS]
@@ -108,21 +108,21 @@ public final class VerificationKernels {
     /// @param positions `[rows] int`
     /// @param tree empty for a chain
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice leads, DeviceSlice cuts, DeviceSlice logits,
+    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice cuts, DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_draw_f32");
-        checkSampled(kernel, ids, leads, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
-        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, leads).set(2, cuts).set(3, logits).set(4, settings)
+        checkSampled(kernel, ids, margins, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
+        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, cuts).set(3, logits).set(4, settings)
                 .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
                 .set(11, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 7, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), SAMPLE_THREADS), arguments);
     }
 
-    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice leads, DeviceSlice cuts, DeviceSlice logits,
+    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice cuts, DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "leads", leads, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.most());
         KernelLaunch.check(kernel, "cuts", cuts, CUT_BYTES, rows.most());
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
         KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
@@ -135,20 +135,20 @@ public final class VerificationKernels {
     ///
     /// @param result written
     /// @param ids `[rows] int`, see [#sample]
-    /// @param leads `[rows] f32`
+    /// @param margins `[rows] f32`
     /// @param tokens `[rows] int`
     /// @param committed `[1] int`, slots before the pass
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch walk(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice leads,
+    public static KernelLaunch walk(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
             DeviceSlice tokens, Optional<TreePaths> tree, DeviceSlice committed, Rows rows) {
         CudaFunction kernel = library.kernel("verification_walk");
         KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.most()));
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "leads", leads, Float.BYTES, rows.most());
+        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.most());
         KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         tree.ifPresent(paths -> paths.check(kernel, rows.most()));
-        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, leads).set(3, tokens)
+        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, tokens)
                 .set(6, committed).set(7, rows.count()).set(8, result.capacity).set(9, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 4, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(1, WALK_THREADS), arguments);
@@ -167,16 +167,16 @@ public final class VerificationKernels {
     ///        distributions, `i64`, each below its weight; rows, tokens and what is said to be where are not checked. Changed
     /// @param left scratch, [#leftBytes]
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch rejectionSampling(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice leads,
+    public static KernelLaunch rejectionSampling(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
             DeviceSlice cuts, DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree,
             DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_residual_f32");
         KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.most()));
-        checkSampled(kernel, ids, leads, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
+        checkSampled(kernel, ids, margins, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "draftDistributions", draftDistributions, 1, DISTRIBUTIONS_HEAD);
         KernelLaunch.check(kernel, "left", left, 1, leftBytes(vocabulary));
-        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, leads).set(3, cuts).set(4, logits)
+        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, cuts).set(4, logits)
                 .set(5, settings).set(6, tokens).set(7, positions).set(10, committed).set(11, rows.count()).set(12, draftDistributions)
                 .set(13, left).set(14, vocabulary).set(15, result.capacity).set(16, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 8, tree);
@@ -187,21 +187,21 @@ public final class VerificationKernels {
     /// counts; at most as many as it has room for.
     ///
     /// @param ids `[1] int`, see [#sample]
-    /// @param leads `[1] f32`
+    /// @param margins `[1] f32`
     /// @param settings of the pass, [#SETTINGS]; here and below what the next pass reads
     /// @param tokens `[1] int`
     /// @param positions `[1] int`
     /// @param committed `[1] int`
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch advance(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice leads,
+    public static KernelLaunch advance(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, DeviceSlice committed) {
         CudaFunction kernel = library.kernel("verification_advance");
         KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
-        for (DeviceSlice operand : List.of(ids, leads, tokens, positions, committed)) {
+        for (DeviceSlice operand : List.of(ids, margins, tokens, positions, committed)) {
             KernelLaunch.check(kernel, "operand", operand, Integer.BYTES, 1);
         }
         return new KernelLaunch(kernel, LaunchConfiguration.of(1, WINDOW), kernel.arguments().set(0, result.slice).set(1, settings)
-                .set(2, tokens).set(3, positions).set(4, committed).set(5, ids).set(6, leads).set(7, result.capacity));
+                .set(2, tokens).set(3, positions).set(4, committed).set(5, ids).set(6, margins).set(7, result.capacity));
     }
 
     /// Where a walk leaves what it found.
@@ -229,8 +229,8 @@ public final class VerificationKernels {
             return row(capacity + index);
         }
 
-        /// Offset of a lead, f32.
-        public long lead(int index) {
+        /// Offset of a margin, f32.
+        public long margin(int index) {
             return row(2 * capacity + index);
         }
 

@@ -69,7 +69,7 @@ final class CudaExecutable implements Executable {
             /// Of rows of which some were sampled.
             VERIFICATION_OF_SAMPLES,
             /// Of a row whose data are on the device already, and then those of the next.
-            ROLL
+            CHAIN
         }
 
         private static final int KINDS = 2 * Result.values().length;
@@ -116,7 +116,7 @@ final class CudaExecutable implements Executable {
     private final DeviceBuffer error;
     private final TreePaths paths;
     private final DeviceBuffer sampledIds;
-    private final DeviceBuffer sampledLeads;
+    private final DeviceBuffer sampledMargins;
     private final DeviceBuffer sampledCuts;
     private final VerificationSlots verificationSlots;
     private final PinnedBuffer verification;
@@ -167,7 +167,7 @@ final class CudaExecutable implements Executable {
             paths = new TreePaths(own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES)).slice(),
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
             sampledIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
-            sampledLeads = own(context.allocate((long) limits.treeRows() * Float.BYTES));
+            sampledMargins = own(context.allocate((long) limits.treeRows() * Float.BYTES));
             sampledCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
             verificationSlots = new VerificationSlots(own(context.allocate(VerificationSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
@@ -375,7 +375,7 @@ final class CudaExecutable implements Executable {
         VerificationResult result = awaited;
         result.clear();
         for (int i = 0; i <= accepted; i++) {
-            result.setToken(sampledToken(i), sampledLead(i));
+            result.setToken(sampledToken(i), sampledMargin(i));
             if (i < accepted) {
                 result.accept(verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.row(i)));
             }
@@ -383,14 +383,14 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public boolean runsBesideHost() {
+    public boolean isAsynchronous() {
         return true;
     }
 
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
     @Override
-    public void roll(Pass pass, KvStore kv, int count, float lead, SampledTokens sampled) {
-        pass.requireRoll(limits, kv.shape(), count);
+    public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
+        pass.requireChain(limits, kv.shape(), count);
         pass.sampling(); // refuses a pass without
         CudaKvStore store = ofThisBackend(kv);
         enter(store);
@@ -398,22 +398,22 @@ final class CudaExecutable implements Executable {
             if (count == 1) {
                 run(pass, store);
             } else {
-                queueRoll(pass, store, count);
+                queueChain(pass, store, count);
             }
             awaitPass();
             sampled.clear();
             do {
-                sampled.add(sampledToken(sampled.count()), sampledLead(sampled.count()));
-            } while (sampled.count() < count && sampled.lead(sampled.count() - 1) >= lead);
+                sampled.add(sampledToken(sampled.count()), sampledMargin(sampled.count()));
+            } while (sampled.count() < count && sampled.margin(sampled.count() - 1) >= margin);
         } finally {
             leave(store);
         }
     }
 
-    private void queueRoll(Pass pass, CudaKvStore store, int count) {
+    private void queueChain(Pass pass, CudaKvStore store, int count) {
         prepare(pass, store);
-        int index = Bucket.index(1, false, Bucket.Result.ROLL);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.ROLL), store);
+        int index = Bucket.index(1, false, Bucket.Result.CHAIN);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN), store);
         attach(store);
         write(pass);
         CudaStream stream = store.stream();
@@ -430,8 +430,8 @@ final class CudaExecutable implements Executable {
         return verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.token(index));
     }
 
-    private float sampledLead(int index) {
-        return verification.memory().get(ValueLayout.JAVA_FLOAT, verificationSlots.lead(index));
+    private float sampledMargin(int index) {
+        return verification.memory().get(ValueLayout.JAVA_FLOAT, verificationSlots.margin(index));
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
@@ -520,7 +520,7 @@ final class CudaExecutable implements Executable {
         growScratch(bucket, store);
         List<KernelLaunch> launches = launches(bucket);
         CudaGraph graph = store.stream().capture(() -> {
-            if (bucket.result != Bucket.Result.NOTHING && bucket.result != Bucket.Result.ROLL) {
+            if (bucket.result != Bucket.Result.NOTHING && bucket.result != Bucket.Result.CHAIN) {
                 block.upload(store.stream());
             }
             launches.forEach(launch -> launch.on(store.stream()));
@@ -547,9 +547,9 @@ final class CudaExecutable implements Executable {
         }
         switch (bucket.result) {
             case VERIFICATION, VERIFICATION_OF_SAMPLES -> verification(launches, bucket);
-            case ROLL -> {
+            case CHAIN -> {
                 launches.add(sample(bucket));
-                launches.add(VerificationKernels.advance(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(),
+                launches.add(VerificationKernels.advance(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
                         block.settings(), block.tokens(), block.positions(), block.committed()));
             }
             default -> { }
@@ -560,9 +560,9 @@ final class CudaExecutable implements Executable {
     private void verification(List<KernelLaunch> launches, Bucket bucket) {
         launches.add(sample(bucket));
         launches.add(bucket.result == Bucket.Result.VERIFICATION
-                ? VerificationKernels.walk(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(), block.tokens(),
+                ? VerificationKernels.walk(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(), block.tokens(),
                         tree(bucket), block.committed(), sampledRows(bucket))
-                : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledLeads.slice(),
+                : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
                         sampledCuts.slice(),
                         at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
                         sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), plan.logits().width()));
@@ -571,7 +571,7 @@ final class CudaExecutable implements Executable {
     }
 
     private KernelLaunch sample(Bucket bucket) {
-        return VerificationKernels.sample(library, sampledIds.slice(), sampledLeads.slice(), sampledCuts.slice(), at(plan.logits()),
+        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), sampledCuts.slice(), at(plan.logits()),
                 block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), plan.logits().width());
     }
 

@@ -1,5 +1,6 @@
 package org.gatun.speculative.method;
 
+import java.math.BigDecimal;
 import java.util.Arrays;
 import java.util.List;
 
@@ -46,6 +47,33 @@ public sealed interface Option {
             } catch (NumberFormatException _) {
                 return false;
             }
+        }
+    }
+
+    /// A number with a fraction, as `0.25`.
+    ///
+    /// @param number if none is given
+    /// @param min smallest value
+    /// @param max largest value
+    record Decimal(String name, String summary, double number, double min, double max) implements Option {
+
+        @Override
+        public String standard() {
+            return Double.toString(number);
+        }
+
+        @Override
+        public String expected() {
+            return "a number from " + plain(min) + " to " + plain(max) + ", such as " + plain(number);
+        }
+
+        private static String plain(double value) {
+            return new BigDecimal(Double.toString(value)).stripTrailingZeros().toPlainString();
+        }
+
+        @Override
+        public boolean accepts(String value) {
+            return value.matches("\\d{1,9}(\\.\\d{1,9})?") && Double.parseDouble(value) >= min && Double.parseDouble(value) <= max;
         }
     }
 

@@ -17,9 +17,9 @@ public record Settings(Map<String, String> values) {
         return Integer.parseInt(text(option));
     }
 
-    /// Value of an option that is a number of hundredths, as a number.
-    public double hundredths(String option) {
-        return number(option) / 100.0;
+    /// Value of an option that is a number with a fraction.
+    public double decimal(String option) {
+        return Double.parseDouble(text(option));
     }
 
     /// Values of an option that is several numbers.

@@ -8,9 +8,10 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
-import org.gatun.speculative.drafting.ChainDrafter;
-import org.gatun.speculative.drafting.TreeDrafter;
+import org.gatun.speculative.draftmodel.ChainDrafter;
+import org.gatun.speculative.draftmodel.TreeDrafter;
 import org.gatun.speculative.method.Option.Choice;
+import org.gatun.speculative.method.Option.Decimal;
 import org.gatun.speculative.method.Option.Number;
 import org.gatun.speculative.method.Option.Numbers;
 import org.gatun.speculative.method.Option.Text;
@@ -21,8 +22,8 @@ import org.gatun.speculative.retrieval.LookupDrafter;
 import org.gatun.speculative.retrieval.RecyclingDrafter;
 import org.gatun.speculative.retrieval.RetrievalDrafter;
 import org.gatun.speculative.retrieval.StandDrafter;
-import org.gatun.speculative.skipping.ExitDrafter;
-import org.gatun.speculative.skipping.SwiftDrafter;
+import org.gatun.speculative.selfspeculation.ExitDrafter;
+import org.gatun.speculative.selfspeculation.SwiftDrafter;
 
 /// A registered way to draft: its name, where it comes from, its options, and how to make its drafter. This list is the
 /// only place that knows methods by name; the shared test suites run on every entry.
@@ -56,16 +57,17 @@ public record SpeculationMethod(
             new SpeculationMethod("draft", "a smaller model proposes a chain, as long as the target tends to accept",
                     "Leviathan et al. 2023, arXiv 2211.17192", true, false,
                     List.of(new Number("first", "tokens drafted at first", 4, 1, 63),
-                            new Number("most", "tokens drafted at most", 8, 1, 63),
-                            new Number("lead", "stop after a token whose logit leads by less, in tenths", 5, 0, 1000),
-                            new Choice("ahead", "go on while the target verifies; auto where a device does that", "auto", "yes", "no")),
+                            new Number("max", "tokens drafted at most", 8, 1, 63),
+                            new Decimal("margin", "stop after a token whose logit is not ahead of the second by this much", 0.5, 0, 100),
+                            new Choice("draft-ahead", "go on while the target verifies; auto where a device does that", "auto", "yes",
+                            "no")),
                     (target, draft, settings) -> new ChainDrafter(draft.orElseThrow().openSession(), settings.number("first"),
-                            settings.number("most"), settings.number("lead") / 10f,
-                            ChainDrafter.Ahead.valueOf(settings.text("ahead").toUpperCase(Locale.ROOT)))),
+                            settings.number("max"), (float) settings.decimal("margin"),
+                            ChainDrafter.DraftAhead.valueOf(settings.text("draft-ahead").toUpperCase(Locale.ROOT)))),
             new SpeculationMethod("specinfer", "a smaller model samples a tree of fixed shape, each child for itself",
                     "Miao et al. 2023, arXiv 2305.09781", true, true,
-                    List.of(new Numbers("widths", "children of a node, level by level", "2-1-1-1", 16)),
-                    (target, draft, settings) -> TreeDrafter.independent(draft.orElseThrow().openSession(), settings.numbers("widths"))),
+                    List.of(new Numbers("branching", "children of a node, level by level", "2-1-1-1", 16)),
+                    (target, draft, settings) -> TreeDrafter.independent(draft.orElseThrow().openSession(), settings.numbers("branching"))),
             new SpeculationMethod("sequoia", "a smaller model samples the tree that is best for the acceptance seen so far",
                     "Chen et al. 2024, arXiv 2402.12374", true, true,
                     List.of(new Number("rows", "nodes of the tree", 8, 2, 64),
@@ -75,15 +77,15 @@ public record SpeculationMethod(
             new SpeculationMethod("dyspec", "a smaller model samples a tree that grows where acceptance is probable",
                     "Xiong et al. 2024, arXiv 2410.11744", true, true,
                     List.of(new Number("rows", "most nodes of the tree", 8, 2, 64),
-                            new Number("threshold", "least probability that a node is tested, in hundredths", 20, 1, 99),
+                            new Decimal("threshold", "least probability that a node is tested", 0.2, 0.01, 0.99),
                             new Number("depth", "levels at most", 8, 1, 16)),
                     (target, draft, settings) -> TreeDrafter.threshold(draft.orElseThrow().openSession(),
-                            settings.hundredths("threshold"), settings.number("depth"), settings.number("rows"))),
+                            settings.decimal("threshold"), settings.number("depth"), settings.number("rows"))),
             new SpeculationMethod("rsd-c", "a smaller model samples a tree of fixed shape, the children of a node all different",
                     "Jeon et al. 2024, arXiv 2402.14160", true, true,
-                    List.of(new Numbers("widths", "children of a node, level by level", "2-1-1-1", 16)),
+                    List.of(new Numbers("branching", "children of a node, level by level", "2-1-1-1", 16)),
                     (target, draft, settings) -> TreeDrafter.withoutReplacement(draft.orElseThrow().openSession(),
-                            settings.numbers("widths"))),
+                            settings.numbers("branching"))),
             new SpeculationMethod("rsd-s", "a smaller model samples a beam of whole sequences, all different",
                     "Jeon et al. 2024, arXiv 2402.14160", true, true,
                     List.of(new Number("width", "nodes of a level", 2, 1, 16),
@@ -99,21 +101,21 @@ public record SpeculationMethod(
                             settings.number("depth"), settings.number("rows"))),
             new SpeculationMethod("swift", "the model drafts for itself, without the layer parts that it misses least",
                     "Xia et al. 2024, arXiv 2410.06916", false, true,
-                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63),
+                    List.of(new Number("max", "tokens drafted at most", 8, 1, 63),
                             new Number("branch", "siblings at most", 2, 1, 10),
                             new Number("window", "latest tokens that a set of parts is judged by", 32, 8, 64),
-                            new Number("skip", "share of the parts to leave out, in hundredths", 45, 1, 99)),
-                    (target, draft, settings) -> new SwiftDrafter(settings.number("most"), settings.number("branch"),
-                            settings.number("window"), settings.hundredths("skip"))),
+                            new Decimal("skip", "share of the parts to leave out", 0.45, 0.01, 0.99)),
+                    (target, draft, settings) -> new SwiftDrafter(settings.number("max"), settings.number("branch"),
+                            settings.number("window"), settings.decimal("skip"))),
             new SpeculationMethod("del", "the model's first layers draft, as many layers and tokens as pay at the time",
                     "Entezari Zarch et al. 2025, arXiv 2504.05598", false, false,
-                    List.of(new Number("most", "tokens drafted at most", 8, 1, 63)),
-                    (target, draft, settings) -> new ExitDrafter(settings.number("most"))),
+                    List.of(new Number("max", "tokens drafted at most", 8, 1, 63)),
+                    (target, draft, settings) -> new ExitDrafter(settings.number("max"))),
             new SpeculationMethod("lookup", "proposes what followed the same words earlier in the text",
                     "Saxena 2023, prompt lookup decoding", false, false,
                     List.of(new Number("suffix", "most tokens of the end to look for", 3, 1, 16),
-                            new Number("most", "most tokens to propose", 8, 1, 63)),
-                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("most"))),
+                            new Number("max", "most tokens to propose", 8, 1, 63)),
+                    (target, draft, settings) -> new LookupDrafter(settings.number("suffix"), settings.number("max"))),
             new SpeculationMethod("recycling", "proposes what the model itself last held likely after the same token",
                     "Luo et al. 2024, arXiv 2408.08696", false, false,
                     List.of(new Number("rows", "most rows of a pass", 8, 2, RecyclingDrafter.MOST_ROWS)),
@@ -158,7 +160,7 @@ public record SpeculationMethod(
         return ALL.stream().map(SpeculationMethod::name).collect(Collectors.joining(", "));
     }
 
-    /// A method with its options set, from a text like `lookup` or `draft:first=6:most=12`.
+    /// A method with its options set, from a text like `lookup` or `draft:first=6:max=12`.
     ///
     /// @throws IllegalArgumentException if there is no such method or option, or a value is out of range
     public static Speculation parse(String text) {
@@ -170,7 +172,7 @@ public record SpeculationMethod(
         method.options.forEach(option -> values.put(option.name(), option.standard()));
         for (int i = 1; i < parts.length; i++) {
             String[] setting = parts[i].split("=", 2);
-            values.put(setting[0], method.checked(setting[0], setting.length == 2 ? setting[1] : ""));
+            values.put(FormerOptions.name(setting[0]), method.checked(setting[0], setting.length == 2 ? setting[1] : ""));
         }
         return new Speculation(method, new Settings(values));
     }
@@ -179,13 +181,15 @@ public record SpeculationMethod(
         return parse(!name.isEmpty() ? name : draft.isPresent() ? "draft" : "recycling");
     }
 
-    private String checked(String optionName, String value) {
-        Option option = options.stream().filter(candidate -> candidate.name().equals(optionName)).findFirst()
+    private String checked(String optionName, String given) {
+        String present = FormerOptions.name(optionName);
+        String value = FormerOptions.value(optionName, given);
+        Option option = options.stream().filter(candidate -> candidate.name().equals(present)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("method " + name + " has no option '" + optionName
                         + "': expected " + (options.isEmpty() ? "none"
                                 : options.stream().map(Option::name).collect(Collectors.joining(", ")))));
         if (!option.accepts(value)) {
-            throw new IllegalArgumentException(name + ":" + optionName + "=" + value + ": expected " + option.expected());
+            throw new IllegalArgumentException(name + ":" + present + "=" + value + ": expected " + option.expected());
         }
         return value;
     }

@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.Session;
 import org.gatun.sampling.CounterRandom;
@@ -41,13 +41,13 @@ public final class AdedDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         random = new CounterRandom(sampling.seed());
         table.adapt(prompt, 0, vocabulary);
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         if (text.length() < 2) {
             return;
         }
@@ -65,7 +65,7 @@ public final class AdedDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         // the text is all it needs
     }
 

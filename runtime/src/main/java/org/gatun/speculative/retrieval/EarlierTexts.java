@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 
 /// Finds where the end of a text occurred in the texts before it. A text is added when the next one begins; the order of positions is
 /// made anew when an eighth has come, so that the work per token does not grow.
@@ -12,17 +12,17 @@ final class EarlierTexts implements Retriever {
     private int[] tokens = new int[0];
     private SuffixArray ordered = new SuffixArray(tokens);
     private int orderedLength;
-    private TokenText current;
+    private TokenSequence current;
 
     @Override
-    public void begin(TokenText text) {
+    public void begin(TokenSequence text) {
         if (current != null) {
             add(current);
         }
         current = text;
     }
 
-    private void add(TokenText text) {
+    private void add(TokenSequence text) {
         int kept = tokens.length + text.length() < MOST_TOKENS ? tokens.length : tokens.length / 2;
         int[] grown = new int[kept + text.length() + 1];
         System.arraycopy(tokens, tokens.length - kept, grown, 0, kept);
@@ -36,7 +36,7 @@ final class EarlierTexts implements Retriever {
     }
 
     @Override
-    public void find(TokenText text, Continuations found) {
+    public void find(TokenSequence text, Continuations found) {
         ordered.find(text, found);
     }
 }

@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -26,24 +26,24 @@ public final class FusionDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         inner.begin(target, prompt, sampling);
         retrieval.begin(target, prompt, sampling);
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         inner.draft(text, tree, Math.max((maxNodes + 1) / 2, maxNodes - rows));
         retrieval.draft(text, tree, maxNodes); // after all that was sampled
     }
 
     @Override
-    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
-        inner.ahead(text, tree, maxTokens);
+    public void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
+        inner.draftAhead(text, tree, maxTokens);
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         inner.observe(text, step);
         retrieval.observe(text, step);
     }

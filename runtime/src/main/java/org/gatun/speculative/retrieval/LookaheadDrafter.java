@@ -3,7 +3,7 @@ package org.gatun.speculative.retrieval;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
@@ -30,7 +30,7 @@ public final class LookaheadDrafter implements Drafter {
     private final int[] next;       // [columns]
     private final Map<Integer, int[]> phrases = new HashMap<>(); // by token: [guesses, rows] what followed, latest first
     private int placed;
-    private TokenText prompt;
+    private TokenSequence prompt;
     private int promptLength;
     private CounterRandom random;
     private int stream;
@@ -50,7 +50,7 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText text, Sampling sampling) {
+    public void begin(Session target, TokenSequence text, Sampling sampling) {
         prompt = text;
         promptLength = text.length();
         random = new CounterRandom(sampling.seed());
@@ -66,7 +66,7 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         int[] known = phrases.get(text.last());
         for (int guess = 0; known != null && guess < guesses && known[guess * rows] != FREE; guess++) {
             int node = 0;
@@ -86,7 +86,7 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         for (int column = 0; column < columns; column++) {
             if (column < placed) {
                 step.mostProbable(ends[column], 1, next, column);

@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
@@ -28,12 +28,12 @@ public final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         // the text is all it needs
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         drafts = 0;
         int bestEnd = 0;
         int bestMatch = 0;
@@ -55,7 +55,7 @@ public final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         length.observe(drafts, step.accepted(drafts + 1));
     }
 

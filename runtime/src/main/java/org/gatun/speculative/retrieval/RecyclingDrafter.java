@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -32,12 +32,12 @@ public final class RecyclingDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         // what was learnt stays
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         for (int i = 1; i < template.size(); i++) {
             int parent = nodes[template.parent(i)];
             int token = parent == UNKNOWN ? UNKNOWN : successor(tree.token(parent), template.rank(i));
@@ -52,7 +52,7 @@ public final class RecyclingDrafter implements Drafter {
 
     /// Where a token occurs at several nodes the last counts.
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         for (int node = 0; node < step.tree().size(); node++) {
             step.mostProbable(node, TreeTemplate.RANKS, successors, step.tree().token(node) * TreeTemplate.RANKS);
         }

@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import java.util.List;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
@@ -47,12 +47,12 @@ public final class RetrievalDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         retrievers.forEach(retriever -> retriever.begin(prompt));
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         found.clear();
         for (Retriever retriever : retrievers) {
             retriever.find(text, found);
@@ -61,7 +61,7 @@ public final class RetrievalDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         // the text is all it needs
     }
 

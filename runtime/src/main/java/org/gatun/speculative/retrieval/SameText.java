@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 
 /// Finds where the end of a text occurred earlier in the same text, by reading it backwards.
 final class SameText implements Retriever {
@@ -10,12 +10,12 @@ final class SameText implements Retriever {
     private final int[] places = new int[MOST_PLACES];
 
     @Override
-    public void begin(TokenText text) {
+    public void begin(TokenSequence text) {
         // the text is all it needs
     }
 
     @Override
-    public void find(TokenText text, Continuations found) {
+    public void find(TokenSequence text, Continuations found) {
         int best = Math.max(found.match(), SuffixArray.SHORTEST_MATCH - 1);
         int count = 0;
         for (int end = text.length() - 1; end >= best; end--) {
@@ -35,7 +35,7 @@ final class SameText implements Retriever {
     }
 
     /// How many tokens, up to `most`, before `end` equal those at the end of the text.
-    static int commonSuffix(TokenText text, int end, int most) {
+    static int commonSuffix(TokenSequence text, int end, int most) {
         int match = 0;
         while (match < most && match < end && text.token(end - 1 - match) == text.token(text.length() - 1 - match)) {
             match++;

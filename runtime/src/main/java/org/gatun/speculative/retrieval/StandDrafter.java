@@ -2,13 +2,13 @@ package org.gatun.speculative.retrieval;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
+import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.Drafter;
-import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -31,7 +31,7 @@ public final class StandDrafter implements Drafter {
     private final RecentMap<Successors> averages = new RecentMap<>(MOST_CONTEXTS);
     // of the latest tree, kept until it was verified; then used again
     private final List<TokenDistribution> distributions = new ArrayList<>();
-    private final Proposer proposer = new Proposer();
+    private final DraftSampler draftSampler = new DraftSampler();
     private final TokenDistribution observed;
     private final int[] scratch = new int[KEPT];
 
@@ -44,12 +44,12 @@ public final class StandDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
-        proposer.begin(sampling);
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        draftSampler.begin(sampling);
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         int distributionsUsed = 0;
         for (int i = 0, child = 1; i < template.size(); i++) {
             int wanted = Math.min(template.children(i), maxNodes - tree.size());
@@ -59,7 +59,7 @@ public final class StandDrafter implements Drafter {
                 if (distributionsUsed == distributions.size()) {
                     distributions.add(new TokenDistribution(observed.vocabulary()));
                 }
-                added = proposer.propose(tree, nodes[i], fill(distributions.get(distributionsUsed++), successors), text.length()
+                added = draftSampler.propose(tree, nodes[i], fill(distributions.get(distributionsUsed++), successors), text.length()
                         + tree.depth(nodes[i]), wanted, ProposalSampling.WITHOUT_REPLACEMENT);
             }
             for (int rank = 0; rank < template.children(i); rank++) {
@@ -77,7 +77,7 @@ public final class StandDrafter implements Drafter {
     }
 
     /// What is known after the longest end of text and path of which something is known; null if nothing is.
-    private Successors longestKnown(TokenText text, TokenTree tree, int node) {
+    private Successors longestKnown(TokenSequence text, TokenTree tree, int node) {
         int depth = tree.depth(node);
         long key = 0;
         int ancestor = node;
@@ -92,7 +92,7 @@ public final class StandDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         int root = text.length() - 2 - step.accepted();
         for (int depth = 0; depth <= step.accepted(); depth++) {
             step.distribution(step.acceptedNode(depth), observed);

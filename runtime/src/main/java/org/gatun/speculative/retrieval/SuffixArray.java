@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import java.util.concurrent.ThreadLocalRandom;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 
 /// Every position of an array of tokens, in the order of what stands there: where a few tokens occur is then one range, found by
 /// bisection. (Manber and Myers 1993.) Positions are told apart by their first [#DEPTH] tokens, which is all that retrieval looks at.
@@ -28,12 +28,12 @@ final class SuffixArray implements Retriever {
     }
 
     @Override
-    public void begin(TokenText text) {
+    public void begin(TokenSequence text) {
         // knows all it will know
     }
 
     @Override
-    public void find(TokenText text, Continuations found) {
+    public void find(TokenSequence text, Continuations found) {
         int longest = Math.min(LONGEST_MATCH, text.length());
         for (int count = longest; count >= SHORTEST_MATCH && count > found.match(); count--) {
             int from = bound(text.array(), text.length() - count, count, false);

@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.speculative.TokenTree;
 
@@ -32,7 +32,7 @@ final class TrigramSearch {
     /// Searches anew.
     ///
     /// @param text at least two tokens
-    void run(TokenText text, TrigramTable table, CounterRandom random) {
+    void run(TokenSequence text, TrigramTable table, CounterRandom random) {
         beforeRoot = text.token(text.length() - 2);
         size = 0;
         append(text.last(), -1, 0);

@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 
 /// What tends to follow two tokens: at first what a corpus says, if there is one, then drifting towards the text that is decoded.
 final class TrigramTable {
@@ -33,7 +33,7 @@ final class TrigramTable {
     /// Gives every three tokens in a row of a text more weight, from a position on, unless the third is padding.
     ///
     /// @param vocabulary where padding begins
-    void adapt(TokenText text, int from, int vocabulary) {
+    void adapt(TokenSequence text, int from, int vocabulary) {
         for (int i = Math.max(from, 0); i + 2 < text.length(); i++) {
             if (text.token(i + 2) >= vocabulary) {
                 continue;

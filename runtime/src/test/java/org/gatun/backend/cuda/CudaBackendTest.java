@@ -30,7 +30,7 @@ import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -375,7 +375,7 @@ class CudaBackendTest {
         try (CudaBackend backend = CudaBackend.open(driver, 0);
                 Model model = Model.load(file, backend, ModelOptions.STANDARD);
                 Session session = model.openSession();
-                Drafter drafter = SpeculationMethod.parse("draft:first=2:most=3:lead=0").open(model, Optional.of(model))) {
+                Drafter drafter = SpeculationMethod.parse("draft:first=2:max=3:margin=0").open(model, Optional.of(model))) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY.withTemperature(1), new int[] {3, 5});
             decoder.step(100);
             for (int step = 0; step < 3; step++) {
@@ -406,18 +406,18 @@ class CudaBackendTest {
             List<List<String>> steps = new ArrayList<>();
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, new Drafter() {
                 @Override
-                public void begin(Session target, TokenText prompt, Sampling sampling) {
+                public void begin(Session target, TokenSequence prompt, Sampling sampling) {
                     inner.begin(target, prompt, sampling);
                 }
 
                 @Override
-                public void draft(TokenText text, TokenTree tree, int maxNodes) {
+                public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
                     inner.draft(text, tree, maxNodes);
                     calls.clear();
                 }
 
                 @Override
-                public void observe(TokenText text, Step step) {
+                public void observe(TokenSequence text, Step step) {
                     steps.add(List.copyOf(calls));
                     requireResultOfTheHost(session, text, step);
                     inner.observe(text, step);
@@ -440,7 +440,7 @@ class CudaBackendTest {
         return Model.load(RandomModel.tiny(seed).withLayers(1).write(directory.resolve(seed + ".gguf")), backend, ModelOptions.STANDARD);
     }
 
-    private static void requireResultOfTheHost(Session session, TokenText text, Step step) {
+    private static void requireResultOfTheHost(Session session, TokenSequence text, Step step) {
         VerificationResult expected = new VerificationResult(session.maxTreeRows());
         new HostVerifier(session.vocabularySize()).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
                 expected);

@@ -51,19 +51,19 @@ public final class HostWork {
                     new Kind("sampled tree of 64", verifying(sampledTree(session), session)),
                     new Kind("draft of 8", () -> {
                         session.rewind(TEXT);
-                        session.roll(1, 8, 0, SAMPLING);
+                        session.decodeChain(1, 8, 0, SAMPLING);
                     }),
                     new Kind("draft of 8 after a row", () -> {
                         session.rewind(TEXT);
                         session.prefill(text, TEXT, TEXT + 1);
-                        session.roll(1, 8, 0, SAMPLING);
+                        session.decodeChain(1, 8, 0, SAMPLING);
                     }),
                     new Kind("draft of 4 while a tree of 5 runs", () -> {
                         session.rewind(TEXT);
                         tree.writeTo(session.pass(), TEXT);
                         session.launch(SAMPLING);
                         drafting.rewind(TEXT);
-                        drafting.roll(1, 4, 0, SAMPLING);
+                        drafting.decodeChain(1, 4, 0, SAMPLING);
                         session.await();
                     }))) {
                 kind.step.run();

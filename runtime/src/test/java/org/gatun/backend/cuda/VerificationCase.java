@@ -109,7 +109,7 @@ final class VerificationCase {
 
             Rows rows = bench.rows(shape.rows);
             DeviceSlice ids = bench.empty(4L * shape.rows);
-            DeviceSlice leads = bench.empty(4L * shape.rows);
+            DeviceSlice margins = bench.empty(4L * shape.rows);
             DeviceSlice onDevice = bench.allocateFrom(MemorySegment.ofArray(logits));
             Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
                     pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
@@ -118,18 +118,18 @@ final class VerificationCase {
             DeviceSlice cuts = bench.empty((long) VerificationKernels.CUT_BYTES * shape.rows);
             DeviceSlice settings = bench.allocateFrom(settings(arena, pass));
             DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
-            bench.run(VerificationKernels.sample(bench.library, ids, leads, cuts, onDevice, settings, deviceTokens, positions, paths, rows,
-                    shape.vocabulary));
+            bench.run(VerificationKernels.sample(bench.library, ids, margins, cuts, onDevice, settings, deviceTokens, positions, paths,
+                    rows, shape.vocabulary));
             VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
             if (pass.draftDistributions() == null) {
-                bench.run(VerificationKernels.walk(bench.library, slots, ids, leads, deviceTokens, paths, committed, rows));
+                bench.run(VerificationKernels.walk(bench.library, slots, ids, margins, deviceTokens, paths, committed, rows));
             } else {
                 try (DraftDistributionBuffer block = new DraftDistributionBuffer(bench.context, shape.rows, shape.vocabulary)) {
                     block.grow(draftDistributions);
                     block.write(pass);
                     bench.run(block::upload);
-                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, leads, cuts, onDevice, settings,
+                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, cuts, onDevice, settings,
                             deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (draftDistributions.next(last, 0) >= 0) {
@@ -145,7 +145,7 @@ final class VerificationCase {
             assertEquals(expected.accepted(), result[0]);
             for (int i = 0; i <= expected.accepted(); i++) {
                 assertEquals(expected.token(i), result[(int) slots.token(i) / 4]);
-                assertEquals(expected.lead(i), Float.intBitsToFloat(result[(int) slots.lead(i) / 4]));
+                assertEquals(expected.margin(i), Float.intBitsToFloat(result[(int) slots.margin(i) / 4]));
                 if (i < expected.accepted()) {
                     assertEquals(expected.row(i), result[(int) slots.row(i) / 4]);
                 }
@@ -172,8 +172,8 @@ final class VerificationCase {
             VerificationSlots slots = new VerificationSlots(bench.zeros(VerificationSlots.byteSize(count)), count);
             for (int i = 0; i < count; i++) {
                 int token = random.nextInt(99);
-                float lead = random.nextInt(99);
-                bench.run(VerificationKernels.advance(bench.library, slots, bench.ints(token), bench.ints(Float.floatToIntBits(lead)),
+                float margin = random.nextInt(99);
+                bench.run(VerificationKernels.advance(bench.library, slots, bench.ints(token), bench.ints(Float.floatToIntBits(margin)),
                         onDevice, tokens, positions, committed));
                 pass.advance(token);
 
@@ -185,7 +185,7 @@ final class VerificationCase {
                 int[] result = bench.ints(slots.slice(), (int) (VerificationSlots.byteSize(count) / 4));
                 assertEquals(i + 1, result[0]);
                 assertEquals(token, result[(int) slots.token(i) / 4]);
-                assertEquals(lead, Float.intBitsToFloat(result[(int) slots.lead(i) / 4]));
+                assertEquals(margin, Float.intBitsToFloat(result[(int) slots.margin(i) / 4]));
             }
         }
     }

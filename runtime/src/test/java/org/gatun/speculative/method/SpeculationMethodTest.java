@@ -13,13 +13,25 @@ class SpeculationMethodTest {
 
     @Test
     void parse_optionsGiven_overrideStandards() {
-        assertEquals(Map.of("first", "4", "most", "12", "lead", "5", "ahead", "auto"),
-                SpeculationMethod.parse("draft:most=12").settings().values());
+        assertEquals(Map.of("first", "4", "max", "12", "margin", "0.5", "draft-ahead", "auto"),
+                SpeculationMethod.parse("draft:max=12").settings().values());
+    }
+
+    /// Of the release before.
+    @ParameterizedTest
+    @CsvSource({"draft:most=12:lead=0:ahead=yes, draft:max=12:margin=0.0:draft-ahead=yes", "draft:lead=5, draft:margin=0.5",
+        "draft:lead=1000, draft:margin=100.0", "specinfer:widths=3-1, specinfer:branching=3-1", "rsd-c:widths=2, rsd-c:branching=2",
+        "lookup:most=6, lookup:max=6", "swift:most=6, swift:max=6", "del:most=6, del:max=6"})
+    void parse_formerNames_areTheNewOnes(String former, String text) {
+        assertEquals(SpeculationMethod.parse(text).settings(), SpeculationMethod.parse(former).settings());
     }
 
     @ParameterizedTest
-    @CsvSource({"magic, unknown speculation method 'magic'", "draft:size=3, no option 'size'", "draft:most=0, from 1 to 63",
-        "draft:most=many, from 1 to 63", "draft:most, from 1 to 63", "draft:ahead=maybe, 'one of auto, yes, no'",
+    @CsvSource({"magic, unknown speculation method 'magic'", "draft:size=3, no option 'size'", "draft:max=0, from 1 to 63",
+        "draft:max=many, from 1 to 63", "draft:max, from 1 to 63", "draft:draft-ahead=maybe, 'one of auto, yes, no'",
+        "draft:margin=101, 'a number from 0 to 100, such as 0.5'", "draft:margin=-1, from 0 to 100", "draft:margin=NaN, from 0 to 100",
+        "dyspec:threshold=20, 'dyspec:threshold=20: expected a number from 0.01 to 0.99, such as 0.2'",
+        "swift:skip=45, 'swift:skip=45: expected a number from 0.01 to 0.99, such as 0.45'", "lookup:lead=5, no option 'lead'",
         "'', unknown speculation method ''"})
     void parse_badText_namesWhatIsWrong(String text, String message) {
         String found = assertThrows(IllegalArgumentException.class, () -> SpeculationMethod.parse(text)).getMessage();

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.Sampling;
 import org.junit.jupiter.api.Test;
 
@@ -24,8 +24,8 @@ class AdedDrafterTest {
     @Test
     void adapt_twice_addsTwoSteps() {
         TrigramTable table = new TrigramTable(NONE);
-        table.adapt(new TokenText(1, 2, 3), 0, 100);
-        table.adapt(new TokenText(1, 2, 3), 0, 100);
+        table.adapt(new TokenSequence(1, 2, 3), 0, 100);
+        table.adapt(new TokenSequence(1, 2, 3), 0, 100);
 
         assertEquals(3, table.after(1, 2).token(0));
         assertEquals(0.08f, table.after(1, 2).weight(0), 1e-6f);
@@ -35,7 +35,7 @@ class AdedDrafterTest {
     void adapt_always_stopsAtTheCap() {
         TrigramTable table = new TrigramTable(CORPUS);
         for (int i = 0; i < 100; i++) {
-            table.adapt(new TokenText(1, 2, 4), 0, 100);
+            table.adapt(new TokenSequence(1, 2, 4), 0, 100);
         }
         assertEquals(4, table.after(1, 2).token(0));
         assertEquals(3f, table.after(1, 2).weight(0));
@@ -67,7 +67,7 @@ class AdedDrafterTest {
 
     private static AdedDrafter begun(SuffixArray corpus, int rows, int... text) {
         AdedDrafter drafter = new AdedDrafter(corpus, 100, rows);
-        drafter.begin(null, new TokenText(text), Sampling.GREEDY.withSeed(3));
+        drafter.begin(null, new TokenSequence(text), Sampling.GREEDY.withSeed(3));
         return drafter;
     }
 }

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -58,7 +58,7 @@ class FusionDrafterTest {
     @Test
     void draft_twice_isTheSameTree() {
         RetrievalDrafter retrieval = new RetrievalDrafter(List.of(FOUND), 8);
-        TokenText text = new TokenText(1, 2);
+        TokenSequence text = new TokenSequence(1, 2);
         TokenTree tree = new TokenTree(64).begin(2);
         retrieval.draft(text, tree, 64);
         String once = Trees.text(tree);
@@ -108,19 +108,19 @@ class FusionDrafterTest {
     private record FixedTree(int[]... nodes) implements Drafter {
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             // always the same tree
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             for (int i = 0; i < nodes.length && tree.size() < maxNodes; i++) {
                 tree.add(nodes[i][0], nodes[i][1]);
             }
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             // learns nothing
         }
 

@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 import org.gatun.backend.MarkovBackend;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -56,7 +56,7 @@ class LookaheadDrafterTest {
     @Test
     void draft_rows_areTheWindowAndNoMore() {
         LookaheadDrafter drafter = new LookaheadDrafter(1000, 3, LENGTH, 2);
-        TokenText text = new TokenText(IntStream.range(0, 1000).toArray());
+        TokenSequence text = new TokenSequence(IntStream.range(0, 1000).toArray());
         drafter.begin(null, text, Sampling.GREEDY);
         for (int limit = 1; limit < 12; limit++) {
             TokenTree tree = new TokenTree(64).begin(text.last());
@@ -68,7 +68,7 @@ class LookaheadDrafterTest {
     @Test
     void draft_promptOfPadding_proposesNone() {
         LookaheadDrafter drafter = new LookaheadDrafter(10, 3, LENGTH, 2);
-        TokenText text = new TokenText(IntStream.range(10, 20).toArray());
+        TokenSequence text = new TokenSequence(IntStream.range(10, 20).toArray());
         drafter.begin(null, text, Sampling.GREEDY);
         TokenTree tree = new TokenTree(64, 10).begin(text.last());
 

@@ -2,7 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.speculative.TokenTree;
 import org.junit.jupiter.api.Test;
 
@@ -11,7 +11,7 @@ class LookupDrafterTest {
     @Test
     void draft_repeatedText_proposesWhatFollowed() {
         LookupDrafter drafter = new LookupDrafter(3, 4);
-        TokenText text = new TokenText(1, 2, 3, 4, 5, 6, 9, 2, 3);
+        TokenSequence text = new TokenSequence(1, 2, 3, 4, 5, 6, 9, 2, 3);
         TokenTree tree = new TokenTree(64).begin(text.last());
 
         drafter.draft(text, tree, 64);
@@ -25,7 +25,7 @@ class LookupDrafterTest {
 
     @Test
     void draft_freshText_proposesNothing() {
-        TokenText text = new TokenText(1, 2, 3);
+        TokenSequence text = new TokenSequence(1, 2, 3);
         TokenTree tree = new TokenTree(64).begin(text.last());
 
         new LookupDrafter(3, 4).draft(text, tree, 64);
@@ -35,7 +35,7 @@ class LookupDrafterTest {
 
     @Test
     void draft_overlappingRepetition_staysInsideTheText() {
-        TokenText text = new TokenText(7, 7, 7);
+        TokenSequence text = new TokenSequence(7, 7, 7);
         TokenTree tree = new TokenTree(64).begin(text.last());
 
         new LookupDrafter(3, 8).draft(text, tree, 64);

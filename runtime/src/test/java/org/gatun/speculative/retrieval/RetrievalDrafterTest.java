@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -53,12 +53,12 @@ class RetrievalDrafterTest {
     @Test
     void draft_textBefore_isRemembered() {
         RetrievalDrafter drafter = new RetrievalDrafter(List.of(new EarlierTexts()), 15);
-        TokenText first = new TokenText(1, 2, 3);
+        TokenSequence first = new TokenSequence(1, 2, 3);
         drafter.begin(null, first, Sampling.GREEDY);
         first.append(4);
         assertEquals("", Trees.text(drafter, 64, 2, 3));
 
-        drafter.begin(null, new TokenText(4, 2, 3), Sampling.GREEDY);
+        drafter.begin(null, new TokenSequence(4, 2, 3), Sampling.GREEDY);
 
         assertEquals("4", Trees.text(drafter, 64, 4, 2, 3));
         assertEquals("", Trees.text(drafter, 64, 3, 4)); // a text does not go on in the next one

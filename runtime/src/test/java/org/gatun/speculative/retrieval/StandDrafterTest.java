@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.gatun.backend.MarkovBackend;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -61,7 +61,7 @@ class StandDrafterTest {
         learn(drafter, SAMPLED, distribution, 3, 4);
         int[] first = new int[VOCABULARY];
         int[][] second = new int[VOCABULARY][VOCABULARY];
-        TokenText text = new TokenText(3, 4);
+        TokenSequence text = new TokenSequence(3, 4);
         TokenTree tree = new TokenTree(64);
         int runs = 100_000;
         for (int i = 0; i < runs; i++) {
@@ -87,7 +87,7 @@ class StandDrafterTest {
             learn(drafter, Sampling.GREEDY, seven, 3, 4);
         }
         learn(drafter, Sampling.GREEDY, eight, 5, 6, 3, 4);
-        drafter.begin(null, new TokenText(3, 4), Sampling.GREEDY);
+        drafter.begin(null, new TokenSequence(3, 4), Sampling.GREEDY);
 
         assertEquals("8", Trees.text(drafter, 64, 5, 6, 3, 4));
         assertEquals("7 8", Trees.text(drafter, 64, 9, 9, 3, 4));

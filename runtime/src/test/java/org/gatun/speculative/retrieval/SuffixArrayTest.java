@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.junit.jupiter.api.Test;
 
 class SuffixArrayTest {
@@ -28,7 +28,7 @@ class SuffixArrayTest {
     void find_anInBanana_findsBothPlaces() {
         Continuations found = new Continuations();
 
-        new SuffixArray(BANANA).find(new TokenText(1, 3), found);
+        new SuffixArray(BANANA).find(new TokenSequence(1, 3), found);
 
         assertEquals(2, found.match());
         assertEquals("1(3(1))", Trees.text(found, 16)); // "a" at both, then "na" at one
@@ -55,7 +55,7 @@ class SuffixArrayTest {
         SplittableRandom random = new SplittableRandom(SEED);
         for (int i = 0; i < 500; i++) {
             int[] corpus = random.ints(80, -1, 4).toArray();
-            TokenText text = new TokenText(random.ints(random.nextInt(1, 30), 0, 4).toArray());
+            TokenSequence text = new TokenSequence(random.ints(random.nextInt(1, 30), 0, 4).toArray());
             Continuations found = new Continuations();
 
             new SuffixArray(corpus).find(text, found);
@@ -64,7 +64,7 @@ class SuffixArrayTest {
         }
     }
 
-    private static int longestThatGoesOn(int[] corpus, TokenText text) {
+    private static int longestThatGoesOn(int[] corpus, TokenSequence text) {
         int longest = 0;
         for (int end = 1; end < corpus.length; end++) {
             int match = 0;

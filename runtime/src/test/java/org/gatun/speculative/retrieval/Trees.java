@@ -1,6 +1,6 @@
 package org.gatun.speculative.retrieval;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.TokenTree;
 
@@ -15,7 +15,7 @@ final class Trees {
     }
 
     static String text(Drafter drafter, int maxNodes, int... tokens) {
-        TokenText text = new TokenText(tokens);
+        TokenSequence text = new TokenSequence(tokens);
         TokenTree tree = new TokenTree(64).begin(text.last());
         drafter.draft(text, tree, maxNodes);
         return text(tree);

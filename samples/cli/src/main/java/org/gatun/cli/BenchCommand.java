@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
         "prompts of a round, and what that learns from one serves the next.",
         "", "Examples:",
         "  gatun bench",
-        "  gatun bench --speculate none,draft:most=4,draft:most=8 --max-tokens 64",
+        "  gatun bench --speculate none,draft:max=4,draft:max=8 --max-tokens 64",
         "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
         "  gatun bench --random 170m:q8_0 --acceptance 0.8 --max-tokens 64",
         "  gatun bench --report report.html",

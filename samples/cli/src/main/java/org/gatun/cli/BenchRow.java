@@ -148,7 +148,7 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
                 .put("seconds", seconds())
                 .put("draft_seconds", statistics.draftNanos() / 1e9)
                 .put("verify_seconds", statistics.verifyNanos() / 1e9)
-                .put("ahead_seconds", statistics.aheadNanos() / 1e9)
+                .put("draft_ahead_seconds", statistics.draftAheadNanos() / 1e9)
                 .put("host_seconds", hostShare() * seconds())
                 .put("tokens_per_second", tokensPerSecond().median())
                 .set("tokens_per_second_spread", tokensPerSecond().json())

@@ -24,7 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
         "  gatun generate --prompt \"Once upon a time\"",
         "  gatun generate --prompt \"The dog\" --temperature 0.8 --seed 7 --max-tokens 100",
         "  gatun generate --model target.gguf --draft draft.gguf --prompt-file a.txt",
-        "  gatun generate --prompt \"The end\" --speculate lookup:most=6 --json"})
+        "  gatun generate --prompt \"The end\" --speculate lookup:max=6 --json"})
 final class GenerateCommand implements Callable<Integer> {
     private final Console console;
 

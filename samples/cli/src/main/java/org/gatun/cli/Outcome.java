@@ -3,8 +3,8 @@ package org.gatun.cli;
 import java.util.Locale;
 import java.util.function.Predicate;
 import org.gatun.generation.Generation;
-import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.SpeculationStatistics;
+import org.gatun.speculative.method.Speculation;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -67,7 +67,7 @@ record Outcome(int promptTokens, int[] tokens, String text, double seconds, doub
                     .put("acceptance_rate", statistics.acceptanceRate())
                     .put("draft_seconds", statistics.draftNanos() / 1e9)
                     .put("verify_seconds", statistics.verifyNanos() / 1e9)
-                    .put("ahead_seconds", statistics.aheadNanos() / 1e9);
+                    .put("draft_ahead_seconds", statistics.draftAheadNanos() / 1e9);
         }
         return json;
     }

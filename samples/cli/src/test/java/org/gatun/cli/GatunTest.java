@@ -64,7 +64,7 @@ class GatunTest {
         assertEquals(Set.of("text", "tokens", "prompt_tokens", "generated_tokens", "load_seconds", "prompt_seconds",
                 "first_token_seconds", "seconds", "tokens_per_second", "backend",
                 "method", "target_passes", "mean_accepted_length", "acceptance_rate", "draft_seconds", "verify_seconds",
-                "ahead_seconds"),
+                "draft_ahead_seconds"),
                 new TreeSet<>(run.json().propertyNames()));
         assertEquals(20, run.json().get("tokens").size());
         assertEquals("lookup", run.json().get("method").stringValue());
@@ -77,7 +77,7 @@ class GatunTest {
     @Test
     void generate_everyMethod_givesTheSameText() {
         Set<String> texts = new TreeSet<>();
-        List<String> methods = new ArrayList<>(List.of("draft:first=1:most=3", "rasd:inner=recycling"));
+        List<String> methods = new ArrayList<>(List.of("draft:first=1:max=3", "rasd:inner=recycling"));
         SpeculationMethod.ALL.stream().filter(method -> !method.samplesProposals()).forEach(method -> methods.add(method.name()));
         for (String method : methods) {
             texts.add(CommandRun.of("generate", "--prompt", "One day", "--temperature", "0.9", "--seed", "5", "--max-tokens", "50",
@@ -106,7 +106,7 @@ class GatunTest {
     @ParameterizedTest
     @CsvSource({"--max-tokens, -1, 0 or more", "--temperature, nan, expected a number", "--temperature, -1, 0 or more",
         "--top-p, 0, more than 0", "--top-k, -3, 0 (all) or more", "--threads, 0, 1 or more", "--kv-type, q4_0, q8_0",
-        "--backend, abacus, auto", "--speculate, magic, none", "--speculate, draft:most=99, from 1 to 63", "--context, -5, 1 or more",
+        "--backend, abacus, auto", "--speculate, magic, none", "--speculate, draft:max=99, from 1 to 63", "--context, -5, 1 or more",
         "--bogus, 1, Unknown option", "--seed, x, a whole number"})
     void generate_badOption_isOneLineAndExitCode2(String option, String value, String expected) {
         assertRefused(CommandRun.of("generate", "--prompt", "x", option, value), option, expected);
@@ -547,7 +547,7 @@ class GatunTest {
         assertEquals(0, json.get("categories").size(), "prompts without a category");
         assertEquals(4, json.get("methods").size());
         for (JsonNode row : json.get("methods")) {
-            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "ahead_seconds",
+            assertEquals(Set.of("method", "prompts", "tokens", "seconds", "draft_seconds", "verify_seconds", "draft_ahead_seconds",
                     "host_seconds",
                     "tokens_per_second", "tokens_per_second_spread", "speedup", "speedup_spread", "predicted_speedup",
                     "mean_accepted_length", "mean_rows", "acceptance_by_depth", "identical_to_none"), new TreeSet<>(row.propertyNames()));
@@ -585,7 +585,7 @@ class GatunTest {
     @Test
     void bench_syntheticAcceptance_isReachedAndSaidEverywhere() throws IOException {
         Path report = directory.resolve("report.html");
-        String[] command = {"bench", "--speculate", "none,draft:lead=0", "--acceptance", "1", "--max-tokens", "32", "--rounds", "1"};
+        String[] command = {"bench", "--speculate", "none,draft:margin=0", "--acceptance", "1", "--max-tokens", "32", "--rounds", "1"};
 
         JsonNode json = CommandRun.of(Stream.concat(Stream.of(command), Stream.of("--json")).toArray(String[]::new)).json();
         assertEquals(1, json.get("synthetic_acceptance").doubleValue());

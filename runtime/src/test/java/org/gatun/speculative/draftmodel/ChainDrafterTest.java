@@ -1,4 +1,4 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -8,7 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import org.gatun.backend.MarkovBackend;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
@@ -19,7 +19,7 @@ import org.gatun.speculative.SpeculationStatistics;
 import org.gatun.speculative.SpeculativeDecoder;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
-import org.gatun.speculative.drafting.ChainDrafter.Ahead;
+import org.gatun.speculative.draftmodel.ChainDrafter.DraftAhead;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,7 +39,7 @@ class ChainDrafterTest {
         private final Drafter inner;
         private final MarkovBackend tables;
         private int drafting;
-        private int ahead;
+        private int draftAhead;
         private int first; // of those while it waited, those of the first proposal
 
         PassCounter(Drafter inner, MarkovBackend tables) {
@@ -48,12 +48,12 @@ class ChainDrafterTest {
         }
 
         @Override
-        public void begin(Session target, TokenText prompt, Sampling sampling) {
+        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
             inner.begin(target, prompt, sampling);
         }
 
         @Override
-        public void draft(TokenText text, TokenTree tree, int maxNodes) {
+        public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
             int before = tables.passes();
             inner.draft(text, tree, maxNodes);
             drafting += tables.passes() - before;
@@ -61,14 +61,14 @@ class ChainDrafterTest {
         }
 
         @Override
-        public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+        public void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
             int before = tables.passes();
-            inner.ahead(text, tree, maxTokens);
-            ahead += tables.passes() - before;
+            inner.draftAhead(text, tree, maxTokens);
+            draftAhead += tables.passes() - before;
         }
 
         @Override
-        public void observe(TokenText text, Step step) {
+        public void observe(TokenSequence text, Step step) {
             inner.observe(text, step);
         }
 
@@ -80,14 +80,14 @@ class ChainDrafterTest {
 
     private record Run(int[] tokens, SpeculationStatistics counts, PassCounter passes) {}
 
-    private Run run(MarkovBackend targetTables, MarkovBackend draftTables, Ahead ahead, float lead, Sampling sampling, int context,
-            int... prompt) throws IOException {
+    private Run run(MarkovBackend targetTables, MarkovBackend draftTables, DraftAhead draftAhead, float margin, Sampling sampling,
+            int context, int... prompt) throws IOException {
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, CONTEXT, SEED, 1);
         Path file = shape.write(directory.resolve("shape.gguf"));
         try (Model target = Model.load(file, targetTables, ModelOptions.STANDARD);
                 Model draft = Model.load(file, draftTables, new ModelOptions(context, DType.F16));
                 Session session = target.openSession();
-                PassCounter drafter = new PassCounter(new ChainDrafter(draft.openSession(), 4, 8, lead, ahead), draftTables)) {
+                PassCounter drafter = new PassCounter(new ChainDrafter(draft.openSession(), 4, 8, margin, draftAhead), draftTables)) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt);
             int end = prompt.length + TOKENS;
             while (decoder.text().length() < end) {
@@ -100,57 +100,58 @@ class ChainDrafterTest {
     }
 
     @Test
-    void ahead_modelsThatOftenAgree_proposesTheSameAndWaitsLess() throws IOException {
+    void draftAhead_modelsThatOftenAgree_proposesTheSameAndWaitsLess() throws IOException {
         int saved = 0;
         SplittableRandom random = new SplittableRandom(SEED);
         for (int i = 0; i < 60; i++) {
             MarkovBackend target = new MarkovBackend(VOCABULARY, SEED + i, 1.5, null);
             MarkovBackend draft = new MarkovBackend(VOCABULARY, SEED - i, 0.1 * (i % 6), target);
             Sampling sampling = Sampling.GREEDY.withTemperature(i % 3 * 0.5).withSeed(i).withRepetitionPenalty(1 + i % 2 * 0.2);
-            float lead = i % 4 == 0 ? 0.5f : 0;
+            float margin = i % 4 == 0 ? 0.5f : 0;
             int context = i % 5 == 0 ? 60 : CONTEXT; // with 60 the draft model stops half-way
             int[] prompt = random.ints(2 + random.nextInt(20), 0, VOCABULARY).toArray();
 
-            Run waiting = run(target, draft, Ahead.NO, lead, sampling, context, prompt);
-            Run ahead = run(target, draft, Ahead.YES, lead, sampling, context, prompt);
+            Run waiting = run(target, draft, DraftAhead.NO, margin, sampling, context, prompt);
+            Run draftAhead = run(target, draft, DraftAhead.YES, margin, sampling, context, prompt);
 
-            assertArrayEquals(waiting.tokens, ahead.tokens, "case " + i);
-            assertEquals(waiting.counts, ahead.counts, "case " + i);
-            assertEquals(0, waiting.passes.ahead);
-            assertTrue(ahead.passes.drafting <= waiting.passes.drafting, "case " + i);
-            saved += waiting.passes.drafting - ahead.passes.drafting;
+            assertArrayEquals(waiting.tokens, draftAhead.tokens, "case " + i);
+            assertEquals(waiting.counts, draftAhead.counts, "case " + i);
+            assertEquals(0, waiting.passes.draftAhead);
+            assertTrue(draftAhead.passes.drafting <= waiting.passes.drafting, "case " + i);
+            saved += waiting.passes.drafting - draftAhead.passes.drafting;
         }
         assertTrue(saved > 1000, "passes not waited for: " + saved);
     }
 
     @Test
-    void ahead_modelsThatAlwaysAgree_neverWaitsAgain() throws IOException {
+    void draftAhead_modelsThatAlwaysAgree_neverWaitsAgain() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1, null);
 
-        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), Ahead.YES, 0, Sampling.GREEDY.withTemperature(1), CONTEXT,
+        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), DraftAhead.YES, 0, Sampling.GREEDY.withTemperature(1), CONTEXT,
                 3, 1);
 
         assertEquals(run.counts.drafted(), run.counts.accepted());
         assertEquals(run.passes.first, run.passes.drafting, "all but the first proposal were there when asked for");
-        assertTrue(run.passes.ahead >= run.counts.drafted() - 4);
+        assertTrue(run.passes.draftAhead >= run.counts.drafted() - 4);
     }
 
     @Test
-    void ahead_leftToABackendThatComputesOnTheCallingThread_runsNothing() throws IOException {
+    void draftAhead_leftToABackendThatComputesOnTheCallingThread_runsNothing() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1, null);
 
-        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), Ahead.AUTO, 0, Sampling.GREEDY, CONTEXT, 3, 1);
+        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), DraftAhead.AUTO, 0, Sampling.GREEDY, CONTEXT, 3, 1);
 
-        assertEquals(0, run.passes.ahead);
+        assertEquals(0, run.passes.draftAhead);
     }
 
     @Test
-    void ahead_afterAnUnsureToken_runsNothing() throws IOException {
+    void draftAhead_afterAnUnsureToken_runsNothing() throws IOException {
         MarkovBackend tables = new MarkovBackend(VOCABULARY, SEED, 1, null);
 
-        Run run = run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), Ahead.YES, Float.MAX_VALUE, Sampling.GREEDY, CONTEXT, 3, 1);
+        Run run =
+                run(tables, new MarkovBackend(VOCABULARY, SEED, 1, null), DraftAhead.YES, Float.MAX_VALUE, Sampling.GREEDY, CONTEXT, 3, 1);
 
-        assertEquals(0, run.passes.ahead);
+        assertEquals(0, run.passes.draftAhead);
         assertEquals(run.counts.drafted(), run.counts.accepted());
     }
 
@@ -161,7 +162,7 @@ class ChainDrafterTest {
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, CONTEXT, SEED, 1);
         try (Model model = Model.load(shape.write(directory.resolve("shape.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession();
-                ChainDrafter drafter = new ChainDrafter(model.openSession(), 4, 8, 0, Ahead.YES)) {
+                ChainDrafter drafter = new ChainDrafter(model.openSession(), 4, 8, 0, DraftAhead.YES)) {
             int[] text = {3, 1};
             for (long seed = 0; seed < 10; seed++) {
                 session.rewind(0);

@@ -10,7 +10,7 @@ import org.gatun.sampling.TokenDistribution;
 ///
 /// The random numbers of a sample belong to its position and its number in the text: the same text begun again with the same seed is given
 /// the same proposals. One thread at a time.
-public final class Proposer {
+public final class DraftSampler {
     private boolean random;
     private CounterRandom counterRandom;
     private int stream; // of samples

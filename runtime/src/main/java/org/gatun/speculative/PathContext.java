@@ -1,15 +1,15 @@
 package org.gatun.speculative;
 
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.Sampling;
 
 /// The latest tokens up to a node of a tree: the end of the text, then the node's path. Reused from node to node.
-public final class NodeText {
+public final class PathContext {
     private int[] tokens = new int[2 * Sampling.REPETITION_WINDOW];
     private int length;
 
     /// @param text of which the first `committed` tokens count, the tree's root being the last of them
-    public void set(TokenText text, int committed, TokenTree tree, int node) {
+    public void set(TokenSequence text, int committed, TokenTree tree, int node) {
         int kept = Math.min(committed, Sampling.REPETITION_WINDOW);
         length = kept + tree.depth(node);
         if (length > tokens.length) {

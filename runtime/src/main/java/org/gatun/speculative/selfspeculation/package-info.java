@@ -1,2 +1,2 @@
 /// Drafters that need no second model: the target drafts for itself with some of its layers left out.
-package org.gatun.speculative.skipping;
+package org.gatun.speculative.selfspeculation;

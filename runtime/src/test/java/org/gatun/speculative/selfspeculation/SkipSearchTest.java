@@ -1,4 +1,4 @@
-package org.gatun.speculative.skipping;
+package org.gatun.speculative.selfspeculation;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

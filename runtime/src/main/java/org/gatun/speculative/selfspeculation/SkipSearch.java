@@ -1,4 +1,4 @@
-package org.gatun.speculative.skipping;
+package org.gatun.speculative.selfspeculation;
 
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -4,12 +4,12 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /// The tokens of a text as it grows: prompt, then what was generated. One thread at a time.
-public final class TokenText {
+public final class TokenSequence {
     private int[] tokens;
     private int length;
 
     /// @param tokens the prompt, copied
-    public TokenText(int... tokens) {
+    public TokenSequence(int... tokens) {
         this.tokens = Arrays.copyOf(tokens, Math.max(64, 2 * tokens.length));
         length = tokens.length;
     }

@@ -1,7 +1,7 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 
 /// A text of the target as the draft model reads it. The target may have more rows of padding, and emit one: the draft model, which has no
@@ -22,7 +22,7 @@ final class DraftText {
     }
 
     /// The tokens of a text, of which as many as it has count; valid until the next call or until the text grows.
-    int[] of(TokenText text) {
+    int[] of(TokenSequence text) {
         if (same) {
             return text.array();
         }

@@ -1,7 +1,7 @@
-package org.gatun.speculative.skipping;
+package org.gatun.speculative.selfspeculation;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.model.ModelConfig;
 import org.gatun.model.PartialModel;
@@ -73,7 +73,7 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         lifetime.enter();
         try {
             prepare(target);
@@ -106,7 +106,7 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         lifetime.enter();
         try {
             draftBest(text, tree, maxNodes);
@@ -115,7 +115,7 @@ public final class ExitDrafter implements Drafter {
         }
     }
 
-    private void draftBest(TokenText text, TokenTree tree, int maxNodes) {
+    private void draftBest(TokenSequence text, TokenTree tree, int maxNodes) {
         if (untilNext <= 0) {
             judgeExits(text);
         }
@@ -153,8 +153,8 @@ public final class ExitDrafter implements Drafter {
         return config.vocabulary() / (attention + 3.0 * config.intermediate());
     }
 
-    private void draftChain(TokenText text, TokenTree tree, Exit exit, int length) {
-        TokenText drafted = new TokenText(text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW)));
+    private void draftChain(TokenSequence text, TokenTree tree, Exit exit, int length) {
+        TokenSequence drafted = new TokenSequence(text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW)));
         int node = 0;
         for (int depth = 0; depth < length; depth++) {
             exit.model.read(depth, tree.token(node));
@@ -174,7 +174,7 @@ public final class ExitDrafter implements Drafter {
     }
 
     /// Finds out which of the latest tokens each exit would have sampled.
-    private void judgeExits(TokenText text) {
+    private void judgeExits(TokenSequence text) {
         int count = Math.min(MOST_REPLAYED, session.length());
         boolean pays = false;
         for (Exit exit : exits) {
@@ -205,7 +205,7 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         untilNext -= step.accepted() + 1;
     }
 

@@ -1,7 +1,7 @@
-package org.gatun.speculative.skipping;
+package org.gatun.speculative.selfspeculation;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.model.PartialModel;
 import org.gatun.model.Session;
@@ -10,8 +10,8 @@ import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
+import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.Drafter;
-import org.gatun.speculative.Proposer;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -32,7 +32,7 @@ public final class SwiftDrafter implements Drafter {
     private final int branch;
     private final int window;
     private final double skippedShare;
-    private final Proposer proposer = new Proposer();
+    private final DraftSampler draftSampler = new DraftSampler();
     private SkipSearch search;
     private PartialModel draft;
     private boolean[] drafting;     // the set of `draft`
@@ -53,7 +53,7 @@ public final class SwiftDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
         lifetime.enter();
         try {
             prepare(target, sampling);
@@ -73,13 +73,13 @@ public final class SwiftDrafter implements Drafter {
             distributions = new TokenDistribution[most];
             Arrays.setAll(distributions, _ -> new TokenDistribution(target.vocabularySize()));
         }
-        proposer.begin(sampling);
-        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize(),
+        draftSampler.begin(sampling);
+        sampler = new Sampler(draftSampler.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize(),
                 target.model().unpaddedVocabulary());
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         lifetime.enter();
         try {
             draftChain(text, tree, maxNodes);
@@ -88,7 +88,7 @@ public final class SwiftDrafter implements Drafter {
         }
     }
 
-    private void draftChain(TokenText text, TokenTree tree, int maxNodes) {
+    private void draftChain(TokenSequence text, TokenTree tree, int maxNodes) {
         if (steps++ % STEPS_A_TRIAL == 0 && !search.isOver()) {
             tryAnotherSet(text);
         }
@@ -112,7 +112,7 @@ public final class SwiftDrafter implements Drafter {
             double confidence = distribution.probability(distribution.mostProbable());
             int count = Math.min(siblings(confidence), room - tree.size());
             int first = tree.size();
-            proposer.propose(tree, node, distribution, text.length() + depth, count, ProposalSampling.WITHOUT_REPLACEMENT);
+            draftSampler.propose(tree, node, distribution, text.length() + depth, count, ProposalSampling.WITHOUT_REPLACEMENT);
             node = first;
             context[contextLength++] = tree.token(node);
             if (confidence < UNSURE) {
@@ -130,7 +130,7 @@ public final class SwiftDrafter implements Drafter {
     }
 
     /// Judges a set by the latest tokens: how many of them would have been its most probable ones.
-    private void tryAnotherSet(TokenText text) {
+    private void tryAnotherSet(TokenSequence text) {
         int count = Math.min(window, session.length());
         if (count < window / 2) {
             return; // too few to judge by
@@ -162,7 +162,7 @@ public final class SwiftDrafter implements Drafter {
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         // sets are judged by the text
     }
 

@@ -1,14 +1,14 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.Arrays;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
-import org.gatun.speculative.NodeText;
-import org.gatun.speculative.Proposer;
+import org.gatun.speculative.DraftSampler;
+import org.gatun.speculative.PathContext;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -28,11 +28,11 @@ final class DraftModel implements AutoCloseable {
     private final int[] rows;            // of nodes, -1 if not read
     private final long[] ancestors;      // [row, words]
     private final int words;
-    private final NodeText nodeText = new NodeText();
-    private final Proposer proposer = new Proposer();
+    private final PathContext pathContext = new PathContext();
+    private final DraftSampler draftSampler = new DraftSampler();
     private int vocabulary;              // of the target
     private Sampler sampler;
-    private TokenText text;
+    private TokenSequence text;
     private TokenTree tree;
     private int size;                    // rows of nodes
 
@@ -54,18 +54,18 @@ final class DraftModel implements AutoCloseable {
             distributions = new TokenDistribution[distributions.length];
         }
         draftText.begin(target);
-        proposer.begin(sampling);
-        sampler = new Sampler(proposer.isRandom() ? sampling : sampling.withTemperature(1), session.vocabularySize(),
+        draftSampler.begin(sampling);
+        sampler = new Sampler(draftSampler.isRandom() ? sampling : sampling.withTemperature(1), session.vocabularySize(),
                 session.model().unpaddedVocabulary());
     }
 
     /// Most nodes that can be read after a text, the root not counted.
-    int room(TokenText of) {
+    int room(TokenSequence of) {
         return Math.min(session.maxTreeRows(), session.capacity() - of.length());
     }
 
     /// Reads a text to its end, which is the root of a tree.
-    void read(TokenText of, TokenTree grown) {
+    void read(TokenSequence of, TokenTree grown) {
         text = of;
         tree = grown;
         size = 0;
@@ -101,8 +101,8 @@ final class DraftModel implements AutoCloseable {
         }
         session.evaluate();
         for (int i = 0; i < count; i++) {
-            nodeText.set(text, text.length(), tree, nodes[i]);
-            sampler.distribution(session.logits(), i, nodeText.tokens(), nodeText.length(), storedDistribution(1 + first + i));
+            pathContext.set(text, text.length(), tree, nodes[i]);
+            sampler.distribution(session.logits(), i, pathContext.tokens(), pathContext.length(), storedDistribution(1 + first + i));
         }
     }
 
@@ -138,8 +138,8 @@ final class DraftModel implements AutoCloseable {
     }
 
     /// How children are found.
-    Proposer proposer() {
-        return proposer;
+    DraftSampler draftSampler() {
+        return draftSampler;
     }
 
     /// The position of a node's children.
@@ -147,24 +147,24 @@ final class DraftModel implements AutoCloseable {
         return text.length() + tree.depth(node);
     }
 
-    /// See [Proposer#candidates].
+    /// See [DraftSampler#candidates].
     int candidates(int node, int count, int[] tokens) {
-        return proposer.candidates(distribution(node), positionBelow(node), count, tokens);
+        return draftSampler.candidates(distribution(node), positionBelow(node), count, tokens);
     }
 
-    /// See [Proposer#propose].
+    /// See [DraftSampler#propose].
     void propose(int node, int count, ProposalSampling how) {
-        proposer.propose(tree, node, distribution(node), positionBelow(node), count, how);
+        draftSampler.propose(tree, node, distribution(node), positionBelow(node), count, how);
     }
 
-    /// See [Proposer#open].
+    /// See [DraftSampler#open].
     void open(int node, ProposalSampling how) {
-        proposer.open(tree, node, distribution(node), how);
+        draftSampler.open(tree, node, distribution(node), how);
     }
 
-    /// See [Proposer#add].
+    /// See [DraftSampler#add].
     int add(int node, int token) {
-        return proposer.add(tree, node, token);
+        return draftSampler.add(tree, node, token);
     }
 
     /// Keeps what was read of the path that was accepted.

@@ -1,7 +1,7 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import org.gatun.backend.SampledTokens;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
@@ -21,8 +21,8 @@ import org.gatun.speculative.TokenTree;
 public final class ChainDrafter implements Drafter {
 
     /// When to go on during verification.
-    public enum Ahead {
-        /// Where the target's passes run beside the host.
+    public enum DraftAhead {
+        /// Where the target's executable is asynchronous.
         AUTO,
         YES,
         NO
@@ -30,8 +30,8 @@ public final class ChainDrafter implements Drafter {
 
     private final Session session;
     private final DraftLength length;
-    private final float lead;
-    private final Ahead ahead;
+    private final float margin;
+    private final DraftAhead draftAhead;
     private final DraftText draftText;
     private Sampling sampling;
     private boolean goesOn;
@@ -43,26 +43,26 @@ public final class ChainDrafter implements Drafter {
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
     /// @param most tokens to draft at most
-    /// @param lead drafting stops after a token whose logit leads the next by less
-    /// @param ahead when to go on while the target verifies
-    public ChainDrafter(Session session, int first, int most, float lead, Ahead ahead) {
+    /// @param margin drafting stops after a token whose logit is not ahead of the second by this much
+    /// @param draftAhead when to go on while the target verifies
+    public ChainDrafter(Session session, int first, int most, float margin, DraftAhead draftAhead) {
         this.session = session;
-        this.lead = lead;
-        this.ahead = ahead;
+        this.margin = margin;
+        this.draftAhead = draftAhead;
         length = new DraftLength(first, most);
         draftText = new DraftText(session);
     }
 
     @Override
-    public void begin(Session target, TokenText prompt, Sampling targetSampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling targetSampling) {
         sampling = targetSampling;
         draftText.begin(target);
-        goesOn = ahead == Ahead.YES || ahead == Ahead.AUTO && target.runsBesideHost();
+        goesOn = draftAhead == DraftAhead.YES || draftAhead == DraftAhead.AUTO && target.isAsynchronous();
         nextLength = 0;
     }
 
     @Override
-    public void draft(TokenText text, TokenTree tree, int maxNodes) {
+    public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
         int count = Math.min(length.next(), Math.min(maxNodes - tree.size(), session.capacity() - text.length()));
         int[] tokens = draftText.of(text);
         boolean expected = text.length() == nextLength && session.commonPrefix(tokens, nextLength) == nextLength;
@@ -79,7 +79,7 @@ public final class ChainDrafter implements Drafter {
         session.rewind(known);
         session.prefill(tokens, known, text.length() - 1);
         // what follows an unsure token is seldom accepted
-        SampledTokens sampled = session.roll(tokens[text.length() - 1], count, lead, sampling);
+        SampledTokens sampled = session.decodeChain(tokens[text.length() - 1], count, margin, sampling);
         propose(sampled, 0, sampled.count(), tree);
     }
 
@@ -89,23 +89,23 @@ public final class ChainDrafter implements Drafter {
         while (drafts < count && tree.allows(sampled.token(first + drafts))) {
             node = tree.add(node, sampled.token(first + drafts++));
         }
-        unsure = drafts < count || sampled.lead(first + count - 1) < lead;
+        unsure = drafts < count || sampled.margin(first + count - 1) < margin;
     }
 
     @Override
-    public void ahead(TokenText text, TokenTree tree, int maxTokens) {
+    public void draftAhead(TokenSequence text, TokenTree tree, int maxTokens) {
         int accepted = text.length() + drafts; // the text, if all is accepted, without the token after that
         int count = Math.min(length.nextIfAccepted(), Math.min(maxTokens - drafts - 2, session.capacity() - accepted - 1));
         if (!goesOn || drafts == 0 || unsure || count <= 0) {
             return;
         }
         session.rewind(accepted - 1);
-        next = session.roll(tree.token(drafts), 1 + count, lead, sampling);
+        next = session.decodeChain(tree.token(drafts), 1 + count, margin, sampling);
         nextLength = next.count() == 1 ? 0 : accepted + 1;
     }
 
     @Override
-    public void observe(TokenText text, Step step) {
+    public void observe(TokenSequence text, Step step) {
         length.observe(drafts, step.accepted(drafts + 1));
     }
 

@@ -1,9 +1,9 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.TokenTree;
@@ -14,11 +14,11 @@ import org.gatun.speculative.TokenTree;
 ///
 /// @param threshold probability
 /// @param depth levels at most
-record ThresholdGrowth(double threshold, int depth) implements Growth {
+record ThresholdPolicy(double threshold, int depth) implements TreePolicy {
     private static final int MOST_CHILDREN = 16;
 
     @Override
-    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
         model.read(text, tree);
         double[] values = new double[most]; // probability that a node is reached
         values[0] = 1;

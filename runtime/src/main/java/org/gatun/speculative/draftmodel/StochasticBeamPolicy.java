@@ -1,13 +1,13 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.PriorityQueue;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.TokenDistribution;
-import org.gatun.speculative.Proposer;
+import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.TokenTree;
 
 /// A beam of whole sequences sampled without replacement: of the children of all nodes of a level those with the largest keys, a key being
@@ -17,7 +17,7 @@ import org.gatun.speculative.TokenTree;
 ///
 /// @param width nodes of a level
 /// @param depth levels
-record StochasticBeamGrowth(int width, int depth) implements Growth {
+record StochasticBeamPolicy(int width, int depth) implements TreePolicy {
 
     /// A possible child.
     ///
@@ -30,7 +30,7 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
     }
 
     @Override
-    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
         model.read(text, tree);
         double[] logProbabilities = new double[most];
         double[] keys = new double[most];
@@ -62,22 +62,22 @@ record StochasticBeamGrowth(int width, int depth) implements Growth {
     /// Offers the children of a node to the beam.
     private static void collect(DraftModel model, int node, double logProbability, double key, int beam, PriorityQueue<Candidate> best) {
         TokenDistribution distribution = model.distribution(node);
-        Proposer proposer = model.proposer();
-        int stream = proposer.nextStream();
+        DraftSampler draftSampler = model.draftSampler();
+        int stream = draftSampler.nextStream();
         double[] perturbed = new double[distribution.size()];
         double largest = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < distribution.size(); i++) {
             int token = distribution.token(i);
             perturbed[i] = logProbability + Math.log(distribution.probability(token));
-            if (proposer.isRandom()) {
-                perturbed[i] -= Math.log(proposer.counterRandom().exponential(CounterRandom.Purpose.PROPOSAL, model.positionBelow(node),
+            if (draftSampler.isRandom()) {
+                perturbed[i] -= Math.log(draftSampler.counterRandom().exponential(CounterRandom.Purpose.PROPOSAL, model.positionBelow(node),
                         stream, token));
             }
             largest = Math.max(largest, perturbed[i]);
         }
         for (int i = 0; i < distribution.size(); i++) {
             int token = distribution.token(i);
-            double childKey = proposer.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
+            double childKey = draftSampler.isRandom() ? below(key, perturbed[i], largest) : perturbed[i];
             if (best.size() < beam || childKey >= best.peek().key) {
                 best.add(new Candidate(node, token, logProbability + Math.log(distribution.probability(token)), childKey));
                 if (best.size() > beam) {

@@ -1,15 +1,15 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.speculative.TokenTree;
 
 /// Of all paths that the draft model finds probable, the most probable ones: each level continues the `branch` best nodes of the one
 /// before by their `branch` best tokens, and of everything seen the best nodes are proposed. They are deterministic, not sampled.
 /// (The dynamic tree of EAGLE-2, Li et al. 2024, arXiv 2406.16858, over a plain draft model.)
-final class BestFirstGrowth implements Growth {
+final class BestFirstPolicy implements TreePolicy {
     private final int branch;
     private final int depth;
     private final TokenTree read; // the nodes that are continued
@@ -25,14 +25,14 @@ final class BestFirstGrowth implements Growth {
     }
 
     /// @param capacity most nodes that can be continued
-    BestFirstGrowth(int branch, int depth, int capacity) {
+    BestFirstPolicy(int branch, int depth, int capacity) {
         this.branch = branch;
         this.depth = depth;
         read = new TokenTree(capacity);
     }
 
     @Override
-    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
         model.read(text, read.begin(text.last()));
         int mostRead = Math.min(read.capacity(), 1 + model.room(text));
         List<Candidate> all = new ArrayList<>();

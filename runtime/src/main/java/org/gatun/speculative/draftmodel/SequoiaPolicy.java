@@ -1,9 +1,9 @@
-package org.gatun.speculative.drafting;
+package org.gatun.speculative.draftmodel;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.gatun.decoding.TokenText;
+import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
@@ -11,7 +11,7 @@ import org.gatun.speculative.TokenTree;
 /// The tree that is best if the chance to be accepted depends on a child's place among its siblings only: found by dynamic programming
 /// from how often the first, second, third, … child was accepted so far, and found anew as that is learnt.
 /// (Sequoia, Chen et al. 2024, arXiv 2402.12374.)
-final class SequoiaGrowth implements Growth {
+final class SequoiaPolicy implements TreePolicy {
     private static final int WIDTH = 8;
     private static final int STEPS_A_PLAN = 32;
     /// What is believed before anything was seen, and after how many nodes what was seen counts as much.
@@ -37,14 +37,14 @@ final class SequoiaGrowth implements Growth {
 
     /// @param rows most nodes, the root included
     /// @param depth levels at most, that of the root not counted
-    SequoiaGrowth(int rows, int depth) {
+    SequoiaPolicy(int rows, int depth) {
         this.rows = rows;
         this.depth = depth;
         plan = best(acceptance(), rows, depth);
     }
 
     @Override
-    public void grow(DraftModel model, TokenText text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
         Shape shape = most < plan.size() ? best(acceptance(), most, depth) : plan;
         model.read(text, tree);
         List<Shape> shapes = new ArrayList<>(List.of(shape)); // of the nodes

@@ -1,2 +1,0 @@
-/// Drafters with a smaller model.
-package org.gatun.speculative.drafting;

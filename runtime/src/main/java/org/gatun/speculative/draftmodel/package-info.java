@@ -1,0 +1,2 @@
+/// Drafters with a smaller model.
+package org.gatun.speculative.draftmodel;
