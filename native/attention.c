@@ -1,5 +1,5 @@
 /*
- * out[row, head] = softmax(scale · q · Kᵀ) · V over the slots that the row sees: all committed ones inside the window, and of
+ * out[row, head] = softmax(scale · q · Kᵀ) · V over the slots that the row attends to: all committed ones inside the window, and of
  * the pass's own rows itself and its ancestors.
  *
  * Three steps a row and key-value head, for the query heads that share it:
@@ -167,9 +167,9 @@ static int64_t visible_slots(const struct gatun_pass *pass, int64_t row, int32_t
         slots[count++] = slot;
     }
     for (int32_t other = 0; other < pass->first + pass->rows; other++) {
-        int sees = pass->ancestors == NULL ? other <= row
+        int attends = pass->ancestors == NULL ? other <= row
             : pass->ancestors[row * pass->ancestor_words + other / 64] >> other % 64 & 1;
-        if (sees && pass->positions[other] >= oldest) {
+        if (attends && pass->positions[other] >= oldest) {
             slots[count++] = pass->committed + other;
         }
     }

@@ -5,7 +5,7 @@
  * Layouts (little-endian, f16 scales): Q8_0 d, s8[32]: d·q. Q4_0 d, 16 bytes of nibbles, low ones first: d·(q - 8). Q4_1 d, m:
  * d·q + m. Q5_0 and Q5_1 have 32 fifth bits before the nibbles. Q4_K, Q5_K: d, dmin, eight 6-bit scales and minimums in
  * 12 bytes. Q6_K: 128 low nibbles, 64 bytes of high pairs, 16 s8 scales, d. NF4, FP4: f32 scale, 32 bytes of nibbles, high ones
- * first: scale · book[code]. MXFP4: a byte e, 16 bytes of nibbles as in Q4_0: 2^(e - 127) · book[code]. INT8: f32 scale of the
+ * first: scale · codebook[code]. MXFP4: a byte e, 16 bytes of nibbles as in Q4_0: 2^(e - 127) · codebook[code]. INT8: f32 scale of the
  * row, s8 elements. Sparse types, a block of 64: the values that are kept, as f16, as in INT8 or as in NF4, then their places
  * within their groups, a stream of 2, 3 or 4 bits each.
  */
@@ -146,9 +146,9 @@ static void read_sparse_codes(int32_t type, const uint8_t *block, int half, stru
     }
 }
 
-const int8_t gatun_mxfp4_book[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+const int8_t gatun_mxfp4_codebook[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-/* Codes of MXFP4 and, as bf16, half their scale, 2^(e - 128): the unit of the book. Two of them have too few bits for an exponent. */
+/* Codes of MXFP4 and, as bf16, half their scale, 2^(e - 128): the unit of the codebook. Two of them have too few bits for an exponent. */
 static void read_mxfp4(const uint8_t *block, struct gatun_codes *result) {
     result->scales[0] = (uint16_t)(*block < 2 ? 0x20 << *block : (*block - 1) << 7);
     for (int i = 0; i < 16; i++) {
@@ -309,7 +309,7 @@ void gatun_decode_codes(int32_t type, const struct gatun_codes *read, const uint
             break;
         case GATUN_MXFP4:
             for (int i = 0; i < 32; i++) {
-                target[i] = bfloat_to_float(read->scales[0]) * gatun_mxfp4_book[read->codes[i]];
+                target[i] = bfloat_to_float(read->scales[0]) * gatun_mxfp4_codebook[read->codes[i]];
             }
             break;
         case GATUN_Q4_K:
@@ -332,10 +332,10 @@ void gatun_decode_codes(int32_t type, const struct gatun_codes *read, const uint
     }
 }
 
-static const float nf4_book[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
+static const float nf4_codebook[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
     -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
     0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
-static const float fp4_book[16] = {0, 0.0052083333f, 0.6666666667f, 1, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
+static const float fp4_codebook[16] = {0, 0.0052083333f, 0.6666666667f, 1, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
     -0.0052083333f, -0.6666666667f, -1, -0.3333333333f, -0.5f, -0.1666666667f, -0.25f};
 
 static void decode_sparse(int32_t type, const uint8_t *block, float *target) {
@@ -348,7 +348,7 @@ static void decode_sparse(int32_t type, const uint8_t *block, float *target) {
             struct gatun_codes read;
             read_sparse_codes(type, block, i / 16, &read);
             uint8_t code = read.codes[i % 16];
-            value = type == GATUN_SPARSE_2_4_NF4 ? read.scale * nf4_book[code] : (float)(int8_t)code;
+            value = type == GATUN_SPARSE_2_4_NF4 ? read.scale * nf4_codebook[code] : (float)(int8_t)code;
             place = read.places[i % 16];
         } else {
             value = half_to_float(gatun_read_kept(type, block, i, &place));
@@ -364,7 +364,7 @@ static void decode_block(int32_t type, const uint8_t *block, float *target) {
             uint8_t codes[64];
             read_nibbles(block + 4, 64, codes);
             for (int i = 0; i < 64; i++) {
-                target[i] = read_float(block) * (type == GATUN_NF4 ? nf4_book : fp4_book)[codes[i]];
+                target[i] = read_float(block) * (type == GATUN_NF4 ? nf4_codebook : fp4_codebook)[codes[i]];
             }
             break;
         }

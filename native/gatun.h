@@ -5,7 +5,7 @@
  * with the threads of a pool. NativeLayout.java mirrors the structs; gatun_layout lets it check that both agree.
  *
  * Order of accumulation. Every result of a row is computed by the same sequence of operations whatever other rows the pass
- * has, however work is shared out between threads, and wherever in the KV cache the keys lie that the row sees.
+ * has, however work is shared out between threads, and wherever in the KV cache the keys lie that the row attends to.
  *
  * Nothing here checks what it is given: sizes and ranges are checked in Java before the call.
  */
@@ -153,7 +153,7 @@ static inline int64_t gatun_quantized_bytes(int64_t rows, int64_t width) {
  * The same with one scale a row: codes [rows, blocks, 32] s8, scales [rows] f32, sums [rows, blocks] s32, counts of outliers [rows]
  * s32; if the magnitude of outliers is finite also their places [rows, width] s32, and they themselves [rows, width] f32.
  */
-static inline int64_t gatun_coded_bytes(int64_t rows, int64_t width, int outliers) {
+static inline int64_t gatun_int8_rows_bytes(int64_t rows, int64_t width, int outliers) {
     return rows * (gatun_blocks(width) * (GATUN_BLOCK + 4) + 8 + (outliers ? 8 * width : 0));
 }
 

@@ -1,16 +1,16 @@
 /*
- * Products of INT8 weights with activations that have one scale a row (plan.Activations, quantize.RowCodes):
+ * Products of INT8 weights with activations that have one scale a row (plan.ActivationQuantization, quantize.RowCodes):
  *
  *     out[r, n] = Σ_k code[r, k] · q[n, k] · (scale[r] · scale[n]) + Σ_outliers in[r, k] · (q[n, k] · scale[n]) + bias[n]
  *
- * The sum of codes is of whole numbers and exact, whatever the order; outliers are added in f32, in order of k. Weights are packed
+ * The sum of int8 products is of whole numbers and exact, whatever the order; outliers are added in f32, in order of k. Weights are packed
  * as for other products with INT8, see matmul.c.
  */
 #include <float.h>
 #include <math.h>
 
 /* Rows in 8 bits, as GATUN_QUANTIZE leaves them where `pairs` is 1. */
-struct coded_rows {
+struct int8_rows {
     int8_t *codes;      /* [rows, blocks, 32] */
     float *scales;      /* [rows] */
     int32_t *sums;      /* [rows, blocks], of the codes of a block */
@@ -18,17 +18,17 @@ struct coded_rows {
     int32_t *places;    /* [rows, inputs], of a row's outliers, rising; no memory unless the threshold is finite */
 };
 
-static struct coded_rows coded_rows_at(void *memory, int64_t rows, int64_t inputs) {
+static struct int8_rows int8_rows_at(void *memory, int64_t rows, int64_t inputs) {
     const int64_t blocks = gatun_blocks(inputs);
     int8_t *codes = memory;
     float *scales = (float *)(codes + rows * blocks * GATUN_BLOCK);
     int32_t *sums = (int32_t *)(scales + rows);
     int32_t *counts = sums + rows * blocks;
-    return (struct coded_rows){codes, scales, sums, counts, counts + rows};
+    return (struct int8_rows){codes, scales, sums, counts, counts + rows};
 }
 
 /* Outliers themselves follow all places. */
-static float *outliers_of(struct coded_rows in, int64_t rows, int64_t inputs) {
+static float *outliers_of(struct int8_rows in, int64_t rows, int64_t inputs) {
     return (float *)(in.places + rows * inputs);
 }
 
@@ -51,7 +51,7 @@ static float largest_below(const float *row, int64_t width, float threshold) {
     return sum_of_ints(finite) == -WIDTH ? largest_of(largest) : NAN;
 }
 
-static void list_outliers(struct coded_rows out, float *outliers, const float *row, int64_t number, int64_t width, float threshold) {
+static void list_outliers(struct int8_rows out, float *outliers, const float *row, int64_t number, int64_t width, float threshold) {
     int32_t count = 0;
     for (int64_t k = 0; k < width && threshold < INFINITY; k++) {
         if (fabsf(row[k]) >= threshold) {
@@ -67,7 +67,7 @@ static void quantize_rows(const struct gatun_command *command, const struct shar
     const int64_t width = command->width;
     const int64_t blocks = gatun_blocks(width);
     const float threshold = command->number;
-    struct coded_rows out = coded_rows_at(command->out, share->rows, width);
+    struct int8_rows out = int8_rows_at(command->out, share->rows, width);
     int64_t from;
     int64_t to;
     part(share->rows * blocks, share, &from, &to);
@@ -105,7 +105,7 @@ INLINE floats weights_at(const uint8_t *tile, const int lane, int64_t k) {
     return to_floats((four >> 8 * (k % 4) & 255) - 128);
 }
 
-INLINE void multiply_coded(const struct gatun_command *command, struct coded_rows in, const float *outliers, int64_t tile, int64_t row,
+INLINE void multiply_int8(const struct gatun_command *command, struct int8_rows in, const float *outliers, int64_t tile, int64_t row,
     const int vectors, const int rows) {
     const int64_t inputs = command->group;
     const int64_t blocks = gatun_blocks(inputs);
@@ -155,18 +155,18 @@ INLINE void multiply_coded(const struct gatun_command *command, struct coded_row
     }
 }
 
-INLINE void coded_tile(const struct gatun_command *command, struct coded_rows in, int64_t tile, int64_t rows, const int vectors) {
+INLINE void int8_tile(const struct gatun_command *command, struct int8_rows in, int64_t tile, int64_t rows, const int vectors) {
     const float *outliers = outliers_of(in, rows, command->group);
-#define RUN(n) multiply_coded(command, in, outliers, tile, row, vectors, n)
+#define RUN(n) multiply_int8(command, in, outliers, tile, row, vectors, n)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
 
-static void coded_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
-    struct coded_rows in = coded_rows_at((void *)command->in, share->rows, command->group);
+static void int8_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
+    struct int8_rows in = int8_rows_at((void *)command->in, share->rows, command->group);
     if (vectors == PARTS) {
-        coded_tile(command, in, tile, share->rows, PARTS);
+        int8_tile(command, in, tile, share->rows, PARTS);
     } else {
-        coded_tile(command, in, tile, share->rows, TILE_VECTORS);
+        int8_tile(command, in, tile, share->rows, TILE_VECTORS);
     }
 }

@@ -74,7 +74,7 @@ struct gatun_codes {
     float scale;            /* of types that have it in f32 */
 };
 /* Twice the numbers that codes of MXFP4 stand for. (decode.c) */
-extern const int8_t gatun_mxfp4_book[16];
+extern const int8_t gatun_mxfp4_codebook[16];
 /* Reads block number `block` of 32 elements of a row of `elements`; those beyond the end are zeros. (decode.c) */
 void gatun_read_codes(int32_t type, const uint8_t *row, int64_t elements, int64_t block, struct gatun_codes *result);
 /*

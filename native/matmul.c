@@ -18,8 +18,8 @@
  *   N:M of F16       [tiles][units]{ u16 places[16]; f16 kept[n][16] }: n = 8 places of 2 bits, or 4 of 4 where M > 4
  * That is as many bytes as in the file, but for Q4_K, Q5_K, Q6_K, MXFP4, 2:8 and 4:8 (11, 9, 7, 6, 5 and 5 % more): scales of
  * scales are multiplied out and rounded to f16, powers of two take 16 bits and places of 3 bits 4. A value is
- * scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs. NF4, FP4 and MXFP4 have scale · book[code], with books of
- * small integers: docs/decisions/four-bit-books-on-cpu.md.
+ * scale · (code - middle) + minimum; Q6_K has a scale for 16 inputs. NF4, FP4 and MXFP4 have scale · codebook[code], with codebooks of
+ * small integers: docs/decisions/four-bit-codebooks-on-cpu.md.
  *
  * For these activations come as 8-bit codes with a scale for 32 inputs (GATUN_QUANTIZE): products and sums of a block are
  * exact integers, blocks are added in order of k as total += float(sum) · (weight scale · activation scale), the first half of
@@ -44,15 +44,15 @@ struct coding {
     int minimum;            /* whether blocks have one */
     int largest;            /* magnitude of what is multiplied */
     int vectors;            /* of 16 outputs by 4 codes in a block of 32 inputs: 4 if the type is sparse */
-    const int8_t *book;     /* what codes stand for, if not for themselves */
+    const int8_t *codebook;     /* what codes stand for, if not for themselves */
 };
 
 /*
- * The books of NF4 and FP4 in whole numbers, and their unit: those that come closest to the books, in root mean square over
+ * The codebooks of NF4 and FP4 in whole numbers, and their unit: those that come closest to the codebooks, in root mean square over
  * the codes of normally distributed weights. A test of the quantized products holds them.
  */
-static const int8_t nf4_book[16] = {-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112};
-static const int8_t fp4_book[16] = {0, 1, 80, 120, 40, 60, 20, 30, 0, -1, -80, -120, -40, -60, -20, -30};
+static const int8_t nf4_codebook[16] = {-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112};
+static const int8_t fp4_codebook[16] = {0, 1, 80, 120, 40, 60, 20, 30, 0, -1, -80, -120, -40, -60, -20, -30};
 static const float nf4_unit = 0.0089235323f;
 static const float fp4_unit = 1.0f / 120;
 
@@ -66,12 +66,12 @@ INLINE struct coding coding_of(const int type) {
         case GATUN_Q5_1:
         case GATUN_Q5_K: return (struct coding){5, 0, OF_BLOCK, 1, 1, 31, 8, NULL};
         case GATUN_Q6_K: return (struct coding){6, 32, OF_BLOCK, 2, 0, 63, 8, NULL};
-        case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 8, nf4_book};
-        case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 120, 8, fp4_book};
-        case GATUN_MXFP4: return (struct coding){4, 0, POWER_OF_BLOCK, 1, 0, 12, 8, gatun_mxfp4_book};
+        case GATUN_NF4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 8, nf4_codebook};
+        case GATUN_FP4: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 120, 8, fp4_codebook};
+        case GATUN_MXFP4: return (struct coding){4, 0, POWER_OF_BLOCK, 1, 0, 12, 8, gatun_mxfp4_codebook};
         case GATUN_INT8: return (struct coding){8, 128, OF_ROW, 1, 0, 128, 8, NULL};
         case GATUN_SPARSE_2_4_INT8: return (struct coding){8, 0, OF_ROW, 1, 0, 128, 4, NULL};
-        default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 4, nf4_book};
+        default: return (struct coding){4, 0, OF_TWO_BLOCKS, 1, 0, 112, 4, nf4_codebook};
     }
 }
 
@@ -126,7 +126,7 @@ INLINE void put(const struct gatun_command *command, int64_t row, int64_t output
 }
 
 /*
- * Vector `group` of the codes of a block, or of what the book says for them: for a dense type k = 4 group .. 4 group + 3 of the
+ * Vector `group` of the codes of a block, or of what the codebook says for them: for a dense type k = 4 group .. 4 group + 3 of the
  * outputs from `codes` on, as dot_signed or dot_unsigned take them; for a sparse one what dot_picked takes.
  */
 INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding coding) {
@@ -140,9 +140,9 @@ INLINE bytes codes_at(const uint8_t *codes, const int group, const struct coding
         low |= bits_of(load_bytes(codes + 256), group - 4, 16);
     } else if (coding.bits == 6) {
         low |= bits_of(load_bytes(codes + 256 + 64 * (group / 4)), 2 * (group % 4) - 4, 48);
-    } else if (coding.book != NULL) {
-        bytes book = repeat_bytes(coding.book);
-        low = look_up(coding.vectors == 4 ? book : of_signed(book), low);
+    } else if (coding.codebook != NULL) {
+        bytes codebook = repeat_bytes(coding.codebook);
+        low = look_up(coding.vectors == 4 ? codebook : of_signed(codebook), low);
     }
     return low;
 }
@@ -206,7 +206,7 @@ INLINE void multiply_sparse_block(const struct gatun_rounded *in, int64_t stride
 /* The same of a dense type and `vectors` vectors of outputs. */
 INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const uint8_t *weights, int64_t tile_bytes, int64_t block,
     floats totals[TILE_VECTORS][TILE_ROWS], const int vectors, const int rows, const struct coding coding) {
-    const int with_sign = coding.bits == 8 || coding.book != NULL; /* signed codes */
+    const int with_sign = coding.bits == 8 || coding.codebook != NULL; /* signed codes */
 #pragma GCC unroll 2
     for (int half = 0; half < coding.halves; half++) {
         const int groups = 8 / coding.halves;
@@ -271,7 +271,7 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
 
 /* Activations with a scale for each row, and products with these. (int8.c) */
 static void quantize_rows(const struct gatun_command *command, const struct share *share);
-static void coded_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share);
+static void int8_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share);
 
 /* A register tile: `vectors` vectors of outputs, of whole tiles, by `rows` rows. */
 INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
@@ -448,7 +448,7 @@ INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_
 static void tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
     const int64_t rows = share->rows;
     if (command->pairs) {
-        coded_tiles(command, tile, vectors, share);
+        int8_tiles(command, tile, vectors, share);
         return;
     }
     switch (command->type) {
@@ -563,7 +563,7 @@ static void pack_block(int32_t type, const uint8_t *row, int64_t inputs, int64_t
     gatun_read_codes(type, row, inputs, block, &read);
     uint16_t *rounded = (uint16_t *)(tile + scales_at(coding, block));
     if (coding.scales == OF_TWO_BLOCKS || coding.scales == OF_ROW) {
-        float unit = coding.book == nf4_book ? nf4_unit : coding.book == fp4_book ? fp4_unit : 1;
+        float unit = coding.codebook == nf4_codebook ? nf4_unit : coding.codebook == fp4_codebook ? fp4_unit : 1;
         ((float *)(tile + (coding.scales == OF_ROW ? 0 : scales_at(coding, block))))[lane] = read.scale * unit;
     } else {
         for (int half = 0; half < coding.halves; half++) {

@@ -11,7 +11,7 @@ import org.gatun.plan.Plan;
 /// waits for the passes that run, then closes what it made (executables, KV stores), and later calls throw
 /// `IllegalStateException`. Closing twice is harmless.
 ///
-/// Results of a row do not depend on what other rows the pass holds, nor on the slots of the keys it sees, only on their
+/// Results of a row do not depend on what other rows the pass holds, nor on the slots of the keys it attends to, only on their
 /// order: the same tokens give the same bits in a pass of one row, of a chain and of a tree. Losslessness at temperature
 /// 0 rests on this.
 public interface Backend extends AutoCloseable {

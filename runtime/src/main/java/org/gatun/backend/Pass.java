@@ -8,9 +8,9 @@ import org.gatun.sampling.Sampling;
 /// What changes from pass to pass: the rows, written into off-heap buffers that a backend reads in place. Reused for
 /// every pass of a session; its methods allocate nothing.
 ///
-/// Row `u` is a token at `position(u)`, and its key and value go to slot `committed + u`. It sees every slot below
+/// Row `u` is a token at `position(u)`, and its key and value go to slot `committed + u`. It attends to every slot below
 /// `committed` and, of the pass's own rows, itself and its ancestors: in a causal pass all rows before it, in a tree pass
-/// the rows of its ancestor words.
+/// the rows of its mask words.
 ///
 /// Views memory of the arena it was made with, and is valid as long as that.
 public final class Pass {
@@ -47,7 +47,7 @@ public final class Pass {
         return begin(committed, false);
     }
 
-    /// Starts a tree pass; give each row its ancestor words.
+    /// Starts a tree pass; give each row its mask words.
     ///
     /// @param committed slots already filled
     public Pass beginTree(int committed) {
@@ -88,7 +88,7 @@ public final class Pass {
     /// @throws IllegalStateException if the pass is full or a tree pass
     public void addRow(int token) {
         if (tree || rows == limits.rows()) {
-            throw new IllegalStateException(tree ? "a row of a tree pass needs ancestor words" : "the pass is full: " + rows + " rows");
+            throw new IllegalStateException(tree ? "a row of a tree pass needs mask words" : "the pass is full: " + rows + " rows");
         }
         put(token, committed + rows);
     }
@@ -96,23 +96,23 @@ public final class Pass {
     /// Adds a row to a tree pass.
     ///
     /// @param position of the token in its text
-    /// @param ancestorWords bit `v` set if the row sees row `v` of the pass, itself included
-    /// @param offset of the row's first word in `ancestorWords`
+    /// @param maskWords bit `v` set if the row attends to row `v` of the pass, itself included
+    /// @param offset of the row's first word in `maskWords`
     /// @param words number of the row's words; missing ones are zero
     /// @throws IllegalStateException if the pass is full or a causal pass
     /// @throws IllegalArgumentException if the row does not see itself, or its position is negative
-    public void addRow(int token, int position, long[] ancestorWords, int offset, int words) {
+    public void addRow(int token, int position, long[] maskWords, int offset, int words) {
         if (!tree || rows == limits.treeRows()) {
-            throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no ancestor words");
+            throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no mask words");
         }
-        if (position < 0 || rows / 64 >= words || (ancestorWords[offset + rows / 64] >>> rows % 64 & 1) == 0) {
+        if (position < 0 || rows / 64 >= words || (maskWords[offset + rows / 64] >>> rows % 64 & 1) == 0) {
             throw new IllegalArgumentException("row " + rows + " of a tree pass, at position " + position
-                    + ": expected a position from 0 on, and a row that sees itself");
+                    + ": expected a position from 0 on, and a row that attends to itself");
         }
         int stride = ancestorStride();
         for (int word = 0; word < stride; word++) {
             ancestors.setAtIndex(ValueLayout.JAVA_LONG, (long) rows * stride + word,
-                    word < words ? ancestorWords[offset + word] : 0);
+                    word < words ? maskWords[offset + word] : 0);
         }
         put(token, position);
     }
@@ -153,13 +153,13 @@ public final class Pass {
     /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
     ///
     /// @param draftDistributions read in place until the pass was verified
-    /// @throws IllegalArgumentException if what was sampled is not rows of this pass, each seeing the one it was sampled below
+    /// @throws IllegalArgumentException if what was sampled is not rows of this pass, each attending to the one it was sampled below
     public void setDraftDistributions(DraftDistributions draftDistributions) {
         for (int sample = 0; sample < draftDistributions.count(); sample++) {
             int row = draftDistributions.row(sample);
-            if (row >= rows || !sees(row, draftDistributions.parent(sample))) {
+            if (row >= rows || !attendsTo(row, draftDistributions.parent(sample))) {
                 throw new IllegalArgumentException("row " + row + " sampled below row " + draftDistributions.parent(sample)
-                        + " in a pass of " + rows + " rows: expected rows that see those they were sampled below");
+                        + " in a pass of " + rows + " rows: expected rows that attend to those they were sampled below");
             }
         }
         this.draftDistributions = draftDistributions.count() == 0 ? null : draftDistributions;
@@ -232,12 +232,12 @@ public final class Pass {
         return selectedRows;
     }
 
-    /// Whether rows see by ancestor words.
+    /// Whether rows attend by mask words.
     public boolean isTree() {
         return tree;
     }
 
-    /// Ancestor words a row in [#ancestors].
+    /// Mask words a row in [#ancestors].
     public int ancestorStride() {
         return limits.treeRows() / 64;
     }
@@ -257,7 +257,7 @@ public final class Pass {
         return selected;
     }
 
-    /// Ancestor words, `[rows, ancestorStride] i64`; only in a tree pass.
+    /// Mask words, `[rows, ancestorStride] i64`; only in a tree pass.
     public MemorySegment ancestors() {
         return ancestors;
     }
@@ -301,8 +301,8 @@ public final class Pass {
         }
     }
 
-    /// Whether row `row` sees row `other` of the same pass.
-    public boolean sees(int row, int other) {
+    /// Whether row `row` attends to row `other` of the same pass.
+    public boolean attendsTo(int row, int other) {
         if (!tree) {
             return other <= row;
         }
@@ -310,10 +310,10 @@ public final class Pass {
         return (word >>> other % 64 & 1) != 0;
     }
 
-    /// The row that `row` continues: the last before it that it sees; -1 if there is none.
+    /// The row that `row` continues: the last before it that it attends to; -1 if there is none.
     public int parent(int row) {
         int other = row - 1;
-        while (other >= 0 && !sees(row, other)) {
+        while (other >= 0 && !attendsTo(row, other)) {
             other--;
         }
         return other;

@@ -19,8 +19,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Reads weights that bitsandbytes quantized to 4 bits. Beside the codes of `P.weight`, two a byte, a file has the largest magnitudes of
-/// the blocks (`.absmax`), the book (`.quant_map`) and a JSON object (`.quant_state.bitsandbytes__nf4`, or `fp4`). The largest magnitudes
-/// may themselves be codes of 8 bits with a book and magnitudes of their own (`.nested_…`), see [NestedMagnitudes].
+/// the blocks (`.absmax`), the codebook (`.quant_map`) and a JSON object (`.quant_state.bitsandbytes__nf4`, or `fp4`). The largest
+/// magnitudes may themselves be codes of 8 bits with a codebook and magnitudes of their own (`.nested_…`), see [NestedMagnitudes].
 ///
 /// (Dettmers et al. 2023, arXiv 2305.14314.)
 final class FourBitWeight {
@@ -66,11 +66,11 @@ final class FourBitWeight {
                 "multiples of " + ours);
         long elements = rows * columns;
         MemorySegment codes = parts.part(name, DType.U8, elements / 2);
-        float[] book = Codebook.of(dtype);
-        MemorySegment theirs = parts.part(name + ".quant_map", DType.F32, book.length);
-        for (int i = 0; i < book.length; i++) {
+        float[] codebook = Codebook.of(dtype);
+        MemorySegment theirs = parts.part(name + ".quant_map", DType.F32, codebook.length);
+        for (int i = 0; i < codebook.length; i++) {
             float entry = theirs.getAtIndex(FLOAT, i);
-            parts.require(entry == book[i], "entry " + i + " of the book is " + entry, book[i]);
+            parts.require(entry == codebook[i], "entry " + i + " of the codebook is " + entry, codebook[i]);
         }
         long blocks = Math.ceilDiv(elements, (long) block);
         Magnitudes magnitudes = magnitudes(state, blocks);

@@ -85,8 +85,8 @@ public final class Model implements AutoCloseable {
     }
 
     private void requireWeightsForActivations() {
-        boolean taken = plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul product && product.activations().areCodes());
-        if (options.activations().areCodes() && !taken) {
+        boolean taken = plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul product && product.activations().isQuantized());
+        if (options.activations().isQuantized() && !taken) {
             Set<DType> found = new TreeSet<>();
             plan.ops().forEach(op -> {
                 if (op instanceof Op.MatMul product) {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.gatun.backend.KvShape;
 import org.gatun.format.FileAccess;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.tensor.DType;
 
 /// How sessions of a model are set up.
@@ -15,7 +15,8 @@ import org.gatun.tensor.DType;
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
 /// @param activations how products with weights of INT8 take their activations
 /// @param fileAccess how the model's files are read
-public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations, FileAccess fileAccess) {
+public record ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, ActivationQuantization activations,
+        FileAccess fileAccess) {
     /// The types that weights can be brought to.
     public static final List<DType> WEIGHT_TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q5_1, DType.Q5_0,
             DType.Q4_1, DType.Q4_0, DType.NF4, DType.FP4, DType.MXFP4, DType.NVFP4, DType.INT8, DType.SPARSE_2_4_F16,
@@ -35,11 +36,11 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
 
     /// Weights and activations as they are.
     public ModelOptions(int contextLength, DType kvType) {
-        this(contextLength, kvType, Optional.empty(), Activations.AS_IS);
+        this(contextLength, kvType, Optional.empty(), ActivationQuantization.NONE);
     }
 
     /// The files mapped.
-    public ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, Activations activations) {
+    public ModelOptions(int contextLength, DType kvType, Optional<DType> weightType, ActivationQuantization activations) {
         this(contextLength, kvType, weightType, activations, FileAccess.MAPPED);
     }
 
@@ -55,8 +56,8 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
 
     /// These options with activations taken so.
     ///
-    /// @param choice for products with weights of INT8; a model without any is refused if it is not [Activations#AS_IS]
-    public ModelOptions withActivations(Activations choice) {
+    /// @param choice for products with weights of INT8; a model without any is refused if it is not [ActivationQuantization#NONE]
+    public ModelOptions withActivations(ActivationQuantization choice) {
         return new ModelOptions(contextLength, kvType, weightType, choice, fileAccess);
     }
 

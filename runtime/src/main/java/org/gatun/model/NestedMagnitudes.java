@@ -4,26 +4,26 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// The largest magnitudes of a weight's blocks when they are themselves quantized: an offset that all share, plus an entry of a book of
+/// The largest magnitudes of a weight's blocks when they are themselves quantized: an offset that all share, plus an entry of a codebook of
 /// 256 numbers times the largest magnitude of a group. Double quantization, which takes 0.37 bits off each weight of 4.5.
-/// (Dettmers et al. 2023, arXiv 2305.14314; the book: Dettmers 2015, arXiv 1511.04561.)
+/// (Dettmers et al. 2023, arXiv 2305.14314; the codebook: Dettmers 2015, arXiv 1511.04561.)
 ///
 /// @param codes `[blocks] u8`
-/// @param book `[256] f32`
+/// @param codebook `[256] f32`
 /// @param largest `[blocks / group, rounded up] f32`
 /// @param group blocks that share a largest magnitude
 /// @param offset added to each
-record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment largest, int group, float offset) {
+record NestedMagnitudes(MemorySegment codes, MemorySegment codebook, MemorySegment largest, int group, float offset) {
     /// Blocks of a group in what is made here.
     static final int GROUP = 256;
-    /// Entries of a book.
+    /// Entries of a codebook.
     static final int ENTRIES = 256;
-    /// Powers of ten of the book; with each the numbers lie twice as close.
+    /// Powers of ten of the codebook; with each the numbers lie twice as close.
     private static final int DECADES = 7;
-    private static final float[] BOOK = makeBook();
+    private static final float[] CODEBOOK = makeCodebook();
 
     /// The middles of 1, 2, 4 ... equal parts between a tenth of a power of ten and itself, of both signs, and 0 and 1; rising.
-    private static float[] makeBook() {
+    private static float[] makeCodebook() {
         float[] entries = new float[ENTRIES];
         int count = 0;
         for (int decade = 0; decade < DECADES; decade++) {
@@ -39,9 +39,9 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
         return entries;
     }
 
-    /// The book that is used here.
-    static MemorySegment standardBook() {
-        return WeightConversion.bytes(BOOK);
+    /// The codebook that is used here.
+    static MemorySegment standardCodebook() {
+        return WeightConversion.bytes(CODEBOOK);
     }
 
     /// Groups of so many blocks.
@@ -65,12 +65,12 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
             float most = largest[i / GROUP];
             codes[i] = (byte) nearest(most == 0 ? 0 : (magnitudes[i] - offset) * (1 / most));
         }
-        return new NestedMagnitudes(MemorySegment.ofArray(codes), standardBook(), WeightConversion.bytes(largest), GROUP, offset);
+        return new NestedMagnitudes(MemorySegment.ofArray(codes), standardCodebook(), WeightConversion.bytes(largest), GROUP, offset);
     }
 
     /// The code of the entry next to a number, of two as near the lower.
     private static int nearest(float number) {
-        int above = Arrays.binarySearch(BOOK, number);
+        int above = Arrays.binarySearch(CODEBOOK, number);
         if (above >= 0) {
             return above;
         }
@@ -78,12 +78,12 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment book, MemorySegment l
         if (above == 0 || above == ENTRIES) {
             return Math.min(above, ENTRIES - 1);
         }
-        return number - BOOK[above - 1] <= BOOK[above] - number ? above - 1 : above;
+        return number - CODEBOOK[above - 1] <= CODEBOOK[above] - number ? above - 1 : above;
     }
 
     /// The largest magnitude of a block.
     float of(long block) {
-        return book.get(WeightConversion.FLOAT, (long) Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, block)) * Float.BYTES)
+        return codebook.get(WeightConversion.FLOAT, (long) Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, block)) * Float.BYTES)
                 * largest.get(WeightConversion.FLOAT, block / group * Float.BYTES) + offset;
     }
 }

@@ -161,7 +161,8 @@ final class SafetensorsModelWriter {
             TensorData.of(weight.nested().largest()).writeTo(channel);
             weight.forgetNested();
         });
-        writer.tensor(name + ".nested_quant_map", DType.F32, Shape.of(NestedMagnitudes.ENTRIES), TensorData.of(NestedMagnitudes.standardBook()));
+        writer.tensor(name + ".nested_quant_map", DType.F32, Shape.of(NestedMagnitudes.ENTRIES),
+                TensorData.of(NestedMagnitudes.standardCodebook()));
         writer.tensor(name + ".absmax", DType.U8, Shape.of(weight.blocks()),
                 channel -> TensorData.of(weight.nested().codes()).writeTo(channel));
         addCodes(name, weight);

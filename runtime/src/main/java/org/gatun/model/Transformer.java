@@ -2,7 +2,7 @@ package org.gatun.model;
 
 import java.util.Optional;
 import java.util.function.Function;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
@@ -17,16 +17,16 @@ import org.gatun.tensor.Tensor;
 final class Transformer {
     private final ModelConfig config;
     private final Function<String, Optional<Tensor>> weights;
-    private final Activations activations;
+    private final ActivationQuantization activations;
 
     /// @param weights by their GGUF names
     Transformer(ModelConfig config, Function<String, Optional<Tensor>> weights) {
-        this(config, weights, Activations.AS_IS);
+        this(config, weights, ActivationQuantization.NONE);
     }
 
     /// @param weights by their GGUF names
     /// @param activations of products with weights of INT8
-    Transformer(ModelConfig config, Function<String, Optional<Tensor>> weights, Activations activations) {
+    Transformer(ModelConfig config, Function<String, Optional<Tensor>> weights, ActivationQuantization activations) {
         this.config = config;
         this.weights = weights;
         this.activations = activations;
@@ -84,7 +84,7 @@ final class Transformer {
     }
 
     private Value product(PlanBuilder plan, Value in, Tensor weight, Optional<Tensor> bias) {
-        return plan.matMul(in, weight, bias, weight.dtype() == DType.INT8 ? activations : Activations.AS_IS);
+        return plan.matMul(in, weight, bias, weight.dtype() == DType.INT8 ? activations : ActivationQuantization.NONE);
     }
 
     private Value normHeads(PlanBuilder plan, Value heads, String name) {

@@ -1,12 +1,12 @@
 package org.gatun.plan;
 
-/// The sizes and rules of one attention: which heads share keys, how scores are scaled, how far a row sees.
+/// The sizes and rules of one attention: which heads share keys, how scores are scaled, how far back a row attends.
 ///
 /// @param heads query heads, a multiple of `kvHeads`
 /// @param kvHeads key and value heads
 /// @param headDim elements a head
 /// @param scale factor on the scores
-/// @param window a row sees only keys whose position is more than its own minus `window`; 0 for no limit
+/// @param window a row attends to only keys whose position is more than its own minus `window`; 0 for no limit
 public record AttentionShape(int heads, int kvHeads, int headDim, float scale, int window) {
 
     /// @throws IllegalArgumentException if a size is not positive, the heads do not divide into groups, or a row of them has 2³¹ elements

@@ -69,7 +69,7 @@ public sealed interface Op {
     /// @param bias `[N] f32`
     /// @param activations how `in` is taken
     /// @param out `[rows, N]`
-    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, Activations activations, Value out) implements Op {}
+    record MatMul(Value in, Tensor weight, Optional<Tensor> bias, ActivationQuantization activations, Value out) implements Op {}
 
     /// Rotates each head of each row by the row's position, see [RopeTable].
     ///

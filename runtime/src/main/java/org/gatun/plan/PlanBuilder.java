@@ -37,15 +37,15 @@ public final class PlanBuilder {
 
     /// Records [Op.MatMul] of activations as they are.
     public Value matMul(Value in, Tensor weight, Optional<Tensor> bias) {
-        return matMul(in, weight, bias, Activations.AS_IS);
+        return matMul(in, weight, bias, ActivationQuantization.NONE);
     }
 
     /// Records [Op.MatMul].
-    public Value matMul(Value in, Tensor weight, Optional<Tensor> bias, Activations activations) {
-        if (activations.areCodes()) {
+    public Value matMul(Value in, Tensor weight, Optional<Tensor> bias, ActivationQuantization activations) {
+        if (activations.isQuantized()) {
             require(weight.dtype() == DType.INT8, weight, "the type INT8 for activations " + activations + ", found " + weight.dtype());
-            require(weight.columns() <= Activations.MOST_INPUTS, weight,
-                    Activations.MOST_INPUTS + " columns at most for activations " + activations);
+            require(weight.columns() <= ActivationQuantization.MOST_INPUTS, weight,
+                    ActivationQuantization.MOST_INPUTS + " columns at most for activations " + activations);
         }
         require(weight.columns() == in.width(), weight, in.width() + " columns");
         bias.ifPresent(b -> require(b.columns() == weight.rows(), b, weight.rows() + " elements"));

@@ -2,19 +2,19 @@ package org.gatun.quantize;
 
 import org.gatun.tensor.DType;
 
-/// The books of the types whose codes are entries of one.
+/// The codebooks of the types whose codes are entries of one.
 public final class Codebook {
     private Codebook() {}
 
     /// The 16 entries, a copy.
     ///
     /// @param dtype [DType#NF4] or [DType#FP4]
-    /// @throws IllegalArgumentException if the type has no book
+    /// @throws IllegalArgumentException if the type has no codebook
     public static float[] of(DType dtype) {
         return switch (dtype) {
-            case NF4 -> CodebookLayout.NF4.book.clone();
-            case FP4 -> CodebookLayout.FP4.book.clone();
-            default -> throw new IllegalArgumentException(dtype + " has no book of codes: expected NF4 or FP4");
+            case NF4 -> CodebookLayout.NF4.codebook.clone();
+            case FP4 -> CodebookLayout.FP4.codebook.clone();
+            default -> throw new IllegalArgumentException(dtype + " has no codebook: expected NF4 or FP4");
         };
     }
 }

@@ -6,8 +6,8 @@ import static org.gatun.quantize.LittleEndian.unsignedByte;
 
 import java.lang.foreign.MemorySegment;
 
-/// `NF4` and `FP4` of bitsandbytes (Dettmers et al. 2023, arXiv 2305.14314): 64 codes of 4 bits, each an entry of a book of 16 values from
-/// -1 to 1, times the largest magnitude of the block. In this order: f32 largest magnitude; 32 bytes of codes, the first of two in the
+/// `NF4` and `FP4` of bitsandbytes (Dettmers et al. 2023, arXiv 2305.14314): 64 codes of 4 bits, each an entry of a codebook of 16 values
+/// from -1 to 1, times the largest magnitude of the block. In this order: f32 largest magnitude; 32 bytes of codes, the first of two in the
 /// high half.
 ///
 /// An element is multiplied by the reciprocal of the largest magnitude, in f32, and gets the code whose thresholds it lies between; one
@@ -56,10 +56,10 @@ enum CodebookLayout implements Layout {
     private static final int ELEMENTS = 64;
     private static final int CODES = 4; // offset
 
-    final float[] book;
+    final float[] codebook;
 
-    CodebookLayout(float[] book) {
-        this.book = book;
+    CodebookLayout(float[] codebook) {
+        this.codebook = codebook;
     }
 
     /// The code of a number from -1 to 1.
@@ -78,7 +78,7 @@ enum CodebookLayout implements Layout {
         float largest = source.get(FLOAT, offset);
         for (int i = 0; i < count; i++) {
             int pair = unsignedByte(source, offset + CODES + i / 2);
-            target[targetOffset + i] = book[i % 2 == 0 ? pair >> 4 : pair & 15] * largest;
+            target[targetOffset + i] = codebook[i % 2 == 0 ? pair >> 4 : pair & 15] * largest;
         }
     }
 

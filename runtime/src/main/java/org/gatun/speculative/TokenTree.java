@@ -157,7 +157,7 @@ public final class TokenTree {
     }
 
     /// Writes every node as a row of a pass after `committed` slots, with what was sampled. Where the tree is a chain the pass is causal,
-    /// otherwise rows see by ancestor words.
+    /// otherwise rows attend by mask words.
     public void writeTo(Pass pass, int committed) {
         if (isChain()) {
             pass.beginCausal(committed);

@@ -34,7 +34,7 @@ public enum DType {
     Q5_K(256, 176),
     /// 256 elements of 6 bits in sixteen sub-blocks with 8-bit scales over one f16 super-scale.
     Q6_K(256, 210),
-    /// 64 elements: f32 scale, 32 bytes of 4-bit codes of quantiles of a normal distribution; `value = scale · book[code]`.
+    /// 64 elements: f32 scale, 32 bytes of 4-bit codes of quantiles of a normal distribution; `value = scale · codebook[code]`.
     NF4(64, 36),
     /// As [#NF4], with codes of a sign and three bits.
     FP4(64, 36),

@@ -11,10 +11,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;
 import java.util.stream.IntStream;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
@@ -23,7 +23,7 @@ import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -64,8 +64,8 @@ class BackendDifferentialTest {
     private static final double ROUNDED = 4e-3;
     /// Activations rounded to 8 bits.
     private static final double QUANTIZED = 1e-2;
-    /// The same, and books rounded to 8 bits: 0.3 % of uniformly distributed weights, up to 0.5 % of results half as large as usual.
-    private static final double BOOKS = 1.5e-2;
+    /// The same, and codebooks rounded to 8 bits: 0.3 % of uniformly distributed weights, up to 0.5 % of results half as large as usual.
+    private static final double CODEBOOKS = 1.5e-2;
     /// What CUDA kernels read through tensor cores is rounded to 16 bits, on both sides.
     private static final double HALVES = 6e-3;
 
@@ -131,9 +131,9 @@ class BackendDifferentialTest {
             return twins.isCuda() && halves ? HALVES : bound;
         }
 
-        /// CUDA kernels take heads of an even number of elements, and activations in 8 bits with whole units of weights.
+        /// CUDA kernels take heads of an even number of elements, and activations in 8 bits with whole weight tiles.
         private boolean runsOn(Twins twins) {
-            return !twins.isCuda() || !name.matches(".*headDim=[17],.*|product of codes .* (17x37|1x1)");
+            return !twins.isCuda() || !name.matches(".*headDim=[17],.*|int8 matmul .* (17x37|1x1)");
         }
 
         @Override
@@ -150,7 +150,7 @@ class BackendDifferentialTest {
                 DType.SPARSE_1_16_F16, DType.SPARSE_2_16_F16)) {
             int block = dtype.blockElements();
             double bound = switch (dtype.sparsity().map(DType.Sparsity::values).orElse(dtype)) {
-                case NF4, FP4 -> BOOKS;
+                case NF4, FP4 -> CODEBOOKS;
                 case F32, F16, BF16 -> EXACT;
                 default -> QUANTIZED;
             };
@@ -177,29 +177,29 @@ class BackendDifferentialTest {
                 plan.matMul(plan.embed(tables.random(70)), tables.extremeBytes(19, 70))));
         cases.add(new Case("matmul of the least powers of two", QUANTIZED, (tables, plan) ->
                 plan.matMul(plan.embed(tables.huge(128)), tables.leastPowers(19, 128))));
-        for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
+        for (ActivationQuantization activations : List.of(ActivationQuantization.INT8, ActivationQuantization.INT8_OUTLIERS)) {
             for (Magnitudes magnitudes : Magnitudes.values()) {
                 for (int[] shape : new int[][] {{8, 8}, {24, 200}, {104, 72}, {17, 37}, {1, 1}}) {
-                    cases.add(new Case("product of codes " + activations + " " + magnitudes + " " + shape[0] + "x" + shape[1], EXACT,
+                    cases.add(new Case("int8 matmul " + activations + " " + magnitudes + " " + shape[0] + "x" + shape[1], EXACT,
                             (tables, plan) -> plan.matMul(plan.embed(tables.of(magnitudes, shape[1])),
                                     tables.weight(DType.INT8, shape[0], shape[1]), Optional.empty(), activations)));
                 }
             }
-            cases.add(new Case("product of codes " + activations + " of extreme bytes, with bias", EXACT, (tables, plan) ->
+            cases.add(new Case("int8 matmul " + activations + " of extreme bytes, with bias", EXACT, (tables, plan) ->
                     plan.matMul(plan.embed(tables.extreme(176)), tables.extremeBytes(16, 176), Optional.of(tables.vector(16)),
                             activations)));
-            cases.add(new Case("products of codes " + activations + " and swiglu", EXACT, (tables, plan) -> {
+            cases.add(new Case("int8 matmul " + activations + " and swiglu", EXACT, (tables, plan) -> {
                 Value in = plan.rmsNorm(plan.embed(tables.random(136)), tables.vector(136), 1e-5f);
                 return plan.matMul(plan.swiGlu(plan.matMul(in, tables.weight(DType.INT8, 72, 136), Optional.empty(), activations),
                         plan.matMul(in, tables.weight(DType.INT8, 72, 136), Optional.empty(), activations)),
-                        tables.weight(DType.INT8, 40, 72), Optional.empty(), Activations.INT8_OUTLIERS);
+                        tables.weight(DType.INT8, 40, 72), Optional.empty(), ActivationQuantization.INT8_OUTLIERS);
             }));
         }
         cases.add(new Case("product of one input in every form", QUANTIZED, (tables, plan) -> {
             Value in = plan.embed(tables.of(Magnitudes.SOME_OUTLIERS, 64));
             Tensor weight = tables.weight(DType.INT8, 48, 64);
-            return plan.add(plan.matMul(in, weight), plan.add(plan.matMul(in, weight, Optional.empty(), Activations.INT8),
-                    plan.matMul(in, weight, Optional.empty(), Activations.INT8_OUTLIERS)));
+            return plan.add(plan.matMul(in, weight), plan.add(plan.matMul(in, weight, Optional.empty(), ActivationQuantization.INT8),
+                    plan.matMul(in, weight, Optional.empty(), ActivationQuantization.INT8_OUTLIERS)));
         }));
         for (int width : new int[] {1, 15, 16, 17, 96, 1000}) {
             cases.add(new Case("rms norm " + width, EXACT,
@@ -298,7 +298,7 @@ class BackendDifferentialTest {
         }
     }
 
-    /// Which rows of a pass a row sees, itself among them.
+    /// Which rows of a pass a row attends to, itself among them.
     private enum Sight {
         /// All of them, later ones too, as in a block that is denoised.
         ALL,
@@ -318,12 +318,12 @@ class BackendDifferentialTest {
         for (int row = 0; row < rows; row++) {
             int parent = random.nextInt(Math.max(1, row));
             for (int other = 0; other < rows; other++) {
-                boolean sees = other == row || switch (sight) {
+                boolean attendsTo = other == row || switch (sight) {
                     case ALL -> true;
                     case RANDOM -> random.nextBoolean();
                     case TREE -> row > 0 && (words[4 * parent + other / 64] >>> other & 1) != 0;
                 };
-                words[4 * row + other / 64] |= sees ? 1L << other : 0;
+                words[4 * row + other / 64] |= attendsTo ? 1L << other : 0;
             }
             depths[row] = sight != Sight.TREE ? row : row == 0 ? 0 : depths[parent] + 1;
         }
@@ -444,7 +444,8 @@ class BackendDifferentialTest {
         }
     }
 
-    /// Activations and weights that are whole numbers with a scale of 1: results are the sums of codes themselves, in every backend.
+    /// Activations and weights that are whole numbers with a scale of 1: results are the sums of int8 products themselves, in every
+    /// backend.
     @Test
     void product_wholeNumbers_isTheSameWholeNumberEverywhere() {
         Case row = new Case("whole numbers", 0, (tables, plan) -> {
@@ -456,7 +457,7 @@ class BackendDifferentialTest {
             for (int output = 0; output < 24; output++) {
                 weight.data().set(ValueLayout.JAVA_FLOAT_UNALIGNED, output * DType.INT8.rowBytes(width), 1);
             }
-            return plan.matMul(plan.embed(in), weight, Optional.empty(), Activations.INT8);
+            return plan.matMul(plan.embed(in), weight, Optional.empty(), ActivationQuantization.INT8);
         });
         for (int rows : new int[] {1, 5, 14, 64, 300}) {
             float[] expected = run(reference, row, DType.F16, rows, false);
@@ -470,7 +471,7 @@ class BackendDifferentialTest {
     /// A row with anything that is not finite gives NaN only, the others what they would.
     @ParameterizedTest
     @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
-    void product_rowThatIsNotFinite_isAllNaN(Activations activations) {
+    void product_rowThatIsNotFinite_isAllNaN(ActivationQuantization activations) {
         Case row = new Case("not finite", 0, (tables, plan) -> {
             Tensor in = tables.of(Magnitudes.SOME_OUTLIERS, 72);
             for (int token = 0; token < VOCABULARY; token += 3) {
@@ -533,7 +534,7 @@ class BackendDifferentialTest {
             pass.beginTree(committed(row));
             long path = 0;
             for (int i = 0; i < rows; i++) {
-                // between the rows of the path stand strangers that nobody sees
+                // between the rows of the path stand strangers that nobody attends to
                 pass.addRow(token(i + 100), committed(row) + i, new long[] {1L << 2 * i}, 0, 1);
                 path |= 1L << 2 * i + 1;
                 pass.addRow(token(i), committed(row) + i, new long[] {path}, 0, 1);

@@ -50,14 +50,14 @@ class DraftDistributionsTest {
     }
 
     @Test
-    void setDrawings_rowsThatDoNotSeeTheirParent_areRefused() {
+    void setDrawings_rowsThatDoNotAttendToTheirParent_areRefused() {
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = new Pass(arena, new PassLimits(64, 64)).beginTree(0);
             pass.addRow(0, 0, new long[] {0b001}, 0, 1);
             pass.addRow(1, 1, new long[] {0b011}, 0, 1);
             pass.addRow(1, 1, new long[] {0b101}, 0, 1);
 
-            assertEquals("row 2 sampled below row 1 in a pass of 3 rows: expected rows that see those they were sampled below",
+            assertEquals("row 2 sampled below row 1 in a pass of 3 rows: expected rows that attend to those they were sampled below",
                     assertThrows(IllegalArgumentException.class, () -> pass.setDraftDistributions(draftDistributions(1, 2))).getMessage());
             assertThrows(IllegalArgumentException.class, () -> pass.setDraftDistributions(draftDistributions(0, 3)));
             DraftDistributions fitting = draftDistributions(0, 2);

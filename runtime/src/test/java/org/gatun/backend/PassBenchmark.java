@@ -12,7 +12,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
 
@@ -75,7 +75,8 @@ final class PassBenchmark {
         }
         long start = System.nanoTime();
         ModelOptions options = blocks == stored ? ModelOptions.STANDARD : ModelOptions.STANDARD.withWeightType(blocks);
-        Model model = Model.load(file, backend, form.length == 1 ? options : options.withActivations(Activations.parse(form[1])));
+        Model model =
+                Model.load(file, backend, form.length == 1 ? options : options.withActivations(ActivationQuantization.parse(form[1])));
         long keys = (long) shape.hidden() / shape.heads() * shape.kvHeads();
         long bytes = shape.layers() * ((2L * shape.hidden() + 2 * keys + 2L * shape.intermediate()) * blocks.rowBytes(shape.hidden())
                 + shape.hidden() * blocks.rowBytes(shape.intermediate())) + shape.vocabulary() * stored.rowBytes(shape.hidden());

@@ -17,7 +17,7 @@ import org.gatun.backend.Pass;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.SafetensorsFile;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.quantize.Codebook;
@@ -68,13 +68,13 @@ class BitsandbytesGoldenTest {
         MemorySegment encoded = MemorySegment.ofArray(new byte[(int) dtype.rowBytes(elements.length)]);
         Codec.of(dtype).encode(elements, 0, encoded, 0, elements.length);
 
-        float[] book = Codebook.of(dtype);
+        float[] codebook = Codebook.of(dtype);
         int block = dtype.blockElements();
         for (int i = 0; i < elements.length; i++) {
             long at = (long) i / block * dtype.blockBytes();
             byte found = encoded.get(ValueLayout.JAVA_BYTE, at + Float.BYTES + i % block / 2);
             assertEquals(magnitudes[i / block], encoded.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at));
-            assertEquals(book[code(codes[i / 2], i)], book[code(found, i)], 0, "element " + i);
+            assertEquals(codebook[code(codes[i / 2], i)], codebook[code(found, i)], 0, "element " + i);
         }
     }
 
@@ -91,10 +91,10 @@ class BitsandbytesGoldenTest {
 
         assertArrayEquals(bytes(weight + ".weight.absmax"), nested.codes().toArray(ValueLayout.JAVA_BYTE));
         assertArrayEquals(floats(weight + ".weight.nested_absmax"), nested.largest().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED), 1e-6f);
-        float[] book = nested.book().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+        float[] codebook = nested.codebook().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
         float[] theirs = floats(weight + ".weight.nested_quant_map");
-        for (int i = 0; i < book.length; i++) {
-            assertEquals(theirs[i], book[i], Math.ulp(theirs[i]));
+        for (int i = 0; i < codebook.length; i++) {
+            assertEquals(theirs[i], codebook[i], Math.ulp(theirs[i]));
         }
     }
 
@@ -144,7 +144,7 @@ class BitsandbytesGoldenTest {
                     arena.allocateFrom(ValueLayout.JAVA_FLOAT, rows));
             PlanBuilder plan = new PlanBuilder();
             Plan product = plan.build(plan.selectRows(
-                    plan.matMul(plan.embed(table), weight, Optional.empty(), Activations.INT8_OUTLIERS)));
+                    plan.matMul(plan.embed(table), weight, Optional.empty(), ActivationQuantization.INT8_OUTLIERS)));
             try (Executable executable = backend.compile(product, limits);
                     KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 8, DType.F16))) {
                 Pass pass = new Pass(arena, limits).beginCausal(0);

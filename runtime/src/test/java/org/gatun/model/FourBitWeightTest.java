@@ -62,9 +62,9 @@ class FourBitWeightTest {
             }
             state(dtype, "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"bfloat16\", \"shape\": [%d, %d]%s}".formatted(
                     kind(dtype), block, ROWS, COLUMNS, nested ? ", \"nested_blocksize\": 4, \"nested_offset\": 0.25" : ""));
-            float[] book = Codebook.of(dtype);
+            float[] codebook = Codebook.of(dtype);
             for (int i = 0; i < values.length; i++) {
-                values[i] = book[codes[i / 2] >> (1 - i % 2) * 4 & 15] * magnitudes[i / block];
+                values[i] = codebook[codes[i / 2] >> (1 - i % 2) * 4 & 15] * magnitudes[i / block];
             }
         }
 
@@ -114,7 +114,7 @@ class FourBitWeightTest {
     void read_partsThatDoNotFit_namesThem() {
         refused("w.absmax", stored -> stored.tensors.remove("w.absmax"), "no w.absmax");
         refused("short codes", stored -> stored.put("", DType.U8, MemorySegment.ofArray(new byte[8]), 8), "w of U8");
-        refused("another book", stored -> stored.put(".quant_map", DType.F32, MemorySegment.ofArray(new float[16]), 16), "entry 0");
+        refused("another codebook", stored -> stored.put(".quant_map", DType.F32, MemorySegment.ofArray(new float[16]), 16), "entry 0");
         for (String json : new String[] {"{", "[]", "{}", "{\"blocksize\": 64, \"shape\": [6, 192, 1]}",
             "{\"blocksize\": 64, \"shape\": [4611686018427387904, 4]}", "{\"blocksize\": 64, \"shape\": [2147483647, 2147483584]}",
             "{\"blocksize\": 32, \"shape\": [6, 192]}", "{\"blocksize\": -64, \"shape\": [6, 192]}",

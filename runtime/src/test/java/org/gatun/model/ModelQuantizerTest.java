@@ -12,8 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -23,7 +23,7 @@ import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.format.SafetensorsFile;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -52,7 +52,7 @@ class ModelQuantizerTest {
 
     private static float[] logits(Path model, Optional<DType> type) throws IOException {
         try (Backend backend = new ReferenceBackend();
-                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, Activations.AS_IS));
+                Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, ActivationQuantization.NONE));
                         Session session = loaded.openSession()) {
             session.pass().beginCausal(0);
             for (int row = 0; row < 7; row++) {

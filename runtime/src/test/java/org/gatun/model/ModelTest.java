@@ -26,13 +26,13 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
 import org.gatun.test.TestScale;
 import org.gatun.tokenizer.Tokenizer;
-import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -210,7 +210,7 @@ class ModelTest {
         Path file = new RandomModel("llama", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("plain.gguf"));
         ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(DType.INT8);
         float[] plain = logitsOfText(file, "reference", options);
-        for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
+        for (ActivationQuantization activations : List.of(ActivationQuantization.INT8, ActivationQuantization.INT8_OUTLIERS)) {
             float[] expected = logitsOfText(file, "reference", options.withActivations(activations));
             assertFalse(Arrays.equals(plain, expected), activations + " changes the results");
             assertWithin(5e-2, plain, expected, activations + " is near the model");
@@ -223,7 +223,7 @@ class ModelTest {
     @Test
     void load_activationsInEightBitsForOtherWeights_isRefusedInOneLine() throws IOException {
         Path file = RandomModel.tiny(SEED).withDtype(DType.Q4_0).write(directory.resolve("four.gguf"));
-        ModelOptions options = ModelOptions.STANDARD.withActivations(Activations.INT8);
+        ModelOptions options = ModelOptions.STANDARD.withActivations(ActivationQuantization.INT8);
         try (Backend backend = Backends.open("reference")) {
             String message = assertThrows(IllegalArgumentException.class, () -> Model.load(file, backend, options)).getMessage();
             assertTrue(message.contains("int8") && message.contains("four.gguf") && message.contains("Q4_0")

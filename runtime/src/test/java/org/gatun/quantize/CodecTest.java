@@ -58,10 +58,10 @@ class CodecTest {
     /// A threshold itself gets the lower code, and each lies between the entries of the codes it parts.
     @Test
     void encode_nf4Thresholds_partNeighbours() {
-        float[] book = CodebookLayout.NF4.book;
+        float[] codebook = CodebookLayout.NF4.codebook;
         for (int code = 0; code < 15; code++) {
-            float low = book[code];
-            float high = book[code + 1];
+            float low = codebook[code];
+            float high = codebook[code + 1];
             while (Math.nextUp(low) < high) {
                 float middle = low + (high - low) / 2;
                 if (CodebookLayout.NF4.code(middle) == code) {
@@ -71,7 +71,7 @@ class CodecTest {
                     high = middle;
                 }
             }
-            assertEquals((book[code] + (double) book[code + 1]) / 2, low, 2 * Math.ulp(low));
+            assertEquals((codebook[code] + (double) codebook[code + 1]) / 2, low, 2 * Math.ulp(low));
         }
         assertEquals(0, CodebookLayout.NF4.code(-0.8480964004993439f), "bitsandbytes compares strictly");
         assertEquals(1, CodebookLayout.NF4.code(Math.nextUp(-0.8480964004993439f)));
@@ -79,11 +79,11 @@ class CodecTest {
 
     @ParameterizedTest
     @EnumSource(names = {"NF4", "FP4"})
-    void encode_everyEntryOfTheBook_comesBack(DType dtype) {
+    void encode_everyEntryOfTheCodebook_comesBack(DType dtype) {
         CodebookLayout layout = CodebookLayout.valueOf(dtype.name());
         float[] values = new float[64];
         for (int i = 0; i < 64; i++) {
-            values[i] = 3 * layout.book[(i + 1) % 16] + 0f; // no -0, which has the code of 0
+            values[i] = 3 * layout.codebook[(i + 1) % 16] + 0f; // no -0, which has the code of 0
         }
         byte[] block = encode(dtype, values);
 
@@ -104,7 +104,7 @@ class CodecTest {
     /// Relative errors of rounding to the nearest entry, computed apart from this code.
     @ParameterizedTest
     @CsvSource({"NF4, 0.0920", "FP4, 0.1220", "NVFP4, 0.0945"})
-    void encode_normalNumbers_errsAsTheBookDoes(DType dtype, double expected) {
+    void encode_normalNumbers_errsAsTheCodebookDoes(DType dtype, double expected) {
         SplittableRandom random = new SplittableRandom(7);
         double error = 0;
         double norm = 0;

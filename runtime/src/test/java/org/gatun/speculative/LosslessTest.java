@@ -20,7 +20,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
@@ -225,7 +225,7 @@ class LosslessTest {
 
     @ParameterizedTest
     @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
-    void fullTree_activationsInEightBits_givesTokensOfPlainDecoding(Activations activations) throws IOException {
+    void fullTree_activationsInEightBits_givesTokensOfPlainDecoding(ActivationQuantization activations) throws IOException {
         ModelOptions options = ModelOptions.STANDARD.withWeightType(DType.INT8).withActivations(activations);
         checkAgainstPlain(Adversary.FULL_TREE, options, 4);
         checkAgainstPlain(Adversary.ORACLE, options, 4);

@@ -68,7 +68,7 @@ class TokenTreeTest {
                         for (int node = row; node >= 0; node = tree.parent(node)) {
                             onPath |= node == other;
                         }
-                        assertEquals(onPath, pass.sees(row, other), "seed " + SEED + ", row " + row + ", other " + other);
+                        assertEquals(onPath, pass.attendsTo(row, other), "seed " + SEED + ", row " + row + ", other " + other);
                     }
                 }
             }

@@ -14,7 +14,6 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.AttentionKernels;
-import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
@@ -24,6 +23,7 @@ import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
+import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreeKernels;
@@ -187,17 +187,17 @@ final class KernelMeasurements {
                             product.outputs, product.inputs);
         });
         if (type == WeightType.INT8 && Int8Kernels.TILES.contains(tile)) {
-            productOfCodes(product, rows, tile, weightBytes, operations);
+            int8Matmul(product, rows, tile, weightBytes, operations);
         }
     }
 
     /// The same with activations in 8 bits too.
-    private void productOfCodes(Product product, int rows, MatmulKernels.Tile tile, long weightBytes, double operations) {
+    private void int8Matmul(Product product, int rows, MatmulKernels.Tile tile, long weightBytes, double operations) {
         String family = product.swiglu ? "matmul_swiglu" : "matmul";
         long bytes = weightBytes + (long) rows * product.inputs + 4L * rows * product.outputs;
         measure(family + "_s8, " + tile, product.name, rows, bytes, operations, weightBytes, () -> {
             DeviceSlice weights = filled(weightBytes);
-            CodedRows in = new CodedRows(filled(CodedRows.byteSize(rows, product.inputs, false)), rows, product.inputs, false);
+            QuantizedRows in = new QuantizedRows(filled(QuantizedRows.byteSize(rows, product.inputs, false)), rows, product.inputs, false);
             DeviceSlice out = filled(4L * rows * product.outputs);
             return product.swiglu ? Int8Kernels.swiglu(library, tile, out, in, weights, rows(rows), product.outputs)
                     : Int8Kernels.matmul(library, tile, out, in, weights, Optional.empty(), rows(rows), product.outputs);

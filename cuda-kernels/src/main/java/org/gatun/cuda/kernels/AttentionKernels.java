@@ -7,7 +7,7 @@ import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `attention.cu`: attention over a paged cache, of chains and trees. A row has the same bits whatever rows are
-/// beside it, and in whatever slots the keys lie that it sees.
+/// beside it, and in whatever slots the keys lie that it attends to.
 public final class AttentionKernels {
     private static final int WARP_LINES = 16;
     private static final int MIN_WARPS = 4;
@@ -24,7 +24,7 @@ public final class AttentionKernels {
     ///
     /// @param heads of the queries, a multiple of the cache's
     /// @param scale on the scores
-    /// @param window a row sees only positions above its own minus this; 0 for all
+    /// @param window a row attends to only positions above its own minus this; 0 for all
     public record Shape(int heads, float scale, int window) {}
 
     /// How blocks are cut, and the scratch they need.

@@ -10,7 +10,7 @@ import org.gatun.cuda.LaunchConfiguration;
 /// The kernels of `quantize.cu`, `norm_s8.cu` and `matmul_s8.cu`: activations in 8 bits, and products of these with weights of INT8. A row
 /// has the same bits by every tile and beside any other rows.
 public final class Int8Kernels {
-    /// Most inputs of a product: sums of codes are within 32 bits.
+    /// Most inputs of a product: sums of int8 products are within 32 bits.
     public static final int MOST_INPUTS = 1 << 17;
 
     /// The tiles that products have kernels for; others take the one of these that is alike.
@@ -36,7 +36,7 @@ public final class Int8Kernels {
 
         private int sharedBytes() {
             return stages * (rows * (STAGE_INPUTS + PADDING)
-                    + outputs / WeightType.UNIT_OUTPUTS * (STAGE_INPUTS / WeightType.UNIT_INPUTS) * WeightType.INT8.unitBytes());
+                    + outputs / WeightType.TILE_OUTPUTS * (STAGE_INPUTS / WeightType.TILE_INPUTS) * WeightType.INT8.tileBytes());
         }
     }
 
@@ -50,7 +50,7 @@ public final class Int8Kernels {
     /// @param in `[rows, out.width] f32`
     /// @param threshold magnitude from which on elements are outliers; infinity where `out` keeps none
     /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
-    public static KernelLaunch quantize(KernelLibrary library, CodedRows out, DeviceSlice in, Rows rows, float threshold) {
+    public static KernelLaunch quantize(KernelLibrary library, QuantizedRows out, DeviceSlice in, Rows rows, float threshold) {
         CudaFunction kernel = library.kernel("quantize_rows_s8");
         KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
         requireRoom(kernel, out, rows, threshold);
@@ -65,7 +65,7 @@ public final class Int8Kernels {
     /// @param gain `[out.width] f32`
     /// @param threshold magnitude from which on elements are outliers; infinity where `out` keeps none
     /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
-    public static KernelLaunch norm(KernelLibrary library, CodedRows out, DeviceSlice in, DeviceSlice gain, Rows rows, float epsilon,
+    public static KernelLaunch norm(KernelLibrary library, QuantizedRows out, DeviceSlice in, DeviceSlice gain, Rows rows, float epsilon,
             float threshold) {
         CudaFunction kernel = library.kernel("norm_rms_s8");
         KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
@@ -83,7 +83,7 @@ public final class Int8Kernels {
     /// @param gain `[out.width] f32`
     /// @param threshold magnitude from which on elements are outliers; infinity where `out` keeps none
     /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
-    public static KernelLaunch normAdd(KernelLibrary library, CodedRows out, DeviceSlice sum, DeviceSlice in, DeviceSlice residual,
+    public static KernelLaunch normAdd(KernelLibrary library, QuantizedRows out, DeviceSlice sum, DeviceSlice in, DeviceSlice residual,
             DeviceSlice gain, Rows rows, float epsilon, float threshold) {
         CudaFunction kernel = library.kernel("norm_rms_add_s8");
         KernelLaunch.check(kernel, "sum", sum, Float.BYTES, rows.most(), out.width());
@@ -95,17 +95,17 @@ public final class Int8Kernels {
                 .set(7, residual).set(8, gain).set(9, rows.count()).set(10, out.width()).set(11, epsilon).set(12, threshold));
     }
 
-    private static LaunchConfiguration normConfiguration(Rows rows, CodedRows out) {
+    private static LaunchConfiguration normConfiguration(Rows rows, QuantizedRows out) {
         return LaunchConfiguration.of(rows.most(), KernelLaunch.threads(Math.ceilDiv(out.width(), 4), NormKernels.MAX_THREADS));
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
     ///
     /// @param out `[rows, outputs] f32`
-    /// @param weight `[outputs, in.width]` in units of [WeightType#INT8]
+    /// @param weight `[outputs, in.width]` in weight tiles of [WeightType#INT8]
     /// @param bias `[outputs] f32`
     /// @throws IllegalArgumentException if an operand is too small, or there are too many inputs
-    public static KernelLaunch matmul(KernelLibrary library, MatmulKernels.Tile tile, DeviceSlice out, CodedRows in, DeviceSlice weight,
+    public static KernelLaunch matmul(KernelLibrary library, MatmulKernels.Tile tile, DeviceSlice out, QuantizedRows in, DeviceSlice weight,
             Optional<DeviceSlice> bias, Rows rows, int outputs) {
         CudaFunction kernel = library.kernel(kernel("matmul", tile));
         bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
@@ -118,10 +118,10 @@ public final class Int8Kernels {
     /// The gate and up projections and what follows: `out = g · σ(g) · u`, `g` and `u` the products with the gate's and up's rows.
     ///
     /// @param out `[rows, outputs] f32`
-    /// @param weight `[2 outputs, in.width]` in units of [WeightType#INT8], by turns one of the gate and one of up
+    /// @param weight `[2 outputs, in.width]` in weight tiles of [WeightType#INT8], by turns one of the gate and one of up
     /// @param outputs a multiple of [MatmulKernels#SWIGLU_ROWS]
     /// @throws IllegalArgumentException if an operand is too small, or a number is not as it must be
-    public static KernelLaunch swiglu(KernelLibrary library, MatmulKernels.Tile tile, DeviceSlice out, CodedRows in, DeviceSlice weight,
+    public static KernelLaunch swiglu(KernelLibrary library, MatmulKernels.Tile tile, DeviceSlice out, QuantizedRows in, DeviceSlice weight,
             Rows rows, int outputs) {
         CudaFunction kernel = library.kernel(kernel("matmul_swiglu", tile));
         if (outputs % MatmulKernels.SWIGLU_ROWS != 0) {
@@ -132,8 +132,8 @@ public final class Int8Kernels {
         return new KernelLaunch(kernel, configuration(kernel, tile, rows, 2 * outputs), arguments);
     }
 
-    private static KernelArguments product(CudaFunction kernel, DeviceSlice out, CodedRows in, DeviceSlice weight, Rows rows, int outputs,
-            int weightRows) {
+    private static KernelArguments product(CudaFunction kernel, DeviceSlice out, QuantizedRows in, DeviceSlice weight, Rows rows,
+            int outputs, int weightRows) {
         KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
         KernelLaunch.check(kernel, "weight", weight, 1, WeightType.INT8.byteSize(weightRows, in.width()));
         requireRows(kernel, in, rows);
@@ -143,23 +143,23 @@ public final class Int8Kernels {
         return setRows(kernel.arguments().set(0, out), 1, in).set(6, weight);
     }
 
-    private static void requireRoom(CudaFunction kernel, CodedRows out, Rows rows, float threshold) {
+    private static void requireRoom(CudaFunction kernel, QuantizedRows out, Rows rows, float threshold) {
         requireRows(kernel, out, rows);
         if (Float.isFinite(threshold) && !out.apart()) {
             throw new IllegalArgumentException("outliers of " + kernel + ": found a threshold of " + threshold + " and no room for them");
         }
     }
 
-    private static void requireRows(CudaFunction kernel, CodedRows coded, Rows rows) {
-        if (coded.most() < rows.most()) {
-            throw new IllegalArgumentException("rows of " + kernel + ": found room for " + coded.most() + ", expected " + rows.most());
+    private static void requireRows(CudaFunction kernel, QuantizedRows quantized, Rows rows) {
+        if (quantized.most() < rows.most()) {
+            throw new IllegalArgumentException("rows of " + kernel + ": found room for " + quantized.most() + ", expected " + rows.most());
         }
     }
 
     /// Codes, scales, counts, places and outliers.
-    private static KernelArguments setRows(KernelArguments arguments, int first, CodedRows coded) {
-        arguments.set(first, coded.codes()).set(first + 1, coded.scales());
-        coded.outliers().ifPresentOrElse(
+    private static KernelArguments setRows(KernelArguments arguments, int first, QuantizedRows quantized) {
+        arguments.set(first, quantized.codes()).set(first + 1, quantized.scales());
+        quantized.outliers().ifPresentOrElse(
                 list -> arguments.set(first + 2, list.counts()).set(first + 3, list.places()).set(first + 4, list.values()),
                 () -> arguments.setNull(first + 2).setNull(first + 3).setNull(first + 4));
         return arguments;

@@ -127,13 +127,13 @@ public final class MatmulKernels {
 
         private int sharedBytes(WeightType type) {
             if (isGrouped()) {
-                int weightBytes = type.hasUnits() ? outputs / WeightType.UNIT_OUTPUTS * type.unitBytes() : outputs * inputs * Short.BYTES;
+                int weightBytes = type.isTiled() ? outputs / WeightType.TILE_OUTPUTS * type.tileBytes() : outputs * inputs * Short.BYTES;
                 return stages * (rows * inputs * Short.BYTES + weightBytes + 2 * Long.BYTES); // and two barriers
             }
-            if (type.hasUnits()) {
+            if (type.isTiled()) {
                 int ring = this == MANY && type.hasTable() ? quantizedStages - 1 : quantizedStages;
                 return ring * (rows * (quantizedInputs + PADDING) * Short.BYTES
-                        + outputs / WeightType.UNIT_OUTPUTS * (quantizedInputs / WeightType.UNIT_INPUTS) * type.unitBytes());
+                        + outputs / WeightType.TILE_OUTPUTS * (quantizedInputs / WeightType.TILE_INPUTS) * type.tileBytes());
             }
             return stages * (rows + outputs) * (inputs > 32 ? inputs + PADDING : inputs) * Short.BYTES;
         }

@@ -47,12 +47,12 @@ public final class TileComparison {
         SplittableRandom random = new SplittableRandom(SEED);
         try (DeviceBuffer in = context.allocateFrom(numbers(random, type, ROWS * INPUTS));
                 DeviceBuffer weight = context.allocateFrom(
-                        type.hasUnits() ? units(random, type) : numbers(random, type, OUTPUTS * INPUTS));
+                        type.isTiled() ? tiles(random, type) : numbers(random, type, OUTPUTS * INPUTS));
                 DeviceBuffer count = context.allocateFrom(MemorySegment.ofArray(new int[] {ROWS}));
                 DeviceBuffer out = context.allocate((long) ROWS * OUTPUTS * Float.BYTES);
                 CudaStream stream = context.createStream()) {
             MemorySegment expected = null;
-            for (MatmulKernels.Tile tile : type.hasUnits() ? List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED)
+            for (MatmulKernels.Tile tile : type.isTiled() ? List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED)
                     : List.of(MatmulKernels.Tile.MANY, MatmulKernels.Tile.GROUPED, MatmulKernels.Tile.GROUPED_WIDE)) {
                 MatmulKernels.matmul(library, tile, type, out.slice(), in.slice(), weight.slice(), Optional.empty(),
                         new Rows(count.slice(), ROWS), OUTPUTS, INPUTS).on(stream);
@@ -69,7 +69,7 @@ public final class TileComparison {
     }
 
     /// Any codes, with scales that are finite, below 2.
-    private static MemorySegment units(SplittableRandom random, WeightType type) {
+    private static MemorySegment tiles(SplittableRandom random, WeightType type) {
         return MemorySegment.ofArray(
                 random.ints(type.byteSize(OUTPUTS, INPUTS) / Integer.BYTES).map(bits -> bits & 0xbfffbfff).toArray());
     }

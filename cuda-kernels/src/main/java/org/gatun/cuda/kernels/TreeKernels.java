@@ -10,10 +10,10 @@ public final class TreeKernels {
 
     private TreeKernels() {}
 
-    /// Lists the rows that each row sees.
+    /// Lists the rows that each row attends to.
     ///
     /// @param paths written; their stride is a multiple of 64
-    /// @param ancestors `[rows, stride / 64] long`: bit `v` says that the row sees row `v`
+    /// @param ancestors `[rows, stride / 64] long`: bit `v` says that the row attends to row `v`
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch paths(KernelLibrary library, TreePaths paths, DeviceSlice ancestors, Rows rows) {
         CudaFunction kernel = library.kernel("tree_paths");

@@ -5,7 +5,7 @@ import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.KernelArguments;
 
-/// What each row of a tree pass sees of the pass, itself included; made by [TreeKernels#paths].
+/// Which rows of the pass each row of a tree pass attends to, itself included; made by [TreeKernels#paths].
 ///
 /// @param rows `[rows, stride] int`: numbers of the rows seen, rising
 /// @param lengths `[rows] int`: how many

@@ -111,7 +111,7 @@ class KernelTrafficTest {
     }
 
     @Test
-    void matmul_fourWarpsAndUnits_readsBothOnceWithoutBankConflicts() {
+    void matmul_fourWarpsAndWeightTiles_readsBothOnceWithoutBankConflicts() {
         int rows = 128;
         int outputs = 128;
         int inputs = 512;
@@ -146,11 +146,11 @@ class KernelTrafficTest {
     }
 
     @Test
-    void matmul_weightsInUnits_readsThemOnceBesideARowATile() {
+    void matmul_weightTiles_readsThemOnceBesideARowATile() {
         int outputs = 256;
         int inputs = 1024;
         for (WeightType type : WeightType.values()) {
-            if (type.hasUnits()) {
+            if (type.isTiled()) {
                 long weightBytes = type.byteSize(outputs, inputs);
                 LaunchCounters counters = count(library -> MatmulKernels.matmul(library, MatmulKernels.Tile.FEW, type,
                         zeros(library, 4L * outputs), zeros(library, 2L * inputs), zeros(library, weightBytes), Optional.empty(),
@@ -208,7 +208,7 @@ class KernelTrafficTest {
                     double read = counters.global().loadedBytes() / (double) (weightBytes + 2L * rows * inputs);
                     assertClose(weightBytes + (wide ? 2 : 8) * 2L * rows * inputs, counters.global().loadedBytes());
                     assertTrue(read <= (wide || rows == 1 ? 1.03 : rows == 8 ? 1.11 : 1.21), what + "read " + read);
-                    assertTrue(wide || type.hasUnits() || read <= (rows <= 8 ? 1.03 : 1.055), what + "read " + read);
+                    assertTrue(wide || type.isTiled() || read <= (rows <= 8 ? 1.03 : 1.055), what + "read " + read);
                     assertTrue(counters.global().coalescing() > 0.95, what + "coalescing " + counters.global().coalescing());
                     assertEquals(0, counters.shared().bankConflicts(), what);
                 }
@@ -239,8 +239,8 @@ class KernelTrafficTest {
         long weightBytes = WeightType.INT8.byteSize(outputs, inputs);
         for (MatmulKernels.Tile tile : Int8Kernels.TILES) {
             LaunchCounters counters = count(library -> Int8Kernels.matmul(library, tile, zeros(library, 4L * outputs),
-                    new CodedRows(zeros(library, CodedRows.byteSize(1, inputs, false)), 1, inputs, false), zeros(library, weightBytes),
-                    Optional.empty(), rows(library, 1), outputs));
+                    new QuantizedRows(zeros(library, QuantizedRows.byteSize(1, inputs, false)), 1, inputs, false),
+                    zeros(library, weightBytes), Optional.empty(), rows(library, 1), outputs));
 
             assertEquals(0, counters.shared().bankConflicts(), tile.toString());
             if (tile == MatmulKernels.Tile.WIDE) {

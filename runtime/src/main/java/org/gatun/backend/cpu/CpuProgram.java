@@ -14,7 +14,7 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.PassLimits;
 import org.gatun.backend.cpu.NativeLayout.Operation;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -56,7 +56,7 @@ final class CpuProgram {
     private record Buffer(MemorySegment segment, int number) {}
 
     /// A value rounded to 8 bits.
-    private record Rounded(int id, Activations activations) {}
+    private record Rounded(int id, ActivationQuantization activations) {}
 
     /// A command before it is written to memory.
     private record Command(Operation operation, int flags, int type, int width, int group, int pairs, int layer, float number,
@@ -100,7 +100,7 @@ final class CpuProgram {
         for (Value input : plan.ops().get(index).inputs()) {
             if (lastUse[input.id()] == index) {
                 Optional.ofNullable(buffers.remove(input.id())).ifPresent(free::add);
-                for (Activations activations : Activations.values()) {
+                for (ActivationQuantization activations : ActivationQuantization.values()) {
                     Optional.ofNullable(quantized.remove(new Rounded(input.id(), activations))).ifPresent(free::add);
                 }
             }
@@ -182,7 +182,7 @@ final class CpuProgram {
                 ? quantized.computeIfAbsent(new Rounded(op.in().id(), op.activations()), _ -> quantize(op.in(), op.activations()))
                 : buffers.get(op.in().id());
         Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
-                .pairs(op.activations().areCodes() ? 1 : 0)
+                .pairs(op.activations().isQuantized() ? 1 : 0)
                 .weights(weight(weight, Weights.Form.MATRIX));
         op.bias().ifPresent(bias -> settings.aux(weight(bias, Weights.Form.VECTOR)));
         emit(Operation.MATMUL, op.out(), List.of(in), settings);
@@ -194,11 +194,11 @@ final class CpuProgram {
         }
     }
 
-    private Buffer quantize(Value value, Activations activations) {
-        Buffer out = allocate(!activations.areCodes() ? NativeLayout.roundedBytes(capacity(value), value.width())
+    private Buffer quantize(Value value, ActivationQuantization activations) {
+        Buffer out = allocate(!activations.isQuantized() ? NativeLayout.roundedBytes(capacity(value), value.width())
                 : NativeLayout.codedBytes(capacity(value), value.width(), Float.isFinite(activations.threshold())));
         emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings().number(activations.threshold())
-                .pairs(activations.areCodes() ? 1 : 0));
+                .pairs(activations.isQuantized() ? 1 : 0));
         return out;
     }
 

@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import org.gatun.tensor.DType;
 
@@ -56,7 +56,7 @@ final class NativeLayout {
         return rows * Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 12);
     }
 
-    /// `gatun_coded_bytes`.
+    /// `gatun_int8_rows_bytes`.
     static long codedBytes(long rows, long width, boolean outliers) {
         return rows * (Math.ceilDiv(width, ROUNDED_BLOCK) * (ROUNDED_BLOCK + 4) + 8 + (outliers ? 8 * width : 0));
     }

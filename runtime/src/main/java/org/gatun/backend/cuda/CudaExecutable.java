@@ -27,7 +27,6 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
-import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.Int8Kernels;
@@ -37,6 +36,7 @@ import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
+import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
@@ -46,7 +46,7 @@ import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.lifetime.Lifetime;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -60,7 +60,7 @@ final class CudaExecutable implements Executable {
     /// Which graph serves a pass.
     ///
     /// @param rows most rows
-    /// @param tree whether rows see by paths
+    /// @param tree whether rows attend by paths
     /// @param result what is asked for
     private record Bucket(int rows, boolean tree, Result result) {
         /// What a pass is asked for besides keys and values.
@@ -256,9 +256,9 @@ final class CudaExecutable implements Executable {
 
     private long byteSize(Value value) {
         int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
-        Activations activations = program.coded().get(value);
+        ActivationQuantization activations = program.quantized().get(value);
         if (activations != null) {
-            return CodedRows.byteSize(rows, value.width(), keepsOutliers(activations));
+            return QuantizedRows.byteSize(rows, value.width(), keepsOutliers(activations));
         }
         return (long) rows * value.width() * program.type(value).byteSize();
     }
@@ -267,12 +267,12 @@ final class CudaExecutable implements Executable {
         return activations.slice(memory.offsets().get(value), byteSize(value));
     }
 
-    private CodedRows codedAt(Value value) {
-        return new CodedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
-                keepsOutliers(program.coded().get(value)));
+    private QuantizedRows quantizedAt(Value value) {
+        return new QuantizedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
+                keepsOutliers(program.quantized().get(value)));
     }
 
-    private static boolean keepsOutliers(Activations activations) {
+    private static boolean keepsOutliers(ActivationQuantization activations) {
         return Float.isFinite(activations.threshold());
     }
 
@@ -588,15 +588,15 @@ final class CudaExecutable implements Executable {
             case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
                     weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
-            case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, codedAt(out), at(in), rows,
+            case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, quantizedAt(out), at(in), rows,
                     activations.threshold());
-            case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.coded().containsKey(out) -> Int8Kernels.norm(library,
-                    codedAt(out), at(in), weights.get(gain), rows, epsilon, program.coded().get(out).threshold());
+            case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.quantized().containsKey(out) -> Int8Kernels.norm(library,
+                    quantizedAt(out), at(in), weights.get(gain), rows, epsilon, program.quantized().get(out).threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
                     weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
-            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.coded().containsKey(out) ->
-                    Int8Kernels.normAdd(library, codedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
-                            program.coded().get(out).threshold());
+            case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.quantized().containsKey(out) ->
+                    Int8Kernels.normAdd(library, quantizedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
+                            program.quantized().get(out).threshold());
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
                     program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
                     NormKernels.Groups.dense(1, gain.columns()), epsilon);
@@ -608,16 +608,16 @@ final class CudaExecutable implements Executable {
             case Step.Project(var in, var projections, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
                 Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
-                yield activations.areCodes()
-                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), codedAt(in), weights.get(key), bias, rows,
+                yield activations.isQuantized()
+                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), quantizedAt(in), weights.get(key), bias, rows,
                                 out.width())
                         : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in),
                                 weights.get(key), bias, rows, out.width(), in.width());
             }
             case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
                 DeviceWeights.Key key = key(step).orElseThrow();
-                yield activations.areCodes()
-                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), codedAt(in), weights.get(key), rows,
+                yield activations.isQuantized()
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), quantizedAt(in), weights.get(key), rows,
                                 out.width())
                         : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in),
                                 weights.get(key), rows, out.width(), in.width());

@@ -98,11 +98,11 @@ final class DeviceWeights {
 
     /// Returns how many bytes it takes.
     private static long upload(Part part, WeightType type, DeviceBuffer buffer, long offset, WeightUpload upload) {
-        if (type.hasUnits()) {
-            long groupBytes = WeightUnits.groupBytes(type, part.tensor.columns());
-            int groups = part.rows / WeightType.UNIT_OUTPUTS;
+        if (type.isTiled()) {
+            long groupBytes = WeightTilePacker.groupBytes(type, part.tensor.columns());
+            int groups = part.rows / WeightType.TILE_OUTPUTS;
             upload.rows(buffer, offset, groups, groupBytes, (first, count, target) -> IntStream.range(0, count).parallel()
-                    .forEach(group -> WeightUnits.write(part.tensor, type, part.firstRow + WeightType.UNIT_OUTPUTS * (first + group),
+                    .forEach(group -> WeightTilePacker.write(part.tensor, type, part.firstRow + WeightType.TILE_OUTPUTS * (first + group),
                             target, group * groupBytes)));
             return groups * groupBytes;
         }

@@ -10,7 +10,7 @@ import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.WeightType;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
@@ -38,18 +38,19 @@ final class Fusion {
         values = plan.values().size();
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> producers.put(out.id(), op));
-            if (op instanceof Op.MatMul product && product.activations().areCodes()) {
-                requireUnits(product);
+            if (op instanceof Op.MatMul product && product.activations().isQuantized()) {
+                requireWholeTiles(product);
             }
             op.inputs().forEach(in -> consumers.computeIfAbsent(in.id(), _ -> new ArrayList<>()).add(op));
         }
     }
 
-    private static void requireUnits(Op.MatMul product) {
+    private static void requireWholeTiles(Op.MatMul product) {
         Tensor weight = product.weight();
         if (weightType(weight) != WeightType.INT8) {
             throw new IllegalArgumentException("tensor " + weight.name() + " " + weight.shape() + ": activations " + product.activations()
-                    + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + Activations.AS_IS + " or backend cpu");
+                    + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + ActivationQuantization.NONE
+                    + " or backend cpu");
         }
     }
 
@@ -75,7 +76,7 @@ final class Fusion {
     /// How the weight of a product is kept on the device: in the type of the file where there is a kernel for it, other quantized ones
     /// decoded and rounded to bf16. What tensor cores cannot read is f32.
     static WeightType weightType(Tensor weight) {
-        boolean inFull = weight.rows() % WeightType.UNIT_OUTPUTS == 0 && weight.columns() % 8 == 0;
+        boolean inFull = weight.rows() % WeightType.TILE_OUTPUTS == 0 && weight.columns() % 8 == 0;
         WeightType decoded = WeightType.valueOf(tableType(weight).name());
         return switch (weight.dtype()) {
             case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, MXFP4, NVFP4, INT8, SPARSE_2_4_INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
@@ -144,13 +145,13 @@ final class Fusion {
             return;
         }
         WeightType type = weightType(gate.get().weight());
-        Activations activations = gate.get().activations();
-        boolean readInType = !activations.areCodes() && !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
+        ActivationQuantization activations = gate.get().activations();
+        boolean readInType = !activations.isQuantized() && !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
                 && consumers.getOrDefault(op.out().id(), List.of()).stream()
-                        .allMatch(user -> user instanceof Op.MatMul matMul && !matMul.activations().areCodes()
+                        .allMatch(user -> user instanceof Op.MatMul matMul && !matMul.activations().isQuantized()
                                 && weightType(matMul.weight()).activations() == type.activations());
         if (type != WeightType.F32 && type == weightType(up.get().weight()) && activations == up.get().activations()
-                && (readInType || activations.areCodes())
+                && (readInType || activations.isQuantized())
                 && op.out().width() % MatmulKernels.SWIGLU_ROWS == 0) {
             absorbed.add(gate.get());
             absorbed.add(up.get());

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -16,13 +16,13 @@ import org.gatun.plan.Value;
 ///
 /// @param steps in order
 /// @param types of values that are not f32
-/// @param coded values that are rows in 8 bits
-record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, Activations> coded) {
+/// @param quantized values that are rows in 8 bits
+record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, ActivationQuantization> quantized) {
     static Program of(Plan plan, List<Step> steps) {
         Set<Value> kept = new HashSet<>(plan.taps().values());
         kept.add(plan.logits());
         Map<Value, ElementType> types = new HashMap<>();
-        Map<Value, Activations> coded = new HashMap<>();
+        Map<Value, ActivationQuantization> quantized = new HashMap<>();
         for (Step step : steps) {
             if (step instanceof Step.ProjectSwiGlu fused) {
                 types.put(fused.out(), wanted(fused));
@@ -33,15 +33,15 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
                         .forEach(reader -> readAs.add(new Form(wanted(reader), activations(reader))));
                 if (readAs.size() == 1 && !kept.contains(out)) {
                     Form form = readAs.iterator().next();
-                    if (form.activations.areCodes() && normsRows(step)) {
-                        coded.put(out, form.activations);
+                    if (form.activations.isQuantized() && normsRows(step)) {
+                        quantized.put(out, form.activations);
                     } else if (form.type != ElementType.F32) {
                         types.put(out, form.type);
                     }
                 }
             }
         }
-        return new Program(plan, withRoundings(plan, steps, types, coded), types, coded);
+        return new Program(plan, withRoundings(plan, steps, types, quantized), types, quantized);
     }
 
     ElementType type(Value value) {
@@ -49,17 +49,17 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
     }
 
     /// How a step takes its inputs.
-    private static Activations activations(Step step) {
+    private static ActivationQuantization activations(Step step) {
         return switch (step) {
             case Step.Project project -> project.activations();
             case Step.ProjectSwiGlu project -> project.activations();
-            default -> Activations.AS_IS;
+            default -> ActivationQuantization.NONE;
         };
     }
 
     /// The type in which a step, or that which makes codes for it, reads its inputs.
     static ElementType wanted(Step step) {
-        return activations(step).areCodes() ? ElementType.F32 : switch (step) {
+        return activations(step).isQuantized() ? ElementType.F32 : switch (step) {
             case Step.Project project -> Fusion.weightType(project.projections().getFirst().weight()).activations();
             case Step.ProjectSwiGlu project -> Fusion.weightType(project.gate()).activations();
             default -> ElementType.F32;
@@ -72,14 +72,15 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
     }
 
     /// A form that a value is brought to for products.
-    private record Form(ElementType type, Activations activations) {}
+    private record Form(ElementType type, ActivationQuantization activations) {}
 
     /// Whether a step norms whole rows.
     private static boolean normsRows(Step step) {
         return step instanceof Step.AddRmsNorm || step instanceof Step.RmsNorm norm && norm.gain().columns() == norm.in().width();
     }
 
-    private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, Activations> coded) {
+    private static List<Step> withRoundings(Plan plan, List<Step> steps, Map<Value, ElementType> types,
+            Map<Value, ActivationQuantization> quantized) {
         int next = 0;
         for (Step step : steps) {
             next = Math.max(next, step.touched().stream().mapToInt(Value::id).max().orElse(0) + 1);
@@ -94,8 +95,8 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
                 default -> null;
             };
             Form form = new Form(wanted(step), activations(step));
-            if (in == null || coded.containsKey(in)
-                    || !form.activations.areCodes() && form.type == types.getOrDefault(in, ElementType.F32)) {
+            if (in == null || quantized.containsKey(in)
+                    || !form.activations.isQuantized() && form.type == types.getOrDefault(in, ElementType.F32)) {
                 result.add(step);
                 continue;
             }
@@ -103,8 +104,8 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
             if (copy == null) {
                 copy = new Value(next++, in.width(), in.rows());
                 rounded.get(in).put(form, copy);
-                if (form.activations.areCodes()) {
-                    coded.put(copy, form.activations);
+                if (form.activations.isQuantized()) {
+                    quantized.put(copy, form.activations);
                     result.add(new Step.Quantize(in, form.activations, copy));
                 } else {
                     types.put(copy, form.type);

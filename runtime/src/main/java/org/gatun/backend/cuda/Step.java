@@ -3,7 +3,7 @@ package org.gatun.backend.cuda;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
@@ -66,7 +66,7 @@ sealed interface Step {
     record Round(Value in, Value out) implements Step {}
 
     /// `out` is `in` in 8 bits.
-    record Quantize(Value in, Activations activations, Value out) implements Step {}
+    record Quantize(Value in, ActivationQuantization activations, Value out) implements Step {}
 
     record RmsNorm(Value in, Tensor gain, float epsilon, Value out) implements Step {}
 
@@ -80,13 +80,13 @@ sealed interface Step {
     record RmsNormPart(Value rows, int first, int width, Tensor gain, float epsilon) implements Step {}
 
     /// Products with weights of one type, side by side in a row of `out`.
-    record Project(Value in, List<Projection> projections, Activations activations, Value out) implements Step {}
+    record Project(Value in, List<Projection> projections, ActivationQuantization activations, Value out) implements Step {}
 
     /// A weight and what is added to its product.
     record Projection(Tensor weight, Optional<Tensor> bias) {}
 
     /// The products with gate and up, and SwiGLU of these.
-    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, Activations activations, Value out) implements Step {}
+    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, ActivationQuantization activations, Value out) implements Step {}
 
     record Rope(Value in, int headDim, RopeTable table, Value out) implements Step {}
 

@@ -41,7 +41,7 @@ final class StepBlock implements AutoCloseable {
         positions = TOKENS + 4L * limits.rows();
         selected = positions + 4L * limits.rows();
         ancestors = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
-        long size = ancestors + (long) limits.treeRows() * ancestorWords() * Long.BYTES;
+        long size = ancestors + (long) limits.treeRows() * maskWords() * Long.BYTES;
         try {
             host = zeros(context, size);
             for (int i = 0; i < turns.length; i++) {
@@ -60,7 +60,7 @@ final class StepBlock implements AutoCloseable {
         return buffer;
     }
 
-    int ancestorWords() {
+    int maskWords() {
         return limits.treeRows() / Long.SIZE;
     }
 
@@ -86,7 +86,7 @@ final class StepBlock implements AutoCloseable {
         MemorySegment.copy(pass.positions(), 0, memory, positions, 4L * pass.rows());
         MemorySegment.copy(pass.selected(), 0, memory, selected, 4L * pass.selectedRows());
         if (pass.isTree()) {
-            MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * ancestorWords());
+            MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * maskWords());
         }
         if (pass.samples()) {
             Sampling sampling = pass.sampling();

@@ -102,8 +102,8 @@ final class ReferenceRunner implements HostExecutable.Runner {
     }
 
     private void matMul(Op.MatMul op, Pass pass) {
-        if (op.activations().areCodes()) {
-            matMulOfCodes(op, pass);
+        if (op.activations().isQuantized()) {
+            int8MatMul(op, pass);
             return;
         }
         float[] in = memory[op.in().id()];
@@ -124,7 +124,7 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
     }
 
-    private void matMulOfCodes(Op.MatMul op, Pass pass) {
+    private void int8MatMul(Op.MatMul op, Pass pass) {
         float[] in = memory[op.in().id()];
         float[] out = memory[op.out().id()];
         int inputs = op.in().width();
@@ -233,7 +233,7 @@ final class ReferenceRunner implements HostExecutable.Runner {
             slots[count++] = slot;
         }
         for (int other = 0; other < pass.rows(); other++) {
-            if (pass.sees(row, other) && pass.position(other) >= oldest) {
+            if (pass.attendsTo(row, other) && pass.position(other) >= oldest) {
                 slots[count++] = pass.committed() + other;
             }
         }

@@ -250,7 +250,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void addRow_treeRowThatSeesNothing_isRefused() {
+    void addRow_treeRowThatAttendsToNothing_isRefused() {
         try (Arena arena = Arena.ofConfined()) {
             Pass pass = new Pass(arena, LIMITS).beginTree(0);
             assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, 0, new long[] {0}, 0, 1));

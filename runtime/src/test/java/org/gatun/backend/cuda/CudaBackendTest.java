@@ -35,7 +35,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
@@ -72,10 +72,10 @@ class CudaBackendTest {
 
     /// Blocks of a transformer, as a model records them.
     private static Plan blocks(Arena arena, DType dtype, int layers, boolean headNorms) {
-        return blocks(arena, dtype, Activations.AS_IS, layers, headNorms);
+        return blocks(arena, dtype, ActivationQuantization.NONE, layers, headNorms);
     }
 
-    private static Plan blocks(Arena arena, DType dtype, Activations activations, int layers, boolean headNorms) {
+    private static Plan blocks(Arena arena, DType dtype, ActivationQuantization activations, int layers, boolean headNorms) {
         SplittableRandom random = new SplittableRandom(SEED);
         PlanBuilder plan = new PlanBuilder();
         BiFunction<Value, Tensor, Value> product = (in, weight) -> plan.matMul(in, weight, Optional.empty(), activations);
@@ -193,7 +193,7 @@ class CudaBackendTest {
 
     @ParameterizedTest
     @EnumSource(names = {"INT8", "INT8_OUTLIERS"})
-    void fusion_activationsInEightBits_givesTheSameBits(Activations activations) {
+    void fusion_activationsInEightBits_givesTheSameBits(ActivationQuantization activations) {
         try (Arena arena = Arena.ofShared();
                 CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
             Plan plan = blocks(arena, DType.INT8, activations, 2, true);
@@ -213,7 +213,7 @@ class CudaBackendTest {
             PlanBuilder plan = new PlanBuilder();
             Value in = plan.embed(tensor(arena, random, DType.F32, 4, 20));
             Plan ragged = plan.build(plan.selectRows(
-                    plan.matMul(in, tensor(arena, random, DType.INT8, 12, 20), Optional.empty(), Activations.INT8)));
+                    plan.matMul(in, tensor(arena, random, DType.INT8, 12, 20), Optional.empty(), ActivationQuantization.INT8)));
 
             String message = assertThrows(IllegalArgumentException.class, () -> backend.compile(ragged, LIMITS)).getMessage();
             assertTrue(message.contains("[12, 20]") && message.contains("multiple of 8") && !message.contains("\n"), message);
@@ -221,10 +221,10 @@ class CudaBackendTest {
     }
 
     private static List<String> launchesOfPass(int layers, DType dtype) {
-        return launchesOfPass(layers, dtype, Activations.AS_IS);
+        return launchesOfPass(layers, dtype, ActivationQuantization.NONE);
     }
 
-    private static List<String> launchesOfPass(int layers, DType dtype, Activations activations) {
+    private static List<String> launchesOfPass(int layers, DType dtype, ActivationQuantization activations) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
         try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             try (Executable executable = backend.compile(blocks(arena, dtype, activations, layers, false), LIMITS);
@@ -248,8 +248,8 @@ class CudaBackendTest {
     /// Besides, the inputs of the output and down projections are rounded by a launch of their own; norms round theirs.
     @Test
     void block_activationsInEightBits_takesTenLaunches() {
-        List<String> one = launchesOfPass(1, DType.INT8, Activations.INT8);
-        List<String> three = launchesOfPass(3, DType.INT8, Activations.INT8);
+        List<String> one = launchesOfPass(1, DType.INT8, ActivationQuantization.INT8);
+        List<String> three = launchesOfPass(3, DType.INT8, ActivationQuantization.INT8);
 
         assertEquals(10, (three.size() - one.size()) / 2, three.toString());
     }

@@ -32,7 +32,6 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.TestDriver;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
-import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.Int8Kernels;
@@ -43,6 +42,7 @@ import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
+import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
@@ -52,7 +52,7 @@ import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
@@ -82,7 +82,8 @@ class CudaKernelDifferentialTest {
     /// Names of types and tiles, which kernels have in their names too.
     private static final Pattern VARIANTS = Pattern.compile("(?<![A-Za-z0-9])(" + Stream.<Object[]>of(ElementType.values(),
             WeightType.values(), KvType.values(), MatmulKernels.Tile.values(), Rotation.Pairing.values(),
-            new Object[] {Activations.INT8, Activations.INT8_OUTLIERS}).flatMap(Stream::of).map(Object::toString).distinct()
+            new Object[] {ActivationQuantization.INT8,
+            ActivationQuantization.INT8_OUTLIERS}).flatMap(Stream::of).map(Object::toString).distinct()
             .sorted(Comparator.comparingInt(String::length).reversed()).map(Pattern::quote).collect(Collectors.joining("|"))
             + ")(?![A-Za-z0-9])");
 
@@ -177,7 +178,7 @@ class CudaKernelDifferentialTest {
         for (WeightType type : WeightType.values()) {
             for (MatmulKernels.Tile tile : tiles(type)) {
                 for (int[] shape : new int[][] {{1, 8, 1}, {17, 136, 3}, {130, 72, 7}, {5, 264, 17}}) {
-                    if (type.hasUnits()) {
+                    if (type.isTiled()) {
                         int inputs = shape[2] * (type == WeightType.INT8 ? 8 : stored(type).blockElements());
                         boolean swiglu = shape[0] % 2 == 0 || shape[2] == 3;
                         cases.add(matmulQuantized(tile, type, swiglu, shape[0], shape[1], Math.min(inputs, 1024)));
@@ -185,15 +186,15 @@ class CudaKernelDifferentialTest {
                 }
             }
         }
-        for (Activations activations : List.of(Activations.INT8, Activations.INT8_OUTLIERS)) {
+        for (ActivationQuantization activations : List.of(ActivationQuantization.INT8, ActivationQuantization.INT8_OUTLIERS)) {
             for (int[] shape : new int[][] {{1, 8}, {3, 40}, {9, 264}, {2, 2056}}) {
                 cases.add(quantize(activations, shape[0], shape[1]));
-                cases.add(normInCodes(activations, shape[0], shape[1]));
+                cases.add(normQuantized(activations, shape[0], shape[1]));
             }
             for (MatmulKernels.Tile tile : Int8Kernels.TILES) {
                 for (int[] shape : new int[][] {{1, 8, 8}, {17, 136, 24}, {130, 72, 56}, {5, 264, 136}, {20, 40, 1024}}) {
-                    cases.add(matmulCodes(tile, activations, false, shape[0], shape[1], shape[2]));
-                    cases.add(matmulCodes(tile, activations, true, shape[0], shape[1], shape[2]));
+                    cases.add(int8Matmul(tile, activations, false, shape[0], shape[1], shape[2]));
+                    cases.add(int8Matmul(tile, activations, true, shape[0], shape[1], shape[2]));
                 }
             }
         }
@@ -483,7 +484,7 @@ class CudaKernelDifferentialTest {
         return tiles.get((tiles.indexOf(tile) + 1) % tiles.size());
     }
 
-    /// Weights in units against the reference with the decoded weights; the last row alone, by another tile, has the same bits.
+    /// Weights in weight tiles against the reference with the decoded weights; the last row alone, by another tile, has the same bits.
     private static Case matmulQuantized(MatmulKernels.Tile tile, WeightType type, boolean swiglu, int rows, int outputs, int inputs) {
         String family = swiglu ? "matmul_swiglu" : "matmul";
         return new Case(family + " " + type + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
@@ -491,19 +492,19 @@ class CudaKernelDifferentialTest {
                     int weightRows = swiglu ? 2 * outputs : outputs;
                     Operand in = bench.random(random, type.activations(), rows, inputs);
                     Tensor stored = quantized(stored(type), random, weightRows, inputs);
-                    MemorySegment units = MemorySegment.ofArray(new byte[(int) type.byteSize(weightRows, inputs)]);
-                    for (int row = 0; row < weightRows; row += WeightType.UNIT_OUTPUTS) {
-                        WeightUnits.write(stored, type, row, units,
-                                row / WeightType.UNIT_OUTPUTS * WeightUnits.groupBytes(type, inputs));
+                    MemorySegment tiles = MemorySegment.ofArray(new byte[(int) type.byteSize(weightRows, inputs)]);
+                    for (int row = 0; row < weightRows; row += WeightType.TILE_OUTPUTS) {
+                        WeightTilePacker.write(stored, type, row, tiles,
+                                row / WeightType.TILE_OUTPUTS * WeightTilePacker.groupBytes(type, inputs));
                     }
-                    DeviceSlice weight = bench.allocateFrom(units);
+                    DeviceSlice weight = bench.allocateFrom(tiles);
                     ElementType outType = swiglu ? type.activations() : ElementType.F32;
                     DeviceSlice out = bench.empty((long) rows * outputs * outType.byteSize());
                     run(bench, tile, type, swiglu, out, in, weight, rows, outputs, inputs);
                     float[] found = bench.floats(out, outType, rows * outputs);
 
                     Operand all = bench.operand(ElementType.F32, decoded(stored), inputs);
-                    int group = WeightType.UNIT_OUTPUTS * inputs;
+                    int group = WeightType.TILE_OUTPUTS * inputs;
                     float[] expected = KernelBench.reference(rows, plan -> {
                         Value x = plan.embed(table(in, inputs));
                         return !swiglu ? plan.matMul(x, table(all, inputs))
@@ -540,25 +541,26 @@ class CudaKernelDifferentialTest {
         return bench.operand(ElementType.F32, values, width);
     }
 
-    private static CodedRows coded(KernelBench bench, Operand in, Activations activations, int rows, int width) {
+    private static QuantizedRows quantized(KernelBench bench, Operand in, ActivationQuantization activations, int rows, int width) {
         boolean apart = Float.isFinite(activations.threshold());
-        CodedRows coded = new CodedRows(bench.empty(CodedRows.byteSize(rows, width, apart)), rows, width, apart);
-        bench.run(Int8Kernels.quantize(bench.library, coded, in.slice(), bench.rows(rows), activations.threshold()));
-        return coded;
+        QuantizedRows quantized = new QuantizedRows(bench.empty(QuantizedRows.byteSize(rows, width, apart)), rows, width, apart);
+        bench.run(Int8Kernels.quantize(bench.library, quantized, in.slice(), bench.rows(rows), activations.threshold()));
+        return quantized;
     }
 
-    private static Case quantize(Activations activations, int rows, int width) {
+    private static Case quantize(ActivationQuantization activations, int rows, int width) {
         return new Case("quantize " + activations + " " + rows + "x" + width, List.of("quantize_rows_s8"), (bench, random) -> {
             Operand in = rows(bench, random, rows, width);
-            assertCoded(bench, in, activations, coded(bench, in, activations, rows, width), rows, width);
+            assertQuantized(bench, in, activations, quantized(bench, in, activations, rows, width), rows, width);
         });
     }
 
-    private static void assertCoded(KernelBench bench, Operand in, Activations activations, CodedRows coded, int rows, int width) {
-        int stride = Math.ceilDiv(width, WeightType.UNIT_INPUTS) * WeightType.UNIT_INPUTS;
-        float[] scales = bench.floats(coded.scales(), ElementType.F32, rows);
+    private static void assertQuantized(KernelBench bench, Operand in, ActivationQuantization activations, QuantizedRows quantized,
+            int rows, int width) {
+        int stride = Math.ceilDiv(width, WeightType.TILE_INPUTS) * WeightType.TILE_INPUTS;
+        float[] scales = bench.floats(quantized.scales(), ElementType.F32, rows);
         byte[] found = new byte[rows * stride];
-        coded.codes().buffer().copyTo(coded.codes().byteOffset(), MemorySegment.ofArray(found));
+        quantized.codes().buffer().copyTo(quantized.codes().byteOffset(), MemorySegment.ofArray(found));
         for (int row = 0; row < rows; row++) {
             RowCodes expected = RowCodes.of(in.values(), row * width, width, activations.threshold());
             assertEquals(expected.scale(), scales[row], "scale of row " + row);
@@ -568,18 +570,18 @@ class CudaKernelDifferentialTest {
             }
             assertArrayEquals(Arrays.copyOf(expected.codes(), stride), codes, "row " + row);
             int number = row;
-            coded.outliers().ifPresent(list -> assertOutliers(bench, in, expected.outliers(), list, number, width));
+            quantized.outliers().ifPresent(list -> assertOutliers(bench, in, expected.outliers(), list, number, width));
         }
     }
 
     /// The same bits as by the kernels that it is made of.
-    private static Case normInCodes(Activations activations, int rows, int width) {
+    private static Case normQuantized(ActivationQuantization activations, int rows, int width) {
         return new Case("norm " + activations + " " + rows + "x" + width, List.of("norm_rms_s8", "norm_rms_add_s8"), (bench, random) -> {
             Operand in = rows(bench, random, rows, width);
             Operand residual = bench.random(random, ElementType.F32, rows, width);
             Operand gain = bench.random(random, ElementType.F32, 1, width);
             boolean apart = Float.isFinite(activations.threshold());
-            long bytes = CodedRows.byteSize(rows, width, apart);
+            long bytes = QuantizedRows.byteSize(rows, width, apart);
             DeviceSlice sum = bench.empty(4L * rows * width);
             DeviceSlice normed = bench.empty(4L * rows * width);
             for (boolean add : new boolean[] {false, true}) {
@@ -589,13 +591,13 @@ class CudaKernelDifferentialTest {
                         : NormKernels.rms(bench.library, ElementType.F32, normed, in.slice(), gain.slice(), bench.rows(rows), whole,
                                 1e-5f));
                 Operand expected = bench.operand(ElementType.F32, bench.floats(normed, ElementType.F32, rows * width), width);
-                CodedRows coded = new CodedRows(bench.empty(bytes), rows, width, apart);
+                QuantizedRows quantized = new QuantizedRows(bench.empty(bytes), rows, width, apart);
                 DeviceSlice again = bench.empty(4L * rows * width);
-                bench.run(add ? Int8Kernels.normAdd(bench.library, coded, again, in.slice(), residual.slice(), gain.slice(),
+                bench.run(add ? Int8Kernels.normAdd(bench.library, quantized, again, in.slice(), residual.slice(), gain.slice(),
                                 bench.rows(rows), 1e-5f, activations.threshold())
-                        : Int8Kernels.norm(bench.library, coded, in.slice(), gain.slice(), bench.rows(rows), 1e-5f,
+                        : Int8Kernels.norm(bench.library, quantized, in.slice(), gain.slice(), bench.rows(rows), 1e-5f,
                                 activations.threshold()));
-                assertCoded(bench, expected, activations, coded, rows, width);
+                assertQuantized(bench, expected, activations, quantized, rows, width);
                 if (add) {
                     assertArrayEquals(bench.floats(sum, ElementType.F32, rows * width),
                             bench.floats(again, ElementType.F32, rows * width));
@@ -604,7 +606,7 @@ class CudaKernelDifferentialTest {
         });
     }
 
-    private static void assertOutliers(KernelBench bench, Operand in, int[] expected, CodedRows.Outliers list, int row, int width) {
+    private static void assertOutliers(KernelBench bench, Operand in, int[] expected, QuantizedRows.Outliers list, int row, int width) {
         assertEquals(expected.length, bench.ints(list.counts(), row + 1)[row], "outliers of row " + row);
         int[] places = Arrays.copyOfRange(bench.ints(list.places(), (row + 1) * width), row * width, row * width + expected.length);
         float[] values = bench.floats(list.values(), ElementType.F32, (row + 1) * width);
@@ -616,7 +618,8 @@ class CudaKernelDifferentialTest {
     }
 
     /// Each row against the reference, as some are huge; the last row alone, by another tile, has the same bits.
-    private static Case matmulCodes(MatmulKernels.Tile tile, Activations activations, boolean swiglu, int rows, int outputs, int inputs) {
+    private static Case int8Matmul(MatmulKernels.Tile tile, ActivationQuantization activations, boolean swiglu, int rows, int outputs,
+            int inputs) {
         String family = swiglu ? "matmul_swiglu" : "matmul";
         return new Case(family + " " + activations + " " + tile + " " + rows + "x" + outputs + "x" + inputs,
                 List.of(Int8Kernels.kernel(family, tile), "quantize_rows_s8"), (bench, random) -> {
@@ -624,17 +627,17 @@ class CudaKernelDifferentialTest {
                     Tensor gate = quantized(DType.INT8, random, outputs, inputs);
                     Tensor up = quantized(DType.INT8, random, outputs, inputs);
                     Operand bias = bench.random(random, ElementType.F32, 1, outputs);
-                    int group = (int) WeightUnits.groupBytes(WeightType.INT8, inputs);
-                    MemorySegment units = MemorySegment.ofArray(new byte[(swiglu ? 2 : 1) * outputs / WeightType.UNIT_OUTPUTS * group]);
-                    for (int i = 0; i < outputs / WeightType.UNIT_OUTPUTS; i++) {
-                        WeightUnits.write(gate, WeightType.INT8, i * WeightType.UNIT_OUTPUTS, units, (swiglu ? 2L * i : i) * group);
+                    int group = (int) WeightTilePacker.groupBytes(WeightType.INT8, inputs);
+                    MemorySegment tiles = MemorySegment.ofArray(new byte[(swiglu ? 2 : 1) * outputs / WeightType.TILE_OUTPUTS * group]);
+                    for (int i = 0; i < outputs / WeightType.TILE_OUTPUTS; i++) {
+                        WeightTilePacker.write(gate, WeightType.INT8, i * WeightType.TILE_OUTPUTS, tiles, (swiglu ? 2L * i : i) * group);
                         if (swiglu) {
-                            WeightUnits.write(up, WeightType.INT8, i * WeightType.UNIT_OUTPUTS, units, (2L * i + 1) * group);
+                            WeightTilePacker.write(up, WeightType.INT8, i * WeightType.TILE_OUTPUTS, tiles, (2L * i + 1) * group);
                         }
                     }
-                    DeviceSlice weight = bench.allocateFrom(units);
+                    DeviceSlice weight = bench.allocateFrom(tiles);
                     DeviceSlice out = bench.empty((long) rows * outputs * Float.BYTES);
-                    runCodes(bench, tile, swiglu, out, coded(bench, in, activations, rows, inputs), weight, bias, rows, outputs);
+                    runCodes(bench, tile, swiglu, out, quantized(bench, in, activations, rows, inputs), weight, bias, rows, outputs);
                     float[] found = bench.floats(out, ElementType.F32, rows * outputs);
 
                     float[] expected = KernelBench.reference(rows, plan -> {
@@ -657,7 +660,7 @@ class CudaKernelDifferentialTest {
                             Arrays.copyOfRange(in.values(), (rows - 1) * inputs, rows * inputs), inputs);
                     DeviceSlice row = bench.empty((long) outputs * Float.BYTES);
                     MatmulKernels.Tile other = Int8Kernels.TILES.get((Int8Kernels.TILES.indexOf(tile) + 1) % Int8Kernels.TILES.size());
-                    runCodes(bench, other, swiglu, row, coded(bench, alone, activations, 1, inputs), weight, bias, 1, outputs);
+                    runCodes(bench, other, swiglu, row, quantized(bench, alone, activations, 1, inputs), weight, bias, 1, outputs);
                     assertArrayEquals(Arrays.copyOfRange(found, (rows - 1) * outputs, rows * outputs),
                             bench.floats(row, ElementType.F32, outputs), "a row alone");
                 });
@@ -667,7 +670,7 @@ class CudaKernelDifferentialTest {
         return IntStream.range(0, row.length).allMatch(i -> Float.isNaN(row[i]));
     }
 
-    private static void runCodes(KernelBench bench, MatmulKernels.Tile tile, boolean swiglu, DeviceSlice out, CodedRows in,
+    private static void runCodes(KernelBench bench, MatmulKernels.Tile tile, boolean swiglu, DeviceSlice out, QuantizedRows in,
             DeviceSlice weight, Operand bias, int rows, int outputs) {
         bench.run(swiglu ? Int8Kernels.swiglu(bench.library, tile, out, in, weight, bench.rows(rows), outputs)
                 : Int8Kernels.matmul(bench.library, tile, out, in, weight, Optional.of(bias.slice()), bench.rows(rows), outputs));
@@ -678,7 +681,7 @@ class CudaKernelDifferentialTest {
         return DType.valueOf(type.isSparse() && type != WeightType.SPARSE_2_4_INT8 ? type.name() + "_F16" : type.name());
     }
 
-    /// What weights stand for on the device: what their codec says, with entries of a book rounded to bf16.
+    /// What weights stand for on the device: what their codec says, with entries of a codebook rounded to bf16.
     private static float[] decoded(Tensor stored) {
         float[] weights = new float[Math.toIntExact(stored.shape().elements())];
         decode(stored.dtype(), stored.data(), stored.shape(), weights);
@@ -787,19 +790,19 @@ class CudaKernelDifferentialTest {
                     append(bench, layer, k, v, 0, committed);
                     append(bench, layer, k, v, committed, rows);
 
-                    boolean[][] sees = new boolean[rows][rows];
+                    boolean[][] attendsTo = new boolean[rows][rows];
                     int[] positions = new int[rows];
                     int words = Math.ceilDiv(rows, 64);
                     long[] ancestors = new long[rows * words];
                     for (int row = 0; row < rows; row++) {
                         int parent = tree ? (row - 1) / 2 : row - 1;
                         if (row > 0) {
-                            System.arraycopy(sees[parent], 0, sees[row], 0, rows);
+                            System.arraycopy(attendsTo[parent], 0, attendsTo[row], 0, rows);
                         }
-                        sees[row][row] = true;
+                        attendsTo[row][row] = true;
                         positions[row] = row == 0 ? committed : positions[parent] + 1;
                         for (int other = 0; other < rows; other++) {
-                            ancestors[row * words + other / 64] |= sees[row][other] ? 1L << other : 0;
+                            ancestors[row * words + other / 64] |= attendsTo[row][other] ? 1L << other : 0;
                         }
                     }
                     Rows all = bench.rows(rows);
@@ -819,7 +822,7 @@ class CudaKernelDifferentialTest {
                     float[] values = stored(type, v, headDim);
                     for (int row = 0; row < rows; row++) {
                         for (int head = 0; head < heads; head++) {
-                            attend(expected, q.values(), keys, values, row, head, heads, kvHeads, headDim, committed, sees[row],
+                            attend(expected, q.values(), keys, values, row, head, heads, kvHeads, headDim, committed, attendsTo[row],
                                     positions, scale, window);
                         }
                     }
@@ -849,14 +852,14 @@ class CudaKernelDifferentialTest {
     }
 
     private static void attend(float[] out, float[] q, float[] k, float[] v, int row, int head, int heads, int kvHeads, int headDim,
-            int committed, boolean[] sees, int[] positions, float scale, int window) {
+            int committed, boolean[] attendsTo, int[] positions, float scale, int window) {
         int query = (row * heads + head) * headDim;
-        int slots = committed + sees.length;
+        int slots = committed + attendsTo.length;
         double[] weights = new double[slots];
         double sum = 0;
         for (int slot = 0; slot < slots; slot++) {
             int position = slot < committed ? slot : positions[slot - committed];
-            if ((slot < committed || sees[slot - committed]) && (window == 0 || position > positions[row] - window)) {
+            if ((slot < committed || attendsTo[slot - committed]) && (window == 0 || position > positions[row] - window)) {
                 double score = 0;
                 for (int i = 0; i < headDim; i++) {
                     score += (double) q[query + i] * k[(slot * kvHeads + head / (heads / kvHeads)) * headDim + i];

@@ -12,7 +12,6 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ActivationKernels;
 import org.gatun.cuda.kernels.AttentionKernels;
-import org.gatun.cuda.kernels.CodedRows;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.EmbeddingKernels;
 import org.gatun.cuda.kernels.Int8Kernels;
@@ -24,6 +23,7 @@ import org.gatun.cuda.kernels.KvType;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
+import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
@@ -71,7 +71,7 @@ final class KernelSamples {
         String[] words = library.kernel(kernel).name().split("_");
         ElementType type = type(words[words.length - 1]);
         return switch (words[0]) {
-            case "norm" -> words[words.length - 1].equals("s8") ? normInCodes(words[2].equals("add")) : words[2].equals("add")
+            case "norm" -> words[words.length - 1].equals("s8") ? normQuantized(words[2].equals("add")) : words[2].equals("add")
                     ? NormKernels.rmsAdd(library, type, activations(type), activations(), activations(), activations(),
                             floats(ElementType.F32, width), rowCount(), NormKernels.Groups.dense(1, width), 1e-5f)
                     : NormKernels.rms(library, type, activations(type), activations(), floats(ElementType.F32, width), rowCount(),
@@ -90,7 +90,7 @@ final class KernelSamples {
             };
             case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
                     rowCount(), rows, width);
-            case "quantize" -> Int8Kernels.quantize(library, coded(), activations(), rowCount(), Float.POSITIVE_INFINITY);
+            case "quantize" -> Int8Kernels.quantize(library, quantized(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
@@ -127,13 +127,13 @@ final class KernelSamples {
         if (typeName.equals("s8")) {
             DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * width : width, width) / Integer.BYTES),
                     Integer.MAX_VALUE);
-            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), coded(), weight, rowCount(), width)
-                    : Int8Kernels.matmul(library, tile, activations(), coded(), weight, Optional.empty(), rowCount(), width);
+            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), quantized(), weight, rowCount(), width)
+                    : Int8Kernels.matmul(library, tile, activations(), quantized(), weight, Optional.empty(), rowCount(), width);
         }
         WeightType type = WeightType.valueOf(typeName.toUpperCase(Locale.ROOT));
         long bytes = type.byteSize(swiglu ? 2L * width : width, width);
         DeviceSlice weight = type.isSparse() ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
-                : type.hasUnits() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
+                : type.isTiled() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
                 ? MatmulKernels.swiglu(library, tile, type, activations(type.activations()), activations(type.activations()), weight,
@@ -153,16 +153,17 @@ final class KernelSamples {
         };
     }
 
-    private KernelLaunch normInCodes(boolean add) {
+    private KernelLaunch normQuantized(boolean add) {
         DeviceSlice gain = floats(ElementType.F32, width);
-        return add ? Int8Kernels.normAdd(library, coded(), activations(), activations(), activations(), gain, rowCount(), 1e-5f,
+        return add ? Int8Kernels.normAdd(library, quantized(), activations(), activations(), activations(), gain, rowCount(), 1e-5f,
                         Float.POSITIVE_INFINITY)
-                : Int8Kernels.norm(library, coded(), activations(), gain, rowCount(), 1e-5f, Float.POSITIVE_INFINITY);
+                : Int8Kernels.norm(library, quantized(), activations(), gain, rowCount(), 1e-5f, Float.POSITIVE_INFINITY);
     }
 
     /// Random codes; no outliers.
-    private CodedRows coded() {
-        return new CodedRows(ints((int) (CodedRows.byteSize(rows, width, false) / Integer.BYTES), Integer.MAX_VALUE), rows, width, false);
+    private QuantizedRows quantized() {
+        return new QuantizedRows(ints((int) (QuantizedRows.byteSize(rows, width, false) / Integer.BYTES), Integer.MAX_VALUE), rows, width,
+                false);
     }
 
     private static KvType kvType(String[] words, int from, int to) {
@@ -214,7 +215,7 @@ final class KernelSamples {
         return new Rows(value(rows), rows);
     }
 
-    /// Bits of a row's ancestor words.
+    /// Bits of a row's mask words.
     private int words() {
         return Math.ceilDiv(rows, HEAD) * HEAD;
     }

@@ -13,7 +13,7 @@ import org.gatun.cuda.CudaException;
 import org.gatun.format.FileAccess;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.stories.StoryModels;
@@ -48,7 +48,7 @@ final class ModelChoice {
 
     @Option(names = "--activations", paramLabel = "FORM",
             description = "only for weights of INT8, from a file or by --quantize int8: how exactly the values that they are multiplied "
-                    + "with are kept. as-is (default): as they are; int8: rounded to 8 bits (W8A8), which changes texts a little; "
+                    + "with are kept. none (default): as they are; int8: rounded to 8 bits (W8A8), which changes texts a little; "
                     + "int8-outliers: the same, but values of 6 and more, which rounding hurts most, stay as they are. A model without "
                     + "such weights is refused with the last two")
     Optional<String> activations;
@@ -102,9 +102,9 @@ final class ModelChoice {
         return open(console, new WeightFormat(quantize.map(type -> WeightFormat.type("--quantize", type)), activations()));
     }
 
-    private Activations activations() {
+    private ActivationQuantization activations() {
         try {
-            return activations.map(Activations::parse).orElse(Activations.AS_IS);
+            return activations.map(ActivationQuantization::parse).orElse(ActivationQuantization.NONE);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("--activations: " + e.getMessage(), e);
         }

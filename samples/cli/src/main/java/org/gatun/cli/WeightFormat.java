@@ -6,20 +6,20 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gatun.model.ModelOptions;
-import org.gatun.plan.Activations;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.tensor.DType;
 
 /// What a model's weights are brought to, and how products with them take activations: `q4_0`, or `int8/int8-outliers`.
 ///
 /// @param type empty for that of the file
-record WeightFormat(Optional<DType> type, Activations activations) {
+record WeightFormat(Optional<DType> type, ActivationQuantization activations) {
     /// As the file has it.
-    static final WeightFormat AS_STORED = new WeightFormat(Optional.empty(), Activations.AS_IS);
+    static final WeightFormat AS_STORED = new WeightFormat(Optional.empty(), ActivationQuantization.NONE);
 
     /// Every one that can be asked for.
     static List<WeightFormat> all() {
-        return ModelOptions.WEIGHT_TYPES.stream().flatMap(type -> Stream.of(Activations.values())
-                .filter(activations -> type == DType.INT8 || !activations.areCodes())
+        return ModelOptions.WEIGHT_TYPES.stream().flatMap(type -> Stream.of(ActivationQuantization.values())
+                .filter(activations -> type == DType.INT8 || !activations.isQuantized())
                 .map(activations -> new WeightFormat(Optional.of(type), activations))).toList();
     }
 
@@ -28,8 +28,9 @@ record WeightFormat(Optional<DType> type, Activations activations) {
         int slash = name.indexOf('/');
         DType type = type(option, slash < 0 ? name : name.substring(0, slash));
         try {
-            Activations activations = slash < 0 ? Activations.AS_IS : Activations.parse(name.substring(slash + 1));
-            if (activations.areCodes() && type != DType.INT8) {
+            ActivationQuantization activations = slash < 0 ? ActivationQuantization.NONE
+                    : ActivationQuantization.parse(name.substring(slash + 1));
+            if (activations.isQuantized() && type != DType.INT8) {
                 throw new IllegalArgumentException("activations " + activations + " are for weights of int8");
             }
             return new WeightFormat(Optional.of(type), activations);
@@ -54,6 +55,6 @@ record WeightFormat(Optional<DType> type, Activations activations) {
     @Override
     public String toString() {
         String name = type.map(one -> one.name().toLowerCase(Locale.ROOT)).orElse("as stored");
-        return activations.areCodes() ? name + "/" + activations : name;
+        return activations.isQuantized() ? name + "/" + activations : name;
     }
 }

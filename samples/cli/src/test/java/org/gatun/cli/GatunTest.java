@@ -230,7 +230,7 @@ class GatunTest {
         assertEquals(stored.get("perplexity").doubleValue(), eight.get("perplexity").doubleValue(),
                 0.05 * stored.get("perplexity").doubleValue(), eight.toString());
         assertRefused(CommandRun.of("bench", "--formats", "f32,q9"), "--formats q9", "expected one of");
-        assertRefused(CommandRun.of("bench", "--formats", "int8/int9"), "--formats int8/int9", "expected one of as-is, int8");
+        assertRefused(CommandRun.of("bench", "--formats", "int8/int9"), "--formats int8/int9", "expected one of none, int8");
         assertRefused(CommandRun.of("bench", "--formats", "nf4/int8"), "--formats nf4/int8", "for weights of int8");
     }
 
@@ -241,7 +241,7 @@ class GatunTest {
 
         assertEquals(0, run.exitCode(), run.err());
         assertRefused(CommandRun.of("generate", "--prompt", "a", "--quantize", "int8", "--activations", "int4"), "--activations",
-                "'int4'", "as-is, int8, int8-outliers");
+                "'int4'", "none, int8, int8-outliers");
         assertRefused(CommandRun.of("generate", "--prompt", "a", "--activations", "int8"), "activations int8", "--quantize int8");
     }
 

@@ -10,7 +10,7 @@ import org.gatun.cuda.DeviceSlice;
 /// @param most rows there is room for
 /// @param width inputs of a row
 /// @param apart whether outliers are kept
-public record CodedRows(DeviceSlice memory, int most, int width, boolean apart) {
+public record QuantizedRows(DeviceSlice memory, int most, int width, boolean apart) {
     private static final long ALIGNMENT = 16;
 
     /// A list of outliers: how many of each row, which inputs they are, and what they are; there is room for all.
@@ -21,7 +21,7 @@ public record CodedRows(DeviceSlice memory, int most, int width, boolean apart) 
     public record Outliers(DeviceSlice counts, DeviceSlice places, DeviceSlice values) {}
 
     /// @throws IllegalArgumentException if the memory is too small, or the width no multiple of 8
-    public CodedRows {
+    public QuantizedRows {
         if (width < 1 || width % 8 != 0 || memory.byteSize() < byteSize(most, width, apart)) {
             throw new IllegalArgumentException("%d rows of %d inputs in %d bytes: expected a multiple of 8 inputs, and %d bytes"
                     .formatted(most, width, memory.byteSize(), byteSize(most, width, apart)));
@@ -33,9 +33,9 @@ public record CodedRows(DeviceSlice memory, int most, int width, boolean apart) 
         return most * codes(width) + vector(most) + (apart ? vector(most) + 2 * vector((long) most * width) : 0);
     }
 
-    /// Codes of a row: whole units.
+    /// Codes of a row: whole weight tiles.
     private static long codes(int width) {
-        return Math.ceilDiv(width, WeightType.UNIT_INPUTS) * (long) WeightType.UNIT_INPUTS;
+        return Math.ceilDiv(width, WeightType.TILE_INPUTS) * (long) WeightType.TILE_INPUTS;
     }
 
     /// Bytes of numbers of 4 bytes each.

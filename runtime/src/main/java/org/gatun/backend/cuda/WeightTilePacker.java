@@ -9,12 +9,12 @@ import org.gatun.quantize.SixBitScales;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
-/// Arranges blocks of a file as the units of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`: the
-/// same codes and scales in the order in which lanes of a warp read them.
-final class WeightUnits {
-    private static final int OUTPUTS = WeightType.UNIT_OUTPUTS;
-    private static final int INPUTS = WeightType.UNIT_INPUTS;
-    private static final int SUPER_BLOCK_UNITS = 256 / INPUTS;
+/// Arranges blocks of a file as the weight tiles of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`:
+/// the same codes and scales in the order in which lanes of a warp read them.
+final class WeightTilePacker {
+    private static final int OUTPUTS = WeightType.TILE_OUTPUTS;
+    private static final int INPUTS = WeightType.TILE_INPUTS;
+    private static final int SUPER_BLOCK_TILES = 256 / INPUTS;
     private static final int LANES = 32;
     private static final int LANE_CODES = OUTPUTS * INPUTS / LANES;
     private static final int STEP_INPUTS = 16;
@@ -31,9 +31,9 @@ final class WeightUnits {
     private final int rowBytes;
     private final int blockBytes;
     private final int[] largest = new int[OUTPUTS]; // scale of MXFP4 of each row
-    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a unit, one an input
+    private final byte[] codes = new byte[OUTPUTS * INPUTS]; // of a weight tile, one an input
 
-    private WeightUnits(Tensor tensor, WeightType type) {
+    private WeightTilePacker(Tensor tensor, WeightType type) {
         this.tensor = tensor;
         this.type = type;
         data = tensor.data();
@@ -41,62 +41,62 @@ final class WeightUnits {
         blockBytes = tensor.dtype().blockBytes();
     }
 
-    /// Bytes of the units of 8 outputs.
+    /// Bytes of the weight tiles of 8 outputs.
     static long groupBytes(WeightType type, int inputs) {
         return type.byteSize(OUTPUTS, inputs);
     }
 
-    /// Writes the units of eight rows of a tensor.
+    /// Writes the weight tiles of eight rows of a tensor.
     ///
     /// @param tensor of the type in a file that is kept as `type`
     /// @param firstRow a multiple of 8; the seven behind it are there
     static void write(Tensor tensor, WeightType type, int firstRow, MemorySegment target, long offset) {
-        WeightUnits units = new WeightUnits(tensor, type);
+        WeightTilePacker packer = new WeightTilePacker(tensor, type);
         for (int row = 0; row < OUTPUTS && type == WeightType.MXFP4; row++) {
-            units.largest[row] = units.largestScale((long) (firstRow + row) * units.rowBytes);
+            packer.largest[row] = packer.largestScale((long) (firstRow + row) * packer.rowBytes);
         }
-        for (int unit = 0; unit < Math.ceilDiv(tensor.columns(), INPUTS); unit++) {
-            long at = offset + (long) unit * type.unitBytes();
-            target.asSlice(at, type.unitBytes()).fill((byte) 0);
-            Arrays.fill(units.codes, (byte) 0);
+        for (int tile = 0; tile < Math.ceilDiv(tensor.columns(), INPUTS); tile++) {
+            long at = offset + (long) tile * type.tileBytes();
+            target.asSlice(at, type.tileBytes()).fill((byte) 0);
+            Arrays.fill(packer.codes, (byte) 0);
             for (int row = 0; row < OUTPUTS; row++) {
                 long scales = at + (long) OUTPUTS * INPUTS * type.codeBits() / Byte.SIZE + (long) row * type.scaleBytes();
-                units.read((long) (firstRow + row) * units.rowBytes, unit, row, target, scales);
+                packer.read((long) (firstRow + row) * packer.rowBytes, tile, row, target, scales);
             }
             if (type == WeightType.SPARSE_2_4 || type == WeightType.SPARSE_2_4_INT8) {
-                units.writeValues(target, at, type == WeightType.SPARSE_2_4 ? Short.BYTES : 1);
+                packer.writeValues(target, at, type == WeightType.SPARSE_2_4 ? Short.BYTES : 1);
             } else if (type.isFloat4()) {
-                units.writeFloats(target, at);
+                packer.writeFloats(target, at);
             } else if (!type.isSparse()) {
-                units.writeCodes(target, at);
+                packer.writeCodes(target, at);
             }
         }
         if (type.outputScaleBytes() > 0) {
             long scales = offset + groupBytes(type, tensor.columns()) - (long) OUTPUTS * Float.BYTES;
             for (int row = 0; row < OUTPUTS; row++) {
                 target.set(FLOAT, scales + (long) row * Float.BYTES, switch (type) {
-                    case MXFP4 -> Math.scalb(1f, units.largest[row] - 127 + 6);
-                    case NVFP4 -> Math.scalb(units.data.get(FLOAT, (long) (firstRow + row) * units.rowBytes), 20);
-                    default -> units.data.get(FLOAT, (long) (firstRow + row) * units.rowBytes);
+                    case MXFP4 -> Math.scalb(1f, packer.largest[row] - 127 + 6);
+                    case NVFP4 -> Math.scalb(packer.data.get(FLOAT, (long) (firstRow + row) * packer.rowBytes), 20);
+                    default -> packer.data.get(FLOAT, (long) (firstRow + row) * packer.rowBytes);
                 });
             }
         }
     }
 
     /// Reads the codes of 64 inputs of a row, and copies their scales.
-    private void read(long row, int unit, int output, MemorySegment target, long scales) {
+    private void read(long row, int tile, int output, MemorySegment target, long scales) {
         int start = output * INPUTS;
         switch (type) {
             case Q8_0, Q4_0 -> {
-                for (int half = 0; half < 2 && (2 * unit + half) * tensor.dtype().blockElements() < tensor.columns(); half++) {
-                    long block = row + (long) (2 * unit + half) * blockBytes;
+                for (int half = 0; half < 2 && (2 * tile + half) * tensor.dtype().blockElements() < tensor.columns(); half++) {
+                    long block = row + (long) (2 * tile + half) * blockBytes;
                     target.set(SHORT, scales + 2L * half, data.get(SHORT, block));
                     readBlock(block + 2, start + half * INPUTS / 2);
                 }
             }
             case Q4_K -> {
-                long block = row + (long) (unit / SUPER_BLOCK_UNITS) * blockBytes;
-                int sub = unit % SUPER_BLOCK_UNITS * 2;
+                long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
+                int sub = tile % SUPER_BLOCK_TILES * 2;
                 target.set(SHORT, scales, data.get(SHORT, block));
                 target.set(SHORT, scales + 2, data.get(SHORT, block + 2));
                 for (int half = 0; half < 2; half++) {
@@ -106,8 +106,8 @@ final class WeightUnits {
                 readNibbles(block + 16 + 16L * sub, start, INPUTS / 2);
             }
             case Q6_K -> {
-                long block = row + (long) (unit / SUPER_BLOCK_UNITS) * blockBytes;
-                int first = unit % SUPER_BLOCK_UNITS * INPUTS;
+                long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
+                int first = tile % SUPER_BLOCK_TILES * INPUTS;
                 for (int i = 0; i < INPUTS; i++) {
                     int half = (first + i) / 128;
                     int run = (first + i) / 32 % 4;
@@ -121,23 +121,23 @@ final class WeightUnits {
                 target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
             }
             case NF4, FP4 -> {
-                long block = row + (long) unit * blockBytes;
+                long block = row + (long) tile * blockBytes;
                 MemorySegment.copy(data, block, target, scales, Float.BYTES);
                 for (int i = 0; i < INPUTS; i++) {
                     codes[start + i] = (byte) (data.get(BYTE, block + Float.BYTES + i / 2) >> (1 - i % 2) * 4 & 15);
                 }
             }
             case MXFP4 -> {
-                for (int half = 0; half < 2 && (2 * unit + half) * 32 < tensor.columns(); half++) {
-                    long block = row + (long) (2 * unit + half) * blockBytes;
+                for (int half = 0; half < 2 && (2 * tile + half) * 32 < tensor.columns(); half++) {
+                    long block = row + (long) (2 * tile + half) * blockBytes;
                     int exponent = Math.max(0, Byte.toUnsignedInt(data.get(BYTE, block)) - largest[output] + 120 + 127);
                     target.set(BYTE, scales + half, (byte) (exponent >> 1 | exponent << 7));
                     readNibbles(block + 1, start + half * 32, 16);
                 }
             }
             case NVFP4 -> {
-                for (int i = 0; i < 4 && unit * INPUTS + i * 16 < tensor.columns(); i++) {
-                    long block = row + Float.BYTES + (long) (4 * unit + i) * blockBytes;
+                for (int i = 0; i < 4 && tile * INPUTS + i * 16 < tensor.columns(); i++) {
+                    long block = row + Float.BYTES + (long) (4 * tile + i) * blockBytes;
                     int scale = data.get(BYTE, block);
                     if (scale != 0) {
                         int bits = normal(scale);
@@ -146,15 +146,15 @@ final class WeightUnits {
                     }
                 }
             }
-            case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) unit * INPUTS, codes, start,
-                    Math.min(INPUTS, tensor.columns() - unit * INPUTS));
+            case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) tile * INPUTS, codes, start,
+                    Math.min(INPUTS, tensor.columns() - tile * INPUTS));
             case SPARSE_2_4 -> {
-                long block = row + (long) unit * blockBytes;
+                long block = row + (long) tile * blockBytes;
                 MemorySegment.copy(data, BYTE, block, codes, start, INPUTS);
                 MemorySegment.copy(data, block + INPUTS, target, scales, INPUTS / Byte.SIZE);
             }
             case SPARSE_2_4_INT8 -> {
-                long block = row + Float.BYTES + (long) unit * blockBytes;
+                long block = row + Float.BYTES + (long) tile * blockBytes;
                 for (int i = 0; i < INPUTS / 2; i++) {
                     codes[start + i] = (byte) (data.get(BYTE, block + i) + 128);
                 }
@@ -162,15 +162,15 @@ final class WeightUnits {
             }
             case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
                 DType.Sparsity sparsity = tensor.dtype().sparsity().orElseThrow();
-                long block = row + (long) unit * blockBytes;
-                long places = scales - (long) output * type.scaleBytes(); // of the unit
+                long block = row + (long) tile * blockBytes;
+                long places = scales - (long) output * type.scaleBytes(); // of the weight tile
                 MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());
                 for (int part = 0; part < INPUTS / 16; part++) {
                     writePlaces(block + sparsity.valueBytes(), part, type.scaleBytes() * Byte.SIZE / 4, target, places,
                             output * 4 + part);
                 }
             }
-            default -> throw new IllegalArgumentException(type + " has no units");
+            default -> throw new IllegalArgumentException(type + " is not kept in weight tiles");
         }
     }
 
@@ -259,7 +259,7 @@ final class WeightUnits {
         }
     }
 
-    /// Which code of a unit is a number of a lane.
+    /// Which code of a weight tile is a number of a lane.
     private static int input(int lane, int number) {
         return lane / 4 * INPUTS + number / 4 * STEP_INPUTS + lane % 4 * 2 + LANE_INPUTS[number % 4];
     }

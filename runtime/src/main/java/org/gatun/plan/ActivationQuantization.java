@@ -4,12 +4,12 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/// How a matrix product takes its activations. Those in 8 bits are for weights of INT8: products are then of whole numbers and their
-/// sums exact: `out = Σ code · q · (scale of the row · scale of the weight's row) + Σ outlier · weight + bias`, with the codes of
-/// [org.gatun.quantize.RowCodes]. A row's codes depend on that row alone, so that it is computed alike in every pass.
-public enum Activations {
+/// How a matrix product quantizes its activations. Those in 8 bits are for weights of INT8: an int8 matmul, whose sums are exact: `out = Σ
+/// code · q · (scale of the row · scale of the weight's row) + Σ outlier · weight + bias`, with the codes of [org.gatun.quantize.RowCodes].
+/// A row's codes depend on that row alone, so that it is computed alike in every pass.
+public enum ActivationQuantization {
     /// As they are, up to what a backend rounds them to for the type of the weight.
-    AS_IS(Float.POSITIVE_INFINITY),
+    NONE(Float.POSITIVE_INFINITY),
     /// In 8 bits with a scale for each row (dynamic W8A8).
     INT8(Float.POSITIVE_INFINITY),
     /// In 8 bits, but for elements of a magnitude of 6 or more, which are multiplied as they are and do not count for the row's scale.
@@ -21,7 +21,7 @@ public enum Activations {
 
     private final float threshold;
 
-    Activations(float threshold) {
+    ActivationQuantization(float threshold) {
         this.threshold = threshold;
     }
 
@@ -30,21 +30,21 @@ public enum Activations {
         return threshold;
     }
 
-    /// Whether they are codes of 8 bits with a scale for each row.
-    public boolean areCodes() {
-        return this != AS_IS;
+    /// Whether they are brought to 8 bits with a scale for each row.
+    public boolean isQuantized() {
+        return this != NONE;
     }
 
-    /// The one of a name as [#toString] gives it.
+    /// The one of a name as [#toString] gives it; `as-is`, the former name of `none`, is taken for one release more.
     ///
     /// @throws IllegalArgumentException if there is none
-    public static Activations parse(String name) {
-        return Arrays.stream(values()).filter(one -> one.toString().equals(name)).findFirst()
+    public static ActivationQuantization parse(String name) {
+        return name.equals("as-is") ? NONE : Arrays.stream(values()).filter(one -> one.toString().equals(name)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("found '" + name + "', expected one of "
-                        + Arrays.stream(values()).map(Activations::toString).collect(Collectors.joining(", "))));
+                        + Arrays.stream(values()).map(ActivationQuantization::toString).collect(Collectors.joining(", "))));
     }
 
-    /// As users write it: `as-is`, `int8` or `int8-outliers`.
+    /// As users write it: `none`, `int8` or `int8-outliers`.
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
