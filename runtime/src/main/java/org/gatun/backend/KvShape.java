@@ -16,9 +16,9 @@ public record KvShape(int layers, int kvHeads, int headDim, int slots, DType dty
     public static final List<DType> TYPES = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0);
 
     /// Most slots: positions up to here are whole numbers in f32, which rotation takes them as.
-    public static final int MOST_SLOTS = 1 << 24;
+    public static final int MAX_SLOTS = 1 << 24;
 
-    /// @throws IllegalArgumentException if a size is not positive, there are more than [#MOST_SLOTS] slots or 2⁶³ bytes in all, or the
+    /// @throws IllegalArgumentException if a size is not positive, there are more than [#MAX_SLOTS] slots or 2⁶³ bytes in all, or the
     ///         type is none of [#TYPES]
     public KvShape {
         requireType(dtype);
@@ -35,10 +35,10 @@ public record KvShape(int layers, int kvHeads, int headDim, int slots, DType dty
         }
     }
 
-    /// @throws IllegalArgumentException if there are more than [#MOST_SLOTS]
+    /// @throws IllegalArgumentException if there are more than [#MAX_SLOTS]
     public static void requireSlots(int slots) {
-        if (slots > MOST_SLOTS) {
-            throw new IllegalArgumentException("context of " + slots + " tokens: expected at most " + MOST_SLOTS);
+        if (slots > MAX_SLOTS) {
+            throw new IllegalArgumentException("context of " + slots + " tokens: expected at most " + MAX_SLOTS);
         }
     }
 

@@ -280,10 +280,10 @@ public final class Pass {
     /// Checks that this pass can run in an executable with these limits, on this KV cache.
     ///
     /// @throws IllegalArgumentException if it has too many rows or reaches beyond the slots
-    public void requireWithin(PassLimits most, KvShape kv) {
-        if (rows > (tree ? most.treeRows() : most.rows()) || selectedRows > most.treeRows()
-                || tree && ancestorStride() != most.treeRows() / 64) {
-            throw new IllegalArgumentException("pass of " + rows + " rows, " + selectedRows + " selected: beyond " + most);
+    public void requireWithin(PassLimits max, KvShape kv) {
+        if (rows > (tree ? max.treeRows() : max.rows()) || selectedRows > max.treeRows()
+                || tree && ancestorStride() != max.treeRows() / 64) {
+            throw new IllegalArgumentException("pass of " + rows + " rows, " + selectedRows + " selected: beyond " + max);
         }
         if ((long) committed + rows > kv.slots()) {
             throw new IllegalArgumentException("pass of " + rows + " rows after " + committed
@@ -294,10 +294,10 @@ public final class Pass {
     /// Checks that so many tokens can be sampled one after the other from this pass.
     ///
     /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
-    public void requireChain(PassLimits most, KvShape kv, int count) {
-        if (count < 1 || count > most.treeRows() || (long) committed + count > kv.slots()) {
+    public void requireChain(PassLimits max, KvShape kv, int count) {
+        if (count < 1 || count > max.treeRows() || (long) committed + count > kv.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
-                    + most.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
+                    + max.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
         }
     }
 

@@ -48,7 +48,7 @@ public final class AtomicOutput implements AutoCloseable {
     /// it: so it must not look at its own.
     private static final Set<String> OWN = ConcurrentHashMap.newKeySet();
     private static final int ATTEMPTS = 5;
-    private static final int MOST_WAIT_MILLIS = 100;
+    private static final int MAX_WAIT_MILLIS = 100;
 
     private final Path target;
     private final boolean folder;
@@ -156,7 +156,7 @@ public final class AtomicOutput implements AutoCloseable {
 
     private static void pause(Path target) throws IOException {
         try {
-            Thread.sleep(ThreadLocalRandom.current().nextInt(MOST_WAIT_MILLIS));
+            Thread.sleep(ThreadLocalRandom.current().nextInt(MAX_WAIT_MILLIS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException(target + ": interrupted before anything was written", e);

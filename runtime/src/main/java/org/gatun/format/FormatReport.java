@@ -34,7 +34,7 @@ public final class FormatReport {
     public record Entry(String file, String name, Use use, String reason) {
     }
 
-    private static final int MOST_NAMED = 5;
+    private static final int MAX_NAMED = 5;
 
     private final Set<Entry> entries = new LinkedHashSet<>();
     private final Set<String> warnings = new LinkedHashSet<>();
@@ -85,8 +85,8 @@ public final class FormatReport {
     }
 
     private static String names(List<Entry> entries) {
-        String named = entries.stream().limit(MOST_NAMED).map(Entry::name).collect(Collectors.joining(", "));
-        return entries.size() <= MOST_NAMED ? named : named + " and " + (entries.size() - MOST_NAMED) + " more";
+        String named = entries.stream().limit(MAX_NAMED).map(Entry::name).collect(Collectors.joining(", "));
+        return entries.size() <= MAX_NAMED ? named : named + " and " + (entries.size() - MAX_NAMED) + " more";
     }
 
     /// Everything noted, in the order of the files.

@@ -18,7 +18,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class JsonFile {
     /// Python writes NaN and Infinity, which JSON has not.
     private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
-    private static final int MOST_QUOTED = 20;
+    private static final int MAX_QUOTED = 20;
     /// How the parser says that a key stands twice, which has no exception of its own.
     private static final String DUPLICATE = "Duplicate Object property ";
 
@@ -85,9 +85,9 @@ public final class JsonFile {
         if (from < 0 || from >= text.length) {
             return "";
         }
-        String rest = new String(text, (int) from, (int) Math.min(4L * MOST_QUOTED, text.length - from), StandardCharsets.UTF_8);
+        String rest = new String(text, (int) from, (int) Math.min(4L * MAX_QUOTED, text.length - from), StandardCharsets.UTF_8);
         String line = rest.lines().findFirst().orElse("");
-        return line.isBlank() ? "" : ", '" + line.substring(0, line.offsetByCodePoints(0, Math.min(MOST_QUOTED,
+        return line.isBlank() ? "" : ", '" + line.substring(0, line.offsetByCodePoints(0, Math.min(MAX_QUOTED,
                 line.codePointCount(0, line.length())))) + "'";
     }
 }

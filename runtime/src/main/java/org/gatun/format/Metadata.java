@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 /// @param values in file order
 public record Metadata(Path source, Map<String, Object> values) {
 
-    private static final int MOST_SAID = 80;
+    private static final int MAX_SAID = 80;
 
     public Metadata {
         values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
@@ -134,9 +134,9 @@ public record Metadata(Path source, Map<String, Object> values) {
     /// A value as messages say it: an array by its elements, cut short if there are many.
     public static String text(Object value) {
         boolean several = value instanceof List<?> || value.getClass().isArray();
-        String text = several ? elements(value).stream().limit(MOST_SAID).map(Metadata::text).collect(Collectors.joining(", ", "[", "]"))
+        String text = several ? elements(value).stream().limit(MAX_SAID).map(Metadata::text).collect(Collectors.joining(", ", "[", "]"))
                 : value.toString();
-        return text.length() <= MOST_SAID ? text : text.substring(0, text.offsetByCodePoints(0, MOST_SAID / 2)) + "...";
+        return text.length() <= MAX_SAID ? text : text.substring(0, text.offsetByCodePoints(0, MAX_SAID / 2)) + "...";
     }
 
     private <T> Optional<T> value(String key, Class<T> type) throws FormatException {

@@ -25,7 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// (Dettmers et al. 2023, arXiv 2305.14314.)
 final class FourBitWeight {
     private static final Map<String, DType> TYPES = Map.of("nf4", DType.NF4, "fp4", DType.FP4);
-    private static final long MOST_STATE_BYTES = 1 << 16;
+    private static final long MAX_STATE_BYTES = 1 << 16;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final WeightParts parts;
@@ -104,7 +104,7 @@ final class FourBitWeight {
     }
 
     private JsonNode parse(Tensor state) throws FormatException {
-        parts.require(state.dtype() == DType.U8 && state.data().byteSize() <= MOST_STATE_BYTES,
+        parts.require(state.dtype() == DType.U8 && state.data().byteSize() <= MAX_STATE_BYTES,
                 "a state of " + state.data().byteSize() + " bytes of " + state.dtype(), "some U8");
         byte[] text = state.data().toArray(ValueLayout.JAVA_BYTE);
         try {

@@ -239,7 +239,7 @@ public final class Model implements AutoCloseable {
     /// Tokens that a session can hold.
     public int contextLength() {
         return options.contextLength() > 0 ? options.contextLength()
-                : Math.clamp(config().contextLength(), ModelOptions.LEAST_CONTEXT, ModelOptions.MOST_CONTEXT);
+                : Math.clamp(config().contextLength(), ModelOptions.MIN_CONTEXT, ModelOptions.MAX_CONTEXT);
     }
 
     /// The sizes of the keys and values of a session.

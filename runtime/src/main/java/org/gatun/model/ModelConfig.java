@@ -27,25 +27,25 @@ public record ModelConfig(
         String architecture, int vocabulary, int layers, int hidden, int intermediate, int heads, int kvHeads, int headDim,
         float normEpsilon, RopeTable rope, int window, int windowFromLayer, int contextLength) {
     /// Most token ids.
-    public static final int MOST_VOCABULARY = 1 << 24;
+    public static final int MAX_VOCABULARY = 1 << 24;
     /// Most blocks.
-    public static final int MOST_LAYERS = 10_000;
+    public static final int MAX_LAYERS = 10_000;
     /// Most elements of a row: of hidden states, of the feed-forward part, and of all heads together.
-    public static final int MOST_WIDTH = 1 << 20;
+    public static final int MAX_WIDTH = 1 << 20;
     /// Most query heads.
-    public static final int MOST_HEADS = 1 << 16;
+    public static final int MAX_HEADS = 1 << 16;
     /// Most elements of a head.
-    public static final int MOST_HEAD_DIM = 4096;
+    public static final int MAX_HEAD_DIM = 4096;
 
     /// @throws IllegalArgumentException if a size is not positive, beyond its bound, or does not fit the others
     public ModelConfig {
-        requireWithin("vocabulary", vocabulary, MOST_VOCABULARY);
-        requireWithin("layers", layers, MOST_LAYERS);
-        requireWithin("hidden size", hidden, MOST_WIDTH);
-        requireWithin("feed-forward size", intermediate, MOST_WIDTH);
-        requireWithin("heads", heads, MOST_HEADS);
+        requireWithin("vocabulary", vocabulary, MAX_VOCABULARY);
+        requireWithin("layers", layers, MAX_LAYERS);
+        requireWithin("hidden size", hidden, MAX_WIDTH);
+        requireWithin("feed-forward size", intermediate, MAX_WIDTH);
+        requireWithin("heads", heads, MAX_HEADS);
         requireHeadDim(headDim);
-        requireWithin("heads of " + headDim + " elements", heads, MOST_WIDTH / headDim);
+        requireWithin("heads of " + headDim + " elements", heads, MAX_WIDTH / headDim);
         require(kvHeads > 0 && heads % kvHeads == 0, "key-value heads", kvHeads, "a divisor of the " + heads + " heads");
         require(contextLength > 0, "context length", contextLength, "a positive number");
         require(2 * rope.pairs() <= headDim, "rotated dimensions", 2 * rope.pairs(), "at most the head size " + headDim);
@@ -57,15 +57,15 @@ public record ModelConfig(
 
     /// Checks a head size, for what is allocated by it before there is a config.
     ///
-    /// @throws IllegalArgumentException if it is not an even number from 2 to [#MOST_HEAD_DIM]
+    /// @throws IllegalArgumentException if it is not an even number from 2 to [#MAX_HEAD_DIM]
     static int requireHeadDim(int headDim) {
-        require(headDim > 0 && headDim % 2 == 0 && headDim <= MOST_HEAD_DIM, "head size", headDim,
-                "an even number from 2 to " + MOST_HEAD_DIM);
+        require(headDim > 0 && headDim % 2 == 0 && headDim <= MAX_HEAD_DIM, "head size", headDim,
+                "an even number from 2 to " + MAX_HEAD_DIM);
         return headDim;
     }
 
-    private static void requireWithin(String what, int found, int most) {
-        require(found > 0 && found <= most, what, found, "1 to " + most);
+    private static void requireWithin(String what, int found, int max) {
+        require(found > 0 && found <= max, what, found, "1 to " + max);
     }
 
     private static void require(boolean valid, String what, int found, String expected) {

@@ -9,8 +9,8 @@ import org.gatun.tensor.DType;
 
 /// How sessions of a model are set up.
 ///
-/// @param contextLength tokens a session can hold; 0 for what the model was trained for, within [#LEAST_CONTEXT] and
-///        [#MOST_CONTEXT]
+/// @param contextLength tokens a session can hold; 0 for what the model was trained for, within [#MIN_CONTEXT] and
+///        [#MAX_CONTEXT]
 /// @param kvType stored type of keys and values, one of [KvShape#TYPES]
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
 /// @param activations how products with weights of INT8 take their activations
@@ -25,11 +25,11 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
 
     /// The smallest context that is taken without being asked for: models run beyond what they were trained for, and files
     /// converted from other formats often state less than that.
-    public static final int LEAST_CONTEXT = 2048;
+    public static final int MIN_CONTEXT = 2048;
 
     /// The largest context that is taken without being asked for, so that a model trained for 128 thousand tokens does not
     /// take gigabytes by surprise.
-    public static final int MOST_CONTEXT = 8192;
+    public static final int MAX_CONTEXT = 8192;
 
     /// The model's own context, keys and values in F16.
     public static final ModelOptions STANDARD = new ModelOptions(0, DType.F16);
@@ -66,8 +66,8 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
         return new ModelOptions(contextLength, kvType, weightType, activations, access);
     }
 
-    /// @throws IllegalArgumentException if the context is negative or longer than [KvShape#MOST_SLOTS], keys and values cannot be stored in their type, or weights not be
-    ///         brought to theirs
+    /// @throws IllegalArgumentException if the context is negative or longer than [KvShape#MAX_SLOTS], keys and values cannot be stored in
+    ///         their type, or weights not be brought to theirs
     public ModelOptions {
         if (contextLength < 0) {
             throw new IllegalArgumentException("context length " + contextLength + ": expected a positive number, or 0");

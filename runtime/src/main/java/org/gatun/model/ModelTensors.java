@@ -21,7 +21,7 @@ import org.gatun.tensor.Tensor;
 /// @param harmless patterns of names that belong to it and change nothing, and why
 record ModelTensors(String file, Pattern weights, Map<String, String> harmless) {
     private static final Set<DType> INTEGERS = EnumSet.of(DType.I64, DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
-    private static final int MOST_NAMED = 5;
+    private static final int MAX_NAMED = 5;
 
     private static final Pattern GGUF_WEIGHTS = Pattern.compile(
             "(blk|output|output_norm|token_embd|token_embd_norm|token_types|position_embd|rope_factors_\\w+|rope_freqs|cls|enc|dec|nextn"
@@ -95,8 +95,8 @@ record ModelTensors(String file, Pattern weights, Map<String, String> harmless) 
             }
         });
         if (!others.isEmpty()) {
-            String more = others.size() > MOST_NAMED ? " and " + (others.size() - MOST_NAMED) + " more" : "";
-            report.warn(file + ": tensors " + String.join(", ", others.subList(0, Math.min(MOST_NAMED, others.size()))) + more + ": " + owner
+            String more = others.size() > MAX_NAMED ? " and " + (others.size() - MAX_NAMED) + " more" : "";
+            report.warn(file + ": tensors " + String.join(", ", others.subList(0, Math.min(MAX_NAMED, others.size()))) + more + ": " + owner
                     + " has no place for them, and they are passed over");
         }
     }

@@ -62,8 +62,8 @@ record NestedMagnitudes(MemorySegment codes, MemorySegment codebook, MemorySegme
             largest[i / GROUP] = Math.max(largest[i / GROUP], Math.abs(magnitudes[i] - offset));
         }
         for (int i = 0; i < magnitudes.length; i++) {
-            float most = largest[i / GROUP];
-            codes[i] = (byte) nearest(most == 0 ? 0 : (magnitudes[i] - offset) * (1 / most));
+            float max = largest[i / GROUP];
+            codes[i] = (byte) nearest(max == 0 ? 0 : (magnitudes[i] - offset) * (1 / max));
         }
         return new NestedMagnitudes(MemorySegment.ofArray(codes), standardCodebook(), WeightConversion.bytes(largest), GROUP, offset);
     }

@@ -69,7 +69,7 @@ final class RandomCheckpoint implements Checkpoint {
     }
 
     /// A matrix of the same rows over and over.
-    private MemorySegment random(SplittableRandom random, long rows, int columns, float most) {
+    private MemorySegment random(SplittableRandom random, long rows, int columns, float max) {
         long rowBytes = dtype.rowBytes(columns);
         MemorySegment matrix = arena.allocate(Math.multiplyExact(rows, rowBytes), 64);
         long different = Math.min(rows, Math.ceilDiv(PATTERN_ELEMENTS, columns));
@@ -77,7 +77,7 @@ final class RandomCheckpoint implements Checkpoint {
         for (long row = 0; row < rows; row++) {
             if (row < different) {
                 for (int i = 0; i < columns; i++) {
-                    elements[i] = (float) random.nextDouble(-most, most);
+                    elements[i] = (float) random.nextDouble(-max, max);
                 }
                 Codec.of(dtype).encode(elements, 0, matrix, row * rowBytes, columns);
             } else {

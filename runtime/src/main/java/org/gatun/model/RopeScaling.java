@@ -36,7 +36,7 @@ sealed interface RopeScaling {
     /// The table for heads of which `dimensions` elements are rotated.
     ///
     /// @param base wavelength base, 10000 in the first Llama
-    /// @throws IllegalArgumentException if `dimensions` is no even number from 2 to [ModelConfig#MOST_HEAD_DIM], or the scaling not sound
+    /// @throws IllegalArgumentException if `dimensions` is no even number from 2 to [ModelConfig#MAX_HEAD_DIM], or the scaling not sound
     default RopeTable table(RopeTable.Pairing pairing, int dimensions, double base) {
         requireSound(base);
         float[] frequencies = new float[ModelConfig.requireHeadDim(dimensions) / 2];

@@ -16,7 +16,7 @@ import org.gatun.tensor.Tensor;
 /// them `.gatun_type`, the name of the type.
 final class SparseWeight {
     static final String TYPE = ".gatun_type";
-    private static final int MOST_NAME_BYTES = 64;
+    private static final int MAX_NAME_BYTES = 64;
 
     private SparseWeight() {}
 
@@ -30,7 +30,7 @@ final class SparseWeight {
         if (typeName == null || stored == null) {
             return Optional.empty();
         }
-        String text = typeName.data().byteSize() > MOST_NAME_BYTES ? "a long name"
+        String text = typeName.data().byteSize() > MAX_NAME_BYTES ? "a long name"
                 : new String(typeName.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
         DType dtype = Arrays.stream(DType.values())
                 .filter(type -> type.sparsity().isPresent() && nameOf(type).equals(text)).findFirst()

@@ -17,7 +17,7 @@ public enum ActivationQuantization {
     INT8_OUTLIERS(6);
 
     /// Most inputs of a product whose sums of whole numbers stay within 32 bits: codes are at most 127, those of weights 128.
-    public static final int MOST_INPUTS = 1 << 17;
+    public static final int MAX_INPUTS = 1 << 17;
 
     private final float threshold;
 

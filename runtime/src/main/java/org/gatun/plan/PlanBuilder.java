@@ -44,8 +44,8 @@ public final class PlanBuilder {
     public Value matMul(Value in, Tensor weight, Optional<Tensor> bias, ActivationQuantization activations) {
         if (activations.isQuantized()) {
             require(weight.dtype() == DType.INT8, weight, "the type INT8 for activations " + activations + ", found " + weight.dtype());
-            require(weight.columns() <= ActivationQuantization.MOST_INPUTS, weight,
-                    ActivationQuantization.MOST_INPUTS + " columns at most for activations " + activations);
+            require(weight.columns() <= ActivationQuantization.MAX_INPUTS, weight,
+                    ActivationQuantization.MAX_INPUTS + " columns at most for activations " + activations);
         }
         require(weight.columns() == in.width(), weight, in.width() + " columns");
         bias.ifPresent(b -> require(b.columns() == weight.rows(), b, weight.rows() + " elements"));

@@ -2,8 +2,8 @@ package org.gatun.quantize;
 
 import java.util.Arrays;
 
-/// A row of activations in 8 bits: with `most` the largest magnitude, element `x` is near `code · scale`, `scale = most / 127` and
-/// `code` the whole number nearest to `x · (127 / most)`, ties to even. All of that is f32, so that every backend has the same codes.
+/// A row of activations in 8 bits: with `max` the largest magnitude, element `x` is near `code · scale`, `scale = max / 127` and
+/// `code` the whole number nearest to `x · (127 / max)`, ties to even. All of that is f32, so that every backend has the same codes.
 ///
 /// Outliers are not counted, and their codes are 0. A row whose largest magnitude is below 2^-120 is all zeros with scale 0; one with
 /// anything that is not finite has scale NaN and codes 0, so that nothing which comes of it looks like a number.
@@ -12,7 +12,7 @@ import java.util.Arrays;
 /// @param outliers which elements those are, rising
 public record RowCodes(byte[] codes, float scale, int[] outliers) {
     /// Magnitudes below have no reciprocal, times 127, in f32.
-    public static final float LEAST = 0x1p-120f;
+    public static final float MIN = 0x1p-120f;
 
     private static final float LARGEST_CODE = 127;
 
@@ -23,7 +23,7 @@ public record RowCodes(byte[] codes, float scale, int[] outliers) {
         byte[] codes = new byte[length];
         int[] outliers = new int[length];
         int count = 0;
-        float most = 0;
+        float max = 0;
         boolean finite = true;
         for (int i = 0; i < length; i++) {
             float magnitude = Math.abs(elements[offset + i]);
@@ -31,19 +31,19 @@ public record RowCodes(byte[] codes, float scale, int[] outliers) {
             if (magnitude >= threshold) {
                 outliers[count++] = i;
             } else {
-                most = Math.max(most, magnitude);
+                max = Math.max(max, magnitude);
             }
         }
         if (!finite) {
             return new RowCodes(codes, Float.NaN, new int[0]);
         }
-        if (most >= LEAST) {
-            float inverse = LARGEST_CODE / most;
+        if (max >= MIN) {
+            float inverse = LARGEST_CODE / max;
             for (int i = 0; i < length; i++) {
                 float x = elements[offset + i];
                 codes[i] = Math.abs(x) >= threshold ? 0 : (byte) Math.rint(x * inverse);
             }
         }
-        return new RowCodes(codes, most >= LEAST ? most / LARGEST_CODE : 0, Arrays.copyOf(outliers, count));
+        return new RowCodes(codes, max >= MIN ? max / LARGEST_CODE : 0, Arrays.copyOf(outliers, count));
     }
 }

@@ -48,7 +48,7 @@ final class PortableMath {
     }
 
     /// A number that [#exponential] of the same bits is not below, and that takes next to no time.
-    static float leastExponential(int bits) {
+    static float minExponential(int bits) {
         return (bits >>> 1) * (0x1p-31f * (1 - 1e-5f));
     }
 

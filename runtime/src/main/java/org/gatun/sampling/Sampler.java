@@ -104,13 +104,13 @@ public final class Sampler {
             penalizeRepetition(recent, count);
         }
         int best = indexOfLargest();
-        float most = weights[best];
-        if (sampling.temperature() == 0 || !(Math.abs(most) < Float.POSITIVE_INFINITY)) {
+        float max = weights[best];
+        if (sampling.temperature() == 0 || !(Math.abs(max) < Float.POSITIVE_INFINITY)) {
             return best;
         }
         float temperature = (float) sampling.temperature();
         for (int id = 0; id < weights.length; id++) {
-            weights[id] = PortableMath.exp((weights[id] - most) / temperature);
+            weights[id] = PortableMath.exp((weights[id] - max) / temperature);
         }
         return best;
     }
@@ -137,22 +137,22 @@ public final class Sampler {
 
     private int indexOfLargest() {
         int best = 0;
-        float most = Float.NEGATIVE_INFINITY;
+        float max = Float.NEGATIVE_INFINITY;
         float second = Float.NEGATIVE_INFINITY;
         for (int id = 0; id < weights.length; id++) {
             float weight = weights[id];
             if (weight > second) {
-                if (weight > most) {
-                    second = most;
-                    most = weight;
+                if (weight > max) {
+                    second = max;
+                    max = weight;
                     best = id;
                 } else {
                     second = weight;
                 }
             }
         }
-        largest = most;
-        margin = most - second + 0f; // 0 where -0 is followed by 0, which are equal
+        largest = max;
+        margin = max - second + 0f; // 0 where -0 is followed by 0, which are equal
         return best;
     }
 
@@ -186,8 +186,8 @@ public final class Sampler {
                 mass += units(weight);
             }
             // those below this have less than (1 - topP) of the mass together
-            double least = ((1 - sampling.topP()) * mass * (1 - 1e-6) - 1) / weights.length / UNITS;
-            count = gather(Math.max(minP, (float) least * (1 - 1e-6f)));
+            double min = ((1 - sampling.topP()) * mass * (1 - 1e-6) - 1) / weights.length / UNITS;
+            count = gather(Math.max(minP, (float) min * (1 - 1e-6f)));
             sortFalling(count);
         }
         long wanted = sampling.topP() == 1 ? Long.MAX_VALUE : (long) Math.ceil(sampling.topP() * mass);
@@ -201,10 +201,10 @@ public final class Sampler {
         return count;
     }
 
-    private int gather(float least) {
+    private int gather(float min) {
         int count = 0;
         for (int id = 0; id < weights.length; id++) {
-            if (weights[id] >= least && weights[id] > 0) {
+            if (weights[id] >= min && weights[id] > 0) {
                 candidates[count++] = candidate(id, weights[id]);
             }
         }
@@ -215,15 +215,15 @@ public final class Sampler {
     private int gatherLargest(int k) {
         int room = Math.min(weights.length, Math.max(GATHERED, 2 * k));
         int count = 0;
-        long least = -1;
+        long min = -1;
         for (int id = 0; id < weights.length; id++) {
             long candidate = candidate(id, weights[id]);
-            if (candidate > least) {
+            if (candidate > min) {
                 candidates[count++] = candidate;
                 if (count == room && id + 1 < weights.length) {
                     sortFalling(count);
                     count = k;
-                    least = candidates[k - 1];
+                    min = candidates[k - 1];
                 }
             }
         }
@@ -260,7 +260,7 @@ public final class Sampler {
             float weight = weight(candidates[i]);
             int bits = random.bits(CounterRandom.Purpose.TOKEN, position, 0, id);
             // a variate is not below its own uniform number, which spares nearly all logarithms
-            if (PortableMath.leastExponential(bits) <= bestTime * weight) {
+            if (PortableMath.minExponential(bits) <= bestTime * weight) {
                 float time = PortableMath.exponential(bits) / weight;
                 if (time < bestTime || time == bestTime && id < winner) {
                     bestTime = time;

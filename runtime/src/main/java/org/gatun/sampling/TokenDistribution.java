@@ -179,7 +179,7 @@ public final class TokenDistribution {
             int bits = random.bits(CounterRandom.Purpose.PROPOSAL, position, stream, token);
             double rate = (double) weights[token] / mass;
             // a variate is not below its own uniform number, which spares nearly all logarithms
-            if (arrived == count && PortableMath.leastExponential(bits) >= times[count - 1] * rate) {
+            if (arrived == count && PortableMath.minExponential(bits) >= times[count - 1] * rate) {
                 continue;
             }
             float time = (float) (PortableMath.exponential(bits) / rate);

@@ -16,16 +16,16 @@ import org.gatun.sampling.Sampling;
 public final class AutoDrafter implements Drafter {
     private final List<Drafter> drafters;
     private final MethodChoice choice;
-    private final int mostRows;
+    private final int maxRows;
     private int[] acceptedNodes = new int[64];
     private int allowed;
 
     /// @param drafters owned by this one from now on
-    /// @param mostRows of a tree, the root included, at least one
-    public AutoDrafter(List<Drafter> drafters, int mostRows) {
+    /// @param maxRows of a tree, the root included, at least one
+    public AutoDrafter(List<Drafter> drafters, int maxRows) {
         this.drafters = List.copyOf(drafters);
-        this.mostRows = mostRows;
-        choice = new MethodChoice(drafters.size(), mostRows);
+        this.maxRows = maxRows;
+        choice = new MethodChoice(drafters.size(), maxRows);
     }
 
     @Override
@@ -36,7 +36,7 @@ public final class AutoDrafter implements Drafter {
 
     @Override
     public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
-        allowed = Math.min(mostRows, Math.min(maxNodes, choice.rows()));
+        allowed = Math.min(maxRows, Math.min(maxNodes, choice.rows()));
         if (allowed > 1) {
             drafters.get(choice.next()).draft(text, tree, allowed);
             if (tree.samples() > 0) {

@@ -16,9 +16,9 @@ import org.gatun.sampling.Sampling;
 /// @param nanosByRows time of a pass, by rows; with one row at least
 public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
     private static final int WARM_UP_ROUNDS = 2;
-    private static final int LEAST_ROUNDS = 3;
+    private static final int MIN_ROUNDS = 3;
     /// Where passes are short there are more rounds, up to this many and
-    private static final int MOST_ROUNDS = 41;
+    private static final int MAX_ROUNDS = 41;
     /// as long as they do not take longer than this together.
     private static final long MEASURING_NANOS = 500_000_000;
     /// Passes are repeated until they take this long together, so that the clock does not matter.
@@ -46,8 +46,8 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
         int sizes = Integer.SIZE - Integer.numberOfLeadingZeros(room);
         List<double[]> rounds = new ArrayList<>();
         long begun = System.nanoTime();
-        while (rounds.size() < WARM_UP_ROUNDS + LEAST_ROUNDS
-                || rounds.size() < MOST_ROUNDS && System.nanoTime() - begun < MEASURING_NANOS) {
+        while (rounds.size() < WARM_UP_ROUNDS + MIN_ROUNDS
+                || rounds.size() < MAX_ROUNDS && System.nanoTime() - begun < MEASURING_NANOS) {
             double[] nanos = new double[sizes];
             for (int size = 0; size < sizes; size++) {
                 nanos[size] = passNanos(session, 1 << size, sampling);

@@ -4,14 +4,14 @@ package org.gatun.speculative;
 /// after one that was not, so that the length settles near what the target tends to accept. (After the heuristic
 /// schedule of assisted generation, Gante 2023.)
 public final class DraftLength {
-    private final int most;
+    private final int max;
     private double length;
 
     /// @param first to start with
-    /// @param most never more
-    public DraftLength(int first, int most) {
-        this.most = most;
-        length = Math.min(first, most);
+    /// @param max never more
+    public DraftLength(int first, int max) {
+        this.max = max;
+        length = Math.min(first, max);
     }
 
     /// Tokens to draft next.
@@ -21,7 +21,7 @@ public final class DraftLength {
 
     /// Tokens to draft after a draft that is accepted whole.
     public int nextIfAccepted() {
-        return (int) Math.round(Math.min(most, length + 1));
+        return (int) Math.round(Math.min(max, length + 1));
     }
 
     /// Learns from a draft.
@@ -29,6 +29,6 @@ public final class DraftLength {
         if (drafted == 0) {
             return;
         }
-        length = accepted == drafted ? Math.min(most, length + 1) : Math.max(1, length + 0.5 * (accepted + 1 - length));
+        length = accepted == drafted ? Math.min(max, length + 1) : Math.max(1, length + 0.5 * (accepted + 1 - length));
     }
 }

@@ -6,20 +6,20 @@ package org.gatun.speculative;
 /// of a tree are a tree, so these say what any smaller tree would give; with the costs of passes, which are the same for all, that is
 /// the tokens a second of each drafter at each size, and of plain decoding.
 ///
-/// The fastest is in use; none, if it is below [#LEAST_GAIN] times plain decoding. The others are tried again after 64 tokens, and
+/// The fastest is in use; none, if it is below [#MIN_GAIN] times plain decoding. The others are tried again after 64 tokens, and
 /// after four times as many each time they do not win, so that what never wins costs little. One thread at a time.
 final class MethodChoice {
     /// No drafter: plain decoding.
     static final int PLAIN = -1;
-    static final double LEAST_GAIN = 1.03;
+    static final double MIN_GAIN = 1.03;
     static final int FIRST_PAUSE = 64;
-    static final int MOST_PAUSE = 1024;
+    static final int MAX_PAUSE = 1024;
     /// What is in use, but with smaller trees than it wants, is soon tried with them again.
-    private static final int MOST_PAUSE_OF_SIZE = 128;
+    private static final int MAX_PAUSE_OF_SIZE = 128;
     private static final int PAUSE_GROWTH = 4;
     /// What a lost trial took longer than plain decoding is at most this part of the time to the next: a model that must read a long
     /// prompt first is tried seldom.
-    private static final double MOST_LOSS = 0.01;
+    private static final double MAX_LOSS = 0.01;
     /// A trial ends after so many steps with a proposal,
     static final int TRIAL_PROPOSALS = 6;
     /// or after so many steps with or without one;
@@ -31,13 +31,13 @@ final class MethodChoice {
     /// All that was known of a drafter counts as this many steps when it is tried again.
     private static final int REMEMBERED_STEPS = 3;
     /// A drafter that replaces another must be faster by this,
-    private static final double LEAST_LEAD = 1.02;
+    private static final double MIN_LEAD = 1.02;
     /// and trees smaller than the drafter wants by this: what they cut off is seen again in trials only.
-    private static final double LEAST_LEAD_OF_SIZE = 1.06;
+    private static final double MIN_LEAD_OF_SIZE = 1.06;
     /// Tokens at the very start that are decoded plainly, to know what that costs.
     private static final int PLAIN_TOKENS = 4;
     /// A drafter that took this many times longer than it does on average was held up by something else.
-    private static final int MOST_SURPRISE = 4;
+    private static final int MAX_SURPRISE = 4;
 
     private final PassCosts costs;
     private final Candidate[] candidates;
@@ -61,17 +61,17 @@ final class MethodChoice {
         private int pause = FIRST_PAUSE;
         private long nextTrial;
 
-        Candidate(int mostRows) {
-            proposed = new double[mostRows];
-            accepted = new double[mostRows];
-            rows = mostRows;
+        Candidate(int maxRows) {
+            proposed = new double[maxRows];
+            accepted = new double[maxRows];
+            rows = maxRows;
         }
 
-        void learn(int mostRows, int size, int[] acceptedNodes, int acceptedCount, long drafterNanos) {
+        void learn(int maxRows, int size, int[] acceptedNodes, int acceptedCount, long drafterNanos) {
             steps++;
             double weight = Math.max(WEIGHT, 1.0 / steps);
             int path = 0;
-            for (int node = 1; node < mostRows; node++) {
+            for (int node = 1; node < maxRows; node++) {
                 boolean hit = path < acceptedCount && acceptedNodes[path] == node;
                 path += hit ? 1 : 0;
                 proposed[node] += weight * ((node < size ? 1 : 0) - proposed[node]);
@@ -82,7 +82,7 @@ final class MethodChoice {
                 nanos = drafterNanos;
             } else if (MethodChoice.this.steps > 1) {
                 // what a drafter reads of a new text is part of its price
-                nanos += weight * ((textBegins ? drafterNanos : Math.min(drafterNanos, MOST_SURPRISE * nanos + 1)) - nanos);
+                nanos += weight * ((textBegins ? drafterNanos : Math.min(drafterNanos, MAX_SURPRISE * nanos + 1)) - nanos);
             }
         }
 
@@ -109,7 +109,7 @@ final class MethodChoice {
                     bestSpeed = speed;
                 }
             }
-            if (bestSpeed < LEAST_LEAD_OF_SIZE * speed) {
+            if (bestSpeed < MIN_LEAD_OF_SIZE * speed) {
                 rows = proposed.length;
             } else {
                 speed = bestSpeed;
@@ -122,12 +122,12 @@ final class MethodChoice {
     }
 
     /// @param drafters how many there are
-    /// @param mostRows of a tree, the root included
-    MethodChoice(int drafters, int mostRows) {
-        costs = new PassCosts(mostRows);
+    /// @param maxRows of a tree, the root included
+    MethodChoice(int drafters, int maxRows) {
+        costs = new PassCosts(maxRows);
         candidates = new Candidate[drafters];
         for (int i = 0; i < drafters; i++) {
-            candidates[i] = new Candidate(mostRows);
+            candidates[i] = new Candidate(maxRows);
         }
     }
 
@@ -148,20 +148,20 @@ final class MethodChoice {
 
     /// Learns from the step that [#next] asked for, and decides on the one after it.
     ///
-    /// @param mostRows that the tree was allowed
+    /// @param maxRows that the tree was allowed
     /// @param size of the tree, the root included
     /// @param acceptedNodes in ascending order, the root not among them
     /// @param acceptedCount how many of them count
     /// @param drafterNanos time in the drafter
     /// @param passNanos time of the pass and its verification
-    void observe(int mostRows, int size, int[] acceptedNodes, int acceptedCount, long drafterNanos, long passNanos) {
+    void observe(int maxRows, int size, int[] acceptedNodes, int acceptedCount, long drafterNanos, long passNanos) {
         tokens += acceptedCount + 1;
         steps++;
         proposals += size > 1 ? 1 : 0;
         costs.observe(size, passNanos);
         loss += (drafterNanos + passNanos) / costs.nanos(1) - acceptedCount - 1;
-        if (next != PLAIN && mostRows > 1) {
-            candidates[next].learn(mostRows, size, acceptedNodes, acceptedCount, drafterNanos);
+        if (next != PLAIN && maxRows > 1) {
+            candidates[next].learn(maxRows, size, acceptedNodes, acceptedCount, drafterNanos);
             candidates[next].rate();
         }
         textBegins = false;
@@ -183,8 +183,8 @@ final class MethodChoice {
             Candidate tried = candidates[next];
             boolean won = inUse == next && (before != next || tried.rows == tried.proposed.length);
             tried.pause = won ? FIRST_PAUSE : proposals == 0 ? tried.pause
-                    : Math.min(PAUSE_GROWTH * tried.pause, inUse == next ? MOST_PAUSE_OF_SIZE : MOST_PAUSE);
-            tried.tryAgainLater(won ? 0 : loss / MOST_LOSS);
+                    : Math.min(PAUSE_GROWTH * tried.pause, inUse == next ? MAX_PAUSE_OF_SIZE : MAX_PAUSE);
+            tried.tryAgainLater(won ? 0 : loss / MAX_LOSS);
         }
         if (before != inUse && before != PLAIN) {
             candidates[before].tryAgainLater(0);
@@ -205,12 +205,12 @@ final class MethodChoice {
     }
 
     private int fastest() {
-        double plain = LEAST_GAIN / costs.nanos(1);
+        double plain = MIN_GAIN / costs.nanos(1);
         int fastest = PLAIN;
         double speed = plain;
         if (inUse != PLAIN && candidates[inUse].speed > plain) {
             fastest = inUse;
-            speed = LEAST_LEAD * candidates[inUse].speed;
+            speed = MIN_LEAD * candidates[inUse].speed;
         }
         for (int i = 0; i < candidates.length; i++) {
             if (i != inUse && candidates[i].speed > speed) {

@@ -11,7 +11,7 @@ final class PassCosts {
     /// Of a pass that took longer or less long than expected, in the costs of all.
     private static final double COMMON_WEIGHT = 1.0 / 16;
     /// A pass that took this many times what was expected counts as if it had taken this: something else got in its way.
-    private static final double MOST_SURPRISE = 2;
+    private static final double MAX_SURPRISE = 2;
     /// What a row more costs, in passes of one row, until there is a measurement.
     private static final double UNKNOWN_SLOPE = 0.1;
 
@@ -20,11 +20,11 @@ final class PassCosts {
     private final double[] nanos;   // [rows] the estimate
     private boolean started;
 
-    /// @param mostRows of a pass
-    PassCosts(int mostRows) {
-        seen = new double[mostRows + 1];
-        passes = new int[mostRows + 1];
-        nanos = new double[mostRows + 1];
+    /// @param maxRows of a pass
+    PassCosts(int maxRows) {
+        seen = new double[maxRows + 1];
+        passes = new int[maxRows + 1];
+        nanos = new double[maxRows + 1];
     }
 
     /// Expected time of a pass.
@@ -40,7 +40,7 @@ final class PassCosts {
         }
         double sample = found;
         if (passes[rows] > 0) {
-            double surprise = Math.clamp(sample / nanos[rows], 1 / MOST_SURPRISE, MOST_SURPRISE);
+            double surprise = Math.clamp(sample / nanos[rows], 1 / MAX_SURPRISE, MAX_SURPRISE);
             sample = surprise * nanos[rows];
             for (int other = 1; other < seen.length; other++) {
                 seen[other] *= 1 + COMMON_WEIGHT * (surprise - 1);

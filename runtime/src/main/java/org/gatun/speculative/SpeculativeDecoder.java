@@ -65,14 +65,14 @@ public final class SpeculativeDecoder {
             throw new IllegalStateException("the context is full: " + session.capacity() + " tokens");
         }
         long begun = System.nanoTime();
-        int most = Math.min(room, maxTokens);
-        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), most));
+        int max = Math.min(room, maxTokens);
+        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), max));
         long draftDone = System.nanoTime();
 
         tree.writeTo(session.pass(), session.length());
         session.launch(sampling);
         long launched = System.nanoTime();
-        drafter.draftAhead(text, tree, most);
+        drafter.draftAhead(text, tree, max);
         draftAheadNanos += System.nanoTime() - launched;
         VerificationResult result = session.await();
         for (int i = 0; i <= result.accepted(); i++) {

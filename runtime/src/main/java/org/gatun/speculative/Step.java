@@ -94,10 +94,10 @@ public final class Step {
         }
         MemorySegment.copy(session.logits(), ValueLayout.JAVA_FLOAT, (long) node * session.vocabularySize() * Float.BYTES, row, 0, vocabulary);
         int found = 0;
-        float least = Float.NEGATIVE_INFINITY; // of those found, once there are enough
+        float min = Float.NEGATIVE_INFINITY; // of those found, once there are enough
         for (int token = 0; token < vocabulary; token++) {
             float logit = row[token];
-            if (found == count && !(logit > least)) {
+            if (found == count && !(logit > min)) {
                 continue;
             }
             int place = found < count ? found++ : count - 1;
@@ -108,7 +108,7 @@ public final class Step {
             }
             best[place] = logit;
             tokens[offset + place] = token;
-            least = best[found - 1];
+            min = best[found - 1];
         }
     }
 

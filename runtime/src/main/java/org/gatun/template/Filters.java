@@ -395,8 +395,8 @@ final class Filters {
         boolean isNumber = !digits.isEmpty() && !digits.startsWith("_") && !digits.endsWith("_") && !digits.contains("__")
                 && !digits.startsWith("+") && !digits.startsWith("-");
         String plain = digits.replace("_", "");
-        int most = radix;
-        if (!isNumber || !plain.chars().allMatch(c -> Character.digit(c, most) >= 0)) {
+        int max = radix;
+        if (!isNumber || !plain.chars().allMatch(c -> Character.digit(c, max) >= 0)) {
             return Optional.empty();
         }
         if (plain.length() > Integers.MAX_DIGITS) {

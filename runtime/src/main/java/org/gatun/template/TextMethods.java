@@ -85,8 +85,8 @@ final class TextMethods {
             case "replace" -> {
                 Value[] bound = arguments.bind(2, "old", "new", "count");
                 String old = operators.string(bound[0], "replace: old");
-                long most = bound[2] == null ? -1 : operators.integer(bound[2], "replace: count");
-                yield new Text(replace(text, old, inserted(self, bound[1]), most), self.isMarkup());
+                long max = bound[2] == null ? -1 : operators.integer(bound[2], "replace: count");
+                yield new Text(replace(text, old, inserted(self, bound[1]), max), self.isMarkup());
             }
             case "removeprefix" -> {
                 String prefix = operators.string(arguments.only("prefix"), "removeprefix");
@@ -269,8 +269,8 @@ final class TextMethods {
 
     private Value split(Text self, Arguments arguments, boolean fromRight) {
         Value[] bound = arguments.bind(0, "sep", "maxsplit");
-        long most = bound[1] == null ? -1 : operators.integer(bound[1], "split: maxsplit");
-        long cuts = most < 0 ? Long.MAX_VALUE : most;
+        long max = bound[1] == null ? -1 : operators.integer(bound[1], "split: maxsplit");
+        long cuts = max < 0 ? Long.MAX_VALUE : max;
         List<Value> parts = new ArrayList<>();
         if (bound[0] != null && bound[0] != None.NONE) {
             String separator = separator(bound[0], "split");
@@ -479,9 +479,9 @@ final class TextMethods {
         return new Int(count);
     }
 
-    /// @param most how many are replaced, all if negative
-    String replace(String text, String old, String with, long most) {
-        long left = most < 0 ? Long.MAX_VALUE : most;
+    /// @param max how many are replaced, all if negative
+    String replace(String text, String old, String with, long max) {
+        long left = max < 0 ? Long.MAX_VALUE : max;
         StringBuilder replaced = new StringBuilder();
         budget.text(2L * text.length());
         if (old.isEmpty()) {

@@ -291,8 +291,8 @@ final class WebFilters {
 
     private String shown(String address, Value limit) {
         Text text = new Text(address);
-        return limit instanceof Int most && operators.length(text) > most.value().longValue()
-                ? ((Text) operators.slice(text, None.NONE, most, None.NONE)).value() + "..." : address;
+        return limit instanceof Int max && operators.length(text) > max.value().longValue()
+                ? ((Text) operators.slice(text, None.NONE, max, None.NONE)).value() + "..." : address;
     }
 
     /// Pairs as a query, or a text as part of a path.

@@ -117,15 +117,15 @@ record WordWrap(Budget budget, int width, boolean breaksWords, boolean breaksAtH
         }
 
         /// How much of the first part there is up to its last hyphen that leaves something before it, at most so much.
-        int upToHyphen(int most) {
+        int upToHyphen(int max) {
             String first = parts.get(at);
-            int hyphen = first.lastIndexOf('-', first.offsetByCodePoints(from, most) - 1);
+            int hyphen = first.lastIndexOf('-', first.offsetByCodePoints(from, max) - 1);
             for (int i = from; i < hyphen; i++) {
                 if (first.charAt(i) != '-') {
                     return first.codePointCount(from, hyphen) + 1;
                 }
             }
-            return most;
+            return max;
         }
     }
 }

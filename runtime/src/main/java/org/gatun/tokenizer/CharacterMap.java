@@ -88,10 +88,10 @@ final class CharacterMap {
     }
 
     /// What the shortest match at the beginning of `characters` stands for, if there is one and they have no more
-    /// than `most` bytes.
-    private Optional<String> replacement(String characters, int most) {
+    /// than `max` bytes.
+    private Optional<String> replacement(String characters, int max) {
         byte[] bytes = characters.getBytes(StandardCharsets.UTF_8);
-        Match match = bytes.length > most ? Match.NONE : match(bytes, 0, bytes.length, false);
+        Match match = bytes.length > max ? Match.NONE : match(bytes, 0, bytes.length, false);
         return match.length == 0 ? Optional.empty()
                 : Optional.of(new String(replacements, match.from, match.to - match.from, StandardCharsets.UTF_8));
     }

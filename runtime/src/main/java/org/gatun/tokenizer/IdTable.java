@@ -37,10 +37,10 @@ final class IdTable {
         if (greatest < 0) {
             return new String[0];
         }
-        long most = (long) PER_TOKEN * pieces.size() + MORE;
-        if (ids[greatest] > most) {
+        long max = (long) PER_TOKEN * pieces.size() + MORE;
+        if (ids[greatest] > max) {
             throw new IllegalArgumentException("id of '" + pieces.get(greatest) + "' is " + ids[greatest]
-                    + ": expected at most " + most + " for " + pieces.size() + " tokens");
+                    + ": expected at most " + max + " for " + pieces.size() + " tokens");
         }
         String[] array = new String[ids[greatest] + 1];
         Arrays.fill(array, "");

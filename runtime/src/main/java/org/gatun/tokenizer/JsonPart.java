@@ -165,14 +165,14 @@ final class JsonPart {
         return flag(key).orElse(usual);
     }
 
-    int integer(String key, int usual, int least) throws FormatException {
+    int integer(String key, int usual, int min) throws FormatException {
         JsonNode value = node(key);
-        return value.isMissingNode() || value.isNull() ? usual : integer(key, value, least);
+        return value.isMissingNode() || value.isNull() ? usual : integer(key, value, min);
     }
 
-    int integer(String key, JsonNode value, int least) throws FormatException {
-        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < least) {
-            throw problem(key, value, "a number from " + least + " to " + Integer.MAX_VALUE);
+    int integer(String key, JsonNode value, int min) throws FormatException {
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < min) {
+            throw problem(key, value, "a number from " + min + " to " + Integer.MAX_VALUE);
         }
         return value.intValue();
     }

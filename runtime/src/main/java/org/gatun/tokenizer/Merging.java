@@ -10,7 +10,7 @@ import java.util.Arrays;
 /// for (int i = 0; i < count; i = merging.next(i)) { … }
 /// ```
 final class Merging {
-    /* The row is a linked list of positions. Each position has at most one live key, rank << 32 | position, for the
+    /* The row is a linked list of positions. Each position has at max one live key, rank << 32 | position, for the
      * pair that begins there; the heap may hold stale keys besides, which differ from the live one and are skipped. */
 
     /// What the symbols are, and what joins.

@@ -9,7 +9,7 @@ final class PatternSyntax {
      * takes is bounded where the pattern runs, see TextPattern. */
 
     /// Rounds of a counted repetition; java.util.regex may need a frame for each.
-    private static final int MOST_ROUNDS = 1000;
+    private static final int MAX_ROUNDS = 1000;
     /// Groups within groups; each is a frame of ours and of java.util.regex.
     private static final int DEEPEST = 50;
 
@@ -79,20 +79,20 @@ final class PatternSyntax {
     private void counted(boolean single, int start, String atom) {
         int end = source.indexOf('}', at);
         String[] bounds = source.substring(at + 1, end).split(",", -1);
-        int least = bounds[0].isEmpty() ? 0 : Integer.parseInt(bounds[0]);
+        int min = bounds[0].isEmpty() ? 0 : Integer.parseInt(bounds[0]);
         boolean open = bounds.length == 2 && bounds[1].isEmpty();
-        int most = bounds.length == 1 ? least : open ? least : Integer.parseInt(bounds[1]);
-        require(single || !open && most <= 1, "a repeated group");
-        require(most <= MOST_ROUNDS && least <= most, "{" + least + "," + most + "}");
+        int max = bounds.length == 1 ? min : open ? min : Integer.parseInt(bounds[1]);
+        require(single || !open && max <= 1, "a repeated group");
+        require(max <= MAX_ROUNDS && min <= max, "{" + min + "," + max + "}");
         at = end + 1;
         result.setLength(start);
-        result.append(atom).append('{').append(least).append(open ? "}" + atom + "*" : "," + most + "}");
+        result.append(atom).append('{').append(min).append(open ? "}" + atom + "*" : "," + max + "}");
         char next = at < source.length() ? source.charAt(at) : ' ';
         require(next != '?' || !open && bounds.length == 2, "{n}? or {n,}?");
         if (next == '+') { // no possessive repetition, but any number of such: from one on that is any number
-            require(single && least <= 1, "{" + least + ",...}+");
+            require(single && min <= 1, "{" + min + ",...}+");
             result.setLength(start);
-            result.append(atom).append(least == 0 ? '*' : '+');
+            result.append(atom).append(min == 0 ? '*' : '+');
             at++;
         } else {
             suffix(false);
@@ -249,8 +249,8 @@ final class PatternSyntax {
         boolean braces = kind == 'x' && source.startsWith("{", from);
         int digits = braces ? from + 1 : from;
         int end = digits;
-        int most = braces ? 6 : kind == 'u' ? 4 : 2;
-        while (end < source.length() && end - digits < most && Character.digit(source.charAt(end), 16) >= 0) {
+        int max = braces ? 6 : kind == 'u' ? 4 : 2;
+        while (end < source.length() && end - digits < max && Character.digit(source.charAt(end), 16) >= 0) {
             end++;
         }
         require(end > digits && (!braces || source.startsWith("}", end)) && (kind != 'u' || end - digits == 4),

@@ -113,7 +113,7 @@ final class RankedFiles {
         } catch (IllegalArgumentException e) {
             throw new FormatException(file, -1, e.getMessage(), e);
         }
-        int size = special.values().stream().reduce(read.length, (most, id) -> Math.max(most, id + 1));
+        int size = special.values().stream().reduce(read.length, (max, id) -> Math.max(max, id + 1));
         String[] array = Arrays.copyOf(read, size);
         Arrays.fill(array, read.length, size, "");
         special.forEach((piece, id) -> array[id] = piece);

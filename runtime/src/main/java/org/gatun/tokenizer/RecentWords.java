@@ -6,8 +6,8 @@ import java.util.function.IntConsumer;
 /// Remembers the tokens of words that were cut lately: in a long text most words have been there before. Not shared by threads.
 final class RecentWords implements Segmenter.Words {
     /// Texts that are shorter hold few words twice.
-    private static final int LEAST_TEXT = 256;
-    private static final int MOST_PLACES = 4096;
+    private static final int MIN_TEXT = 256;
+    private static final int MAX_PLACES = 4096;
     /// Characters of the longest word that is remembered.
     private static final int LONGEST = 32;
 
@@ -27,8 +27,8 @@ final class RecentWords implements Segmenter.Words {
     ///
     /// @param model gives the same tokens for the same word
     static Segmenter.Words of(Segmenter.Words model, int textLength) {
-        return textLength < LEAST_TEXT ? model
-                : new RecentWords(model, Math.min(MOST_PLACES, Integer.highestOneBit(textLength)));
+        return textLength < MIN_TEXT ? model
+                : new RecentWords(model, Math.min(MAX_PLACES, Integer.highestOneBit(textLength)));
     }
 
     @Override

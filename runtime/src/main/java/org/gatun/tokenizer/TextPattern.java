@@ -9,7 +9,7 @@ import java.util.regex.PatternSyntaxException;
 final class TextPattern {
     /// What a pattern from a file may take on a text, which bounds backtracking. Published patterns take some ten.
     private static final int STEPS_PER_CHARACTER = 500;
-    private static final int LEAST_STEPS = 1_000_000;
+    private static final int MIN_STEPS = 1_000_000;
 
     /// Takes the matches in a text, one at a time.
     interface Matches {
@@ -96,7 +96,7 @@ final class TextPattern {
         Counted(String text, Pattern pattern) {
             this.text = text;
             this.pattern = pattern;
-            this.steps = LEAST_STEPS + (long) STEPS_PER_CHARACTER * text.length();
+            this.steps = MIN_STEPS + (long) STEPS_PER_CHARACTER * text.length();
         }
 
         @Override

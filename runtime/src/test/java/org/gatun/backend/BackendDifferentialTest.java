@@ -176,7 +176,7 @@ class BackendDifferentialTest {
         cases.add(new Case("matmul of extreme codes", QUANTIZED, (tables, plan) ->
                 plan.matMul(plan.embed(tables.random(70)), tables.extremeBytes(19, 70))));
         cases.add(new Case("matmul of the least powers of two", QUANTIZED, (tables, plan) ->
-                plan.matMul(plan.embed(tables.huge(128)), tables.leastPowers(19, 128))));
+                plan.matMul(plan.embed(tables.huge(128)), tables.minPowers(19, 128))));
         for (ActivationQuantization activations : List.of(ActivationQuantization.INT8, ActivationQuantization.INT8_OUTLIERS)) {
             for (Magnitudes magnitudes : Magnitudes.values()) {
                 for (int[] shape : new int[][] {{8, 8}, {24, 200}, {104, 72}, {17, 37}, {1, 1}}) {
@@ -435,7 +435,7 @@ class BackendDifferentialTest {
         }
 
         /// MXFP4 with the two scales below the least normal number.
-        Tensor leastPowers(int rows, int columns) {
+        Tensor minPowers(int rows, int columns) {
             Tensor weight = weight(DType.MXFP4, rows, columns);
             for (long block = 0; block < weight.data().byteSize() / DType.MXFP4.blockBytes(); block++) {
                 weight.data().set(ValueLayout.JAVA_BYTE, block * DType.MXFP4.blockBytes(), (byte) (block % 2));

@@ -43,8 +43,8 @@ final class PassBenchmark {
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : Runtime.getRuntime().availableProcessors();
         Path directory = Path.of(args.length > 3 ? args[3] : "target");
         int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 7;
-        int most = args.length > 5 ? Integer.parseInt(args[5]) : 512;
-        int[] rows = IntStream.of(1, 2, 4, 8, 16, 64, 512).filter(count -> count <= most).toArray();
+        int max = args.length > 5 ? Integer.parseInt(args[5]) : 512;
+        int[] rows = IntStream.of(1, 2, 4, 8, 16, 64, 512).filter(count -> count <= max).toArray();
         List<PassBenchmark> benchmarks = new ArrayList<>();
         try (Backend backend = Backends.open("cpu", threads)) {
             System.out.println(args[0] + ", " + backend.description());

@@ -172,10 +172,10 @@ class GgufFileTest {
     void open_integersBeyondALong_keepTheirValue() throws IOException {
         Metadata metadata = GgufBytes.header(3, 0, 2).string("k").int32(10).int64(-1)
                 .string("ks").int32(9).int32(10).int64(2).int64(1).int64(-1).parse().metadata();
-        BigInteger most = new BigInteger("18446744073709551615");
-        assertEquals(most, metadata.values().get("k"));
-        assertEquals(List.of(1L, most), metadata.values().get("ks"));
-        assertEquals(Optional.of(most.doubleValue()), metadata.number("k"));
+        BigInteger max = new BigInteger("18446744073709551615");
+        assertEquals(max, metadata.values().get("k"));
+        assertEquals(List.of(1L, max), metadata.values().get("ks"));
+        assertEquals(Optional.of(max.doubleValue()), metadata.number("k"));
         assertContains(assertThrows(FormatException.class, () -> metadata.integer("k")), "k is 18446744073709551615: expected an integer");
     }
 

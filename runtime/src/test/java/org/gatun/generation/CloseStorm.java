@@ -36,7 +36,7 @@ public final class CloseStorm {
     private static final int PROMPTS = 6;
     private static final int TOKENS = 40;
     private static final long STANDSTILL_SECONDS = 120;
-    private static final long MOST_GROWTH_BYTES = 24 << 20;
+    private static final long MAX_GROWTH_BYTES = 24 << 20;
     private static final GenerationOptions OPTIONS = GenerationOptions.STANDARD.withMaxTokens(TOKENS).withIgnoreEndOfText(true);
 
     private final String backendName;
@@ -79,7 +79,7 @@ public final class CloseStorm {
         Runtime.getRuntime().halt(3);
     }
 
-    private void run(long most) throws Exception {
+    private void run(long max) throws Exception {
         try (Backend backend = Backends.open(backendName, 2); Model model = Model.load(target, backend, ModelOptions.STANDARD)) {
             for (int i = 0; i < PROMPTS; i++) {
                 prompts.add(random.ints(random.nextInt(1, 100), 3, 32).toArray());
@@ -91,15 +91,15 @@ public final class CloseStorm {
             }
         }
         long[] before = null;
-        while (closes < most && failures.isEmpty()) {
+        while (closes < max && failures.isEmpty()) {
             try (Backend backend = Backends.open(backendName, 2)) {
-                for (int scenes = 0; scenes < 8 && closes < most && failures.isEmpty(); scenes++) {
+                for (int scenes = 0; scenes < 8 && closes < max && failures.isEmpty(); scenes++) {
                     if (scene(backend)) {
                         break;
                     }
                 }
             }
-            if (before == null && closes >= 2 * most / 3) {
+            if (before == null && closes >= 2 * max / 3) {
                 before = memory();
             }
         }
@@ -110,7 +110,7 @@ public final class CloseStorm {
         long[] after = memory();
         System.out.printf("%d closes: %s; native memory grew by %.1f MiB, heap by %.1f MiB%n", closes, counts,
                 (after[0] - before[0]) / 0x1p20, (after[1] - before[1]) / 0x1p20);
-        if (after[0] - before[0] > MOST_GROWTH_BYTES || after[1] - before[1] > MOST_GROWTH_BYTES) {
+        if (after[0] - before[0] > MAX_GROWTH_BYTES || after[1] - before[1] > MAX_GROWTH_BYTES) {
             System.exit(2);
         }
     }

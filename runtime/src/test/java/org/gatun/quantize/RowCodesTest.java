@@ -44,11 +44,11 @@ class RowCodesTest {
     @Test
     void of_zerosAndNearly_haveScaleZero() {
         assertEquals(0, of(Float.POSITIVE_INFINITY, 0, -0.0f, 0).scale());
-        assertEquals(0, of(Float.POSITIVE_INFINITY, Float.MIN_VALUE, -RowCodes.LEAST / 2).scale());
+        assertEquals(0, of(Float.POSITIVE_INFINITY, Float.MIN_VALUE, -RowCodes.MIN / 2).scale());
         assertEquals(0, of(6, 7, 8, -9).scale());
-        RowCodes least = of(Float.POSITIVE_INFINITY, RowCodes.LEAST, -RowCodes.LEAST / 2);
-        assertTrue(least.scale() > 0);
-        assertArrayEquals(new byte[] {127, -64}, least.codes());
+        RowCodes min = of(Float.POSITIVE_INFINITY, RowCodes.MIN, -RowCodes.MIN / 2);
+        assertTrue(min.scale() > 0);
+        assertArrayEquals(new byte[] {127, -64}, min.codes());
     }
 
     @ParameterizedTest

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class KeptDrafterTest {
     private static final long SEED = 20261121;
     private static final int TOKENS = 60;
-    private static final int MOST_NODES = 12;
+    private static final int MAX_NODES = 12;
     private static final Sampling SAMPLING = Sampling.GREEDY.withTemperature(1).withSeed(SEED);
 
     static final List<SpeculationMethod> SAMPLES = SpeculationMethod.ALL.stream().filter(SpeculationMethod::samplesProposals).toList();
@@ -111,7 +111,7 @@ class KeptDrafterTest {
     private static List<Integer> draft(Session session, Drafter drafter, TokenSequence text, long seed) {
         TokenTree tree = new TokenTree(session.maxTreeRows()).begin(text.last());
         drafter.begin(session, text, SAMPLING.withSeed(seed));
-        drafter.draft(text, tree, MOST_NODES);
+        drafter.draft(text, tree, MAX_NODES);
         assertTrue(tree.samples() > 0, "it samples");
         List<Integer> nodes = new ArrayList<>();
         for (int node = 1; node < tree.size(); node++) {

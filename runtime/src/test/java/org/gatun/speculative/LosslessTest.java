@@ -231,11 +231,11 @@ class LosslessTest {
         checkAgainstPlain(Adversary.ORACLE, options, 4);
     }
 
-    private void checkAgainstPlain(Adversary adversary, ModelOptions options, int most) throws IOException {
+    private void checkAgainstPlain(Adversary adversary, ModelOptions options, int max) throws IOException {
         for (String backendName : available().toList()) {
             try (Backend backend = Backends.open(backendName);
                     Model target = load(RandomModel.tiny(SEED), backend, options)) {
-                int prompts = backendName.equals("simulator") ? Math.min(most, SIMULATED_PROMPTS) : most;
+                int prompts = backendName.equals("simulator") ? Math.min(max, SIMULATED_PROMPTS) : max;
                 for (int i = 0; i < prompts; i++) {
                     SplittableRandom random = new SplittableRandom(SEED + i);
                     int[] prompt = random.ints(random.nextInt(1, 20), 3, 32).toArray();

@@ -26,8 +26,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.format.FormatException;
-import org.gatun.format.FormatReport;
 import org.gatun.format.FormatReport.Use;
+import org.gatun.format.FormatReport;
 import org.gatun.test.TestScale;
 import org.gatun.tokenizer.Tokenizer.Special;
 import org.junit.jupiter.api.Test;
@@ -91,8 +91,8 @@ class TokenizerJsonTest {
         return "{'id': %d, 'content': %s, %s}".formatted(id, string(text), flags);
     }
 
-    private static String text(Random random, int most) {
-        return random.ints(random.nextInt(most + 1), 0, CHARACTERS.length).mapToObj(i -> CHARACTERS[i]).collect(Collectors.joining());
+    private static String text(Random random, int max) {
+        return random.ints(random.nextInt(max + 1), 0, CHARACTERS.length).mapToObj(i -> CHARACTERS[i]).collect(Collectors.joining());
     }
 
     /// The words that a pre-tokenizer makes of a text.
@@ -297,8 +297,8 @@ class TokenizerJsonTest {
             int best = -1;
             for (int i = 0; i + 1 < row.size(); i++) {
                 int rank = merges.lastIndexOf(List.of(row.get(i), row.get(i + 1)));
-                int least = best < 0 ? Integer.MAX_VALUE : merges.lastIndexOf(List.of(row.get(best), row.get(best + 1)));
-                best = rank >= 0 && rank < least ? i : best;
+                int min = best < 0 ? Integer.MAX_VALUE : merges.lastIndexOf(List.of(row.get(best), row.get(best + 1)));
+                best = rank >= 0 && rank < min ? i : best;
             }
             if (best < 0) {
                 return row;

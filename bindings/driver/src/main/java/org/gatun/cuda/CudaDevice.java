@@ -63,10 +63,10 @@ public record CudaDevice(int ordinal, String name, int computeCapability, int mu
         }
     }
 
-    private void checkSizes(String kernel, String what, List<Integer> most, int x, int y, int z) {
-        if (x > most.get(0) || y > most.get(1) || z > most.get(2)) {
+    private void checkSizes(String kernel, String what, List<Integer> max, int x, int y, int z) {
+        if (x > max.get(0) || y > max.get(1) || z > max.get(2)) {
             throw new IllegalArgumentException("kernel %s: found %s of %d x %d x %d, %s takes %d x %d x %d at most".formatted(kernel,
-                    what, x, y, z, name, most.get(0), most.get(1), most.get(2)));
+                    what, x, y, z, name, max.get(0), max.get(1), max.get(2)));
         }
     }
 }

@@ -295,7 +295,7 @@ final class KernelMeasurements {
             Timing timing = Timing.of(context, replays, IntStream.range(0, sets).mapToObj(_ -> launch.get()).toList());
             double floor = bytes / bytesPerMicro;
             ObjectNode line = record.line("kernels").put("kernel", kernel).put("shape", shape).put("rows", rows)
-                    .put("median_us", timing.median()).put("min_us", timing.least()).put("max_us", timing.most())
+                    .put("median_us", timing.median()).put("min_us", timing.min()).put("max_us", timing.max())
                     .put("bytes", bytes).put("operations", operations).put("floor_us", floor).put("fraction", floor / timing.median())
                     .put("tflops", operations / timing.median() / 1e6);
             record.save();

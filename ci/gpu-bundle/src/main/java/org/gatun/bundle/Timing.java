@@ -12,13 +12,13 @@ import org.gatun.cuda.kernels.KernelLaunch;
 /// How long a launch takes.
 ///
 /// @param median of the replays, in µs
-/// @param least of them
-/// @param most of them
-record Timing(double median, double least, double most) {
+/// @param min of them
+/// @param max of them
+record Timing(double median, double min, double max) {
     private static final int WARM_UP = 3;
     /// A graph takes this long at least, so that its own launch does not count.
     private static final double GRAPH_MICROS = 500;
-    private static final int MOST_LAUNCHES = 512;
+    private static final int MAX_LAUNCHES = 512;
 
     /// Replays a graph of the launches, each as often as the others, and divides its time by their number.
     ///
@@ -28,7 +28,7 @@ record Timing(double median, double least, double most) {
         try (CudaStream stream = context.createStream(); CudaEvent start = context.createTimingEvent();
                 CudaEvent end = context.createTimingEvent()) {
             double once = replay(stream, start, end, launches, 2)[1];
-            int rounds = (int) Math.clamp(GRAPH_MICROS / (once * launches.size()), 1, Math.max(1, MOST_LAUNCHES / launches.size()));
+            int rounds = (int) Math.clamp(GRAPH_MICROS / (once * launches.size()), 1, Math.max(1, MAX_LAUNCHES / launches.size()));
             List<KernelLaunch> all = new ArrayList<>();
             for (int i = 0; i < rounds; i++) {
                 all.addAll(launches);

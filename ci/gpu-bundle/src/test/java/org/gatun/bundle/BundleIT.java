@@ -21,7 +21,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Execution(ExecutionMode.CONCURRENT)
 class BundleIT {
     private static final Path BUNDLE = Path.of("target", "gatun-gpu");
-    private static final long MOST_BYTES = 48_000_000;
+    private static final long MAX_BYTES = 48_000_000;
 
     @TempDir
     Path folder;
@@ -45,7 +45,7 @@ class BundleIT {
     @Test
     void archive_isSmall() throws IOException {
         long bytes = Files.size(Path.of("target", "gatun-gpu.tar.gz"));
-        assertTrue(bytes < MOST_BYTES, bytes + " bytes");
+        assertTrue(bytes < MAX_BYTES, bytes + " bytes");
     }
 
     @Test

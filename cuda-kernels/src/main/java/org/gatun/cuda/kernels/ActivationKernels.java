@@ -41,23 +41,23 @@ public final class ActivationKernels {
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch round(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice a, Rows rows, int width) {
         CudaFunction kernel = library.kernel("activation_round_" + type);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.most(), width);
-        KernelLaunch.check(kernel, "a", a, Float.BYTES, rows.most(), width);
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.max(), width);
+        KernelLaunch.check(kernel, "a", a, Float.BYTES, rows.max(), width);
         return new KernelLaunch(kernel, configuration(rows, width),
                 kernel.arguments().set(0, out).set(1, a).set(2, rows.count()).set(3, width));
     }
 
     private static KernelLaunch map(CudaFunction kernel, ElementType type, DeviceSlice out, DeviceSlice a, DeviceSlice b, Rows rows,
             int width) {
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.most(), width);
-        KernelLaunch.check(kernel, "the first operand", a, Float.BYTES, rows.most(), width);
-        KernelLaunch.check(kernel, "the second operand", b, Float.BYTES, rows.most(), width);
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.max(), width);
+        KernelLaunch.check(kernel, "the first operand", a, Float.BYTES, rows.max(), width);
+        KernelLaunch.check(kernel, "the second operand", b, Float.BYTES, rows.max(), width);
         return new KernelLaunch(kernel, configuration(rows, width),
                 kernel.arguments().set(0, out).set(1, a).set(2, b).set(3, rows.count()).set(4, width));
     }
 
     private static LaunchConfiguration configuration(Rows rows, int width) {
-        long blocks = Math.ceilDiv((long) rows.most() * width, (long) THREADS * ELEMENTS_A_THREAD);
+        long blocks = Math.ceilDiv((long) rows.max() * width, (long) THREADS * ELEMENTS_A_THREAD);
         return LaunchConfiguration.of(Math.toIntExact(blocks), THREADS);
     }
 }

@@ -43,10 +43,10 @@ public final class AttentionKernels {
     ///
     /// @param treeRows most rows of a tree, 0 for chains only
     /// @throws IllegalArgumentException if the device has not enough shared memory
-    public static Cut cut(KernelLibrary library, KvLayer layer, int heads, int mostRows, int treeRows) {
+    public static Cut cut(KernelLibrary library, KvLayer layer, int heads, int maxRows, int treeRows) {
         int lineBytes = (layer.storedDim() + PADDING) * Short.BYTES;
-        int lines = Math.multiplyExact(mostRows, heads / layer.kvHeads());
-        int mostWarps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, layer.storedDim() > 128 ? 8 : 16);
+        int lines = Math.multiplyExact(maxRows, heads / layer.kvHeads());
+        int maxWarps = Math.clamp(Math.ceilDiv(lines, WARP_LINES), MIN_WARPS, layer.storedDim() > 128 ? 8 : 16);
         int available = library.context().device().maxSharedBytes() - OWN_SHARED_BYTES;
         int ofWarp = WARP_LINES * lineBytes;
         int pool = treeRows == 0 ? 0 : stageSlots(layer) + treeRows;
@@ -55,7 +55,7 @@ public final class AttentionKernels {
         }
         int copies = Math.max(ringBytes(layer), 2 * pool * lineBytes);
         int gathered = treeRows > 0 && pool == 0 ? STEP_KEYS * lineBytes : 0; // of each warp, where the ring was
-        int warps = mostWarps;
+        int warps = maxWarps;
         while (warps > 0 && warps * ofWarp + Math.max(copies, warps * gathered) > available) {
             warps--;
         }
@@ -101,15 +101,15 @@ public final class AttentionKernels {
             DeviceSlice arrivals) {
         CudaFunction kernel = library.kernel("attention_" + layer.type() + "_" + layer.storedDim());
         int treeRows = tree.map(TreePaths::stride).orElse(0);
-        Cut cut = cut(library, layer, shape.heads, rows.most(), treeRows);
+        Cut cut = cut(library, layer, shape.heads, rows.max(), treeRows);
         layer.check(kernel);
-        KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows.most(), shape.heads, layer.headDim());
-        KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.most(), shape.heads, layer.headDim());
-        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "out", out, outType.byteSize(), rows.max(), shape.heads, layer.headDim());
+        KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.max(), shape.heads, layer.headDim());
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "partials", partials, 1, cut.partialBytes);
         KernelLaunch.check(kernel, "arrivals", arrivals, 1, cut.arrivalBytes);
-        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
+        tree.ifPresent(paths -> paths.check(kernel, rows.max()));
         KernelArguments arguments = kernel.arguments()
                 .set(0, out).set(1, q).set(2, layer.pages()).set(3, positions).set(4, rows.count()).set(5, committed)
                 .set(8, partials).set(9, arrivals).set(10, layer.offset()).set(11, shape.heads).set(12, layer.kvHeads())

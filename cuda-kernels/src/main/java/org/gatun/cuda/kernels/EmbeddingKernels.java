@@ -21,12 +21,12 @@ public final class EmbeddingKernels {
     public static KernelLaunch gather(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice error, DeviceSlice table,
             DeviceSlice ids, Rows rows, int vocabulary, int width) {
         CudaFunction kernel = library.kernel("embedding_gather_" + type);
-        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), width);
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "error", error, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "table", table, type.byteSize(), vocabulary, width);
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(rows.most(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)),
+                LaunchConfiguration.of(rows.max(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)),
                 kernel.arguments().set(0, out).set(1, error).set(2, table).set(3, ids).set(4, rows.count())
                         .set(5, vocabulary).set(6, width));
     }

@@ -11,7 +11,7 @@ import org.gatun.cuda.LaunchConfiguration;
 /// has the same bits by every tile and beside any other rows.
 public final class Int8Kernels {
     /// Most inputs of a product: sums of int8 products are within 32 bits.
-    public static final int MOST_INPUTS = 1 << 17;
+    public static final int MAX_INPUTS = 1 << 17;
 
     /// The tiles that products have kernels for; others take the one of these that is alike.
     public static final List<MatmulKernels.Tile> TILES = List.of(MatmulKernels.Tile.FEW, MatmulKernels.Tile.WIDE,
@@ -52,11 +52,11 @@ public final class Int8Kernels {
     /// @throws IllegalArgumentException if an operand is too small, or outliers are looked for and not kept
     public static KernelLaunch quantize(KernelLibrary library, QuantizedRows out, DeviceSlice in, Rows rows, float threshold) {
         CudaFunction kernel = library.kernel("quantize_rows_s8");
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), out.width());
         requireRoom(kernel, out, rows, threshold);
         KernelArguments arguments = setRows(kernel.arguments(), 0, out).set(5, in).set(6, rows.count()).set(7, out.width())
                 .set(8, threshold);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), QUANTIZE_THREADS), arguments);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), QUANTIZE_THREADS), arguments);
     }
 
     /// The norm of rows, rounded to 8 bits: [NormKernels#rms] and [#quantize] in one.
@@ -68,7 +68,7 @@ public final class Int8Kernels {
     public static KernelLaunch norm(KernelLibrary library, QuantizedRows out, DeviceSlice in, DeviceSlice gain, Rows rows, float epsilon,
             float threshold) {
         CudaFunction kernel = library.kernel("norm_rms_s8");
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), out.width());
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
         requireRoom(kernel, out, rows, threshold);
         return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, in).set(6, gain)
@@ -86,9 +86,9 @@ public final class Int8Kernels {
     public static KernelLaunch normAdd(KernelLibrary library, QuantizedRows out, DeviceSlice sum, DeviceSlice in, DeviceSlice residual,
             DeviceSlice gain, Rows rows, float epsilon, float threshold) {
         CudaFunction kernel = library.kernel("norm_rms_add_s8");
-        KernelLaunch.check(kernel, "sum", sum, Float.BYTES, rows.most(), out.width());
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), out.width());
-        KernelLaunch.check(kernel, "residual", residual, Float.BYTES, rows.most(), out.width());
+        KernelLaunch.check(kernel, "sum", sum, Float.BYTES, rows.max(), out.width());
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), out.width());
+        KernelLaunch.check(kernel, "residual", residual, Float.BYTES, rows.max(), out.width());
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
         requireRoom(kernel, out, rows, threshold);
         return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, sum).set(6, in)
@@ -96,7 +96,7 @@ public final class Int8Kernels {
     }
 
     private static LaunchConfiguration normConfiguration(Rows rows, QuantizedRows out) {
-        return LaunchConfiguration.of(rows.most(), KernelLaunch.threads(Math.ceilDiv(out.width(), 4), NormKernels.MAX_THREADS));
+        return LaunchConfiguration.of(rows.max(), KernelLaunch.threads(Math.ceilDiv(out.width(), 4), NormKernels.MAX_THREADS));
     }
 
     /// `out[r, n] = Σ_k in[r, k] · weight[n, k] (+ bias[n])`.
@@ -134,11 +134,11 @@ public final class Int8Kernels {
 
     private static KernelArguments product(CudaFunction kernel, DeviceSlice out, QuantizedRows in, DeviceSlice weight, Rows rows,
             int outputs, int weightRows) {
-        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), outputs);
         KernelLaunch.check(kernel, "weight", weight, 1, WeightType.INT8.byteSize(weightRows, in.width()));
         requireRows(kernel, in, rows);
-        if (in.width() > MOST_INPUTS) {
-            throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected at most " + MOST_INPUTS);
+        if (in.width() > MAX_INPUTS) {
+            throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected at most " + MAX_INPUTS);
         }
         return setRows(kernel.arguments().set(0, out), 1, in).set(6, weight);
     }
@@ -151,8 +151,8 @@ public final class Int8Kernels {
     }
 
     private static void requireRows(CudaFunction kernel, QuantizedRows quantized, Rows rows) {
-        if (quantized.most() < rows.most()) {
-            throw new IllegalArgumentException("rows of " + kernel + ": found room for " + quantized.most() + ", expected " + rows.most());
+        if (quantized.max() < rows.max()) {
+            throw new IllegalArgumentException("rows of " + kernel + ": found room for " + quantized.max() + ", expected " + rows.max());
         }
     }
 
@@ -168,7 +168,7 @@ public final class Int8Kernels {
     private static LaunchConfiguration configuration(CudaFunction kernel, MatmulKernels.Tile tile, Rows rows, int weightRows) {
         Launch launch = Launch.of(tile);
         kernel.allowDynamicSharedBytes(launch.sharedBytes());
-        return LaunchConfiguration.of(Math.ceilDiv(rows.most(), launch.rows), Math.ceilDiv(weightRows, launch.outputs), launch.threads)
+        return LaunchConfiguration.of(Math.ceilDiv(rows.max(), launch.rows), Math.ceilDiv(weightRows, launch.outputs), launch.threads)
                 .withDynamicSharedBytes(launch.sharedBytes());
     }
 }

@@ -35,7 +35,7 @@ public record KernelLaunch(CudaFunction function, LaunchConfiguration configurat
     }
 
     /// Threads of a block, a whole number of warps, for this much work beside each other.
-    static int threads(int work, int most) {
-        return Math.min(most, Math.ceilDiv(work, 32) * 32);
+    static int threads(int work, int max) {
+        return Math.min(max, Math.ceilDiv(work, 32) * 32);
     }
 }

@@ -22,8 +22,8 @@ public final class KvKernels {
         CudaFunction kernel = library.kernel("kv_append_" + layer.type());
         layer.check(kernel);
         int width = layer.kvHeads() * layer.headDim();
-        KernelLaunch.check(kernel, "k", k, Float.BYTES, rows.most(), width);
-        KernelLaunch.check(kernel, "v", v, Float.BYTES, rows.most(), width);
+        KernelLaunch.check(kernel, "k", k, Float.BYTES, rows.max(), width);
+        KernelLaunch.check(kernel, "v", v, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, layer.kvHeads(), layer), kernel.arguments()
                 .set(0, k).set(1, v).set(2, layer.pages()).set(3, rows.count()).set(4, committed).set(5, layer.offset())
@@ -43,9 +43,9 @@ public final class KvKernels {
         layer.check(kernel);
         rotation.check(kernel, layer.headDim());
         int allHeads = heads + 2 * layer.kvHeads();
-        KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.most(), heads, layer.headDim());
-        KernelLaunch.check(kernel, "qkv", qkv, Float.BYTES, rows.most(), allHeads, layer.headDim());
-        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.max(), heads, layer.headDim());
+        KernelLaunch.check(kernel, "qkv", qkv, Float.BYTES, rows.max(), allHeads, layer.headDim());
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, allHeads, layer), kernel.arguments()
                 .set(0, q).set(1, qkv).set(2, positions).set(3, rotation.inverseFrequencies()).set(4, layer.pages())
@@ -78,7 +78,7 @@ public final class KvKernels {
     }
 
     private static LaunchConfiguration configuration(Rows rows, int heads, KvLayer layer) {
-        return LaunchConfiguration.of(rows.most(), Math.ceilDiv(heads, HEADS_A_BLOCK),
+        return LaunchConfiguration.of(rows.max(), Math.ceilDiv(heads, HEADS_A_BLOCK),
                 KernelLaunch.threads(layer.headDim() / 2, MAX_THREADS));
     }
 }

@@ -157,15 +157,15 @@ public final class MatmulKernels {
             DeviceSlice weight, Optional<DeviceSlice> bias, Rows rows, int outputs, int inputs) {
         Tile chosen = tile.of(type);
         CudaFunction kernel = library.kernel(tile.kernel("matmul", type));
-        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), outputs);
-        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), outputs);
+        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.max(), inputs);
         KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(outputs, inputs));
         bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
         KernelArguments arguments = kernel.arguments().set(0, out).set(1, in).set(2, weight)
                 .set(4, rows.count()).set(5, outputs).set(6, inputs);
         bias.ifPresentOrElse(operand -> arguments.set(3, operand), () -> arguments.setNull(3));
         if (type == WeightType.F32) {
-            return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.most(), chosen.rows),
+            return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.max(), chosen.rows),
                     chosen.blocks(outputs), F32_THREADS), arguments);
         }
         return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, outputs, inputs), arguments);
@@ -184,8 +184,8 @@ public final class MatmulKernels {
             DeviceSlice weight, Rows rows, int outputs, int inputs) {
         Tile chosen = tile.of(type);
         CudaFunction kernel = library.kernel(tile.kernel("matmul_swiglu", type));
-        KernelLaunch.check(kernel, "out", out, type.activations().byteSize(), rows.most(), outputs);
-        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.most(), inputs);
+        KernelLaunch.check(kernel, "out", out, type.activations().byteSize(), rows.max(), outputs);
+        KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.max(), inputs);
         KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(2L * outputs, inputs));
         if (outputs % SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
@@ -199,7 +199,7 @@ public final class MatmulKernels {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + inputs + ", expected a multiple of 8");
         }
         kernel.allowDynamicSharedBytes(tile.sharedBytes(type));
-        return LaunchConfiguration.of(Math.ceilDiv(rows.most(), tile.rows), tile.blocks(weightRows), tile.threads)
+        return LaunchConfiguration.of(Math.ceilDiv(rows.max(), tile.rows), tile.blocks(weightRows), tile.threads)
                 .withDynamicSharedBytes(tile.sharedBytes(type));
     }
 }

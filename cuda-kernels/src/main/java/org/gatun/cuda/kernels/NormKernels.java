@@ -41,8 +41,8 @@ public final class NormKernels {
     public static KernelLaunch rms(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice in, DeviceSlice gain,
             Rows rows, Groups groups, float epsilon) {
         CudaFunction kernel = library.kernel("norm_rms_" + type);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), groups.outElements(rows.most()));
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.most()));
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), groups.outElements(rows.max()));
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.max()));
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, groups.width);
         return new KernelLaunch(kernel, configuration(rows, groups), kernel.arguments()
                 .set(0, out).set(1, in).set(2, gain).set(3, rows.count())
@@ -60,10 +60,10 @@ public final class NormKernels {
     public static KernelLaunch rmsAdd(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice sum, DeviceSlice in,
             DeviceSlice residual, DeviceSlice gain, Rows rows, Groups groups, float epsilon) {
         CudaFunction kernel = library.kernel("norm_rms_add_" + type);
-        KernelLaunch.check(kernel, "out", out, type.byteSize(), groups.outElements(rows.most()));
-        KernelLaunch.check(kernel, "sum", sum, Float.BYTES, groups.inElements(rows.most()));
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.most()));
-        KernelLaunch.check(kernel, "residual", residual, Float.BYTES, groups.inElements(rows.most()));
+        KernelLaunch.check(kernel, "out", out, type.byteSize(), groups.outElements(rows.max()));
+        KernelLaunch.check(kernel, "sum", sum, Float.BYTES, groups.inElements(rows.max()));
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.max()));
+        KernelLaunch.check(kernel, "residual", residual, Float.BYTES, groups.inElements(rows.max()));
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, groups.width);
         return new KernelLaunch(kernel, configuration(rows, groups), kernel.arguments()
                 .set(0, out).set(1, sum).set(2, in).set(3, residual).set(4, gain).set(5, rows.count())
@@ -71,6 +71,6 @@ public final class NormKernels {
     }
 
     private static LaunchConfiguration configuration(Rows rows, Groups groups) {
-        return LaunchConfiguration.of(rows.most(), groups.groups, KernelLaunch.threads(Math.ceilDiv(groups.width, 4), MAX_THREADS));
+        return LaunchConfiguration.of(rows.max(), groups.groups, KernelLaunch.threads(Math.ceilDiv(groups.width, 4), MAX_THREADS));
     }
 }

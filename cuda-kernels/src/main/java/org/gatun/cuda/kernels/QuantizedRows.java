@@ -7,30 +7,30 @@ import org.gatun.cuda.DeviceSlice;
 /// if they are kept apart, outliers.
 ///
 /// @param memory of [#byteSize] bytes at least
-/// @param most rows there is room for
+/// @param max rows there is room for
 /// @param width inputs of a row
 /// @param apart whether outliers are kept
-public record QuantizedRows(DeviceSlice memory, int most, int width, boolean apart) {
+public record QuantizedRows(DeviceSlice memory, int max, int width, boolean apart) {
     private static final long ALIGNMENT = 16;
 
     /// A list of outliers: how many of each row, which inputs they are, and what they are; there is room for all.
     ///
-    /// @param counts `[most] int`
-    /// @param places `[most, width] int`
-    /// @param values `[most, width] f32`
+    /// @param counts `[max] int`
+    /// @param places `[max, width] int`
+    /// @param values `[max, width] f32`
     public record Outliers(DeviceSlice counts, DeviceSlice places, DeviceSlice values) {}
 
     /// @throws IllegalArgumentException if the memory is too small, or the width no multiple of 8
     public QuantizedRows {
-        if (width < 1 || width % 8 != 0 || memory.byteSize() < byteSize(most, width, apart)) {
+        if (width < 1 || width % 8 != 0 || memory.byteSize() < byteSize(max, width, apart)) {
             throw new IllegalArgumentException("%d rows of %d inputs in %d bytes: expected a multiple of 8 inputs, and %d bytes"
-                    .formatted(most, width, memory.byteSize(), byteSize(most, width, apart)));
+                    .formatted(max, width, memory.byteSize(), byteSize(max, width, apart)));
         }
     }
 
     /// Bytes of so many rows.
-    public static long byteSize(int most, int width, boolean apart) {
-        return most * codes(width) + vector(most) + (apart ? vector(most) + 2 * vector((long) most * width) : 0);
+    public static long byteSize(int max, int width, boolean apart) {
+        return max * codes(width) + vector(max) + (apart ? vector(max) + 2 * vector((long) max * width) : 0);
     }
 
     /// Codes of a row: whole weight tiles.
@@ -43,14 +43,14 @@ public record QuantizedRows(DeviceSlice memory, int most, int width, boolean apa
         return Math.ceilDiv(count * Integer.BYTES, ALIGNMENT) * ALIGNMENT;
     }
 
-    /// `[most, width rounded up to 64] s8`.
+    /// `[max, width rounded up to 64] s8`.
     public DeviceSlice codes() {
-        return memory.slice(0, most * codes(width));
+        return memory.slice(0, max * codes(width));
     }
 
-    /// `[most] f32`.
+    /// `[max] f32`.
     public DeviceSlice scales() {
-        return memory.slice(codes().byteSize(), vector(most));
+        return memory.slice(codes().byteSize(), vector(max));
     }
 
     /// The outliers, if they are kept.
@@ -58,9 +58,9 @@ public record QuantizedRows(DeviceSlice memory, int most, int width, boolean apa
         if (!apart) {
             return Optional.empty();
         }
-        long counts = codes().byteSize() + vector(most);
-        long list = vector((long) most * width);
-        return Optional.of(new Outliers(memory.slice(counts, vector(most)), memory.slice(counts + vector(most), list),
-                memory.slice(counts + vector(most) + list, list)));
+        long counts = codes().byteSize() + vector(max);
+        long list = vector((long) max * width);
+        return Optional.of(new Outliers(memory.slice(counts, vector(max)), memory.slice(counts + vector(max), list),
+                memory.slice(counts + vector(max) + list, list)));
     }
 }

@@ -21,12 +21,12 @@ public final class RopeKernels {
     public static KernelLaunch rotate(KernelLibrary library, Rotation rotation, DeviceSlice out, DeviceSlice in, DeviceSlice positions,
             Rows rows, int heads, int headDim) {
         CudaFunction kernel = library.kernel("rope_" + rotation.pairing());
-        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.most(), heads, headDim);
-        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.most(), heads, headDim);
-        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), heads, headDim);
+        KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), heads, headDim);
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
         rotation.check(kernel, headDim);
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(rows.most(), Math.ceilDiv(heads, HEADS_A_BLOCK),
+                LaunchConfiguration.of(rows.max(), Math.ceilDiv(heads, HEADS_A_BLOCK),
                         KernelLaunch.threads(rotation.pairs(), MAX_THREADS)),
                 kernel.arguments().set(0, out).set(1, in).set(2, positions).set(3, rotation.inverseFrequencies())
                         .set(4, rows.count()).set(5, heads).set(6, headDim).set(7, rotation.pairs()).set(8, rotation.factor()));

@@ -31,12 +31,12 @@ public final class SamplingKernels {
             throw new IllegalArgumentException("k of %s: found %d, expected 1 to %d".formatted(kernel, k,
                     Math.min(MAX_K, vocabulary)));
         }
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most(), k);
-        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.most(), k);
-        KernelLaunch.check(kernel, "arrived", arrived, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows.most(), vocabulary));
-        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.most(), THREADS),
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max(), k);
+        KernelLaunch.check(kernel, "values", values, Float.BYTES, rows.max(), k);
+        KernelLaunch.check(kernel, "arrived", arrived, Integer.BYTES, rows.max());
+        KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows.max(), vocabulary));
+        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.max(), vocabulary);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.max(), THREADS),
                 kernel.arguments().set(0, ids).set(1, values).set(2, arrived).set(3, lists).set(4, logits)
                         .set(5, rows.count()).set(6, vocabulary).set(7, k));
     }

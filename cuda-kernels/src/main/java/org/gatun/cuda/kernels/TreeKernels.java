@@ -18,9 +18,9 @@ public final class TreeKernels {
     public static KernelLaunch paths(KernelLibrary library, TreePaths paths, DeviceSlice ancestors, Rows rows) {
         CudaFunction kernel = library.kernel("tree_paths");
         int words = paths.stride() / Long.SIZE;
-        paths.check(kernel, rows.most());
-        KernelLaunch.check(kernel, "ancestors", ancestors, Long.BYTES, rows.most(), words);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.most(), ROWS_A_BLOCK), 32 * ROWS_A_BLOCK),
+        paths.check(kernel, rows.max());
+        KernelLaunch.check(kernel, "ancestors", ancestors, Long.BYTES, rows.max(), words);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.max(), ROWS_A_BLOCK), 32 * ROWS_A_BLOCK),
                 kernel.arguments().set(0, paths.rows()).set(1, paths.lengths()).set(2, ancestors).set(3, rows.count())
                         .set(4, words));
     }

@@ -11,9 +11,9 @@ import org.gatun.cuda.KernelArguments;
 /// @param lengths `[rows] int`: how many
 /// @param stride most rows of a tree
 public record TreePaths(DeviceSlice rows, DeviceSlice lengths, int stride) {
-    void check(CudaFunction kernel, int mostRows) {
-        KernelLaunch.check(kernel, "paths", rows, Integer.BYTES, mostRows, stride);
-        KernelLaunch.check(kernel, "lengths", lengths, Integer.BYTES, mostRows);
+    void check(CudaFunction kernel, int maxRows) {
+        KernelLaunch.check(kernel, "paths", rows, Integer.BYTES, maxRows, stride);
+        KernelLaunch.check(kernel, "lengths", lengths, Integer.BYTES, maxRows);
     }
 
     /// Sets paths and lengths, at `index` and behind it; nulls where there is no tree.

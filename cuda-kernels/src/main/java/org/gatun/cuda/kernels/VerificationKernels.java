@@ -116,19 +116,19 @@ public final class VerificationKernels {
                 .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
                 .set(11, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 7, tree);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.most(), SAMPLE_THREADS), arguments);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), SAMPLE_THREADS), arguments);
     }
 
     private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice cuts, DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.most());
-        KernelLaunch.check(kernel, "cuts", cuts, CUT_BYTES, rows.most());
-        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.most(), vocabulary);
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
+        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.max());
+        KernelLaunch.check(kernel, "cuts", cuts, CUT_BYTES, rows.max());
+        KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.max(), vocabulary);
         KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
-        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.most());
-        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
+        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.max());
+        KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
+        tree.ifPresent(paths -> paths.check(kernel, rows.max()));
     }
 
     /// Walks from the first row to the child that carries the token sampled, as long as there is one.
@@ -142,12 +142,12 @@ public final class VerificationKernels {
     public static KernelLaunch walk(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
             DeviceSlice tokens, Optional<TreePaths> tree, DeviceSlice committed, Rows rows) {
         CudaFunction kernel = library.kernel("verification_walk");
-        KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.most()));
-        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.most());
-        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.most());
-        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.most());
+        KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.max()));
+        KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
+        KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.max());
+        KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
-        tree.ifPresent(paths -> paths.check(kernel, rows.most()));
+        tree.ifPresent(paths -> paths.check(kernel, rows.max()));
         KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, tokens)
                 .set(6, committed).set(7, rows.count()).set(8, result.capacity).set(9, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 4, tree);
@@ -171,7 +171,7 @@ public final class VerificationKernels {
             DeviceSlice cuts, DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree,
             DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_residual_f32");
-        KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.most()));
+        KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.max()));
         checkSampled(kernel, ids, margins, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "draftDistributions", draftDistributions, 1, DISTRIBUTIONS_HEAD);

@@ -183,7 +183,7 @@ class KernelTrafficTest {
             assertTrue(counters.global().coalescing() > 0.97, type + ": coalescing " + counters.global().coalescing());
             assertEquals(0, counters.shared().bankConflicts(), type.toString());
             double instructions = counters.threadInstructions() / ((double) outputs * inputs);
-            assertTrue(instructions <= most(type), type + ": " + instructions + " instructions a weight");
+            assertTrue(instructions <= max(type), type + ": " + instructions + " instructions a weight");
         }
     }
 
@@ -216,7 +216,7 @@ class KernelTrafficTest {
         }
     }
 
-    private static double most(WeightType type) {
+    private static double max(WeightType type) {
         return switch (type) {
             case F32, F16, BF16 -> 4.4;
             case Q4_0, NF4, FP4, MXFP4, NVFP4, SPARSE_1_4 -> 4.4;

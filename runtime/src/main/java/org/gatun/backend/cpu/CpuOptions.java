@@ -8,15 +8,15 @@ import java.util.Optional;
 /// @param instructionSet `avx512`, `avx2`, `neon` or `portable`; empty for that of [#INSTRUCTION_SET], or the best that the processor has
 public record CpuOptions(int threads, Optional<String> instructionSet) {
     /// Most threads.
-    public static final int MOST_THREADS = 256;
+    public static final int MAX_THREADS = 256;
 
     /// The system property that chooses an instruction set where none is asked for.
     public static final String INSTRUCTION_SET = "gatun.cpu.instruction-set";
 
-    /// @throws IllegalArgumentException if the number of threads is not from 1 to [#MOST_THREADS]
+    /// @throws IllegalArgumentException if the number of threads is not from 1 to [#MAX_THREADS]
     public CpuOptions {
-        if (threads < 1 || threads > MOST_THREADS) {
-            throw new IllegalArgumentException("threads " + threads + ": expected a number from 1 to " + MOST_THREADS);
+        if (threads < 1 || threads > MAX_THREADS) {
+            throw new IllegalArgumentException("threads " + threads + ": expected a number from 1 to " + MAX_THREADS);
         }
     }
 

@@ -8,13 +8,13 @@ package org.gatun.backend.cpu;
 /// Guarded by the backend's lock.
 final class ThreadChoice {
     /// Multiply-adds below which one thread is always enough: some 10 microseconds.
-    private static final long LEAST_WORK = 1_000_000;
+    private static final long MIN_WORK = 1_000_000;
     /// Multiply-adds from which on all threads are always worth it: some ten milliseconds of one.
-    private static final long MOST_WORK = 1_000_000_000;
+    private static final long MAX_WORK = 1_000_000_000;
     private static final int FIRST_INTERVAL = 2;
     private static final int LAST_INTERVAL = 4096;
     /// How much faster all threads must be to be worth the other programs' time, and the risk that one of them waits.
-    private static final double LEAST_GAIN = 1.3;
+    private static final double MIN_GAIN = 1.3;
     /// Weight of the newest time in the running mean.
     private static final double NEWEST = 0.2;
 
@@ -32,10 +32,10 @@ final class ThreadChoice {
     ///
     /// @param work multiply-adds of the pass
     int threads(long work) {
-        if (threads == 1 || work < LEAST_WORK) {
+        if (threads == 1 || work < MIN_WORK) {
             return 1;
         }
-        if (work > MOST_WORK) {
+        if (work > MAX_WORK) {
             return threads;
         }
         int magnitude = magnitude(work);
@@ -45,7 +45,7 @@ final class ThreadChoice {
         if (alone[magnitude] == 0) {
             return 1;
         }
-        boolean togetherIsFaster = together[magnitude] * LEAST_GAIN < alone[magnitude];
+        boolean togetherIsFaster = together[magnitude] * MIN_GAIN < alone[magnitude];
         if (untilTrial[magnitude]-- > 0) {
             return togetherIsFaster ? threads : 1;
         }

@@ -139,11 +139,11 @@ final class Weights {
             long rowBytes = tensor.dtype().rowBytes(tensor.columns());
             long tileBytes = library.packedBytes(type, NativeLayout.LANES, tensor.columns());
             MemorySegment target = library.allocate(arena, library.packedBytes(type, tensor.rows(), tensor.columns()));
-            int most = Math.clamp(PIECE_BYTES / rowBytes / NativeLayout.LANES * NativeLayout.LANES, NativeLayout.LANES,
+            int max = Math.clamp(PIECE_BYTES / rowBytes / NativeLayout.LANES * NativeLayout.LANES, NativeLayout.LANES,
                     Math.max(NativeLayout.LANES, tensor.rows()));
-            MemorySegment piece = scratch.allocate(Math.min(most, tensor.rows()) * rowBytes, NativeLayout.PADDING);
-            for (int row = 0; row < tensor.rows(); row += most) {
-                int rows = Math.min(most, tensor.rows() - row);
+            MemorySegment piece = scratch.allocate(Math.min(max, tensor.rows()) * rowBytes, NativeLayout.PADDING);
+            for (int row = 0; row < tensor.rows(); row += max) {
+                int rows = Math.min(max, tensor.rows() - row);
                 take(tensor.data(), row * rowBytes, piece.asSlice(0, rows * rowBytes));
                 library.pack(pool, type, rows, tensor.columns(), piece, target.asSlice(row / NativeLayout.LANES * tileBytes));
             }
@@ -157,12 +157,12 @@ final class Weights {
         long blockBytes = tensor.dtype().blockBytes();
         long blocks = tensor.shape().elements() / tensor.dtype().blockElements();
         long scaleBytes = library.scaleBytes(type);
-        long most = Math.min(blocks, PIECE_BYTES / blockBytes);
+        long max = Math.min(blocks, PIECE_BYTES / blockBytes);
         MemorySegment target = library.allocate(arena, blocks * scaleBytes);
         try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment piece = scratch.allocate(most * blockBytes, NativeLayout.PADDING);
-            for (long block = 0; block < blocks; block += most) {
-                long count = Math.min(most, blocks - block);
+            MemorySegment piece = scratch.allocate(max * blockBytes, NativeLayout.PADDING);
+            for (long block = 0; block < blocks; block += max) {
+                long count = Math.min(max, blocks - block);
                 take(tensor.data(), block * blockBytes, piece.asSlice(0, count * blockBytes));
                 library.takeScales(type, count * tensor.dtype().blockElements(), piece, target.asSlice(block * scaleBytes));
             }

@@ -644,13 +644,13 @@ final class CudaExecutable implements Executable {
     /// Rows of trees, which are compared with others of other passes, go by the products of one warp on every device. More rows are of a
     /// prompt, and may be multiplied for four warps at a time where that is known to give the same bits too.
     private MatmulKernels.Tile tile(Rows rows, int weightRows, WeightType type) {
-        return rows.most() > limits.treeRows() && backend.tiles().isAlike(type)
-                ? MatmulKernels.Tile.ofGroups(rows.most(), weightRows, context.device().multiprocessors())
+        return rows.max() > limits.treeRows() && backend.tiles().isAlike(type)
+                ? MatmulKernels.Tile.ofGroups(rows.max(), weightRows, context.device().multiprocessors())
                 : tile(rows, weightRows);
     }
 
     private MatmulKernels.Tile tile(Rows rows, int weightRows) {
-        return MatmulKernels.Tile.of(rows.most(), weightRows, context.device());
+        return MatmulKernels.Tile.of(rows.max(), weightRows, context.device());
     }
 
     private Rotation rotation(RopeTable table) {

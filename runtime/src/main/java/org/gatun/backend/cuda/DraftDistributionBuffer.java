@@ -17,7 +17,7 @@ import org.gatun.sampling.TokenDistribution;
 /// that are possible. One copy brings there as much as there is, in whole pages. Also the memory in which the device keeps what is left of
 /// the target's distribution.
 final class DraftDistributionBuffer implements AutoCloseable {
-    private static final int LEAST_PAGES = 16;
+    private static final int MIN_PAGES = 16;
     private static final int PAGE = 1 << 12;
 
     private final CudaContext context;
@@ -35,7 +35,7 @@ final class DraftDistributionBuffer implements AutoCloseable {
         distributions = new int[rows];
         left = context.allocate(VerificationKernels.leftBytes(vocabulary));
         try {
-            allocate(LEAST_PAGES);
+            allocate(MIN_PAGES);
         } catch (Throwable e) {
             left.close();
             throw e;

@@ -100,12 +100,12 @@ final class StepBlock implements AutoCloseable {
         stream.copyToDevice(device, 0, host.memory());
     }
 
-    Rows rows(int most) {
-        return new Rows(device.slice(ROWS, 4), most);
+    Rows rows(int max) {
+        return new Rows(device.slice(ROWS, 4), max);
     }
 
-    Rows selectedRows(int most) {
-        return new Rows(device.slice(SELECTED_ROWS, 4), most);
+    Rows selectedRows(int max) {
+        return new Rows(device.slice(SELECTED_ROWS, 4), max);
     }
 
     DeviceSlice committed() {

@@ -175,11 +175,11 @@ final class WeightTilePacker {
     }
 
     private int largestScale(long row) {
-        int most = 0;
+        int max = 0;
         for (int block = 0; block < rowBytes / blockBytes; block++) {
-            most = Math.max(most, Byte.toUnsignedInt(data.get(BYTE, row + (long) block * blockBytes)));
+            max = Math.max(max, Byte.toUnsignedInt(data.get(BYTE, row + (long) block * blockBytes)));
         }
-        return most;
+        return max;
     }
 
     /// An 8-bit floating-point number, not 0, with an exponent of 5 bits, of which 0 is 2^-9, and a first bit of 1 that is left out.

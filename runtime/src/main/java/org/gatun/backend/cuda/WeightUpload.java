@@ -44,9 +44,9 @@ final class WeightUpload implements AutoCloseable {
 
     /// Queues rows.
     void rows(DeviceBuffer target, long offset, int rows, long rowBytes, RowWriter writer) {
-        int most = Math.clamp(STAGE_BYTES / rowBytes, 1, rows);
-        for (int row = 0; row < rows; row += most) {
-            int count = Math.min(most, rows - row);
+        int max = Math.clamp(STAGE_BYTES / rowBytes, 1, rows);
+        for (int row = 0; row < rows; row += max) {
+            int count = Math.min(max, rows - row);
             Stage stage = stage(count * rowBytes);
             MemorySegment memory = stage.buffer.memory().asSlice(0, count * rowBytes);
             writer.write(row, count, memory);

@@ -32,15 +32,15 @@ final class BestFirstPolicy implements TreePolicy {
     }
 
     @Override
-    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int max) {
         model.read(text, read.begin(text.last()));
-        int mostRead = Math.min(read.capacity(), 1 + model.room(text));
+        int maxRead = Math.min(read.capacity(), 1 + model.room(text));
         List<Candidate> all = new ArrayList<>();
         addChildren(model, 0, -1, 0, all);
         int levelStart = 0;
         for (int level = 1; level < depth; level++) {
             List<Candidate> best = all.subList(levelStart, all.size()).stream().sorted(Candidate.BEST_FIRST)
-                    .limit(Math.min(branch, mostRead - read.size())).toList();
+                    .limit(Math.min(branch, maxRead - read.size())).toList();
             levelStart = all.size();
             int[] nodes = best.stream().mapToInt(candidate -> read.add(candidate.parentNode, candidate.token)).toArray();
             model.read(nodes, nodes.length);
@@ -48,7 +48,7 @@ final class BestFirstPolicy implements TreePolicy {
                 addChildren(model, nodes[i], best.get(i).index, best.get(i).logProbability, all);
             }
         }
-        propose(all, tree, most);
+        propose(all, tree, max);
     }
 
     private void addChildren(DraftModel model, int node, int parent, double logProbability, List<Candidate> all) {
@@ -61,9 +61,9 @@ final class BestFirstPolicy implements TreePolicy {
     }
 
     /// Adds the best candidates; no child is better than its parent, so parents are among them.
-    private static void propose(List<Candidate> all, TokenTree tree, int most) {
+    private static void propose(List<Candidate> all, TokenTree tree, int max) {
         int[] nodes = new int[all.size()];
-        all.stream().sorted(Candidate.BEST_FIRST).limit(most - tree.size()).sorted(Comparator.comparingInt(Candidate::index))
+        all.stream().sorted(Candidate.BEST_FIRST).limit(max - tree.size()).sorted(Comparator.comparingInt(Candidate::index))
                 .forEach(candidate -> nodes[candidate.index] =
                         tree.add(candidate.parent < 0 ? 0 : nodes[candidate.parent], candidate.token));
     }

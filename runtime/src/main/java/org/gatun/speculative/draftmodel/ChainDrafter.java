@@ -42,14 +42,14 @@ public final class ChainDrafter implements Drafter {
 
     /// @param session of the draft model, owned by this drafter from now on
     /// @param first tokens to draft at first
-    /// @param most tokens to draft at most
+    /// @param max tokens to draft at most
     /// @param margin drafting stops after a token whose logit is not ahead of the second by this much
     /// @param draftAhead when to go on while the target verifies
-    public ChainDrafter(Session session, int first, int most, float margin, DraftAhead draftAhead) {
+    public ChainDrafter(Session session, int first, int max, float margin, DraftAhead draftAhead) {
         this.session = session;
         this.margin = margin;
         this.draftAhead = draftAhead;
-        length = new DraftLength(first, most);
+        length = new DraftLength(first, max);
         draftText = new DraftText(session);
     }
 

@@ -40,11 +40,11 @@ final class DraftModel implements AutoCloseable {
     DraftModel(Session session) {
         this.session = session;
         draftText = new DraftText(session);
-        int most = session.maxTreeRows();
-        distributions = new TokenDistribution[most + 1];
-        rows = new int[most];
-        words = most / Long.SIZE;
-        ancestors = new long[most * words];
+        int max = session.maxTreeRows();
+        distributions = new TokenDistribution[max + 1];
+        rows = new int[max];
+        words = max / Long.SIZE;
+        ancestors = new long[max * words];
     }
 
     /// Starts on a text of a target. Distributions are over the target's vocabulary, and padding has no probability in them.

@@ -11,16 +11,16 @@ import org.gatun.speculative.TokenTree;
 record LevelPolicy(int[] branching, ProposalSampling how) implements TreePolicy {
 
     @Override
-    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int max) {
         model.read(text, tree);
         int from = 0;
-        for (int level = 0; level < branching.length && from < tree.size() && tree.size() < most; level++) {
+        for (int level = 0; level < branching.length && from < tree.size() && tree.size() < max; level++) {
             if (level > 0) {
                 model.readFrom(from);
             }
             int to = tree.size();
-            for (int node = from; node < to && tree.size() < most; node++) {
-                model.propose(node, Math.min(branching[level], most - tree.size()), how);
+            for (int node = from; node < to && tree.size() < max; node++) {
+                model.propose(node, Math.min(branching[level], max - tree.size()), how);
             }
             from = to;
         }

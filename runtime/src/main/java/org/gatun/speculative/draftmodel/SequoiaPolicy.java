@@ -44,8 +44,8 @@ final class SequoiaPolicy implements TreePolicy {
     }
 
     @Override
-    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
-        Shape shape = most < plan.size() ? best(acceptance(), most, depth) : plan;
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int max) {
+        Shape shape = max < plan.size() ? best(acceptance(), max, depth) : plan;
         model.read(text, tree);
         List<Shape> shapes = new ArrayList<>(List.of(shape)); // of the nodes
         int from = 0;
@@ -102,11 +102,11 @@ final class SequoiaPolicy implements TreePolicy {
     /// @param levels below the root, at most
     static Shape best(double[] rates, int nodes, int levels) {
         Search search = new Search(rates, nodes, levels);
-        int most = nodes;
-        while (search.value[levels][most] < 1) {
-            most--; // so few levels have no place for so many nodes
+        int max = nodes;
+        while (search.value[levels][max] < 1) {
+            max--; // so few levels have no place for so many nodes
         }
-        return search.shape(most, levels);
+        return search.shape(max, levels);
     }
 
     /// Tokens that a step emits on average with the best tree.

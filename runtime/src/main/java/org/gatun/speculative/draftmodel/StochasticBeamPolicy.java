@@ -30,17 +30,17 @@ record StochasticBeamPolicy(int width, int depth) implements TreePolicy {
     }
 
     @Override
-    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int max) {
         model.read(text, tree);
-        double[] logProbabilities = new double[most];
-        double[] keys = new double[most];
+        double[] logProbabilities = new double[max];
+        double[] keys = new double[max];
         int from = 0;
-        for (int level = 0; level < depth && from < tree.size() && tree.size() < most; level++) {
+        for (int level = 0; level < depth && from < tree.size() && tree.size() < max; level++) {
             if (level > 0) {
                 model.readFrom(from);
             }
             int to = tree.size();
-            int beam = Math.min(width, most - to);
+            int beam = Math.min(width, max - to);
             PriorityQueue<Candidate> best = new PriorityQueue<>(Candidate.ORDER);
             for (int node = from; node < to; node++) {
                 collect(model, node, logProbabilities[node], keys[node], beam, best);

@@ -15,21 +15,21 @@ import org.gatun.speculative.TokenTree;
 /// @param threshold probability
 /// @param depth levels at most
 record ThresholdPolicy(double threshold, int depth) implements TreePolicy {
-    private static final int MOST_CHILDREN = 16;
+    private static final int MAX_CHILDREN = 16;
 
     @Override
-    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int most) {
+    public void grow(DraftModel model, TokenSequence text, TokenTree tree, int max) {
         model.read(text, tree);
-        double[] values = new double[most]; // probability that a node is reached
+        double[] values = new double[max]; // probability that a node is reached
         values[0] = 1;
         List<Integer> level = List.of(0);
-        for (int depthReached = 0; depthReached < depth && !level.isEmpty() && tree.size() < most; depthReached++) {
+        for (int depthReached = 0; depthReached < depth && !level.isEmpty() && tree.size() < max; depthReached++) {
             if (depthReached > 0) {
                 model.read(level.stream().mapToInt(Integer::intValue).toArray(), level.size());
             }
             int from = tree.size();
-            for (int i = 0; i < level.size() && tree.size() < most; i++) {
-                addChildren(model, tree, level.get(i), values, most);
+            for (int i = 0; i < level.size() && tree.size() < max; i++) {
+                addChildren(model, tree, level.get(i), values, max);
             }
             level = new ArrayList<>();
             for (int node = from; node < tree.size(); node++) {
@@ -41,8 +41,8 @@ record ThresholdPolicy(double threshold, int depth) implements TreePolicy {
         }
     }
 
-    private void addChildren(DraftModel model, TokenTree tree, int node, double[] values, int most) {
-        int[] tokens = new int[Math.min(MOST_CHILDREN, most - tree.size())];
+    private void addChildren(DraftModel model, TokenTree tree, int node, double[] values, int max) {
+        int[] tokens = new int[Math.min(MAX_CHILDREN, max - tree.size())];
         int found = model.candidates(node, tokens.length, tokens);
         TokenDistribution distribution = model.distribution(node);
         double slot = values[node]; // probability that the next child is tested

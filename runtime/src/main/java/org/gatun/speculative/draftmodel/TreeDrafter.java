@@ -64,10 +64,10 @@ public final class TreeDrafter implements Drafter {
 
     @Override
     public void draft(TokenSequence text, TokenTree tree, int maxNodes) {
-        int most = Math.min(Math.min(rows, maxNodes), model.room(text) + 1);
-        grown = most > 1;
+        int max = Math.min(Math.min(rows, maxNodes), model.room(text) + 1);
+        grown = max > 1;
         if (grown) {
-            policy.grow(model, text, tree, most);
+            policy.grow(model, text, tree, max);
         }
     }
 

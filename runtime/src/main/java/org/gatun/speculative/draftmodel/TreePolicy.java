@@ -11,8 +11,8 @@ interface TreePolicy {
     ///
     /// @param model has not read the text yet
     /// @param text ends with the root
-    /// @param most nodes in the end, the root included; at least 2
-    void grow(DraftModel model, TokenSequence text, TokenTree tree, int most);
+    /// @param max nodes in the end, the root included; at least 2
+    void grow(DraftModel model, TokenSequence text, TokenTree tree, int max);
 
     /// Learns from what became of the tree.
     default void observe(Step step) {

@@ -10,7 +10,7 @@ import org.gatun.speculative.Drafter;
 /// Opens the drafters among which one is chosen as a text goes: those of the given methods that the models at hand allow.
 final class Automatic {
     /// Rows of the largest trees, the root included: more cost more than they bring wherever that was measured.
-    private static final int MOST_ROWS = 64;
+    private static final int MAX_ROWS = 64;
 
     private Automatic() {}
 
@@ -29,7 +29,7 @@ final class Automatic {
                     drafters.add(speculation.open(target, draft));
                 }
             }
-            return new AutoDrafter(drafters, MOST_ROWS);
+            return new AutoDrafter(drafters, MAX_ROWS);
         } catch (RuntimeException e) {
             drafters.forEach(Drafter::close);
             throw e;

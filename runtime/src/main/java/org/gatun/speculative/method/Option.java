@@ -25,9 +25,9 @@ public sealed interface Option {
     /// A whole number.
     ///
     /// @param number if none is given
-    /// @param least smallest value
-    /// @param most largest value
-    record Number(String name, String summary, int number, int least, int most) implements Option {
+    /// @param min smallest value
+    /// @param max largest value
+    record Number(String name, String summary, int number, int min, int max) implements Option {
 
         @Override
         public String standard() {
@@ -36,14 +36,14 @@ public sealed interface Option {
 
         @Override
         public String expected() {
-            return "a whole number from " + least + " to " + most;
+            return "a whole number from " + min + " to " + max;
         }
 
         @Override
         public boolean accepts(String value) {
             try {
                 int parsed = Integer.parseInt(value);
-                return parsed >= least && parsed <= most;
+                return parsed >= min && parsed <= max;
             } catch (NumberFormatException _) {
                 return false;
             }
@@ -117,19 +117,19 @@ public sealed interface Option {
     /// A few whole numbers with `-` between, as `3-2-1`.
     ///
     /// @param standard if none are given
-    /// @param most largest number
-    record Numbers(String name, String summary, String standard, int most) implements Option {
+    /// @param max largest number
+    record Numbers(String name, String summary, String standard, int max) implements Option {
         private static final int LENGTH = 16;
 
         @Override
         public String expected() {
-            return "up to " + LENGTH + " whole numbers from 1 to " + most + " with '-' between";
+            return "up to " + LENGTH + " whole numbers from 1 to " + max + " with '-' between";
         }
 
         @Override
         public boolean accepts(String value) {
             String[] parts = value.split("-", -1);
-            Number part = new Number(name, summary, 1, 1, most);
+            Number part = new Number(name, summary, 1, 1, max);
             return parts.length <= LENGTH && Arrays.stream(parts).allMatch(part::accepts);
         }
     }

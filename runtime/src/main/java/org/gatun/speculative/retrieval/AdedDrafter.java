@@ -18,7 +18,7 @@ public final class AdedDrafter implements Drafter {
     /// Tokens of the end of the text that are learnt in every step, so that what is recent weighs more.
     private static final int WINDOW = 16;
     /// Most nodes that the search decides on; what is left of the rows goes to a token more after each of them.
-    private static final int MOST_SEARCHED = 25;
+    private static final int MAX_SEARCHED = 25;
 
     private final TrigramTable table;
     private final TrigramSearch search = new TrigramSearch();
@@ -54,7 +54,7 @@ public final class AdedDrafter implements Drafter {
         table.adapt(text, text.length() - WINDOW, vocabulary);
         search.run(text, table, random);
         int limit = Math.min(rows, maxNodes);
-        search.propose(tree, Math.min(MOST_SEARCHED, limit - limit / 4));
+        search.propose(tree, Math.min(MAX_SEARCHED, limit - limit / 4));
         int searched = tree.size();
         for (int node = 1; node < searched && tree.size() < limit; node++) {
             Successors successors = table.after(tree.token(tree.parent(node)), tree.token(node));

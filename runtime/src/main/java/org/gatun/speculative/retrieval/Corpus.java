@@ -10,7 +10,7 @@ import org.gatun.tokenizer.Tokenizer;
 /// Reads the file of text that retrieval searches.
 final class Corpus {
     /// A text is tokenized in memory.
-    private static final long MOST_BYTES = 256L << 20;
+    private static final long MAX_BYTES = 256L << 20;
 
     private Corpus() {}
 
@@ -31,9 +31,9 @@ final class Corpus {
     private static String text(Path file) {
         try {
             long size = Files.size(file);
-            if (size == 0 || size > MOST_BYTES) {
+            if (size == 0 || size > MAX_BYTES) {
                 throw new IllegalArgumentException("corpus " + file + " has " + size + " bytes: expected UTF-8 text of 1 to "
-                        + MOST_BYTES + " bytes");
+                        + MAX_BYTES + " bytes");
             }
             String text = Files.readString(file);
             if (text.indexOf('\0') >= 0) {

@@ -7,7 +7,7 @@ import org.gatun.decoding.TokenSequence;
 /// made anew when an eighth has come, so that the work per token does not grow.
 final class EarlierTexts implements Retriever {
     /// Where more would be kept, the older half is forgotten.
-    private static final int MOST_TOKENS = 1 << 20;
+    private static final int MAX_TOKENS = 1 << 20;
 
     private int[] tokens = new int[0];
     private SuffixArray ordered = new SuffixArray(tokens);
@@ -23,7 +23,7 @@ final class EarlierTexts implements Retriever {
     }
 
     private void add(TokenSequence text) {
-        int kept = tokens.length + text.length() < MOST_TOKENS ? tokens.length : tokens.length / 2;
+        int kept = tokens.length + text.length() < MAX_TOKENS ? tokens.length : tokens.length / 2;
         int[] grown = new int[kept + text.length() + 1];
         System.arraycopy(tokens, tokens.length - kept, grown, 0, kept);
         System.arraycopy(text.array(), 0, grown, kept, text.length());

@@ -21,10 +21,10 @@ public final class LookupDrafter implements Drafter {
     private int drafts; // tokens of the latest proposal
 
     /// @param suffix most tokens of the text's end to look for
-    /// @param most tokens to propose at most
-    public LookupDrafter(int suffix, int most) {
+    /// @param max tokens to propose at most
+    public LookupDrafter(int suffix, int max) {
         this.suffix = suffix;
-        length = new DraftLength(FIRST_LENGTH, most);
+        length = new DraftLength(FIRST_LENGTH, max);
     }
 
     @Override
@@ -47,9 +47,9 @@ public final class LookupDrafter implements Drafter {
         if (bestMatch == 0) {
             return;
         }
-        int most = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
+        int max = Math.min(length.next(), Math.min(maxNodes - tree.size(), text.length() - bestEnd));
         int node = 0;
-        while (drafts < most && tree.allows(text.token(bestEnd + drafts))) {
+        while (drafts < max && tree.allows(text.token(bestEnd + drafts))) {
             node = tree.add(node, text.token(bestEnd + drafts++));
         }
     }

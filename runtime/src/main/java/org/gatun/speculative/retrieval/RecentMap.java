@@ -7,16 +7,16 @@ import java.util.Map;
 final class RecentMap<V> extends LinkedHashMap<Long, V> {
     private static final long serialVersionUID = 1;
 
-    private final int most;
+    private final int max;
 
-    /// @param most entries to keep
-    RecentMap(int most) {
+    /// @param max entries to keep
+    RecentMap(int max) {
         super(16, 0.75f, true);
-        this.most = most;
+        this.max = max;
     }
 
     @Override
     protected boolean removeEldestEntry(Map.Entry<Long, V> eldest) {
-        return size() > most;
+        return size() > max;
     }
 }

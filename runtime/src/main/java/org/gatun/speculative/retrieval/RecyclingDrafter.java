@@ -14,7 +14,7 @@ import org.gatun.speculative.TokenTree;
 /// What was learnt stays from text to text.
 public final class RecyclingDrafter implements Drafter {
     /// Most rows its tree can have.
-    public static final int MOST_ROWS = TreeTemplate.NODES;
+    public static final int MAX_ROWS = TreeTemplate.NODES;
 
     private static final int UNKNOWN = -1;
 

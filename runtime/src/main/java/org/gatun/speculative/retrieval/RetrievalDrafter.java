@@ -15,35 +15,35 @@ import org.gatun.speculative.TokenTree;
 /// It adds to a tree that has nodes already, too: then what it finds continues these (see [Continuations#grow]).
 public final class RetrievalDrafter implements Drafter {
     private final List<Retriever> retrievers;
-    private final int most;
+    private final int max;
     private final Continuations found = new Continuations();
 
     /// @param retrievers of which the longest match counts, the first of those equally long
-    /// @param most tokens to propose at most
-    RetrievalDrafter(List<Retriever> retrievers, int most) {
+    /// @param max tokens to propose at most
+    RetrievalDrafter(List<Retriever> retrievers, int max) {
         this.retrievers = List.copyOf(retrievers);
-        this.most = most;
+        this.max = max;
     }
 
     /// Searches a corpus, or, where no file is named, the text itself and the texts before it.
     ///
     /// @param corpus name of a UTF-8 text file, or empty
     /// @param target with whose tokenizer it is read
-    /// @param most tokens to propose at most
+    /// @param max tokens to propose at most
     /// @throws IllegalArgumentException if the file cannot be used
-    public static RetrievalDrafter of(String corpus, Model target, int most) {
+    public static RetrievalDrafter of(String corpus, Model target, int max) {
         return new RetrievalDrafter(corpus.isEmpty() ? List.of(new SameText(), new EarlierTexts())
-                : List.of(Corpus.read(corpus, target)), most);
+                : List.of(Corpus.read(corpus, target)), max);
     }
 
     /// Searches the text itself, and a corpus where one is named.
     ///
     /// @param corpus name of a UTF-8 text file, or empty
     /// @param target with whose tokenizer it is read
-    /// @param most tokens to propose at most
+    /// @param max tokens to propose at most
     /// @throws IllegalArgumentException if the file cannot be used
-    public static RetrievalDrafter ofTextAnd(String corpus, Model target, int most) {
-        return new RetrievalDrafter(List.of(new SameText(), Corpus.read(corpus, target)), most);
+    public static RetrievalDrafter ofTextAnd(String corpus, Model target, int max) {
+        return new RetrievalDrafter(List.of(new SameText(), Corpus.read(corpus, target)), max);
     }
 
     @Override
@@ -57,7 +57,7 @@ public final class RetrievalDrafter implements Drafter {
         for (Retriever retriever : retrievers) {
             retriever.find(text, found);
         }
-        found.grow(tree, Math.min(maxNodes, tree.size() + most));
+        found.grow(tree, Math.min(maxNodes, tree.size() + max));
     }
 
     @Override

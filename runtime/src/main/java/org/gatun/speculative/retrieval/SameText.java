@@ -5,9 +5,9 @@ import org.gatun.decoding.TokenSequence;
 /// Finds where the end of a text occurred earlier in the same text, by reading it backwards.
 final class SameText implements Retriever {
     /// Places that are looked at, the latest ones.
-    private static final int MOST_PLACES = 256;
+    private static final int MAX_PLACES = 256;
 
-    private final int[] places = new int[MOST_PLACES];
+    private final int[] places = new int[MAX_PLACES];
 
     @Override
     public void begin(TokenSequence text) {
@@ -24,7 +24,7 @@ final class SameText implements Retriever {
                 best = match;
                 count = 0;
                 places[count++] = end;
-            } else if (match == best && count > 0 && count < MOST_PLACES) {
+            } else if (match == best && count > 0 && count < MAX_PLACES) {
                 places[count++] = end;
             }
         }
@@ -34,10 +34,10 @@ final class SameText implements Retriever {
         }
     }
 
-    /// How many tokens, up to `most`, before `end` equal those at the end of the text.
-    static int commonSuffix(TokenSequence text, int end, int most) {
+    /// How many tokens, up to `max`, before `end` equal those at the end of the text.
+    static int commonSuffix(TokenSequence text, int end, int max) {
         int match = 0;
-        while (match < most && match < end && text.token(end - 1 - match) == text.token(text.length() - 1 - match)) {
+        while (match < max && match < end && text.token(end - 1 - match) == text.token(text.length() - 1 - match)) {
             match++;
         }
         return match;

@@ -19,16 +19,16 @@ import org.gatun.speculative.TokenTree;
 /// What was learnt stays from text to text: it is best where many texts are alike.
 public final class StandDrafter implements Drafter {
     /// Most rows its tree can have.
-    public static final int MOST_ROWS = TreeTemplate.NODES;
+    public static final int MAX_ROWS = TreeTemplate.NODES;
 
     private static final int SHORTEST = 2;
     private static final int LONGEST = 4;
     private static final int KEPT = 10;
-    private static final int MOST_CONTEXTS = 1 << 16;
+    private static final int MAX_CONTEXTS = 1 << 16;
 
     private final TreeTemplate template;
     private final int[] nodes;              // [template] node of the tree, -1 where it is left out
-    private final RecentMap<Successors> averages = new RecentMap<>(MOST_CONTEXTS);
+    private final RecentMap<Successors> averages = new RecentMap<>(MAX_CONTEXTS);
     // of the latest tree, kept until it was verified; then used again
     private final List<TokenDistribution> distributions = new ArrayList<>();
     private final DraftSampler draftSampler = new DraftSampler();

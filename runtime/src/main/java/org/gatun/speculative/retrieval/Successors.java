@@ -4,17 +4,17 @@ import org.gatun.sampling.TokenDistribution;
 
 /// The few tokens most likely to come next, each with a weight, heaviest first. One thread at a time.
 final class Successors {
-    private final int most;
-    private final int[] tokens;     // [2 * most], of which `most` stay
+    private final int max;
+    private final int[] tokens; // [2 * max], of which `max` stay
     private final float[] weights;
     private int size;
     private int averaged; // distributions
 
-    /// @param most tokens to keep
-    Successors(int most) {
-        this.most = most;
-        tokens = new int[2 * most];
-        weights = new float[2 * most];
+    /// @param max tokens to keep
+    Successors(int max) {
+        this.max = max;
+        tokens = new int[2 * max];
+        weights = new float[2 * max];
     }
 
     int size() {
@@ -35,7 +35,7 @@ final class Successors {
     ///
     /// @param cap no weight becomes larger
     void add(int token, float weight, float cap) {
-        raise(token, weight, cap, most);
+        raise(token, weight, cap, max);
     }
 
     private void raise(int token, float weight, float cap, int room) {
@@ -61,7 +61,7 @@ final class Successors {
 
     /// Takes one more distribution into the average of the distributions so far, each cut to its most probable tokens.
     void average(TokenDistribution distribution, int[] scratch) {
-        int count = distribution.mostProbable(most, scratch);
+        int count = distribution.mostProbable(max, scratch);
         float share = 1f / ++averaged;
         for (int place = 0; place < size; place++) {
             weights[place] *= 1 - share;
@@ -69,7 +69,7 @@ final class Successors {
         for (int i = 0; i < count; i++) {
             raise(scratch[i], (float) distribution.probability(scratch[i]) * share, 1, tokens.length);
         }
-        size = Math.min(size, most);
+        size = Math.min(size, max);
     }
 
     /// A token sampled by weight.

@@ -51,13 +51,13 @@ final class SuffixArray implements Retriever {
 
     /// What came after two tokens, and how often of all times.
     ///
-    /// @param most successors to keep
+    /// @param max successors to keep
     /// @return null if the two never occur
-    Successors after(int first, int second, int most) {
+    Successors after(int first, int second, int max) {
         int[] pair = {first, second};
         int from = bound(pair, 0, 2, false);
         int to = bound(pair, 0, 2, true);
-        Successors successors = new Successors(most);
+        Successors successors = new Successors(max);
         for (int start = from; start < to; ) {
             int token = at(tokens, tokens.length, order[start] + 2);
             int end = endOfRun(tokens, tokens.length, order, start, to, 2);

@@ -13,19 +13,19 @@ final class TrigramSearch {
     private static final int ROUNDS = 150;
     private static final int DEPTH = 3;
     /// No rounds add more nodes than this: one expansion each, of the successors that the table keeps.
-    private static final int MOST_NODES = 1 + ROUNDS * 12;
+    private static final int MAX_NODES = 1 + ROUNDS * 12;
     private static final double EXPLORATION = 32;
     private static final double EXPLORATION_GROWTH = 8;
 
-    private final int[] tokens = new int[MOST_NODES];
-    private final int[] parents = new int[MOST_NODES];
-    private final int[] depths = new int[MOST_NODES];
-    private final int[] firstChildren = new int[MOST_NODES];    // 0 before it is expanded
-    private final int[] childCounts = new int[MOST_NODES];
-    private final int[] visits = new int[MOST_NODES];
-    private final float[] scores = new float[MOST_NODES];
-    private final float[] priors = new float[MOST_NODES];
-    private final int[] placed = new int[MOST_NODES];           // node of the tree proposed, -1 before
+    private final int[] tokens = new int[MAX_NODES];
+    private final int[] parents = new int[MAX_NODES];
+    private final int[] depths = new int[MAX_NODES];
+    private final int[] firstChildren = new int[MAX_NODES]; // 0 before it is expanded
+    private final int[] childCounts = new int[MAX_NODES];
+    private final int[] visits = new int[MAX_NODES];
+    private final float[] scores = new float[MAX_NODES];
+    private final float[] priors = new float[MAX_NODES];
+    private final int[] placed = new int[MAX_NODES]; // node of the tree proposed, -1 before
     private int beforeRoot;
     private int size;
 

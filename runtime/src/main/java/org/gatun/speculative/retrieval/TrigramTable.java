@@ -5,12 +5,12 @@ import org.gatun.decoding.TokenSequence;
 /// What tends to follow two tokens: at first what a corpus says, if there is one, then drifting towards the text that is decoded.
 final class TrigramTable {
     private static final int KEPT = 12;
-    private static final int MOST_PAIRS = 1 << 17;
+    private static final int MAX_PAIRS = 1 << 17;
     private static final float STEP = 0.04f;
     private static final float CAP = 3;
 
     private final SuffixArray corpus;
-    private final RecentMap<Successors> pairs = new RecentMap<>(MOST_PAIRS);
+    private final RecentMap<Successors> pairs = new RecentMap<>(MAX_PAIRS);
 
     /// @param corpus asked once for each pair of tokens that comes up
     TrigramTable(SuffixArray corpus) {

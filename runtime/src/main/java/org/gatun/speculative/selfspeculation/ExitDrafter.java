@@ -22,15 +22,15 @@ import org.gatun.speculative.TokenTree;
 /// Tokens are sampled with the target's own random numbers, so that they agree with the target's wherever the distributions do. A model
 /// that was not trained for early exits seldom has one that pays; then nothing is drafted, and exits are looked at ever more rarely.
 public final class ExitDrafter implements Drafter {
-    private static final int MOST_EXITS = 4;
-    private static final int MOST_REPLAYED = 16;
+    private static final int MAX_EXITS = 4;
+    private static final int MAX_REPLAYED = 16;
     private static final double DECAY = 0.98;
     private static final int FIRST_INTERVAL = 16; // tokens between two looks at the exits
     private static final int LAST_INTERVAL = 1024;
     /// An exit counts as having guessed wrong so many times before it was seen.
     private static final double DOUBT = 4;
 
-    private final int most;
+    private final int max;
     private final Lifetime lifetime = new Lifetime("drafter del", this::forget);
     private Session session;
     private int layers;
@@ -67,9 +67,9 @@ public final class ExitDrafter implements Drafter {
         }
     }
 
-    /// @param most tokens to draft
-    public ExitDrafter(int most) {
-        this.most = most;
+    /// @param max tokens to draft
+    public ExitDrafter(int max) {
+        this.max = max;
     }
 
     @Override
@@ -95,7 +95,7 @@ public final class ExitDrafter implements Drafter {
             interval = FIRST_INTERVAL;
             untilNext = 0;
             distribution = new TokenDistribution(target.vocabularySize());
-            int count = Math.min(layers - 1, MOST_EXITS);
+            int count = Math.min(layers - 1, MAX_EXITS);
             for (int i = 0; i < count; i++) {
                 int depth = (i + 1) * layers / (count + 1);
                 Exit exit = new Exit(depth, target.partial(LayerProgram.firstLayers(depth)));
@@ -123,7 +123,7 @@ public final class ExitDrafter implements Drafter {
         int length = 0;
         double rate = tokensPerLayer(0, 0, 0, layers, head);
         for (Exit exit : exits) {
-            for (int count = 1; count <= most; count++) {
+            for (int count = 1; count <= max; count++) {
                 double found = tokensPerLayer(exit.acceptance(), count, exit.layers, layers, head);
                 if (found > rate) {
                     rate = found;
@@ -175,7 +175,7 @@ public final class ExitDrafter implements Drafter {
 
     /// Finds out which of the latest tokens each exit would have sampled.
     private void judgeExits(TokenSequence text) {
-        int count = Math.min(MOST_REPLAYED, session.length());
+        int count = Math.min(MAX_REPLAYED, session.length());
         boolean pays = false;
         for (Exit exit : exits) {
             if (count == 0 || !exit.model.replay(count)) {

@@ -11,7 +11,7 @@ import java.util.SplittableRandom;
 /// scores so far holds for most promising. A set has a fixed number of parts; each is tried once.
 final class SkipSearch {
     private static final int BAYES_EVERY = 25;
-    private static final int MOST_TRIALS = 1000;
+    private static final int MAX_TRIALS = 1000;
     private static final int PATIENCE = 300;
     private static final int CANDIDATES = 256;
 
@@ -43,7 +43,7 @@ final class SkipSearch {
 
     /// Whether nothing more is to be tried.
     boolean isOver() {
-        return bestScore >= enough || sinceBest > PATIENCE || sets.size() >= MOST_TRIALS || tried.size() >= numberOfSets();
+        return bestScore >= enough || sinceBest > PATIENCE || sets.size() >= MAX_TRIALS || tried.size() >= numberOfSets();
     }
 
     private double numberOfSets() {

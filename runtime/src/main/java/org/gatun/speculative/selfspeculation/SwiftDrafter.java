@@ -27,7 +27,7 @@ public final class SwiftDrafter implements Drafter {
     private static final int STEPS_A_TRIAL = 4;
     private static final double ENOUGH = 0.93;
 
-    private final int most;
+    private final int max;
     private final Lifetime lifetime = new Lifetime("drafter swift", this::forget);
     private final int branch;
     private final int window;
@@ -41,12 +41,12 @@ public final class SwiftDrafter implements Drafter {
     private TokenDistribution[] distributions; // by depth
     private int steps;
 
-    /// @param most tokens of the chain
+    /// @param max tokens of the chain
     /// @param branch siblings at most
     /// @param window latest tokens that a set is judged by
     /// @param skippedShare of the parts that may be skipped
-    public SwiftDrafter(int most, int branch, int window, double skippedShare) {
-        this.most = most;
+    public SwiftDrafter(int max, int branch, int window, double skippedShare) {
+        this.max = max;
         this.branch = branch;
         this.window = window;
         this.skippedShare = skippedShare;
@@ -70,7 +70,7 @@ public final class SwiftDrafter implements Drafter {
         if (session != target) {
             forget();
             session = target;
-            distributions = new TokenDistribution[most];
+            distributions = new TokenDistribution[max];
             Arrays.setAll(distributions, _ -> new TokenDistribution(target.vocabularySize()));
         }
         draftSampler.begin(sampling);
@@ -103,9 +103,9 @@ public final class SwiftDrafter implements Drafter {
         int room = Math.min(maxNodes, session.capacity() - session.length());
         int[] context = text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW));
         int contextLength = context.length;
-        context = Arrays.copyOf(context, contextLength + most);
+        context = Arrays.copyOf(context, contextLength + max);
         int node = 0;
-        for (int depth = 0; depth < most && tree.size() < room; depth++) {
+        for (int depth = 0; depth < max && tree.size() < room; depth++) {
             draft.read(depth, tree.token(node));
             TokenDistribution distribution = distributions[depth];
             sampler.distribution(draft.logits(), 0, context, contextLength, distribution);

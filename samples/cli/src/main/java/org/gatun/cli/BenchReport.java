@@ -51,7 +51,7 @@ record BenchReport(BenchResult result) {
     }
 
     private void table(HtmlPage page) {
-        List<String> columns = new ArrayList<>(List.of("method", "prompts", "tokens/s", "speedup", "least to most", "predicted",
+        List<String> columns = new ArrayList<>(List.of("method", "prompts", "tokens/s", "speedup", "min to max", "predicted",
                 "mean accepted length", "rows a pass"));
         if (result.greedy()) {
             columns.add("identical to none");
@@ -63,7 +63,7 @@ record BenchReport(BenchResult result) {
         List<String> cells = new ArrayList<>(List.of(row.name(), Integer.toString(row.prompts()),
                 format("%.1f", row.tokensPerSecond().median()),
                 result.plain().map(other -> format("%.2f", row.speedup(other).median())).orElse("-"),
-                result.plain().map(other -> format("%.2f to %.2f", row.speedup(other).least(), row.speedup(other).most())).orElse("-"),
+                result.plain().map(other -> format("%.2f to %.2f", row.speedup(other).min(), row.speedup(other).max())).orElse("-"),
                 format("%.2f", row.predictedSpeedup(result.plain())), format("%.2f", row.statistics().meanAcceptedLength()),
                 format("%.2f", row.statistics().meanRows())));
         if (result.greedy()) {

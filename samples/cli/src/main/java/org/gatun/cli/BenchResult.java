@@ -75,8 +75,8 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
     List<String> lines() {
         List<String> lines = new ArrayList<>();
         acceptance.ifPresent(_ -> lines.add(warning()));
-        lines.add(format("%-24s %9s %19s %8s %13s %9s %8s %8s %6s %6s %6s%s", "method", "tokens/s", "least to most", "speedup",
-                "least to most", "predicted", "accepted", "rows", "draft", "verify", "host", greedy ? "  identical to none" : ""));
+        lines.add(format("%-24s %9s %19s %8s %13s %9s %8s %8s %6s %6s %6s%s", "method", "tokens/s", "min to max", "speedup",
+                "min to max", "predicted", "accepted", "rows", "draft", "verify", "host", greedy ? "  identical to none" : ""));
         for (BenchRow row : rows) {
             lines.add(format("%-24s %9.1f %19s %8s %13s %9.2f %8.2f %8.2f %5.0f%% %5.0f%% %5.0f%%%s", row.name(),
                     row.tokensPerSecond().median(), range("%.1f", row.tokensPerSecond()),
@@ -131,7 +131,7 @@ record BenchResult(String subject, List<BenchRow> rows, List<String> categories,
     }
 
     private static String range(String format, BenchRow.Spread spread) {
-        return format(format + " to " + format, spread.least(), spread.most());
+        return format(format + " to " + format, spread.min(), spread.max());
     }
 
     private static String format(String format, Object... values) {

@@ -43,7 +43,7 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
     }
 
     /// The middle of some rounds' figures, and their ends.
-    record Spread(double median, double least, double most) {
+    record Spread(double median, double min, double max) {
 
         static Spread of(double... values) {
             double[] sorted = values.clone();
@@ -54,7 +54,7 @@ record BenchRow(String name, Speculation method, List<Round> rounds) {
         }
 
         ArrayNode json() {
-            return JsonNodeFactory.instance.arrayNode().add(least).add(median).add(most);
+            return JsonNodeFactory.instance.arrayNode().add(min).add(median).add(max);
         }
     }
 

@@ -18,7 +18,7 @@ final class HtmlPage {
     private static final int LEFT = 56;
     private static final int RIGHT = 64;
     private static final int TOP = 12;
-    private static final int MOST_TICKS = 6;
+    private static final int MAX_TICKS = 6;
     private static final int LONGEST_NAME = 34;
     private static final double LETTER_WIDTH = 7.2;
 
@@ -100,12 +100,12 @@ final class HtmlPage {
     ///
     /// @param unit of the values
     HtmlPage spreads(List<String> names, List<BenchRow.Spread> values, String unit) {
-        double most = values.stream().mapToDouble(BenchRow.Spread::most).max().orElse(0);
+        double max = values.stream().mapToDouble(BenchRow.Spread::max).max().orElse(0);
         int left = labelWidth(names);
-        double scale = most == 0 ? 0 : (WIDTH - left - RIGHT) / most;
+        double scale = max == 0 ? 0 : (WIDTH - left - RIGHT) / max;
         int height = names.size() * BAR_HEIGHT;
         beginPlot(height + TICK_HEIGHT + TITLE_HEIGHT);
-        for (double tick : ticks(most)) {
+        for (double tick : ticks(max)) {
             verticalTick(left + tick * scale, 0, height, number(tick));
         }
         title(left, height + TICK_HEIGHT + TITLE_HEIGHT - 6, unit);
@@ -115,14 +115,14 @@ final class HtmlPage {
             String figure = format(spread.median() < 0.1 ? "%.5f" : "%.2f", spread.median());
             label(names.get(i), y);
             bar(left, y, spread.median() * scale, 0, names.get(i) + ": " + figure);
-            if (spread.least() < spread.most()) {
+            if (spread.min() < spread.max()) {
                 int middle = y + BAR_HEIGHT / 2;
-                double from = left + spread.least() * scale;
-                double to = left + spread.most() * scale;
+                double from = left + spread.min() * scale;
+                double to = left + spread.max() * scale;
                 html.append(format("<path class='mark' d='M%.1f %dH%.1fM%.1f %dV%dM%.1f %dV%d'><title>%.2f to %.2f</title></path>\n", from,
-                        middle, to, from, middle - 4, middle + 4, to, middle - 4, middle + 4, spread.least(), spread.most()));
+                        middle, to, from, middle - 4, middle + 4, to, middle - 4, middle + 4, spread.min(), spread.max()));
             }
-            html.append(format("<text x='%.1f' y='%d'>%s</text>\n", left + spread.most() * scale + 6, y + 17, figure));
+            html.append(format("<text x='%.1f' y='%d'>%s</text>\n", left + spread.max() * scale + 6, y + 17, figure));
         }
         return endPlot();
     }
@@ -157,34 +157,34 @@ final class HtmlPage {
     ///
     /// @param across what the horizontal axis is, with its unit
     /// @param up what the vertical axis is, with its unit
-    /// @param leastMost the vertical axis goes at least as far
-    HtmlPage lines(List<Line> lines, String across, String up, double leastMost) {
+    /// @param atLeast the vertical axis goes at least as far
+    HtmlPage lines(List<Line> lines, String across, String up, double atLeast) {
         if (lines.size() > 1) {
             key(lines.stream().map(Line::name).toList());
         }
-        double mostX = lines.stream().flatMap(line -> line.xs.stream()).mapToDouble(x -> x).max().orElse(1);
-        double mostY = Math.max(leastMost, lines.stream().flatMap(line -> line.ys.stream()).mapToDouble(y -> y).max().orElse(1));
-        mostY = mostY == 0 ? 1 : mostY;
+        double maxX = lines.stream().flatMap(line -> line.xs.stream()).mapToDouble(x -> x).max().orElse(1);
+        double maxY = Math.max(atLeast, lines.stream().flatMap(line -> line.ys.stream()).mapToDouble(y -> y).max().orElse(1));
+        maxY = maxY == 0 ? 1 : maxY;
         int right = WIDTH - 20;
         int top = TITLE_HEIGHT + TOP;
         int bottom = top + PLOT_HEIGHT;
         beginPlot(bottom + TICK_HEIGHT + TITLE_HEIGHT);
         title(0, TITLE_HEIGHT - 6, up);
-        for (double tick : ticks(mostY)) {
-            double y = bottom - tick / mostY * PLOT_HEIGHT;
+        for (double tick : ticks(maxY)) {
+            double y = bottom - tick / maxY * PLOT_HEIGHT;
             html.append(format("<path class='grid' d='M%d %.1fH%d'/><text class='quiet' x='%d' y='%.1f' text-anchor='end'>%s</text>\n", LEFT, y,
                     right, LEFT - 8, y + 4, number(tick)));
         }
-        for (double tick : ticks(mostX)) {
-            verticalTick(LEFT + tick / mostX * (right - LEFT), top, bottom, number(tick));
+        for (double tick : ticks(maxX)) {
+            verticalTick(LEFT + tick / maxX * (right - LEFT), top, bottom, number(tick));
         }
         title(LEFT, bottom + TICK_HEIGHT + TITLE_HEIGHT - 6, across);
         for (int i = 0; i < lines.size(); i++) {
             Line line = lines.get(i);
             StringBuilder points = new StringBuilder();
             for (int point = 0; point < line.xs.size(); point++) {
-                double x = LEFT + line.xs.get(point) / mostX * (right - LEFT);
-                double y = bottom - line.ys.get(point) / mostY * PLOT_HEIGHT;
+                double x = LEFT + line.xs.get(point) / maxX * (right - LEFT);
+                double y = bottom - line.ys.get(point) / maxY * PLOT_HEIGHT;
                 points.append(format("%.1f,%.1f ", x, y));
                 html.append(format("<circle cx='%.1f' cy='%.1f' r='3.5' fill='%s'><title>%s, %s: %.4f</title></circle>\n", x, y, colour(i),
                         escape(line.name), number(line.xs.get(point)), line.ys.get(point)));
@@ -248,15 +248,15 @@ final class HtmlPage {
         return COLOURS[index % COLOURS.length];
     }
 
-    /// From 0 to at most `most`, in steps of 1, 2 or 5 times a power of ten.
-    static List<Double> ticks(double most) {
-        if (!(most > 0)) {
+    /// From 0 to at most `max`, in steps of 1, 2 or 5 times a power of ten.
+    static List<Double> ticks(double max) {
+        if (!(max > 0)) {
             return List.of(0.0);
         }
-        double power = Math.pow(10, Math.floor(Math.log10(most / MOST_TICKS)));
-        double step = IntStream.of(1, 2, 5, 10).mapToDouble(factor -> factor * power).filter(one -> most / one <= MOST_TICKS).findFirst()
+        double power = Math.pow(10, Math.floor(Math.log10(max / MAX_TICKS)));
+        double step = IntStream.of(1, 2, 5, 10).mapToDouble(factor -> factor * power).filter(one -> max / one <= MAX_TICKS).findFirst()
                 .orElse(10 * power);
-        return IntStream.rangeClosed(0, (int) Math.floor(most / step + 1e-9)).mapToObj(i -> i * step).toList();
+        return IntStream.rangeClosed(0, (int) Math.floor(max / step + 1e-9)).mapToObj(i -> i * step).toList();
     }
 
     /// In as many digits as it needs.

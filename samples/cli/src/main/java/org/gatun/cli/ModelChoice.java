@@ -59,8 +59,8 @@ final class ModelChoice {
 
     @Option(names = "--context", paramLabel = "N",
             description = "how many tokens prompt and answer may have together (an English word has one or two); memory for them is "
-                    + "taken at the start. By default as many as the model was trained for, but at least " + ModelOptions.LEAST_CONTEXT
-                    + " and at most " + ModelOptions.MOST_CONTEXT + ". A longer prompt is refused, and an answer ends when they are used up")
+                    + "taken at the start. By default as many as the model was trained for, but at least " + ModelOptions.MIN_CONTEXT
+                    + " and at most " + ModelOptions.MAX_CONTEXT + ". A longer prompt is refused, and an answer ends when they are used up")
     Optional<Integer> context;
 
     @Option(names = "--no-mmap",
@@ -132,7 +132,7 @@ final class ModelChoice {
     }
 
     private OpenModels open(Backend opened, WeightFormat format) throws IOException {
-        ModelOptions options = new ModelOptions(inRange("--context", context, KvShape.MOST_SLOTS, 0),
+        ModelOptions options = new ModelOptions(inRange("--context", context, KvShape.MAX_SLOTS, 0),
                 kvType.map(name -> WeightFormat.type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
                 format.type(), format.activations(), reads ? FileAccess.READ : FileAccess.MAPPED);
         try {
@@ -180,8 +180,8 @@ final class ModelChoice {
     }
 
     private CpuOptions cpuOptions() {
-        return new CpuOptions(inRange("--threads", threads, CpuOptions.MOST_THREADS,
-                Math.min(Runtime.getRuntime().availableProcessors(), CpuOptions.MOST_THREADS)), instructionSet);
+        return new CpuOptions(inRange("--threads", threads, CpuOptions.MAX_THREADS,
+                Math.min(Runtime.getRuntime().availableProcessors(), CpuOptions.MAX_THREADS)), instructionSet);
     }
 
     /// Compares what models will take with what the machine, or the container, has, while nothing is taken yet. Closes them if it is too
@@ -198,9 +198,9 @@ final class ModelChoice {
         return opened;
     }
 
-    private static int inRange(String option, Optional<Integer> value, int most, int standard) {
-        if (value.isPresent() && (value.get() < 1 || value.get() > most)) {
-            throw new IllegalArgumentException(option + " " + value.get() + ": expected 1 or more, up to " + most);
+    private static int inRange(String option, Optional<Integer> value, int max, int standard) {
+        if (value.isPresent() && (value.get() < 1 || value.get() > max)) {
+            throw new IllegalArgumentException(option + " " + value.get() + ": expected 1 or more, up to " + max);
         }
         return value.orElse(standard);
     }

@@ -632,9 +632,9 @@ class GatunTest {
     void ticks_anyRange_areFewRoundAndWithin() {
         assertEquals(List.of(0.0, 20.0, 40.0, 60.0, 80.0, 100.0), HtmlPage.ticks(100));
         assertEquals(List.of(0.0), HtmlPage.ticks(0));
-        for (double most = 1e-4; most < 1e6; most *= 1.37) {
-            List<Double> ticks = HtmlPage.ticks(most);
-            assertTrue(ticks.size() >= 3 && ticks.size() <= 7 && ticks.getLast() <= most * 1.001, most + ": " + ticks);
+        for (double max = 1e-4; max < 1e6; max *= 1.37) {
+            List<Double> ticks = HtmlPage.ticks(max);
+            assertTrue(ticks.size() >= 3 && ticks.size() <= 7 && ticks.getLast() <= max * 1.001, max + ": " + ticks);
         }
     }
 

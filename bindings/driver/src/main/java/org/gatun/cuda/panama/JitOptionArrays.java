@@ -6,15 +6,15 @@ import java.lang.foreign.ValueLayout;
 
 /// The options of `cuModuleLoadDataEx` as it takes them: an array of names, and one of values, each as wide as a pointer.
 final class JitOptionArrays {
-    private static final int MOST = 16;
+    private static final int MAX = 16;
 
     private final MemorySegment options;
     private final MemorySegment values;
     private int count;
 
     JitOptionArrays(Arena arena) {
-        options = arena.allocate(ValueLayout.JAVA_INT, MOST);
-        values = arena.allocate(ValueLayout.JAVA_LONG, MOST);
+        options = arena.allocate(ValueLayout.JAVA_INT, MAX);
+        values = arena.allocate(ValueLayout.JAVA_LONG, MAX);
     }
 
     JitOptionArrays add(int option, long value) {

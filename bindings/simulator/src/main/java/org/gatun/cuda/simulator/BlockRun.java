@@ -2,15 +2,15 @@ package org.gatun.cuda.simulator;
 
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.Map;
 import java.util.Map.Entry;
+import java.util.Map;
 import java.util.function.IntUnaryOperator;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// A block of threads while it runs, in its cluster.
 final class BlockRun {
     private static final int REGISTERS = 65_536;
-    private static final int MOST_REGISTERS = 248;
+    private static final int MAX_REGISTERS = 248;
 
     final LaunchRun launch;
     final ClusterRun cluster;
@@ -203,7 +203,7 @@ final class BlockRun {
 
     /// Registers of a thread when the block begins: all that a multiprocessor has, in eights.
     private int firstRegisters() {
-        return Math.min(MOST_REGISTERS, REGISTERS / (warps.length * Warp.SIZE) / 8 * 8);
+        return Math.min(MAX_REGISTERS, REGISTERS / (warps.length * Warp.SIZE) / 8 * 8);
     }
 
     /// At the end of a block: its warpgroups took their instructions together, and registers that were there.

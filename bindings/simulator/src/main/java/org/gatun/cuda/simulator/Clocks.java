@@ -16,7 +16,7 @@ final class Clocks {
     private final int blockWarps;
     private final int timeShift;
     private final int atomic;
-    private final int mostTime;
+    private final int maxTime;
     private final int[][] known;
     /// Until when a warp has seen everything.
     private final int[] floors;
@@ -31,7 +31,7 @@ final class Clocks {
         int warps = blocks * blockWarps;
         timeShift = LANE_BITS + Integer.SIZE - Integer.numberOfLeadingZeros(warps - 1) + 1;
         atomic = 1 << timeShift - 1;
-        mostTime = (1 << Integer.SIZE - timeShift) - 2;
+        maxTime = (1 << Integer.SIZE - timeShift) - 2;
         known = new int[warps][warps];
         floors = new int[warps];
         fenced = new int[warps * Warp.SIZE];
@@ -59,7 +59,7 @@ final class Clocks {
     /// Moves on in time: what comes differs from what was. False if time has run out.
     boolean tick() {
         time++;
-        return time < mostTime;
+        return time < maxTime;
     }
 
     /// A warp's threads have met: each has seen what the others did.

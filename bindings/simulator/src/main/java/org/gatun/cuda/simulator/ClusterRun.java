@@ -6,7 +6,7 @@ import org.gatun.cuda.LaunchConfiguration;
 /// clusters it runs, one after the other.
 final class ClusterRun {
     /// Turns without anything but looks at barriers in vain, after which nothing can come.
-    private static final int MOST_IDLE_TURNS = 1 << 14;
+    private static final int MAX_IDLE_TURNS = 1 << 14;
 
     final LaunchRun launch;
     final Clocks clocks;
@@ -73,7 +73,7 @@ final class ClusterRun {
         if (live && !ran) {
             throw deadlock();
         }
-        if (live && idleTurns > MOST_IDLE_TURNS) {
+        if (live && idleTurns > MAX_IDLE_TURNS) {
             throw AsyncOperations.TestBarrier.hang(idle);
         }
         return live;

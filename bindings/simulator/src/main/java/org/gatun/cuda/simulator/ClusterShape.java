@@ -4,7 +4,7 @@ package org.gatun.cuda.simulator;
 record ClusterShape(int x, int y, int z) {
     static final ClusterShape BLOCK = new ClusterShape(1, 1, 1);
     /// What every device that has clusters runs.
-    static final int MOST_BLOCKS = 8;
+    static final int MAX_BLOCKS = 8;
 
     int blocks() {
         return Math.multiplyExact(Math.multiplyExact(x, y), z);

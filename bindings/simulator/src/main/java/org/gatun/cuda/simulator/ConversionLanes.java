@@ -95,14 +95,14 @@ final class ConversionLanes {
     }
 
     private static long clamp(long value, boolean isSigned, int bits, boolean toSigned) {
-        long most = toSigned ? Long.MAX_VALUE >>> 64 - bits : bits == 64 ? -1 : (1L << bits) - 1;
+        long max = toSigned ? Long.MAX_VALUE >>> 64 - bits : bits == 64 ? -1 : (1L << bits) - 1;
         if (!isSigned) {
-            return Long.compareUnsigned(value, most) > 0 ? most : value;
+            return Long.compareUnsigned(value, max) > 0 ? max : value;
         }
         if (!toSigned) {
-            return value < 0 ? 0 : Long.compareUnsigned(value, most) > 0 ? most : value;
+            return value < 0 ? 0 : Long.compareUnsigned(value, max) > 0 ? max : value;
         }
-        return Math.clamp(value, -most - 1, most);
+        return Math.clamp(value, -max - 1, max);
     }
 
     private static long get(Object register, int lane) {
@@ -188,15 +188,15 @@ final class ConversionLanes {
             boolean flush) {
         int bits = bits(to);
         boolean signed = isSigned(to);
-        double most = Math.scalb(1.0, signed ? bits - 1 : bits);
-        double least = signed ? -most : 0;
+        double max = Math.scalb(1.0, signed ? bits - 1 : bits);
+        double min = signed ? -max : 0;
         forms.add(start + "." + to + "." + from, "" + kind(to) + kind, (d, a, _, _, _) -> {
             for (int i = 0; i < SIZE; i++) {
                 double x = real(a, i, from);
                 double rounded = rounding.apply(flush && Math.abs(x) < Float.MIN_NORMAL ? 0 : x);
                 long value = x != x ? 0
-                        : rounded >= most ? signed ? Long.MAX_VALUE >>> 64 - bits : -1L >>> 64 - bits
-                        : rounded <= least ? signed ? -1L << bits - 1 : 0
+                        : rounded >= max ? signed ? Long.MAX_VALUE >>> 64 - bits : -1L >>> 64 - bits
+                        : rounded <= min ? signed ? -1L << bits - 1 : 0
                         : rounded >= 0x1p63 ? (long) (rounded - 0x1p63) ^ Long.MIN_VALUE
                         : (long) rounded;
                 set(d, i, value, bits);

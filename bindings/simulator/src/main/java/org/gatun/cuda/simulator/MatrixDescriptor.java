@@ -36,9 +36,9 @@ record MatrixDescriptor(int start, int leading, int stride, boolean transposed) 
             return "a matrix in shared memory at %d with base offset %d: only multiples of 1,024 (and a place in the row) and 0 are supported"
                     .formatted(start, bits >>> 49 & 7);
         }
-        int most = transposed ? 0 : ROW_BYTES - DEPTH * Short.BYTES;
-        return start % ROW_BYTES <= most ? null
-                : "a matrix in shared memory begins at byte %d of a row: expected %d at most".formatted(start % ROW_BYTES, most);
+        int max = transposed ? 0 : ROW_BYTES - DEPTH * Short.BYTES;
+        return start % ROW_BYTES <= max ? null
+                : "a matrix in shared memory begins at byte %d of a row: expected %d at most".formatted(start % ROW_BYTES, max);
     }
 
     /// Where an element lies.

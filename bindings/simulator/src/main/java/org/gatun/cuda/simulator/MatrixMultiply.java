@@ -85,7 +85,7 @@ final class MatrixMultiply {
     }
 
     private static boolean isShape(int rows, int depth, boolean sparse, Element left) {
-        int least = switch (left) {
+        int min = switch (left) {
             case TF32 -> 4;
             case F16, BF16 -> 8;
             case E4M3, E5M2, S8, U8 -> 16;
@@ -96,7 +96,7 @@ final class MatrixMultiply {
         if (rows != 16 || sparse && left == Element.TF32) {
             return false;
         }
-        int wide = sparse ? 2 * least : least;
+        int wide = sparse ? 2 * min : min;
         return depth == wide || depth == 2 * wide;
     }
 

@@ -12,6 +12,6 @@ final class MatrixScratch {
     final float[] expanded = new float[16 * 64];
     final int[] expandedInts = new int[16 * 64];
     /// The right matrix `[16, columns]` of a product of four warps, and a row of its sums.
-    final float[] wide = new float[MatrixDescriptor.DEPTH * WarpgroupMultiply.MOST_COLUMNS];
-    final float[] wideSums = new float[WarpgroupMultiply.MOST_COLUMNS];
+    final float[] wide = new float[MatrixDescriptor.DEPTH * WarpgroupMultiply.MAX_COLUMNS];
+    final float[] wideSums = new float[WarpgroupMultiply.MAX_COLUMNS];
 }

@@ -7,7 +7,7 @@ import java.util.List;
 /// as were announced.
 final class MemoryBarrier {
     /// Bytes that may be announced or copied ahead of each other.
-    private static final int MOST_BYTES = (1 << 20) - 1;
+    private static final int MAX_BYTES = (1 << 20) - 1;
 
     private final int expected;
     private final int[] arriving;
@@ -56,7 +56,7 @@ final class MemoryBarrier {
     boolean count(int more) {
         bytes += more;
         endIfComplete();
-        return Math.abs(bytes) <= MOST_BYTES;
+        return Math.abs(bytes) <= MAX_BYTES;
     }
 
     /// A copy to the barrier's block, which counts here.

@@ -54,7 +54,7 @@ final class NarrowFloats {
     /// A format: sign, exponent, and so many bits of precision, the leading one included.
     ///
     /// @param precision bits of the significand
-    /// @param least exponent of normal numbers
+    /// @param min exponent of normal numbers
     /// @param largest finite number
     /// @param hasInfinity or else what is too large is NaN
     /// @param width of the encoding in bits
@@ -63,14 +63,14 @@ final class NarrowFloats {
         TF32(11, -126, 0x1.FFCp127, true, 32);
 
         private final int precision;
-        private final int leastExponent;
+        private final int minExponent;
         private final double largest;
         private final boolean hasInfinity;
         private final int width;
 
-        Format(int precision, int leastExponent, double largest, boolean hasInfinity, int width) {
+        Format(int precision, int minExponent, double largest, boolean hasInfinity, int width) {
             this.precision = precision;
-            this.leastExponent = leastExponent;
+            this.minExponent = minExponent;
             this.largest = largest;
             this.hasInfinity = hasInfinity;
             this.width = width;
@@ -96,7 +96,7 @@ final class NarrowFloats {
                 return nan();
             }
             int sign = Double.doubleToRawLongBits(x) < 0 ? sign() : 0;
-            int exponent = x == 0 || Double.isInfinite(x) ? leastExponent : Math.max(Math.getExponent(x), leastExponent);
+            int exponent = x == 0 || Double.isInfinite(x) ? minExponent : Math.max(Math.getExponent(x), minExponent);
             double quantum = Math.scalb(1.0, exponent - precision + 1);
             double rounded = Double.isInfinite(x) ? x : rounding.apply(x / quantum) * quantum;
             double magnitude = Math.abs(rounded);
@@ -111,9 +111,9 @@ final class NarrowFloats {
             if (magnitude == 0) {
                 return sign;
             }
-            int e = Math.max(Math.getExponent(magnitude), leastExponent);
+            int e = Math.max(Math.getExponent(magnitude), minExponent);
             int significand = (int) (magnitude / Math.scalb(1.0, e - precision + 1));
-            int biased = significand < 1 << precision - 1 ? 0 : e - leastExponent + 1;
+            int biased = significand < 1 << precision - 1 ? 0 : e - minExponent + 1;
             return sign | (biased << precision - 1) + (significand & (1 << precision - 1) - 1);
         }
 
@@ -128,8 +128,8 @@ final class NarrowFloats {
             }
             int biased = magnitude >>> precision - 1;
             int fraction = magnitude & (1 << precision - 1) - 1;
-            return biased == 0 ? sign * Math.scalb((float) fraction, leastExponent - precision + 1)
-                    : sign * Math.scalb((float) (fraction | 1 << precision - 1), biased - 1 + leastExponent - precision + 1);
+            return biased == 0 ? sign * Math.scalb((float) fraction, minExponent - precision + 1)
+                    : sign * Math.scalb((float) (fraction | 1 << precision - 1), biased - 1 + minExponent - precision + 1);
         }
     }
 

@@ -13,7 +13,7 @@ import java.util.Map;
 /// shared by all modules, contexts and drivers that load the same text. Used by any thread.
 final class Program {
     /// Texts that are remembered, at most; those not used for longest go first, and all when memory is short.
-    private static final int MOST_REMEMBERED = 32;
+    private static final int MAX_REMEMBERED = 32;
 
     /// Programs by their text. Reading the same text again gives an equal one, so nobody can tell, but by the time it takes.
     private static final Map<String, SoftReference<Program>> REMEMBERED = new LinkedHashMap<>(16, 0.75f, true) {
@@ -21,7 +21,7 @@ final class Program {
 
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, SoftReference<Program>> eldest) {
-            return size() > MOST_REMEMBERED;
+            return size() > MAX_REMEMBERED;
         }
     };
 

@@ -16,8 +16,8 @@ import org.gatun.cuda.simulator.PtxLexer.Token;
 /// compiled.
 final class PtxParser {
     /// Registers of a kernel and bytes of a variable beyond which a text is not taken seriously.
-    private static final int MOST_REGISTERS = 1 << 20;
-    private static final long MOST_BYTES = 1 << 28;
+    private static final int MAX_REGISTERS = 1 << 20;
+    private static final long MAX_BYTES = 1 << 28;
     private static final int DEEPEST = 64;
 
     private final List<Token> tokens;
@@ -166,9 +166,9 @@ final class PtxParser {
         }
         ClusterShape shape = new ClusterShape(numbers.get(0), numbers.size() > 1 ? numbers.get(1) : 1,
                 numbers.size() > 2 ? numbers.get(2) : 1);
-        if (shape.blocks() > ClusterShape.MOST_BLOCKS) {
+        if (shape.blocks() > ClusterShape.MAX_BLOCKS) {
             throw new PtxException(directive.line(),
-                    "found clusters of " + shape + " blocks, expected " + ClusterShape.MOST_BLOCKS + " at most");
+                    "found clusters of " + shape + " blocks, expected " + ClusterShape.MAX_BLOCKS + " at most");
         }
         return shape;
     }
@@ -245,7 +245,7 @@ final class PtxParser {
                 next();
                 long count = integer();
                 expect(">");
-                if (count > MOST_REGISTERS - registers) {
+                if (count > MAX_REGISTERS - registers) {
                     throw new PtxException(name.line(), count + " registers " + name.text() + " are too many");
                 }
                 for (int i = 0; i < count; i++) {
@@ -296,7 +296,7 @@ final class PtxParser {
         while (peek().is("[")) {
             next();
             bytes *= peek().is("]") ? 0 : integer();
-            if (bytes > MOST_BYTES) {
+            if (bytes > MAX_BYTES) {
                 throw new PtxException(name.line(), "variable " + name.text() + " is too large");
             }
             expect("]");

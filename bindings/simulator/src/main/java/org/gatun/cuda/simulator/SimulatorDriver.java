@@ -360,7 +360,7 @@ public final class SimulatorDriver implements CudaDriver {
             throw failure("cuLaunchKernelEx", SimulatorError.INVALID_VALUE, attempt + ": the device has no clusters");
         }
         boolean another = configuration.clusterX() > 1 && !shape.equals(new ClusterShape(configuration.clusterX(), 1, 1));
-        if (another || shape.blocks() > ClusterShape.MOST_BLOCKS || configuration.gridX() % shape.x() != 0
+        if (another || shape.blocks() > ClusterShape.MAX_BLOCKS || configuration.gridX() % shape.x() != 0
                 || configuration.gridY() % shape.y() != 0 || configuration.gridZ() % shape.z() != 0) {
             throw failure("cuLaunchKernel", SimulatorError.INVALID_CLUSTER_SIZE, attempt + ": clusters of " + shape);
         }

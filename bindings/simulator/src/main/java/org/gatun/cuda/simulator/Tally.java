@@ -121,15 +121,15 @@ final class Tally {
         if (!crowded) {
             return 0;
         }
-        int most = 0;
+        int max = 0;
         for (int i = 0; i < n; i++) {
             int same = 0;
             for (int j = 0; j < n; j++) {
                 same += (banked[i] & 31) == (banked[j] & 31) ? 1 : 0;
             }
-            most = Math.max(most, same);
+            max = Math.max(max, same);
         }
-        return most - 1;
+        return max - 1;
     }
 
     void add(Tally other) {

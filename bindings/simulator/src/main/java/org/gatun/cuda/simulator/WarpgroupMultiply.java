@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 /// is read from shared memory, as B always is ([MatrixDescriptor]). Products are exact; sums run over k in order in f32 from what D
 /// holds, as those of `mma` do here: a GPU may sum in another order and with a few bits more or less, and not in the same one for both.
 final class WarpgroupMultiply {
-    static final int MOST_COLUMNS = 256;
+    static final int MAX_COLUMNS = 256;
 
     private static final Pattern OPCODE = Pattern.compile(
             "wgmma\\.mma_async\\.sync\\.aligned\\.m64n(\\d+)k16\\.f32\\.(bf16\\.bf16|f16\\.f16)");
@@ -32,7 +32,7 @@ final class WarpgroupMultiply {
             return null;
         }
         int columns = Integer.parseInt(matcher.group(1));
-        return columns % 8 != 0 || columns < 8 || columns > MOST_COLUMNS ? null
+        return columns % 8 != 0 || columns < 8 || columns > MAX_COLUMNS ? null
                 : new WarpgroupMultiply(columns, matcher.group(2).startsWith("f16"));
     }
 

@@ -458,8 +458,8 @@ final class FormOracle {
         if (Double.isNaN(x)) {
             return extended(BigInteger.ZERO, to);
         }
-        BigInteger most = BigInteger.TWO.pow(200);
-        BigInteger value = Double.isInfinite(x) ? x > 0 ? most : most.negate()
+        BigInteger max = BigInteger.TWO.pow(200);
+        BigInteger value = Double.isInfinite(x) ? x > 0 ? max : max.negate()
                 : new BigDecimal(x).setScale(0, decimalRounding()).toBigInteger();
         return extended(clamped(value, to), to);
     }
@@ -467,9 +467,9 @@ final class FormOracle {
     private static BigInteger clamped(BigInteger value, String type) {
         int width = width(type);
         boolean signed = type.startsWith("s");
-        BigInteger most = BigInteger.TWO.pow(signed ? width - 1 : width).subtract(BigInteger.ONE);
-        BigInteger least = signed ? most.negate().subtract(BigInteger.ONE) : BigInteger.ZERO;
-        return value.max(least).min(most);
+        BigInteger max = BigInteger.TWO.pow(signed ? width - 1 : width).subtract(BigInteger.ONE);
+        BigInteger min = signed ? max.negate().subtract(BigInteger.ONE) : BigInteger.ZERO;
+        return value.max(min).min(max);
     }
 
     /// A number in a register of at least 16 bits.

@@ -69,17 +69,17 @@ class ResourceCycleTest {
             cycle(machine, owner);
             int handles = machine.driver.liveHandles();
             // What leaks grows every time; the heap and the compiler's memory grow once in a while.
-            long least = Long.MAX_VALUE;
+            long min = Long.MAX_VALUE;
             for (int round = 0; round < ROUNDS; round++) {
                 long before = residentBytes();
                 cycle(machine, owner);
-                least = Math.min(least, residentBytes() - before);
+                min = Math.min(min, residentBytes() - before);
             }
 
             assertEquals(handles, machine.driver.liveHandles());
             assertEquals(1, machine.context.openResources(), "the stream of the test");
             // One page a cycle would be 40 MB.
-            assertTrue(least < 8 << 20, owner + ": resident memory grew by " + least + " bytes or more each time");
+            assertTrue(min < 8 << 20, owner + ": resident memory grew by " + min + " bytes or more each time");
         }
     }
 
