@@ -68,7 +68,7 @@ final class Continuations {
         }
         size = 0;
         boolean pruned = firstTokens(tree) > 1;
-        await(new Range(from, to, 0, distance), tree, pruned);
+        enqueue(new Range(from, to, 0, distance), tree, pruned);
         while (size > 0) {
             Range range = waiting[0];
             System.arraycopy(waiting, 1, waiting, 0, --size);
@@ -76,7 +76,7 @@ final class Continuations {
             if (tree.size() < limit || tree.child(range.parent, token) >= 0) {
                 int node = tree.add(range.parent, token);
                 if (tree.depth(node) < LENGTH) {
-                    await(new Range(range.from, range.to, node, range.distance + 1), tree, false);
+                    enqueue(new Range(range.from, range.to, node, range.distance + 1), tree, false);
                 }
             }
         }
@@ -95,7 +95,7 @@ final class Continuations {
     /// Lets the parts of a range that go on with the same token wait.
     ///
     /// @param known whether only what the tree has below the parent counts
-    private void await(Range range, TokenTree tree, boolean known) {
+    private void enqueue(Range range, TokenTree tree, boolean known) {
         for (int start = range.from; start < range.to; ) {
             int end = SuffixArray.endOfRun(tokens, length, order, start, range.to, range.distance);
             Range part = new Range(start, end, range.parent, range.distance);

@@ -36,7 +36,7 @@ final class BasicBlock {
     /// Of [Exit#BARRIER].
     Stop stop;
     /// Where the paths from here meet again: the immediate post-dominator.
-    int meeting = END;
+    int reconvergence = END;
     /// The guard's register, where it may not have been written; else 0.
     int trackedPredicate;
 }

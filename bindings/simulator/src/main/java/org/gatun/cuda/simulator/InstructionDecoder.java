@@ -137,7 +137,7 @@ final class InstructionDecoder {
             case "redux" -> reduce();
             case "elect" -> elect();
             case "activemask" -> new WarpOperations.ActiveMask(instruction, target(0, 'I'));
-            case "bar", "barrier" -> meeting();
+            case "bar", "barrier" -> warpBarrier();
             case "mbarrier" -> memoryBarrier();
             case "cp" -> asyncCopy();
             case "ldmatrix", "stmatrix" -> moveMatrix();
@@ -626,12 +626,12 @@ final class InstructionDecoder {
         return RegisterClass.ofType(type).letter;
     }
 
-    private Operation meeting() {
+    private Operation warpBarrier() {
         if (instruction.is("barrier.cluster.arrive")) {
             return new ClusterBarrier.Arrive(instruction, instruction.has("aligned"), instruction.has("relaxed"));
         }
         if (instruction.is("bar.warp.sync")) {
-            return new WarpOperations.Meeting(instruction, source(0, 'I'));
+            return new WarpOperations.WarpBarrier(instruction, source(0, 'I'));
         }
         throw instruction.refuse("a barrier that is not supported");
     }

@@ -90,7 +90,7 @@ final class KernelCompiler {
             throw new PtxException(entry.line(), "kernel " + entry.name() + " has no instructions");
         }
         BasicBlock[] blocks = blocks();
-        findMeetings(blocks);
+        findReconvergence(blocks);
         boolean tracked = trackRegisters(blocks);
         return new Kernel(entry.name(), blocks, decoder.constants(), decoder.kinds(), decoder.names(), decoder.specials(),
                 List.copyOf(parameters), sharedBytes, dynamicSharedOffset, localBytes, decoder.granuleShift(), entry.maxThreads(),
@@ -210,7 +210,7 @@ final class KernelCompiler {
     }
 
     /// Immediate post-dominators (K. Cooper, T. Harvey, K. Kennedy, "A Simple, Fast Dominance Algorithm", 2001), from the end.
-    private static void findMeetings(BasicBlock[] blocks) {
+    private static void findReconvergence(BasicBlock[] blocks) {
         int end = blocks.length;
         List<List<Integer>> predecessors = new ArrayList<>();
         for (int i = 0; i <= end; i++) {
@@ -225,9 +225,9 @@ final class KernelCompiler {
         Arrays.fill(order, -1);
         List<Integer> reverse = new ArrayList<>();
         postOrder(end, predecessors, order, reverse);
-        int[] meeting = new int[end + 1];
-        Arrays.fill(meeting, -1);
-        meeting[end] = end;
+        int[] reconvergence = new int[end + 1];
+        Arrays.fill(reconvergence, -1);
+        reconvergence[end] = end;
         for (boolean changed = true; changed;) {
             changed = false;
             for (int k = reverse.size() - 2; k >= 0; k--) {
@@ -235,28 +235,28 @@ final class KernelCompiler {
                 int found = -1;
                 for (int next : successors(blocks[i])) {
                     int successor = next == BasicBlock.END ? end : next;
-                    if (meeting[successor] >= 0) {
-                        found = found < 0 ? successor : common(found, successor, meeting, order);
+                    if (reconvergence[successor] >= 0) {
+                        found = found < 0 ? successor : common(found, successor, reconvergence, order);
                     }
                 }
-                if (meeting[i] != found) {
-                    meeting[i] = found;
+                if (reconvergence[i] != found) {
+                    reconvergence[i] = found;
                     changed = true;
                 }
             }
         }
         for (int i = 0; i < end; i++) {
-            blocks[i].meeting = meeting[i] == end || meeting[i] < 0 ? BasicBlock.END : meeting[i];
+            blocks[i].reconvergence = reconvergence[i] == end || reconvergence[i] < 0 ? BasicBlock.END : reconvergence[i];
         }
     }
 
-    private static int common(int a, int b, int[] meeting, int[] order) {
+    private static int common(int a, int b, int[] reconvergence, int[] order) {
         while (a != b) {
             while (order[a] < order[b]) {
-                a = meeting[a];
+                a = reconvergence[a];
             }
             while (order[b] < order[a]) {
-                b = meeting[b];
+                b = reconvergence[b];
             }
         }
         return a;

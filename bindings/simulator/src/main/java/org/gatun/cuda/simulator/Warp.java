@@ -58,7 +58,7 @@ final class Warp {
 
     private int[] nextBlocks = new int[16];
     private int[] masks = new int[16];
-    private int[] meetings = new int[16];
+    private int[] reconvergences = new int[16];
     private int depth;
 
     Warp(Kernel kernel, int index, BlockRun block, Object[] registers) {
@@ -178,8 +178,8 @@ final class Warp {
         block.tally.threads[nextBlocks[depth - 1]] -= Integer.bitCount(mask);
         parked |= mask;
         int top = depth - 1;
-        for (int i = top - 1; i >= 0 && meetings[i] == meetings[top]; i--) {
-            if ((masks[i] & live & ~parked) != 0 && nextBlocks[i] != meetings[i]) {
+        for (int i = top - 1; i >= 0 && reconvergences[i] == reconvergences[top]; i--) {
+            if ((masks[i] & live & ~parked) != 0 && nextBlocks[i] != reconvergences[i]) {
                 swap(i, top);
                 return;
             }
@@ -223,30 +223,30 @@ final class Warp {
 
     private void diverge(BasicBlock code, int mask, int taken) {
         int top = depth - 1;
-        int meeting = code.meeting;
-        if (meetings[top] == meeting) {
+        int reconvergence = code.reconvergence;
+        if (reconvergences[top] == reconvergence) {
             depth--; // those below wait there already
         } else {
-            nextBlocks[top] = meeting;
+            nextBlocks[top] = reconvergence;
         }
-        if (code.next != meeting) {
-            push(code.next, mask & ~taken, meeting);
+        if (code.next != reconvergence) {
+            push(code.next, mask & ~taken, reconvergence);
         }
-        if (code.target != meeting) {
-            push(code.target, taken, meeting);
+        if (code.target != reconvergence) {
+            push(code.target, taken, reconvergence);
         }
         settle();
     }
 
-    private void push(int next, int mask, int meeting) {
+    private void push(int next, int mask, int reconvergence) {
         if (depth == masks.length) {
             nextBlocks = Arrays.copyOf(nextBlocks, 2 * depth);
             masks = Arrays.copyOf(masks, 2 * depth);
-            meetings = Arrays.copyOf(meetings, 2 * depth);
+            reconvergences = Arrays.copyOf(reconvergences, 2 * depth);
         }
         nextBlocks[depth] = next;
         masks[depth] = mask;
-        meetings[depth] = meeting;
+        reconvergences[depth] = reconvergence;
         depth++;
     }
 
@@ -265,7 +265,7 @@ final class Warp {
         while (depth > 1) {
             int top = depth - 1;
             masks[top] &= live;
-            if (masks[top] != 0 && nextBlocks[top] != meetings[top]) {
+            if (masks[top] != 0 && nextBlocks[top] != reconvergences[top]) {
                 return;
             }
             depth--;

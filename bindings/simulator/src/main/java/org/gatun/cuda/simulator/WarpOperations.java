@@ -7,11 +7,11 @@ final class WarpOperations {
     private WarpOperations() {}
 
     /// An instruction that a set of threads takes together: all of the set must be there, and none that is not in it.
-    abstract static class Together extends Operation {
+    abstract static class ConvergentOperation extends Operation {
         /// Register of the set.
         private final int members;
 
-        Together(Ptx.Instruction instruction, int members) {
+        ConvergentOperation(Ptx.Instruction instruction, int members) {
             super(instruction);
             this.members = members;
         }
@@ -51,7 +51,7 @@ final class WarpOperations {
         abstract void run(Warp warp, int mask, int[] sets);
     }
 
-    static final class Shuffle extends Together {
+    static final class Shuffle extends ConvergentOperation {
         enum Mode { UP, DOWN, BFLY, IDX }
 
         private final Mode mode;
@@ -115,7 +115,7 @@ final class WarpOperations {
         }
     }
 
-    static final class Vote extends Together {
+    static final class Vote extends ConvergentOperation {
         enum Kind { ALL, ANY, UNI, BALLOT }
 
         private final Kind kind;
@@ -160,7 +160,7 @@ final class WarpOperations {
     }
 
     /// `match.sync`: which threads hold the same value.
-    static final class Match extends Together {
+    static final class Match extends ConvergentOperation {
         private final boolean all;
         private final int target;
         private final int predicate;
@@ -200,7 +200,7 @@ final class WarpOperations {
     }
 
     /// `redux.sync`: a reduction over threads.
-    static final class Reduce extends Together {
+    static final class Reduce extends ConvergentOperation {
         enum Kind { ADD, MIN_S32, MAX_S32, MIN_U32, MAX_U32, AND, OR, XOR }
 
         private final Kind kind;
@@ -242,7 +242,7 @@ final class WarpOperations {
     }
 
     /// `elect.sync`: the lowest thread of the set is chosen.
-    static final class Elect extends Together {
+    static final class Elect extends ConvergentOperation {
         private final int target;
         private final int predicate;
 
@@ -270,8 +270,8 @@ final class WarpOperations {
     }
 
     /// `bar.warp.sync`: what the threads did before, each of them sees after.
-    static final class Meeting extends Together {
-        Meeting(Ptx.Instruction instruction, int members) {
+    static final class WarpBarrier extends ConvergentOperation {
+        WarpBarrier(Ptx.Instruction instruction, int members) {
             super(instruction, members);
         }
 

@@ -5,8 +5,8 @@ final class WarpgroupOperations {
     private WarpgroupOperations() {}
 
     /// One that each of the four warps takes, whole.
-    abstract static class Together extends Operation {
-        Together(Ptx.Instruction instruction) {
+    abstract static class ConvergentOperation extends Operation {
+        ConvergentOperation(Ptx.Instruction instruction) {
             super(instruction);
         }
 
@@ -26,7 +26,7 @@ final class WarpgroupOperations {
     }
 
     /// `wgmma.fence`: what was written to registers is there for the products that follow.
-    static final class Fence extends Together {
+    static final class Fence extends ConvergentOperation {
         Fence(Ptx.Instruction instruction) {
             super(instruction);
         }
@@ -39,7 +39,7 @@ final class WarpgroupOperations {
     }
 
     /// `wgmma.commit_group`.
-    static final class Commit extends Together {
+    static final class Commit extends ConvergentOperation {
         Commit(Ptx.Instruction instruction) {
             super(instruction);
         }
@@ -52,7 +52,7 @@ final class WarpgroupOperations {
     }
 
     /// `wgmma.wait_group`.
-    static final class Await extends Together {
+    static final class Await extends ConvergentOperation {
         private final int pending;
 
         /// @param pending groups that may still run
@@ -69,7 +69,7 @@ final class WarpgroupOperations {
     }
 
     /// `wgmma.mma_async`. The sums are there at once; that they might not be, and that operands are read until then, is what is checked.
-    static final class Multiply extends Together {
+    static final class Multiply extends ConvergentOperation {
         private static final int ROWS = 16;
 
         private final WarpgroupMultiply product;
@@ -170,7 +170,7 @@ final class WarpgroupOperations {
     }
 
     /// `setmaxnreg`: registers that the group's threads take or give back.
-    static final class SetRegisters extends Together {
+    static final class SetRegisters extends ConvergentOperation {
         private final int count;
         private final boolean more;
 
