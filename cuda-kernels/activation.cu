@@ -9,7 +9,7 @@
 //     activation_round_{f16,bf16}                           (out, a, rows, width)
 //
 // out, a, b [rows, width], rows [1] int; addresses are multiples of 16. out may be a or b where it is f32.
-// Launch: grid (most rows * width / 1024, rounded up), block 256, no dynamic shared memory, compute capability 8.0.
+// Launch: grid (max rows * width / 1024, rounded up), block 256, no dynamic shared memory, compute capability 8.0.
 // Computed in f32. A gate of minus infinity gives NaN, as the formula does.
 // Bound by bandwidth: three accesses an element.
 

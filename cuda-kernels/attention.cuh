@@ -9,23 +9,23 @@
 //
 // q [rows, heads, head_dim] f32; out likewise, of out_type 0 f32, 1 f16, 2 bf16; pages and layer as in cache.cuh, with the rows of
 // this pass appended; positions [rows], rows [1], committed [1] int. Query head h uses key-value head h / (heads / kv_heads).
-// path_stride 0: a causal pass; row r sees slots 0 to *committed + r. Otherwise a tree pass of at most path_stride rows: row r sees
-// slots below *committed and the rows paths[r * path_stride + 0 .. lengths[r]), see tree.cu. window > 0: only of these whose position
-// is above positions[r] - window (a committed slot holds the position of its number).
-// pool: lines of shared memory that hold all of a tree's own keys, path_stride and a stage; 0 if they do not fit, see below.
-// Scratch: partials [kv_heads, most lines, chunks, stored_dim + 8] f32, where chunks = slots / 256 rounded up and most lines = most
-// rows * heads / kv_heads; arrivals [line blocks, kv_heads] int, zero before the first launch and left zero by each.
-// Launch: grid (line blocks, kv_heads, chunks), block 32 * warps, warps 1 to 16 (8 for 256), one block a (16 * warps) lines; dynamic
-// shared memory of 16 * warps lines of (stored_dim + 8) * 2 bytes and behind them the largest of: the ring (see Ring); 2 * pool
-// lines; for trees without a pool 32 * warps lines. Compute capability 8.0.
+// path_stride 0: a causal pass; row r attends to slots 0 to *committed + r. Otherwise a tree pass of at most path_stride rows: row r
+// attends to slots below *committed and the rows paths[r * path_stride + 0 .. lengths[r]), see tree.cu. window > 0: only of these whose
+// position is above positions[r] - window (a committed slot holds the position of its number).
+// pool: rows of shared memory that hold all of a tree's own keys, path_stride and a stage; 0 if they do not fit, see below.
+// Scratch: partials [kv_heads, max query rows, chunks, stored_dim + 8] f32, where chunks = slots / 256 rounded up and max query rows = max
+// rows * heads / kv_heads; arrivals [query blocks, kv_heads] int, zero before the first launch and left zero by each.
+// Launch: grid (query blocks, kv_heads, chunks), block 32 * warps, warps 1 to 16 (8 for 256), one block a (16 * warps) query rows; dynamic
+// shared memory of 16 * warps rows of (stored_dim + 8) * 2 bytes and behind them the largest of: the ring (see Ring); 2 * pool
+// rows; for trees without a pool 32 * warps rows. Compute capability 8.0.
 //
-// A line is a query head of a row; the lines of a key-value head are packed, 16 a warp, so that its keys are read once for 256 of
+// A query row is a query head of a row; those of a key-value head are packed, 16 a warp, so that its keys are read once for 256 of
 // them. Keys come in steps of 32 and chunks of 256, by their number among those a row may see: the slot for committed ones, on from
 // there the place in the row's path. In a tree these differ from row to row: so the stages of 64 slots (32 for 256) before the last
-// committed one are shared by all lines, and of the rest, which lies in shared memory as a pool, each row gathers its own keys by the
+// committed one are shared by all query rows, and of the rest, which lies in shared memory as a pool, each row gathers its own keys by the
 // addresses it gives ldmatrix. So a row has the same bits in a tree, in a chain and alone.
 // Without a pool a warp copies the 32 keys of a step for one row after the other: any tree fits, and costs more copies.
-// Softmax is online within a chunk, in f32 and powers of two; the last block of its lines to arrive merges the chunks in their order.
+// Softmax is online within a chunk, in f32 and powers of two; the last block of its query rows to arrive merges the chunks in their order.
 // Queries and probabilities are rounded to the type that products are computed in: bf16 for that, f16 for the others. Elements of
 // q8_0 are rounded to f16.
 #pragma once
@@ -62,24 +62,25 @@ struct Operands {
     float scale;
 };
 
-// What a warp keeps for its 16 lines; a lane has those of lines lane / 4 and lane / 4 + 8.
+// What a warp keeps for its 16 query rows; a lane has those of query rows lane / 4 and lane / 4 + 8.
 template <int DIM> struct Accumulator {
     float out[DIM / 8][4] = {};
 };
 
-// Of each lane, for its two lines: the largest score, and the mass of its keys. In shared memory, to spare registers.
+// Of each lane, for its two query rows: the running maximum of the scores, and the running sum of their weights. In shared memory, to spare
+// registers.
 struct Softmax {
-    float most[2][512];
-    float mass[2][512];
+    float running_max[2][512];
+    float running_sum[2][512];
 };
 
-// The lines of shared memory that a lane addresses for a step: for the keys of the scores, and of the sums over values.
-struct StepLines {
+// The rows of shared memory that a lane addresses for a step: for the keys of the scores, and of the sums over values.
+struct StepRows {
     int keys[2];
     int values[2];
 };
 
-// An operand in which only the lines that take part are not zero.
+// An operand in which only the query rows that take part are not zero.
 __device__ __forceinline__ void mask(unsigned (&a)[4], bool with_first, bool with_second) {
     a[0] = with_first ? a[0] : 0;
     a[1] = with_second ? a[1] : 0;
@@ -87,9 +88,9 @@ __device__ __forceinline__ void mask(unsigned (&a)[4], bool with_first, bool wit
     a[3] = with_second ? a[3] : 0;
 }
 
-// Adds the scores of 32 keys; with_first and with_second say whether lines lane / 4 and lane / 4 + 8 take part.
+// Adds the scores of 32 keys; with_first and with_second say whether query rows lane / 4 and lane / 4 + 8 take part.
 template <int DIM, typename T>
-__device__ __forceinline__ void add_scores(float (&scores)[4][4], const T* queries, const T* keys, const StepLines& lines,
+__device__ __forceinline__ void add_scores(float (&scores)[4][4], const T* queries, const T* keys, const StepRows& shared_rows,
         bool with_first, bool with_second) {
     constexpr int STRIDE = DIM + 8;
     const int lane = threadIdx.x % 32;
@@ -101,7 +102,7 @@ __device__ __forceinline__ void add_scores(float (&scores)[4][4], const T* queri
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             unsigned b[4];
-            load_matrices(b, keys + lines.keys[half] * STRIDE + dim + lane / 8 % 2 * 8);
+            load_matrices(b, keys + shared_rows.keys[half] * STRIDE + dim + lane / 8 % 2 * 8);
             multiply<T>(scores[2 * half], a, b[0], b[1]);
             multiply<T>(scores[2 * half + 1], a, b[2], b[3]);
         }
@@ -112,25 +113,25 @@ __device__ __forceinline__ void add_scores(float (&scores)[4][4], const T* queri
 template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums, Softmax& softmax, float (&scores)[4][4]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const float before = softmax.most[half][threadIdx.x];
-        float most = before;
+        const float before = softmax.running_max[half][threadIdx.x];
+        float running_max = before;
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            most = fmaxf(most, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
+            running_max = fmaxf(running_max, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
         }
-        most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 1));
-        most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 2));
-        const float base = most == -INFINITY ? 0.0f : most; // nothing is visible yet
+        running_max = fmaxf(running_max, __shfl_xor_sync(0xffffffffu, running_max, 1));
+        running_max = fmaxf(running_max, __shfl_xor_sync(0xffffffffu, running_max, 2));
+        const float base = running_max == -INFINITY ? 0.0f : running_max; // nothing is visible yet
         const float rescale = exp2f(before - base);
-        softmax.most[half][threadIdx.x] = most;
-        float mass = 0.0f;
+        softmax.running_max[half][threadIdx.x] = running_max;
+        float running_sum = 0.0f;
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             scores[j][2 * half] = exp2f(scores[j][2 * half] - base);
             scores[j][2 * half + 1] = exp2f(scores[j][2 * half + 1] - base);
-            mass += scores[j][2 * half] + scores[j][2 * half + 1];
+            running_sum += scores[j][2 * half] + scores[j][2 * half + 1];
         }
-        softmax.mass[half][threadIdx.x] = softmax.mass[half][threadIdx.x] * rescale + mass;
+        softmax.running_sum[half][threadIdx.x] = softmax.running_sum[half][threadIdx.x] * rescale + running_sum;
 #pragma unroll
         for (int d = 0; d < DIM / 8; d++) {
             sums.out[d][2 * half] *= rescale;
@@ -142,7 +143,7 @@ template <int DIM> __device__ __forceinline__ void soften(Accumulator<DIM>& sums
 // Adds the values of 32 keys, weighted by probabilities.
 template <int DIM, typename T>
 __device__ __forceinline__ void add_values(Accumulator<DIM>& sums, const unsigned (&probabilities)[2][4], const T* values,
-        const StepLines& lines, bool with_first, bool with_second) {
+        const StepRows& shared_rows, bool with_first, bool with_second) {
     constexpr int STRIDE = DIM + 8;
     const int lane = threadIdx.x % 32;
 #pragma unroll
@@ -152,7 +153,7 @@ __device__ __forceinline__ void add_values(Accumulator<DIM>& sums, const unsigne
 #pragma unroll
         for (int dim = 0; dim < DIM; dim += 16) {
             unsigned b[4];
-            load_matrices_transposed(b, values + lines.values[half] * STRIDE + dim + lane / 16 * 8);
+            load_matrices_transposed(b, values + shared_rows.values[half] * STRIDE + dim + lane / 16 * 8);
             multiply<T>(sums.out[dim / 8], a, b[0], b[1]);
             multiply<T>(sums.out[dim / 8 + 1], a, b[2], b[3]);
         }
@@ -179,7 +180,7 @@ __device__ __forceinline__ void store_shared(void* to, uint4 words) {
                  : "memory");
 }
 
-// Eight elements of a line of bytes, as f16.
+// Eight elements of a slot in bytes, as f16.
 __device__ __forceinline__ uint4 widen(uint2 codes, f16 scale) {
     // The byte code + 128 in the mantissa of 1024 is 1152 + code, which leaves code, exactly.
     const __half2 scales = {scale, scale};
@@ -212,8 +213,8 @@ __device__ __forceinline__ void copy_chunk(typename Stored<KV>::OPERAND* to, con
     }
 }
 
-// Does something with the places of count lines, eight elements each: work(line, chunk). Eight neighbouring threads have 64 elements of
-// a line, or where lines are no multiple of that, the same place in eight lines, for which the count is rounded up: all banks.
+// Does something with the places of count slots, eight elements each: work(slot, chunk). Eight neighbouring threads have 64 elements of
+// a slot, or where slots are no multiple of that, the same place in eight slots, for which the count is rounded up: all banks.
 template <int DIM, typename WORK> __device__ __forceinline__ void each_chunk(int thread, int threads, int count, WORK work) {
     constexpr int CHUNKS = DIM / 8;
 #pragma unroll 1
@@ -226,20 +227,20 @@ template <int DIM, typename WORK> __device__ __forceinline__ void each_chunk(int
     }
 }
 
-// Stages of slots that are the same for all lines, one in use and the next under way. Of 16 bits: two stages of keys and values. Of
-// bytes: a stage as operands, made from one of two as they are stored: [2][keys, values] lines, and behind these their scales.
+// Stages of slots that are the same for all query rows, one in use and the next under way. Of 16 bits: two stages of keys and values. Of
+// bytes: a stage as operands, made from one of two as they are stored: [2][keys, values] slots, and behind these their scales.
 template <typename KV, int DIM> struct Ring {
     using T = typename Stored<KV>::OPERAND;
     static constexpr int SLOTS = STAGE<DIM>;
     static constexpr int STRIDE = DIM + 8;
     static constexpr int SCALES = Stored<KV>::scales(DIM);
-    static constexpr int LINES_BYTES = SLOTS * DIM;
+    static constexpr int ELEMENTS_BYTES = SLOTS * DIM;
     static constexpr int SCALES_BYTES = SLOTS * SCALES * 2;
 
     T* memory;
 
     __device__ __forceinline__ char* stored(int stage, int part) const {
-        return reinterpret_cast<char*>(memory + 2 * SLOTS * STRIDE) + (stage % 2 * 2 + part) * (LINES_BYTES + SCALES_BYTES);
+        return reinterpret_cast<char*>(memory + 2 * SLOTS * STRIDE) + (stage % 2 * 2 + part) * (ELEMENTS_BYTES + SCALES_BYTES);
     }
 
     // Begins to copy a stage of keys (part 0) or values (1); slots at or beyond end, read anew each time to spare a register, become
@@ -247,9 +248,9 @@ template <typename KV, int DIM> struct Ring {
     __device__ __forceinline__ void copy(const Operands& op, int tile, int part, int stage, const int& end) const {
         if constexpr (Stored<KV>::ELEMENT_BYTES == 2) {
             T* to = memory + (stage % 2 * 2 + part) * SLOTS * STRIDE;
-            each_chunk<DIM>(threadIdx.x, blockDim.x, SLOTS, [&](int line, int chunk) {
-                const int slot = stage * SLOTS + line;
-                copy_chunk<KV, DIM>(to + line * STRIDE + chunk * 8, op, tile, slot < end ? slot : -1, chunk);
+            each_chunk<DIM>(threadIdx.x, blockDim.x, SLOTS, [&](int place, int chunk) {
+                const int slot = stage * SLOTS + place;
+                copy_chunk<KV, DIM>(to + place * STRIDE + chunk * 8, op, tile, slot < end ? slot : -1, chunk);
             });
         } else {
             const int slot = stage * SLOTS;
@@ -258,10 +259,10 @@ template <typename KV, int DIM> struct Ring {
             from += slot % PAGE_SLOTS * DIM;
             char* to = stored(stage, part);
 #pragma unroll 1
-            for (int byte = threadIdx.x * 16; byte < LINES_BYTES + SCALES_BYTES; byte += blockDim.x * 16) {
-                const bool is_line = byte < LINES_BYTES;
-                const int line = is_line ? byte / DIM : (byte - LINES_BYTES) / (SCALES * 2);
-                copy_async(to + byte, is_line ? from + byte : scales + byte - LINES_BYTES, slot + line < end);
+            for (int byte = threadIdx.x * 16; byte < ELEMENTS_BYTES + SCALES_BYTES; byte += blockDim.x * 16) {
+                const bool is_element = byte < ELEMENTS_BYTES;
+                const int place = is_element ? byte / DIM : (byte - ELEMENTS_BYTES) / (SCALES * 2);
+                copy_async(to + byte, is_element ? from + byte : scales + byte - ELEMENTS_BYTES, slot + place < end);
             }
         }
     }
@@ -274,10 +275,10 @@ template <typename KV, int DIM> struct Ring {
 #pragma unroll 1
             for (int part = 0; part < 2; part++) {
                 const char* from = stored(stage, part);
-                each_chunk<DIM>(threadIdx.x, blockDim.x, SLOTS, [&](int line, int chunk) {
-                    const f16* scales = reinterpret_cast<const f16*>(from + LINES_BYTES) + line * SCALES;
-                    store_shared(memory + (part * SLOTS + line) * STRIDE + chunk * 8,
-                            widen(*reinterpret_cast<const uint2*>(from + line * DIM + chunk * 8), scales[chunk / 4]));
+                each_chunk<DIM>(threadIdx.x, blockDim.x, SLOTS, [&](int place, int chunk) {
+                    const f16* scales = reinterpret_cast<const f16*>(from + ELEMENTS_BYTES) + place * SCALES;
+                    store_shared(memory + (part * SLOTS + place) * STRIDE + chunk * 8,
+                            widen(*reinterpret_cast<const uint2*>(from + place * DIM + chunk * 8), scales[chunk / 4]));
                 });
             }
             __syncthreads();
@@ -286,7 +287,7 @@ template <typename KV, int DIM> struct Ring {
     }
 };
 
-// The keys that any line of this block may see.
+// The keys that any query row of this block may see.
 struct KeyRange {
     int begin;
     int end;
@@ -302,7 +303,7 @@ struct KeyRange {
 
 __device__ __forceinline__ KeyRange range_of(const Operands& op, int rows, int committed) {
     const int group = op.heads / op.kv_heads;
-    const int block_lines = blockDim.x / 2;
+    const int block_query_rows = blockDim.x / 2;
     int first_row = 0;
     int end = 0;
     if (op.path_stride > 0) {
@@ -312,8 +313,8 @@ __device__ __forceinline__ KeyRange range_of(const Operands& op, int rows, int c
         }
         end = __reduce_max_sync(0xffffffffu, end);
     } else {
-        first_row = blockIdx.x * block_lines / group;
-        end = min((blockIdx.x * block_lines + block_lines - 1) / group + 1, rows);
+        first_row = blockIdx.x * block_query_rows / group;
+        end = min((blockIdx.x * block_query_rows + block_query_rows - 1) / group + 1, rows);
     }
     return {op.window == 0 ? 0 : max(0, committed + first_row - op.window + 1), committed + end};
 }
@@ -334,30 +335,30 @@ __device__ __forceinline__ void store_pair(void* out, int type, long long index,
     }
 }
 
-// Merges the chunks of a line, by a warp: partial is that of the first, after which the others follow.
+// Merges the chunks of a query row, by a warp: partial is that of the first, after which the others follow.
 template <int DIM>
 __device__ __forceinline__ void merge(const Operands& op, const float* partial, int chunks, long long out) {
     constexpr int PARTIAL = DIM + 8;
     const int lane = threadIdx.x % 32;
-    float most = -INFINITY;
+    float running_max = -INFINITY;
 #pragma unroll 1
     for (int c = 0; c < chunks; c++) {
-        most = fmaxf(most, partial[c * PARTIAL + DIM]);
+        running_max = fmaxf(running_max, partial[c * PARTIAL + DIM]);
     }
 #pragma unroll 1
     for (int dim = 2 * lane; dim < op.head_dim; dim += 64) {
         float2 sum = {0.0f, 0.0f};
-        float mass = 0.0f;
+        float running_sum = 0.0f;
 #pragma unroll 1
         for (int c = 0; c < chunks; c++) {
             const float2 about = *reinterpret_cast<const float2*>(partial + c * PARTIAL + DIM);
             const float2 part = *reinterpret_cast<const float2*>(partial + c * PARTIAL + dim);
-            const float weight = exp2f(about.x - most);
+            const float weight = exp2f(about.x - running_max);
             sum.x += part.x * weight;
             sum.y += part.y * weight;
-            mass += about.y * weight;
+            running_sum += about.y * weight;
         }
-        store_pair(op.out, op.out_type, out + dim, sum.x / mass, sum.y / mass);
+        store_pair(op.out, op.out_type, out + dim, sum.x / running_sum, sum.y / running_sum);
     }
 }
 
@@ -374,9 +375,9 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
     const int group = op.heads / op.kv_heads;
     const int rows = *op.rows;
     const int committed = *op.committed;
-    const int first_line = blockIdx.x * 16 * warps;
-    const int lines = rows * group;
-    if (first_line >= lines) {
+    const int first_query_row = blockIdx.x * 16 * warps;
+    const int query_rows = rows * group;
+    if (first_query_row >= query_rows) {
         return;
     }
 
@@ -387,15 +388,16 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         return;
     }
 
-    // Queries of this block's lines.
+    // Queries of this block's query rows.
     T* queries = reinterpret_cast<T*>(shared);
-    T* lines_of_keys = queries + 16 * warps * STRIDE;
+    T* key_memory = queries + 16 * warps * STRIDE;
 #pragma unroll 1
     for (int i = threadIdx.x; i < 16 * warps * DIM; i += blockDim.x) {
-        const int line = first_line + i / DIM;
+        const int query_row = first_query_row + i / DIM;
         const int dim = i % DIM;
-        const bool there = line < lines && dim < op.head_dim;
-        const long long from = (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim + dim;
+        const bool there = query_row < query_rows && dim < op.head_dim;
+        const long long from = (static_cast<long long>(query_row / group) * op.heads + head * group + query_row % group) * op.head_dim
+                + dim;
         queries[i / DIM * STRIDE + dim] = narrow<T>(there ? op.q[from] : 0.0f);
     }
 
@@ -408,12 +410,12 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         kept_rows = rows;
         kept_committed = committed;
     }
-    // Row of each line, the number of rows if there is none, and the number of keys up to the last that it sees.
+    // Row of each query row, the number of rows if there is none, and the number of keys up to the last that it attends to.
     __shared__ int2 about[256];
     if (threadIdx.x < 16 * warps) {
-        const int line = first_line + threadIdx.x;
-        const int row = line / group;
-        about[threadIdx.x] = line < lines ? make_int2(row, tree ? committed + op.lengths[row] : committed + row + 1)
+        const int query_row = first_query_row + threadIdx.x;
+        const int row = query_row / group;
+        about[threadIdx.x] = query_row < query_rows ? make_int2(row, tree ? committed + op.lengths[row] : committed + row + 1)
                                           : make_int2(rows, 0);
     }
     const int2* own = about + warp * 16 + lane / 4;
@@ -423,8 +425,8 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
     __shared__ Softmax softmax;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        softmax.most[half][threadIdx.x] = -INFINITY;
-        softmax.mass[half][threadIdx.x] = 0.0f;
+        softmax.running_max[half][threadIdx.x] = -INFINITY;
+        softmax.running_sum[half][threadIdx.x] = 0.0f;
     }
     const auto first_stage = [&] {
         return max(static_cast<int>(blockIdx.z) * CHUNK_KEYS, kept.begin) / SLOTS;
@@ -438,8 +440,8 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         return op.layer + (part * op.kv_heads + static_cast<int>(blockIdx.y)) * tile_bytes<KV>(DIM);
     };
 
-    // Stages whose keys are the same for all lines.
-    const Ring<KV, DIM> ring = {lines_of_keys};
+    // Stages whose keys are the same for all query rows.
+    const Ring<KV, DIM> ring = {key_memory};
     const auto copy_stage = [&](int stage) {
         if (stage < shared_end) {
             ring.copy(op, tile(0), 0, stage, kept.end);
@@ -456,7 +458,7 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         const T* keys = ring.take(stage);
 #pragma unroll 1
         for (int step = 0; step < SLOTS; step += STEP_KEYS) {
-            StepLines at;
+            StepRows at;
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 at.keys[half] = step + half * 16 + lane / 16 * 8 + lane % 8;
@@ -486,12 +488,12 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         wait_for_copies<0>();
         __syncthreads();
         // The pool, or this warp's 32 keys or values of a step.
-        const T* keys = lines_of_keys + (op.pool > 0 ? 0 : warp * STEP_KEYS * STRIDE);
-        const T* values = lines_of_keys + (op.pool > 0 ? op.pool : warp * STEP_KEYS) * STRIDE;
+        const T* keys = key_memory + (op.pool > 0 ? 0 : warp * STEP_KEYS * STRIDE);
+        const T* values = key_memory + (op.pool > 0 ? op.pool : warp * STEP_KEYS) * STRIDE;
         if (op.pool > 0) {
-            each_chunk<DIM>(threadIdx.x, blockDim.x, kept_committed + kept_rows - tail, [&](int line, int chunk) {
-                const int slot = tail + line < kept_committed + kept_rows ? tail + line : -1;
-                T* to = lines_of_keys + line * STRIDE + chunk * 8;
+            each_chunk<DIM>(threadIdx.x, blockDim.x, kept_committed + kept_rows - tail, [&](int place, int chunk) {
+                const int slot = tail + place < kept_committed + kept_rows ? tail + place : -1;
+                T* to = key_memory + place * STRIDE + chunk * 8;
                 copy_chunk<KV, DIM>(to, op, tile(0), slot, chunk);
                 copy_chunk<KV, DIM>(to + op.pool * STRIDE, op, tile(1), slot, chunk);
             });
@@ -504,16 +506,16 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
             return key < kept_committed ? key
                     : key - kept_committed < op.lengths[row] ? kept_committed + op.paths[row * op.path_stride + key - kept_committed] : -1;
         };
-        // Line of the pool, or without one this lane's own.
-        const auto line_of = [&](int row, int first, int line) {
-            return op.pool > 0 ? max(slot_of(row, first + line) - tail, 0) : line;
+        // Row of the pool, or without one this lane's own.
+        const auto pool_row_of = [&](int row, int first, int place) {
+            return op.pool > 0 ? max(slot_of(row, first + place) - tail, 0) : place;
         };
         const auto gather = [&](int part, int row, int first) {
             if (op.pool == 0) {
                 __syncwarp(); // what lies there is read no more
-                each_chunk<DIM>(lane, 32, STEP_KEYS, [&](int line, int chunk) {
-                    copy_chunk<KV, DIM>(lines_of_keys + (warp * STEP_KEYS + line) * STRIDE + chunk * 8, op, tile(part),
-                            slot_of(row, first + line), chunk);
+                each_chunk<DIM>(lane, 32, STEP_KEYS, [&](int place, int chunk) {
+                    copy_chunk<KV, DIM>(key_memory + (warp * STEP_KEYS + place) * STRIDE + chunk * 8, op, tile(part),
+                            slot_of(row, first + place), chunk);
                 });
                 commit_copies();
                 wait_for_copies<0>();
@@ -530,10 +532,10 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
 #pragma unroll 1
             for (int row = first_row; row < end_row; row++) {
                 gather(0, row, first);
-                StepLines at;
+                StepRows at;
 #pragma unroll
                 for (int half = 0; half < 2; half++) {
-                    at.keys[half] = line_of(row, first, half * 16 + lane / 16 * 8 + lane % 8);
+                    at.keys[half] = pool_row_of(row, first, half * 16 + lane / 16 * 8 + lane % 8);
                 }
                 add_scores<DIM>(scores, queries + warp * 16 * STRIDE, keys, at, common || row == own[0].x, common || row == own[8].x);
             }
@@ -542,13 +544,13 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
 #pragma unroll
                 for (int i = 0; i < 4; i++) {
                     const int key = first + j * 8 + lane % 4 * 2 + i % 2;
-                    bool sees = key < own[i / 2 * 8].y;
-                    if (sees && op.window > 0) {
+                    bool attends = key < own[i / 2 * 8].y;
+                    if (attends && op.window > 0) {
                         const int row = own[i / 2 * 8].x;
-                        sees = is_near(op, row, key < kept_committed ? key
+                        attends = is_near(op, row, key < kept_committed ? key
                                 : op.positions[op.paths[row * op.path_stride + key - kept_committed]]);
                     }
-                    scores[j][i] = sees ? scores[j][i] * op.scale : -INFINITY;
+                    scores[j][i] = attends ? scores[j][i] * op.scale : -INFINITY;
                 }
             }
             soften(sums, softmax, scores);
@@ -557,45 +559,48 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
 #pragma unroll 1
             for (int row = first_row; row < end_row; row++) {
                 gather(1, row, first);
-                StepLines at;
+                StepRows at;
 #pragma unroll
                 for (int half = 0; half < 2; half++) {
-                    at.values[half] = line_of(row, first, half * 16 + lane % 16);
+                    at.values[half] = pool_row_of(row, first, half * 16 + lane % 16);
                 }
                 add_values(sums, probabilities, values, at, common || row == own[0].x, common || row == own[8].x);
             }
         }
     }
 
-    // This chunk's part of each line: the whole result, if there is no other.
+    // This chunk's part of each query row: the whole result, if there is no other.
     const KeyRange merged = kept;
     const int active_chunks = merged.end_chunk() - merged.first_chunk();
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float mass = softmax.mass[half][threadIdx.x];
-        mass += __shfl_xor_sync(0xffffffffu, mass, 1);
-        mass += __shfl_xor_sync(0xffffffffu, mass, 2);
+        float running_sum = softmax.running_sum[half][threadIdx.x];
+        running_sum += __shfl_xor_sync(0xffffffffu, running_sum, 1);
+        running_sum += __shfl_xor_sync(0xffffffffu, running_sum, 2);
         const int row = own[8 * half].x;
         if (row >= kept_rows) {
             continue;
         }
-        const int line = first_line + warp * 16 + lane / 4 + 8 * half;
+        const int query_row = first_query_row + warp * 16 + lane / 4 + 8 * half;
         if (active_chunks > 1) {
             float* partial = op.partials
-                    + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + chunk) * PARTIAL + lane % 4 * 2;
+                    + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + query_row) * op.chunks + chunk) * PARTIAL
+                    + lane % 4 * 2;
 #pragma unroll
             for (int d = 0; d < DIM / 8; d++) {
                 *reinterpret_cast<float2*>(partial + 8 * d) = {sums.out[d][2 * half], sums.out[d][2 * half + 1]};
             }
             if (lane % 4 == 0) {
-                *reinterpret_cast<float2*>(partial + DIM) = {softmax.most[half][threadIdx.x], mass};
+                *reinterpret_cast<float2*>(partial + DIM) = {softmax.running_max[half][threadIdx.x], running_sum};
             }
         } else {
-            const long long out = (static_cast<long long>(row) * (op.heads - group) + head * group + line) * op.head_dim + lane % 4 * 2;
+            const long long out = (static_cast<long long>(row) * (op.heads - group) + head * group + query_row) * op.head_dim
+                    + lane % 4 * 2;
 #pragma unroll
             for (int d = 0; d < DIM / 8; d++) {
                 if (8 * d + lane % 4 * 2 < op.head_dim) {
-                    store_pair(op.out, op.out_type, out + 8 * d, sums.out[d][2 * half] / mass, sums.out[d][2 * half + 1] / mass);
+                    store_pair(op.out, op.out_type, out + 8 * d, sums.out[d][2 * half] / running_sum,
+                            sums.out[d][2 * half + 1] / running_sum);
                 }
             }
         }
@@ -604,7 +609,7 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         return;
     }
 
-    // The last block of these lines merges.
+    // The last block of these query rows merges.
     __shared__ bool last;
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -621,10 +626,10 @@ template <typename KV, int DIM> __device__ __forceinline__ void attention(const 
         return;
     }
 #pragma unroll 1
-    for (int line = first_line + warp; line < min(first_line + 16 * warps, kept_rows * group); line += warps) {
+    for (int query_row = first_query_row + warp; query_row < min(first_query_row + 16 * warps, kept_rows * group); query_row += warps) {
         merge<DIM>(op, op.partials
-                + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + line) * op.chunks + merged.first_chunk()) * PARTIAL,
-                active_chunks, (static_cast<long long>(line / group) * op.heads + head * group + line % group) * op.head_dim);
+                + ((static_cast<long long>(head) * (16ll * warps * gridDim.x) + query_row) * op.chunks + merged.first_chunk()) * PARTIAL,
+                active_chunks, (static_cast<long long>(query_row / group) * op.heads + head * group + query_row % group) * op.head_dim);
     }
 }
 

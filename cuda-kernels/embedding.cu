@@ -7,7 +7,7 @@
 //
 // out [rows, width], table [vocabulary, width], ids [rows] int, rows [1] int, error [1] int. Addresses are multiples of 16. An id
 // that the table has not sets bit 0 of *error and gives a row of zeros; nothing outside the table is read.
-// Launch: grid (most rows), block(width) threads = min(256, width / 4 rounded up to a multiple of 32), no dynamic shared memory,
+// Launch: grid (max rows), block(width) threads = min(256, width / 4 rounded up to a multiple of 32), no dynamic shared memory,
 // compute capability 8.0. Widths that are multiples of 4 are read four at a time, others element by element.
 
 #include "elements.cuh"

@@ -13,7 +13,7 @@
 // are rounded with the scale before that becomes f16, halves away from zero. from, to [count] and count [1] int: slot from[i] is
 // copied to slot to[i] in every layer, in rising order of i; to[i] <= from[i] rising. line_bytes: of the elements of a line,
 // scale_bytes: of its scales. Addresses are multiples of 16, head_dim is even and at most 256.
-// Launch: append: grid (most rows, kv_heads / 4 rounded up), rope and append: grid (most rows, (heads + 2 kv_heads) / 4 rounded up),
+// Launch: append: grid (max rows, kv_heads / 4 rounded up), rope and append: grid (max rows, (heads + 2 kv_heads) / 4 rounded up),
 // both block(head_dim / 2) threads = rounded up to a multiple of 32; move: grid (2 * layers, kv_heads), block (line_bytes / 16 +
 // scale_bytes / 2) rounded up to a multiple of 32. No dynamic shared memory, compute capability 8.0.
 
@@ -41,13 +41,13 @@ __device__ __forceinline__ void store_line(char* tile, int slot, const float* li
         }
     } else {
         // What f16 cannot hold becomes about its largest number, here as everywhere: 127 of the scale stay finite.
-        constexpr float MOST = 127 * 515.0f;
+        constexpr float MAX = 127 * 515.0f;
         const int scales = Stored<KV>::scales(stored_dim);
         const int lane = threadIdx.x % 32;
 #pragma unroll 1
         for (int block = threadIdx.x / 32; block * SCALED < head_dim; block += blockDim.x / 32) {
             const int i = block * SCALED + lane;
-            const float element = i < head_dim ? fminf(fmaxf(line[i], -MOST), MOST) : 0.0f;
+            const float element = i < head_dim ? fminf(fmaxf(line[i], -MAX), MAX) : 0.0f;
             const float largest = __uint_as_float(__reduce_max_sync(0xffffffffu, __float_as_uint(fabsf(element))));
             const float scale = largest / 127.0f;
             const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;

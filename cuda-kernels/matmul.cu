@@ -14,7 +14,7 @@
 // A block computes a tile of out, named rows x outputs: few rows as in decoding, and where that leaves a block for every
 // multiprocessor those of 128 outputs, so that fewer blocks read the same rows; a tree; a prompt. Of swiglu a tile has half as many
 // outputs.
-// Launch: grid (most rows / tile rows, weight rows / tile outputs, both rounded up), threads and dynamic shared memory as
+// Launch: grid (max rows / tile rows, weight rows / tile outputs, both rounded up), threads and dynamic shared memory as
 // MatmulKernels has them, compute capability 8.0. Neighbouring blocks share a strip of the weight.
 // Products are exact and sums f32, 16 inputs at a time in rising order (f32: one at a time): every tile, and a row beside any others,
 // gives the same bits.

@@ -16,8 +16,8 @@
 // rising order. What all inputs of an output share is multiplied in at the end. Every tile, and a row beside any others, gives the
 // same bits.
 //
-// The weight is kept in units of 8 outputs x 64 inputs as in matmul_quantized.cu: the codes, then the scales of each output, one byte for
-// a block; and behind all units of 8 outputs a factor f32 for each. Of the four pairs of a word of codes the bits in each half are
+// The weight is kept in tiles of 8 outputs x 64 inputs as in matmul_quantized.cu: the codes, then the scales of each output, one byte for
+// a block; and behind all weight tiles of 8 outputs a factor f32 for each. Of the four pairs of a word of codes the bits in each half are
 //     pair 0  s at 15, eem from 8 to 6        pair 1  s at 12, eem from 5 to 3
 //     pair 2  s at 9, eem from 2 to 0         pair 3  s at 14, ee from 11 to 10, m at 13
 // so that a shift and a mask make a bf16 of the first three: q * 2^-126, below the least normal number where e is 0, and right there too.

@@ -1,10 +1,10 @@
 // Formats of weights that are 4-bit floating-point numbers, see matmul_float4.cu.
 #pragma once
 
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
-template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : UnitFormat {
-    static constexpr int blocks = UNIT_INPUTS / BLOCK;
+template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : WeightTileFormat {
+    static constexpr int blocks = WEIGHT_TILE_INPUTS / BLOCK;
     static constexpr int bytes = 256 + 8 * blocks;
     static constexpr bool has_row_scale = true;
 
@@ -12,13 +12,13 @@ template <int BLOCK, unsigned UPPER_BITS, unsigned ALWAYS_SET> struct Float4 : U
     unsigned upper; // bytes of the scales
     unsigned lower;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
         unsigned scales;
         if constexpr (blocks == 4) {
-            scales = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32 / 4];
+            scales = reinterpret_cast<const unsigned*>(weight_tile + 256)[threadIdx.x % 32 / 4];
         } else {
-            scales = reinterpret_cast<const unsigned short*>(unit + 256)[threadIdx.x % 32 / 4];
+            scales = reinterpret_cast<const unsigned short*>(weight_tile + 256)[threadIdx.x % 32 / 4];
         }
         upper = and_or<UPPER_BITS, ALWAYS_SET>(scales);
         lower = scales & ~UPPER_BITS;

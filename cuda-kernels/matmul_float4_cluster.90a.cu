@@ -8,7 +8,7 @@
 // Operands and results are those of that file, to the bit. Launch: as matmul_cluster.90a.cu.
 
 #include "matmul_float4.cuh"
-#include "matmul_units_cluster.cuh"
+#include "matmul_weight_tiles_cluster.cuh"
 
 CLUSTER_KERNELS(MXFP4, mxfp4)
 CLUSTER_KERNELS(NVFP4, nvfp4)

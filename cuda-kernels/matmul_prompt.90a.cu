@@ -5,7 +5,7 @@
 //     matmul_{f16,bf16}_{128x128,128x256}w         (out, in, weight, bias, rows, outputs, inputs)
 //     matmul_swiglu_{f16,bf16}_{128x128,128x256}w  (out, in, weight, rows, outputs, inputs)
 //
-// Launch: grid (most rows / 128, weight rows / tile outputs, both rounded up), 384 threads, dynamic shared memory as MatmulKernels has it.
+// Launch: grid (max rows / 128, weight rows / tile outputs, both rounded up), 384 threads, dynamic shared memory as MatmulKernels has it.
 // Sums are f32, 16 inputs at a time in rising order as those of matmul.cu. Whether a device adds the 16 alike in both is not said
 // anywhere: TileComparison compares before a pass takes these. Stages hold rows of both operands, see prompt_tile.cuh.
 

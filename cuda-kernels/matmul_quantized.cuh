@@ -1,7 +1,7 @@
 // Formats of weights in blocks of codes and scales, see matmul_quantized.cu.
 #pragma once
 
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
 constexpr unsigned NIBBLES = 0x000f000fu;
 constexpr unsigned POWER = 0x4b000000u; // 2^23 as f32
@@ -15,19 +15,19 @@ __device__ __forceinline__ unsigned word_of(const uint4& codes, int number) {
     return number == 0 ? codes.x : number == 1 ? codes.y : number == 2 ? codes.z : codes.w;
 }
 
-struct Q8_0 : UnitFormat {
+struct Q8_0 : WeightTileFormat {
     static constexpr int bytes = 512 + 32;
     static constexpr int block = 32;
 
     uint4 codes;
     __half2 scales;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
-        scales = reinterpret_cast<const __half2*>(unit + 512)[threadIdx.x % 32 / 4];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint4*>(weight_tile)[threadIdx.x % 32];
+        scales = reinterpret_cast<const __half2*>(weight_tile + 512)[threadIdx.x % 32 / 4];
     }
 
-    // The weights of 16 inputs, the first or the second, third or fourth of the unit.
+    // The weights of 16 inputs, the first or the second, third or fourth of the weight tile.
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
         const unsigned word = word_of(codes, step);
         first = bytes_of(word);
@@ -39,16 +39,16 @@ struct Q8_0 : UnitFormat {
     }
 };
 
-struct Q4_0 : UnitFormat {
+struct Q4_0 : WeightTileFormat {
     static constexpr int bytes = 256 + 32;
     static constexpr int block = 32;
 
     uint2 codes;
     __half2 scales;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        scales = reinterpret_cast<const __half2*>(unit + 256)[threadIdx.x % 32 / 4];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
+        scales = reinterpret_cast<const __half2*>(weight_tile + 256)[threadIdx.x % 32 / 4];
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
@@ -63,7 +63,7 @@ struct Q4_0 : UnitFormat {
     }
 };
 
-struct Q4_K : UnitFormat {
+struct Q4_K : WeightTileFormat {
     static constexpr int bytes = 256 + 64;
     static constexpr int block = 32;
     static constexpr bool has_minimum = true;
@@ -75,9 +75,9 @@ struct Q4_K : UnitFormat {
     float m;
     float m_less;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        const uint2 scales = reinterpret_cast<const uint2*>(unit + 256)[threadIdx.x % 32 / 4];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
+        const uint2 scales = reinterpret_cast<const uint2*>(weight_tile + 256)[threadIdx.x % 32 / 4];
         factors = scales.y;
         d = half_of(reinterpret_cast<const __half2&>(scales.x), 0);
         d_less = d * -0x1p23f;
@@ -102,7 +102,7 @@ struct Q4_K : UnitFormat {
     }
 };
 
-struct Q6_K : UnitFormat {
+struct Q6_K : WeightTileFormat {
     static constexpr int bytes = 384 + 64;
     static constexpr int block = 16;
 
@@ -112,10 +112,10 @@ struct Q6_K : UnitFormat {
     float d;
     float d_less;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        high = reinterpret_cast<const unsigned*>(unit + 256)[threadIdx.x % 32];
-        const uint2 scales = reinterpret_cast<const uint2*>(unit + 384)[threadIdx.x % 32 / 4];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
+        high = reinterpret_cast<const unsigned*>(weight_tile + 256)[threadIdx.x % 32];
+        const uint2 scales = reinterpret_cast<const uint2*>(weight_tile + 384)[threadIdx.x % 32 / 4];
         factors = scales.x;
         const float whole = half_of(reinterpret_cast<const __half2&>(scales.y), 0);
         d = whole * 0x1p-8f;
@@ -140,14 +140,15 @@ struct Q6_K : UnitFormat {
     }
 };
 
-__constant__ const float NF4_BOOK[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
+__constant__ const float NF4_CODEBOOK[16] =
+        {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
         -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
         0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
 
-__constant__ const float FP4_BOOK[16] = {0.0f, 0.0052083333f, 0.6666666667f, 1.0f, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
+__constant__ const float FP4_CODEBOOK[16] = {0.0f, 0.0052083333f, 0.6666666667f, 1.0f, 0.3333333333f, 0.5f, 0.1666666667f, 0.25f, -0.0f,
         -0.0052083333f, -0.6666666667f, -1.0f, -0.3333333333f, -0.5f, -0.1666666667f, -0.25f};
 
-template <bool NORMAL> struct Book : UnitFormat {
+template <bool NORMAL> struct Codebook : WeightTileFormat {
     static constexpr int bytes = 256 + 32;
     static constexpr int block = 64;
     static constexpr bool has_table = true;
@@ -160,18 +161,18 @@ template <bool NORMAL> struct Book : UnitFormat {
         constexpr int LANES = 8;
 #pragma unroll 4
         for (int entry = threadIdx.x / LANES; entry < TABLE_ENTRIES; entry += THREADS / LANES) {
-            const unsigned pair = pair_of<bf16>(book(entry % 16), book(entry / 16));
+            const unsigned pair = pair_of<bf16>(codebook(entry % 16), codebook(entry / 16));
             reinterpret_cast<uint4*>(table)[entry * LANES + threadIdx.x % LANES] = {pair, pair, pair, pair};
         }
     }
 
-    __device__ __forceinline__ static float book(int code) {
-        return NORMAL ? NF4_BOOK[code] : FP4_BOOK[code];
+    __device__ __forceinline__ static float codebook(int code) {
+        return NORMAL ? NF4_CODEBOOK[code] : FP4_CODEBOOK[code];
     }
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        d = reinterpret_cast<const float*>(unit + 256)[threadIdx.x % 32 / 4];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
+        d = reinterpret_cast<const float*>(weight_tile + 256)[threadIdx.x % 32 / 4];
     }
 
     // The table's entry for a byte of a word.
@@ -194,14 +195,14 @@ template <bool NORMAL> struct Book : UnitFormat {
     }
 };
 
-struct INT8 : UnitFormat {
+struct INT8 : WeightTileFormat {
     static constexpr int bytes = 512;
     static constexpr bool has_row_scale = true;
 
     uint4 codes;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint4*>(weight_tile)[threadIdx.x % 32];
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
@@ -211,5 +212,5 @@ struct INT8 : UnitFormat {
     }
 };
 
-using NF4 = Book<true>;
-using FP4 = Book<false>;
+using NF4 = Codebook<true>;
+using FP4 = Codebook<false>;

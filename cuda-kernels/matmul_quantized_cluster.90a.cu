@@ -8,7 +8,7 @@
 // Operands and results are those of that file, to the bit. Launch: as matmul_cluster.90a.cu.
 
 #include "matmul_quantized.cuh"
-#include "matmul_units_cluster.cuh"
+#include "matmul_weight_tiles_cluster.cuh"
 
 CLUSTER_KERNELS(INT8, int8)
 CLUSTER_KERNELS(Q8_0, q8_0)

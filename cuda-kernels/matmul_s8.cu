@@ -12,36 +12,36 @@
 //             (out, codes, scales, counts, places, outliers, weight, rows, outputs, inputs)
 //
 // out [rows, outputs] f32; codes, scales, counts, places and outliers as quantize.cu writes them, counts 0 if there are no outliers;
-// weight in units as matmul_quantized.cu has those of int8; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8, at most
+// weight in tiles as matmul_quantized.cu has those of int8; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8, at most
 // 2^17, so that sums are within 32 bits.
 // Launch: as matmul.cu, with the dynamic shared memory that Int8Kernels has; compute capability 8.0.
 //
-// Sums of codes are exact, so their order does not matter; outliers are summed in f32 in the order of their list, weights read where
-// they lie: every tile, and a row beside any others, gives the same bits. A row has few outliers; one of nothing else is computed
+// Sums of int8 products are exact, so their order does not matter; outliers are summed in f32 in the order of their list, weights read
+// where they lie: every tile, and a row beside any others, gives the same bits. A row has few outliers; one of nothing else is computed
 // right, and slowly.
 //
-// A word of a unit's codes, four inputs of an output, is a lane's operand as it is; the four are not neighbours, so codes of
+// A word of a weight tile's codes, four inputs of an output, is a lane's operand as it is; the four are not neighbours, so codes of
 // activations lie in the same order. To copies and ldmatrix they are pairs of bytes: a tile of 64 inputs has 128 codes.
 
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
-struct Codes : UnitFormat {
+struct Codes : WeightTileFormat {
     static constexpr int bytes = 512;
     static constexpr bool has_row_scale = true;
 
     uint4 words;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        words = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        words = reinterpret_cast<const uint4*>(weight_tile)[threadIdx.x % 32];
     }
 };
 
 using Pair = unsigned short; // of codes
-constexpr int UNIT_PAIRS = UNIT_INPUTS / 2;
+constexpr int WEIGHT_TILE_PAIRS = WEIGHT_TILE_INPUTS / 2;
 
 // What a tile copies of the weight: its inputs are pairs.
 template <typename TILE>
-using CodeCopies = UnitCopies<
+using CodeCopies = WeightTileCopies<
         Tile<TILE::rows, TILE::outputs, 2 * TILE::inputs, TILE::stages, TILE::threads / 32 / TILE::warps_across, TILE::warps_across>,
         Codes>;
 
@@ -57,31 +57,31 @@ __device__ __forceinline__ void multiply_codes(int (&sums)[4], unsigned a0, unsi
 
 template <typename TILE>
 __device__ __forceinline__ void accumulate(WholeSums<TILE>& sums, const signed char* codes, const unsigned char* weight, int rows,
-        int weight_rows, int units) {
-    constexpr int STAGE_UNITS = TILE::inputs / UNIT_PAIRS;
+        int weight_rows, int weight_tiles) {
+    constexpr int STAGE_WEIGHT_TILES = TILE::inputs / WEIGHT_TILE_PAIRS;
     constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(Pair);
-    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * Codes::bytes;
+    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_WEIGHT_TILES * Codes::bytes;
     extern __shared__ __align__(128) unsigned char shared[];
     const int first_row = blockIdx.x * TILE::rows;
     const int warp = threadIdx.x / 32;
     const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
     const int warp_group = warp % TILE::warps_across * (TILE::warp_outputs / 8);
     const Pair* pairs = reinterpret_cast<const Pair*>(codes);
-    const CodeCopies<TILE> copies(weight, weight_rows, units);
+    const CodeCopies<TILE> copies(weight, weight_rows, weight_tiles);
 
-    const StageRows<TILE, Pair> in_rows(pairs, first_row, rows, units * UNIT_PAIRS, shared, STAGE_BYTES);
+    const StageRows<TILE, Pair> in_rows(pairs, first_row, rows, weight_tiles * WEIGHT_TILE_PAIRS, shared, STAGE_BYTES);
     const auto copy = [&](int step, int number) { copies.start(shared_address(shared + number * STAGE_BYTES + IN_BYTES), step); };
-    for_stages<TILE>(units * UNIT_PAIRS, in_rows, copy, [&](int number) {
+    for_stages<TILE>(weight_tiles * WEIGHT_TILE_PAIRS, in_rows, copy, [&](int number) {
         const unsigned char* stage = shared + number * STAGE_BYTES;
 #pragma unroll
-        for (int unit = 0; unit < STAGE_UNITS; unit++) {
+        for (int weight_tile = 0; weight_tile < STAGE_WEIGHT_TILES; weight_tile++) {
             Codes weights[TILE::warp_outputs / 8];
 #pragma unroll
             for (int j = 0; j < TILE::warp_outputs / 8; j++) {
-                weights[j].load(stage + IN_BYTES + ((warp_group + j) * STAGE_UNITS + unit) * Codes::bytes);
+                weights[j].load(stage + IN_BYTES + ((warp_group + j) * STAGE_WEIGHT_TILES + weight_tile) * Codes::bytes);
             }
             unsigned parts[2][TILE::warp_rows / 8][2]; // of 32 codes each
-            load_rows<TILE, UNIT_PAIRS>(parts, shared_address(stage), warp_row, unit * UNIT_PAIRS);
+            load_rows<TILE, WEIGHT_TILE_PAIRS>(parts, shared_address(stage), warp_row, weight_tile * WEIGHT_TILE_PAIRS);
 #pragma unroll
             for (int j = 0; j < TILE::warp_outputs / 16; j++) {
                 const uint4& upper = weights[2 * j].words;
@@ -96,17 +96,17 @@ __device__ __forceinline__ void accumulate(WholeSums<TILE>& sums, const signed c
     });
 }
 
-// Where the code of an input lies among the units of its eight outputs, for the first of these.
+// Where the code of an input lies among the weight tiles of its eight outputs, for the first of these.
 __device__ __forceinline__ long long code_offset(int input) {
     const int within = input % 16;
-    return static_cast<long long>(input / UNIT_INPUTS) * Codes::bytes + within % 8 / 2 * 16 + input % UNIT_INPUTS / 16 * 4
+    return static_cast<long long>(input / WEIGHT_TILE_INPUTS) * Codes::bytes + within % 8 / 2 * 16 + input % WEIGHT_TILE_INPUTS / 16 * 4
             + within / 8 + within % 2 * 2;
 }
 
 // Outliers and scales.
 template <typename TILE>
-__device__ __forceinline__ void finish(UnitSums<TILE>& results, const WholeSums<TILE>& sums, const float* scales, const int* counts,
-        const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs, int units) {
+__device__ __forceinline__ void finish(WeightTileSums<TILE>& results, const WholeSums<TILE>& sums, const float* scales, const int* counts,
+        const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs, int weight_tiles) {
     constexpr int PARTS = TILE::warp_outputs / 8;
     const signed char* weights[PARTS]; // of this lane's outputs
     float output_scales[PARTS];
@@ -114,9 +114,10 @@ __device__ __forceinline__ void finish(UnitSums<TILE>& results, const WholeSums<
     for (int part = 0; part < PARTS; part++) {
         const int group = first_weight_row<TILE>() / 8 + part;
         const bool there = group * 8 < weight_rows;
-        const unsigned char* from = weight + (there ? group : 0) * group_bytes<Codes>(units);
+        const unsigned char* from = weight + (there ? group : 0) * group_bytes<Codes>(weight_tiles);
         weights[part] = reinterpret_cast<const signed char*>(from) + threadIdx.x % 32 / 4 * 64;
-        output_scales[part] = reinterpret_cast<const float*>(from + static_cast<long long>(units) * Codes::bytes)[threadIdx.x % 32 / 4];
+        output_scales[part] =
+                reinterpret_cast<const float*>(from + static_cast<long long>(weight_tiles) * Codes::bytes)[threadIdx.x % 32 / 4];
     }
     for_row_sums<TILE>(rows, [&](int row, int n, int i) {
         float apart[PARTS] = {};
@@ -142,12 +143,12 @@ __device__ __forceinline__ void finish(UnitSums<TILE>& results, const WholeSums<
 }
 
 template <typename TILE>
-__device__ __forceinline__ void multiply_rows(UnitSums<TILE>& results, const signed char* codes, const float* scales, const int* counts,
-        const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs) {
-    const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
+__device__ __forceinline__ void multiply_rows(WeightTileSums<TILE>& results, const signed char* codes, const float* scales,
+        const int* counts, const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs) {
+    const int weight_tiles = (inputs + WEIGHT_TILE_INPUTS - 1) / WEIGHT_TILE_INPUTS;
     WholeSums<TILE> sums = {};
-    accumulate<TILE>(sums, codes, weight, rows, weight_rows, units);
-    finish<TILE>(results, sums, scales, counts, places, outliers, weight, rows, weight_rows, inputs, units);
+    accumulate<TILE>(sums, codes, weight, rows, weight_rows, weight_tiles);
+    finish<TILE>(results, sums, scales, counts, places, outliers, weight, rows, weight_rows, inputs, weight_tiles);
 }
 
 template <typename TILE>
@@ -161,9 +162,9 @@ __device__ __forceinline__ void matmul(float* out, const signed char* codes, con
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
-        UnitSums<TILE> results;
+        WeightTileSums<TILE> results;
         multiply_rows<TILE>(results, codes, scales, counts, places, outliers, weight, rows, outputs, inputs);
-        store_units<TILE>(results, out, bias, rows, outputs);
+        store_weight_tiles<TILE>(results, out, bias, rows, outputs);
     }
 }
 
@@ -178,9 +179,9 @@ __device__ __forceinline__ void matmul_swiglu(float* out, const signed char* cod
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
-        UnitSums<TILE> results;
+        WeightTileSums<TILE> results;
         multiply_rows<TILE>(results, codes, scales, counts, places, outliers, weight, rows, 2 * outputs, inputs);
-        store_units_swiglu<TILE>(results, out, rows, outputs);
+        store_weight_tiles_swiglu<TILE>(results, out, rows, outputs);
     }
 }
 

@@ -1,9 +1,9 @@
 // The formats of weights of which two of every four are kept, see matmul_sparse.cu.
 #pragma once
 
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
-struct Sparse : UnitFormat {
+struct Sparse : WeightTileFormat {
     using Element = f16;
     static constexpr int bytes = 512 + 64;
     static constexpr bool is_sparse = true;
@@ -11,9 +11,9 @@ struct Sparse : UnitFormat {
     uint4 values;
     unsigned places;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        values = reinterpret_cast<const uint4*>(unit)[threadIdx.x % 32];
-        places = reinterpret_cast<const unsigned short*>(unit + 512)[threadIdx.x % 32];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        values = reinterpret_cast<const uint4*>(weight_tile)[threadIdx.x % 32];
+        places = reinterpret_cast<const unsigned short*>(weight_tile + 512)[threadIdx.x % 32];
     }
 
     __device__ __forceinline__ void fragments(int step, unsigned& first, unsigned& second) const {
@@ -37,9 +37,9 @@ struct SparseInt8 : Sparse {
 
     uint2 codes;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
-        codes = reinterpret_cast<const uint2*>(unit)[threadIdx.x % 32];
-        places = reinterpret_cast<const unsigned short*>(unit + 256)[threadIdx.x % 32];
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
+        codes = reinterpret_cast<const uint2*>(weight_tile)[threadIdx.x % 32];
+        places = reinterpret_cast<const unsigned short*>(weight_tile + 256)[threadIdx.x % 32];
     }
 
     // 1024 and two bytes, in the bits of two f16, less 1152.

@@ -8,7 +8,7 @@
 // Operands and results are those of that file, to the bit. Launch: as matmul_cluster.90a.cu.
 
 #include "matmul_sparse.cuh"
-#include "matmul_units_cluster.cuh"
+#include "matmul_weight_tiles_cluster.cuh"
 
 CLUSTER_KERNELS(Sparse, sparse_2_4)
 CLUSTER_KERNELS(SparseInt8, sparse_2_4_int8)

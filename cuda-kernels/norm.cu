@@ -10,7 +10,7 @@
 // rows [1] int: how many rows there are. Group g of row r of in, residual and sum begins at r * in_stride + g * width, of out at
 // r * out_stride + g * width. gain [width]. Strides are multiples of 4 elements and addresses of 16 bytes. out may be in where
 // types and strides agree, sum may be residual or in.
-// Launch: grid (most rows, groups a row), block(width) threads = min(1024, width / 4 rounded up to a multiple of 32), no dynamic
+// Launch: grid (max rows, groups a row), block(width) threads = min(1024, width / 4 rounded up to a multiple of 32), no dynamic
 // shared memory, compute capability 8.0. The block depends on the width alone, so a row has the same bits whatever rows there are
 // beside it.
 // The sum of squares is f32: each thread over its elements in rising order, then reduce.cuh's trees. Widths that are multiples of

@@ -9,7 +9,7 @@
 //
 // codes to outliers and threshold as in quantize.cu; in, sum and residual [rows, width] f32, gain [width] f32, rows [1] int; width is a
 // multiple of 8, addresses of 16. sum may be residual or in.
-// Launch: grid (most rows), block(width) threads as norm.cu, no dynamic shared memory, compute capability 8.0.
+// Launch: grid (max rows), block(width) threads as norm.cu, no dynamic shared memory, compute capability 8.0.
 // The row is read three times, the last two from L1. It has the bits that both kernels give it one after the other.
 
 #include "norm.cuh"
@@ -18,8 +18,8 @@
 constexpr int MAX_THREADS = 1024;
 
 template <bool ADD>
-__device__ __forceinline__ void rms_in_codes(const CodedRows& to, float* sum, const float* in, const float* residual, const float* gain,
-        const int* rows, int width, float epsilon, float threshold) {
+__device__ __forceinline__ void rms_quantized(const QuantizedRows& to, float* sum, const float* in, const float* residual,
+        const float* gain, const int* rows, int width, float epsilon, float threshold) {
     const long long row = blockIdx.x;
     if (row >= *rows) {
         return;
@@ -41,11 +41,11 @@ __device__ __forceinline__ void rms_in_codes(const CodedRows& to, float* sum, co
 extern "C" __global__ void __launch_bounds__(MAX_THREADS)
 norm_rms_s8(signed char* codes, float* scales, int* counts, int* places, float* outliers, const float* in, const float* gain,
         const int* rows, int width, float epsilon, float threshold) {
-    rms_in_codes<false>({codes, scales, counts, places, outliers}, nullptr, in, nullptr, gain, rows, width, epsilon, threshold);
+    rms_quantized<false>({codes, scales, counts, places, outliers}, nullptr, in, nullptr, gain, rows, width, epsilon, threshold);
 }
 
 extern "C" __global__ void __launch_bounds__(MAX_THREADS)
 norm_rms_add_s8(signed char* codes, float* scales, int* counts, int* places, float* outliers, float* sum, const float* in,
         const float* residual, const float* gain, const int* rows, int width, float epsilon, float threshold) {
-    rms_in_codes<true>({codes, scales, counts, places, outliers}, sum, in, residual, gain, rows, width, epsilon, threshold);
+    rms_quantized<true>({codes, scales, counts, places, outliers}, sum, in, residual, gain, rows, width, epsilon, threshold);
 }

@@ -1,4 +1,4 @@
-// Functions whose every rounding is spelled out, so that the host and kernels agree to the bit on what is drawn. The host's half is
+// Functions whose every rounding is spelled out, so that the host and kernels agree to the bit on what is sampled. The host's half is
 // PortableMath.java; whoever changes one changes the other.
 //
 // Polynomials are minimax fits of relative error below 5e-9, evaluated in f32 by fused multiply-adds.

@@ -4,11 +4,11 @@
 #include "elements.cuh"
 #include "reduce.cuh"
 
-constexpr unsigned INFINITE = 0x7f800000u; // bits of the least magnitude that is not finite
+constexpr unsigned INFINITE = 0x7f800000u; // bits of the smallest magnitude that is not finite
 constexpr float LEAST = 0x1p-120f;
 
 // Where rows in 8 bits go, see quantize.cu.
-struct CodedRows {
+struct QuantizedRows {
     signed char* codes;
     float* scales;
     int* counts;
@@ -41,8 +41,8 @@ struct Four {
 // Rounds a row by a block of whole warps: pair(i) gives inputs i and i + 1 of it, i being even. Once a kernel: there is no barrier after
 // the last read of shared memory.
 template <typename PAIR>
-__device__ __forceinline__ void quantize_row(const CodedRows& to, long long row, int width, float threshold, PAIR pair) {
-    __shared__ unsigned warp_most[32];
+__device__ __forceinline__ void quantize_row(const QuantizedRows& to, long long row, int width, float threshold, PAIR pair) {
+    __shared__ unsigned warp_largest[32];
     __shared__ int warp_counts[32];
     const int words = (width + 63) / 64 * 16; // of four codes
     const int warps = blockDim.x / 32;
@@ -51,7 +51,7 @@ __device__ __forceinline__ void quantize_row(const CodedRows& to, long long row,
     const int first = words * warp / warps; // the words of this warp
     const int end = words * (warp + 1) / warps;
 
-    unsigned most = 0;
+    unsigned largest_bits = 0;
     int count = 0;
 #pragma unroll 1
     for (int number = first + lane; number < end; number += 32) {
@@ -61,25 +61,25 @@ __device__ __forceinline__ void quantize_row(const CodedRows& to, long long row,
             const float magnitude = fabsf(four.x[i]);
             const bool outlier = magnitude >= threshold && __float_as_uint(magnitude) < INFINITE;
             count += outlier;
-            most = max(most, outlier ? 0u : __float_as_uint(magnitude)); // rises with the magnitude, NaN above all
+            largest_bits = max(largest_bits, outlier ? 0u : __float_as_uint(magnitude)); // rises with the magnitude, NaN above all
         }
     }
-    most = static_cast<unsigned>(warp_max(most));
+    largest_bits = static_cast<unsigned>(warp_max(largest_bits));
     count = static_cast<int>(warp_sum(static_cast<float>(count))); // exact: less than 2^24
     if (lane == 0) {
-        warp_most[warp] = most;
+        warp_largest[warp] = largest_bits;
         warp_counts[warp] = count;
     }
     __syncthreads();
     int total = 0;
     int next = 0; // place of this warp's first outlier in the list
     for (int i = 0; i < warps; i++) {
-        most = max(most, warp_most[i]);
+        largest_bits = max(largest_bits, warp_largest[i]);
         next += i < warp ? warp_counts[i] : 0;
         total += warp_counts[i];
     }
-    const bool finite = most < INFINITE;
-    const float largest = __uint_as_float(most);
+    const bool finite = largest_bits < INFINITE;
+    const float largest = __uint_as_float(largest_bits);
     const bool counted = finite && largest >= LEAST;
     const float inverse = counted ? 127.0f / largest : 0.0f;
     if (threadIdx.x == 0) {

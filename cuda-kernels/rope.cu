@@ -11,7 +11,7 @@
 //
 // out, in [rows, heads, head_dim] f32, positions [rows] int, inverse_frequencies [pairs] f32, rows [1] int; 2 pairs <= head_dim,
 // which is even; elements beyond the pairs are copied. out may be in. Addresses are multiples of 16.
-// Launch: grid (most rows, heads / 4 rounded up), block(pairs) threads = min(256, pairs rounded up to a multiple of 32), no dynamic
+// Launch: grid (max rows, heads / 4 rounded up), block(pairs) threads = min(256, pairs rounded up to a multiple of 32), no dynamic
 // shared memory, compute capability 8.0.
 // Four heads share a sine and cosine, see rotation.cuh.
 

@@ -7,7 +7,7 @@
 // Among equals the lowest id comes first; -0 equals +0 and is given as +0; NaN counts as minus infinity and is given as such.
 // Scratch: arrived [rows] int, zero before the first launch and left zero by each; lists [rows, slices, 64] of 8 bytes.
 // Addresses are multiples of 16.
-// Launch: grid (slices, most rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
+// Launch: grid (slices, max rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
 // result: keys are unique, so neither order nor grouping matters. 4096 logits a slice fill the device best.
 // Each block reduces its slice of the row; the last to arrive completes the row, so one launch does all.
 // Logits are read once; a warp looks at 32 keys at a time and inserts only if one of them is among its best so far.

@@ -3,9 +3,9 @@
 // Entry points:
 //     tree_paths  (paths, lengths, ancestors, rows, words)
 //
-// ancestors [rows, words] u64: bit v of a row says that it sees row v of the pass; rows [1] int. paths [rows, 64 words] int gets the
+// ancestors [rows, words] u64: bit v of a row says that it attends to row v of the pass; rows [1] int. paths [rows, 64 words] int gets the
 // numbers of the set bits of each row in rising order, lengths [rows] int how many there are.
-// Launch: grid (most rows / 4 rounded up), block 128, a warp a row, no dynamic shared memory, compute capability 8.0.
+// Launch: grid (max rows / 4 rounded up), block 128, a warp a row, no dynamic shared memory, compute capability 8.0.
 
 constexpr int ROWS_A_BLOCK = 4;
 

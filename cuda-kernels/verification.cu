@@ -1,35 +1,40 @@
-// Drawing the token after each row of a pass, and walking the pass's tree by the tokens drawn.
+// Sampling the token after each row of a pass, and walking the pass's tree by the tokens sampled.
 //
 // Entry points:
-//     verification_draw_f32      (ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
-//     verification_walk          (verdict, ids, leads, tokens, paths, lengths, committed, rows, capacity, stride)
-//     verification_residual_f32  (verdict, ids, leads, cuts, logits, settings, tokens, positions, paths, lengths, committed, rows,
-//                                 drawings, left, vocabulary, capacity, stride)
-//     verification_advance       (verdict, settings, tokens, positions, committed, ids, leads, capacity)
+//     verification_sample_f32
+//         (ids, margins, truncations, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
+//     verification_walk
+//         (result, ids, margins, tokens, paths, lengths, committed, rows, capacity, stride)
+//     verification_rejection_sampling_f32
+//         (result, ids, margins, truncations, logits, settings, tokens, positions, paths, lengths, committed, rows, draft_distributions,
+//          left, vocabulary, capacity, stride)
+//     verification_advance
+//         (result, settings, tokens, positions, committed, ids, margins, capacity)
 //
-// logits [rows, vocabulary], unchanged in the end; ids [rows] int, leads [rows] f32, by how much the largest logit leads the second;
-// cuts [rows], settings and drawings as below; tokens and positions [rows] int, of the rows; rows and committed [1] int. paths
-// [rows, stride] and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left is
-// scratch, [vocabulary rounded up to a multiple of 4] of 64 bits.
-// verdict ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens drawn along the path, one more; their leads, f32;
+// logits [rows, vocabulary], unchanged in the end; ids [rows] int, margins [rows] f32, by how much the largest logit exceeds the second;
+// truncations [rows], settings and draft_distributions as below; tokens and positions [rows] int, of the rows; rows and committed [1] int.
+// paths [rows, stride] and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left
+// is scratch, [vocabulary rounded up to a multiple of 4] of 64 bits.
+// result ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens sampled along the path, one more; their margins, f32;
 // slots that the accepted rows are to be moved from, and to.
-// Advance makes of a pass of one row the one that reads the token drawn: token, position, committed and recent tokens. It writes token
-// and lead behind those in the verdict, whose first number counts them.
-// Launch: draw grid (most rows), block 1024; walk grid 1, block 256; residual grid 1, block 1024; advance grid 1, block 64; no dynamic
-// shared memory, compute capability 8.0. Addresses are multiples of 16.
+// Advance makes of a pass of one row the one that reads the token sampled: token, position, committed and recent tokens. It writes token
+// and margin behind those in the result, whose first number counts them.
+// Launch: sample grid (max rows), block 1024; walk grid 1, block 256; rejection_sampling grid 1, block 1024; advance grid 1, block 64; no
+// dynamic shared memory, compute capability 8.0. Addresses are multiples of 16.
 //
-// Draw is Sampler.java to the bit: an exponential race among what top-k, top-p and min-p leave of the weights e^((logit - largest) /
-// temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block has a row and
-// sweeps its logits, which stay in L2, once for the largest, once for the race, and for top-k and top-p up to 6 times each, by
-// 10 bits of the keys at a time, mostly 2 or 3. All sweeps but the first recompute the weights.
+// Sample is Sampler.java to the bit: an exponential race (the Gumbel-max trick) among what top-k, top-p and min-p leave of the weights
+// e^((logit - largest) / temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block
+// has a row and sweeps its logits, which stay in L2, once for the largest, once for the race, and for top-k and top-p up to 6 times each,
+// by 10 bits of the keys at a time, mostly 2 or 3. All sweeps but the first recompute the weights.
 //
-// Residual is the walk where rows were drawn from laws themselves, Residual.java and Law.java to the bit. At a row above drawn ones it
-// writes the target's law into `left`, as whole numbers, one sweep since draw has left the cuts; takes from it the law of a rejected
-// row, one sweep of that law's tokens; and holds the race of what is left, one more. Elsewhere it takes what draw has drawn.
+// Rejection_sampling is the walk where rows were sampled themselves, RejectionSampling.java and TokenDistribution.java to the bit. At a row
+// above sampled ones it writes the target's distribution into `left`, as whole numbers, one sweep since sample has left the truncations;
+// takes from it the distribution of a rejected row, one sweep of that distribution's tokens; and holds the race of what is left, one more.
+// Elsewhere it takes what sample has sampled.
 
 #include "elements.cuh"
 #include "keys.cuh"
-#include "noise.cuh"
+#include "counter_random.cuh"
 #include "portable_math.cuh"
 #include "reduce.cuh"
 
@@ -50,36 +55,36 @@ struct Settings {
     int recent[WINDOW]; // the latest tokens before the pass, the last one last
 };
 
-// What draw leaves of a row: the weights to keep, those of this rank and up, unless its token is certain.
-struct alignas(16) Cut {
+// What sample leaves of a row: the weights to keep, those of this rank and up, unless its token is certain.
+struct alignas(16) Truncation {
     unsigned long long lowest;
     float largest;
     int certain;
 };
 
-// A row drawn below another, and the law it was drawn from.
-struct Drawing {
+// A row sampled below another, and the distribution it was sampled from.
+struct SampledDraft {
     int parent;
     int row;
     unsigned long long weight; // of its token
     unsigned long long mass;   // sum of all weights
-    int first;                 // of the law's tokens, counted in 64 bits from the head of the buffer
+    int first;                 // of the distribution's tokens, counted in 64 bits from the head of the buffer
     int size;
     int without_replacement;
     int unused;
 };
 
-// What was drawn: drawings follow, then the tokens of their laws, 64 bits each, a token below its weight.
-struct Drawings {
+// What was sampled: sampled drafts follow, then the tokens of their distributions, 64 bits each, a token below its weight.
+struct DraftDistributions {
     int count;
     int unused;
 
-    __device__ __forceinline__ const Drawing& operator[](int index) const {
-        return reinterpret_cast<const Drawing*>(this + 1)[index];
+    __device__ __forceinline__ const SampledDraft& operator[](int index) const {
+        return reinterpret_cast<const SampledDraft*>(this + 1)[index];
     }
 
-    __device__ __forceinline__ unsigned long long* law(const Drawing& drawing) {
-        return reinterpret_cast<unsigned long long*>(this) + drawing.first;
+    __device__ __forceinline__ unsigned long long* distribution(const SampledDraft& sample) {
+        return reinterpret_cast<unsigned long long*>(this) + sample.first;
     }
 };
 
@@ -144,13 +149,13 @@ struct Weights {
         }
     }
 
-    // Those of a group from a rank on, and of `least` on; 0 for the others.
-    __device__ __forceinline__ Pack<float, 4> kept(int group, Key lowest, float least) const {
+    // Those of a group from a rank on, and of `min_weight` on; 0 for the others.
+    __device__ __forceinline__ Pack<float, 4> kept(int group, Key lowest, float min_weight) const {
         Pack<float, 4> values = logits_of(group);
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             const float own = weight(values.elements[i]);
-            values.elements[i] = own >= least && rank_of(own, 4 * group + i) >= lowest ? own : 0;
+            values.elements[i] = own >= min_weight && rank_of(own, 4 * group + i) >= lowest ? own : 0;
         }
         return values;
     }
@@ -331,16 +336,16 @@ struct Penalty {
 
 // The first arrival of the race at a position: weights_of(group) are those of four neighbours, 0 for who takes no part.
 template <typename F>
-__device__ __forceinline__ int race(Shared& shared, int groups, unsigned long long seed, int position, F weights_of) {
+__device__ __forceinline__ int exponential_race(Shared& shared, int groups, unsigned long long seed, int position, F weights_of) {
     Key winner = ~Key{0};
 #pragma unroll 1
     for (int group = threadIdx.x; group < groups; group += THREADS) {
         const Pack<float, 4> weights = weights_of(group);
-        const Noise4 noise = noise_of(seed, position, group);
+        const Random4 random = random_of(seed, position, group);
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             if (weights.elements[i] > 0) {
-                const float time = __fdiv_rn(portable_exponential(noise.bits[i]), weights.elements[i]);
+                const float time = __fdiv_rn(portable_exponential(random.bits[i]), weights.elements[i]);
                 winner = min(winner, static_cast<Key>(__float_as_uint(time)) << 32 | (4 * group + i));
             }
         }
@@ -349,8 +354,8 @@ __device__ __forceinline__ int race(Shared& shared, int groups, unsigned long lo
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
-verification_draw_f32(int* ids, float* leads, Cut* cuts, float* logits, const Settings* settings, const int* tokens, const int* positions,
-        const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
+verification_sample_f32(int* ids, float* margins, Truncation* truncations, float* logits, const Settings* settings, const int* tokens,
+        const int* positions, const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
     __shared__ Shared shared;
     const int row = blockIdx.x;
     if (row >= *rows) {
@@ -374,16 +379,16 @@ verification_draw_f32(int* ids, float* leads, Cut* cuts, float* logits, const Se
     block_largest(shared, best, second);
     weights.largest = value_of(best);
     int id = id_of(best);
-    Cut cut{0, weights.largest, !(weights.temperature > 0 && isfinite(weights.largest))};
-    if (!cut.certain) {
-        cut.lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
-        id = race(shared, weights.groups(), settings->seed, positions[row] + 1,
-                [&](int group) { return weights.kept(group, cut.lowest, settings->min_p); });
+    Truncation truncation{0, weights.largest, !(weights.temperature > 0 && isfinite(weights.largest))};
+    if (!truncation.certain) {
+        truncation.lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
+        id = exponential_race(shared, weights.groups(), settings->seed, positions[row] + 1,
+                [&](int group) { return weights.kept(group, truncation.lowest, settings->min_p); });
     }
     if (threadIdx.x == 0) {
         ids[row] = id;
-        leads[row] = weights.largest - (second == 0 ? -INFINITY : value_of(second));
-        cuts[row] = cut;
+        margins[row] = weights.largest - (second == 0 ? -INFINITY : value_of(second));
+        truncations[row] = truncation;
     }
     penalty.undo();
 }
@@ -396,12 +401,12 @@ struct Emitted {
 
 // Walks from the first row on, as emit(row) says, and notes the way. By a whole block.
 template <typename F>
-__device__ __forceinline__ void walk(int& next, int* verdict, const float* leads, const int* tokens, const int* paths, const int* lengths,
+__device__ __forceinline__ void walk(int& next, int* result, const float* margins, const int* tokens, const int* paths, const int* lengths,
         const int* committed, int rows, int capacity, int stride, F emit) {
-    int* accepted_rows = verdict + 4;
-    int* drawn = accepted_rows + capacity;
-    float* drawn_leads = reinterpret_cast<float*>(drawn + capacity);
-    int* from = drawn + 2 * capacity;
+    int* accepted_rows = result + 4;
+    int* sampled = accepted_rows + capacity;
+    float* sampled_margins = reinterpret_cast<float*>(sampled + capacity);
+    int* from = sampled + 2 * capacity;
     int* to = from + capacity;
     int accepted = 0;
     int moves = 0;
@@ -410,8 +415,8 @@ __device__ __forceinline__ void walk(int& next, int* verdict, const float* leads
     while (true) {
         const Emitted emitted = emit(row);
         if (threadIdx.x == 0) {
-            drawn[accepted] = emitted.token;
-            drawn_leads[accepted] = leads[row];
+            sampled[accepted] = emitted.token;
+            sampled_margins[accepted] = margins[row];
             next = emitted.row >= 0 ? emitted.row : rows;
         }
         __syncthreads();
@@ -440,18 +445,18 @@ __device__ __forceinline__ void walk(int& next, int* verdict, const float* leads
         accepted++;
     }
     if (threadIdx.x == 0) {
-        verdict[0] = accepted;
-        verdict[1] = moves;
-        verdict[2] = 0;
-        verdict[3] = 0;
+        result[0] = accepted;
+        result[1] = moves;
+        result[2] = 0;
+        result[3] = 0;
     }
 }
 
 extern "C" __global__ void __launch_bounds__(WALKERS)
-verification_walk(int* verdict, const int* ids, const float* leads, const int* tokens, const int* paths, const int* lengths,
+verification_walk(int* result, const int* ids, const float* margins, const int* tokens, const int* paths, const int* lengths,
         const int* committed, const int* rows, int capacity, int stride) {
     __shared__ int next;
-    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride,
+    walk(next, result, margins, tokens, paths, lengths, committed, *rows, capacity, stride,
             [&](int row) { return Emitted{ids[row], -1}; });
 }
 
@@ -459,12 +464,12 @@ __device__ __forceinline__ double real(Key whole) {
     return __ll2double_rn(static_cast<long long>(whole));
 }
 
-// What a law's weight is in units of another, as many of whose make one of its own.
+// What a distribution's weight is in units of another, as many of whose make one of its own.
 __device__ __forceinline__ Key share(Key weight, double ratio) {
     return static_cast<Key>(__double2ll_rn(__dmul_rn(real(weight), ratio)));
 }
 
-// What is left of the target's law below a row, while the rows drawn there are tested.
+// What is left of the target's distribution below a row, while the rows sampled there are tested.
 struct Left {
     Pack<Key, 4>* weights; // [groups]
     int vocabulary;
@@ -478,17 +483,17 @@ struct Left {
         return weights[token / 4].elements[token % 4];
     }
 
-    // Begins with the law that a row's token is drawn from.
-    __device__ __forceinline__ void begin(Shared& shared, const Weights& target, const Cut& cut, float min_p, int drawn) {
+    // Begins with the distribution that a row's token is sampled from.
+    __device__ __forceinline__ void begin(Shared& shared, const Weights& target, const Truncation& truncation, float min_p, int sampled) {
         const Key units = Key{1} << (62 - token_bits); // of a weight of 1
         Key sum = 0;
 #pragma unroll 1
         for (int group = threadIdx.x; group < target.groups(); group += THREADS) {
-            const Pack<float, 4> kept = target.kept(group, cut.lowest, min_p);
+            const Pack<float, 4> kept = target.kept(group, truncation.lowest, min_p);
             Pack<Key, 4> whole;
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const float weight = !cut.certain ? kept.elements[i] : 4 * group + i == drawn ? 1 : 0;
+                const float weight = !truncation.certain ? kept.elements[i] : 4 * group + i == sampled ? 1 : 0;
                 whole.elements[i] = static_cast<Key>(__fmul_rn(weight, static_cast<float>(units)));
                 sum += whole.elements[i];
             }
@@ -497,12 +502,12 @@ struct Left {
         mass = block_reduce(shared, sum, [](Key a, Key b) { return a + b; });
     }
 
-    // Takes a law away, and makes `removed` impossible in that if it is a token.
-    __device__ __forceinline__ void subtract(Shared& shared, Key* law, int size, double ratio, int removed) {
+    // Takes a distribution away, and makes `removed` impossible in that if it is a token.
+    __device__ __forceinline__ void subtract(Shared& shared, Key* distribution, int size, double ratio, int removed) {
         Key taken = 0;
 #pragma unroll 1
         for (int i = threadIdx.x; i < size; i += THREADS) {
-            const Key entry = law[i];
+            const Key entry = distribution[i];
             const int token = static_cast<int>(entry & ((Key{1} << token_bits) - 1));
             if (token < vocabulary) {
                 Key& weight = (*this)[token];
@@ -511,14 +516,14 @@ struct Left {
                 taken += part;
             }
             if (token == removed) {
-                law[i] = token;
+                distribution[i] = token;
             }
         }
         mass -= block_reduce(shared, taken, [](Key a, Key b) { return a + b; });
     }
 
-    __device__ __forceinline__ int draw(Shared& shared, unsigned long long seed, int position) const {
-        return race(shared, (vocabulary + 3) / 4, seed, position, [&](int group) {
+    __device__ __forceinline__ int sample(Shared& shared, unsigned long long seed, int position) const {
+        return exponential_race(shared, (vocabulary + 3) / 4, seed, position, [&](int group) {
             const Pack<Key, 4> whole = weights[group];
             Pack<float, 4> rounded;
 #pragma unroll
@@ -531,54 +536,56 @@ struct Left {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
-verification_residual_f32(int* verdict, const int* ids, const float* leads, const Cut* cuts, float* logits, const Settings* settings,
+verification_rejection_sampling_f32(int* result, const int* ids, const float* margins, const Truncation* truncations, float* logits,
+        const Settings* settings,
         const int* tokens, const int* positions, const int* paths, const int* lengths, const int* committed, const int* rows,
-        Drawings* drawings, Key* scratch, int vocabulary, int capacity, int stride) {
-    constexpr double ROUNDING = 0x1p-23; // less than this share left means that two laws are equal but for rounding
+        DraftDistributions* draft_distributions, Key* scratch, int vocabulary, int capacity, int stride) {
+    constexpr double ROUNDING = 0x1p-23; // less than this share left means that two distributions are equal but for rounding
     __shared__ Shared shared;
     __shared__ int next;
     Left left(scratch, vocabulary);
-    walk(next, verdict, leads, tokens, paths, lengths, committed, *rows, capacity, stride, [&](int row) {
+    walk(next, result, margins, tokens, paths, lengths, committed, *rows, capacity, stride, [&](int row) {
         const int position = positions[row] + 1;
         int tested = 0;
         Key offered_mass = 0;
 #pragma unroll 1
-        for (int i = 0; i < drawings->count; i++) {
-            const Drawing& drawing = (*drawings)[i];
-            if (drawing.parent != row) {
+        for (int i = 0; i < draft_distributions->count; i++) {
+            const SampledDraft& sample = (*draft_distributions)[i];
+            if (sample.parent != row) {
                 continue;
             }
             if (tested == 0) {
                 float* own = logits + static_cast<long long>(row) * vocabulary;
                 const Penalty penalty(shared, own, settings, tokens, Path(paths, lengths, stride, row), vocabulary);
-                const Cut cut = cuts[row];
-                left.begin(shared, Weights{own, vocabulary, cut.largest, settings->temperature}, cut, settings->min_p, ids[row]);
+                const Truncation truncation = truncations[row];
+                left.begin(shared, Weights{own, vocabulary, truncation.largest, settings->temperature}, truncation, settings->min_p,
+                        ids[row]);
                 penalty.undo();
-                offered_mass = drawing.mass;
+                offered_mass = sample.mass;
             }
-            const int token = tokens[drawing.row];
+            const int token = tokens[sample.row];
             const double ratio = offered_mass > 0 ? __ddiv_rn(real(left.mass), real(offered_mass)) : 0;
             const Key wanted = left[token];
-            const Key offered = share(drawing.weight, ratio);
-            const Noise4 noise = noise_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++);
-            const double uniform = __dmul_rn(__uint2double_rn(noise.bits[0]), 0x1p-32);
+            const Key offered = share(sample.weight, ratio);
+            const Random4 random = random_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++);
+            const double uniform = __dmul_rn(__uint2double_rn(random.bits[0]), 0x1p-32);
             if (wanted >= offered || uniform < __ddiv_rn(real(wanted), real(offered))) {
-                return Emitted{token, drawing.row};
+                return Emitted{token, sample.row};
             }
             __syncthreads(); // everyone has read what is wanted
             const Key before = left.mass;
-            left.subtract(shared, drawings->law(drawing), drawing.size, ratio, drawing.without_replacement ? token : -1);
+            left.subtract(shared, draft_distributions->distribution(sample), sample.size, ratio, sample.without_replacement ? token : -1);
             if (real(left.mass) <= __dmul_rn(ROUNDING, real(before))) {
-                return Emitted{token, drawing.row};
+                return Emitted{token, sample.row};
             }
-            offered_mass -= drawing.without_replacement ? min(offered_mass, drawing.weight) : 0;
+            offered_mass -= sample.without_replacement ? min(offered_mass, sample.weight) : 0;
         }
-        return Emitted{tested == 0 ? ids[row] : left.draw(shared, settings->seed, position), -1};
+        return Emitted{tested == 0 ? ids[row] : left.sample(shared, settings->seed, position), -1};
     });
 }
 
 extern "C" __global__ void __launch_bounds__(WINDOW)
-verification_advance(int* verdict, Settings* settings, int* tokens, int* positions, int* committed, const int* ids, const float* leads,
+verification_advance(int* result, Settings* settings, int* tokens, int* positions, int* committed, const int* ids, const float* margins,
         int capacity) {
     const int recent = settings->recent_tokens;
     const int from = threadIdx.x + (recent == WINDOW);
@@ -588,10 +595,10 @@ verification_advance(int* verdict, Settings* settings, int* tokens, int* positio
         settings->recent[threadIdx.x] = kept;
     }
     if (threadIdx.x == 0) {
-        const int drawn = verdict[0];
-        verdict[4 + capacity + drawn] = ids[0];
-        verdict[4 + 2 * capacity + drawn] = __float_as_int(leads[0]);
-        verdict[0] = drawn + 1;
+        const int sampled = result[0];
+        result[4 + capacity + sampled] = ids[0];
+        result[4 + 2 * capacity + sampled] = __float_as_int(margins[0]);
+        result[0] = sampled + 1;
         settings->recent_tokens = min(recent + 1, WINDOW);
         tokens[0] = ids[0];
         positions[0]++;

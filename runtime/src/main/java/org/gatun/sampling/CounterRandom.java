@@ -2,7 +2,7 @@ package org.gatun.sampling;
 
 /// Random numbers by counter, not by stream: a number depends on the seed, the position in the text and an index, never on
 /// how many were sampled before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
-/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `noise.cuh`.
+/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `counter_random.cuh`.
 ///
 /// Keeps the block sampled last: one thread at a time.
 public final class CounterRandom {

@@ -60,8 +60,8 @@ public final class Sampler {
     /// @param recent the tokens before that position, the latest last
     /// @param count how many of them there are; those before the last [Sampling#REPETITION_WINDOW] do not matter
     public int sample(MemorySegment logits, int row, int position, int[] recent, int count) {
-        int best = weigh(logits, row, recent, count);
-        return isCertain(best) ? best : race(keepCandidates(), position);
+        int best = toWeights(logits, row, recent, count);
+        return isCertain(best) ? best : exponentialRace(keepCandidates(), position);
     }
 
     /// Computes the distribution that a token sampled there follows. Hot.
@@ -69,7 +69,7 @@ public final class Sampler {
     /// @param logits as in [#sample]
     /// @param distribution receives the distribution: 1 for the token that is certain, or the weight of each token that may be sampled
     public void distribution(MemorySegment logits, int row, int[] recent, int count, TokenDistribution distribution) {
-        int best = weigh(logits, row, recent, count);
+        int best = toWeights(logits, row, recent, count);
         distribution.clear();
         if (isCertain(best)) {
             distribution.add(best, 1);
@@ -87,7 +87,7 @@ public final class Sampler {
         for (int i = 0; i < distribution.size(); i++) {
             candidates[i] = candidate(distribution.token(i), distribution.weight(distribution.token(i)));
         }
-        return race(distribution.size(), position);
+        return exponentialRace(distribution.size(), position);
     }
 
     /// Whether there is nothing to sample: temperature 0, or no finite weights.
@@ -95,10 +95,10 @@ public final class Sampler {
         return sampling.temperature() == 0 || weights[best] != 1;
     }
 
-    /// Leaves the penalized logits in [#weights], or what they weigh, the largest 1, if there is something to sample.
+    /// Leaves the penalized logits in [#weights], or their weights, the largest 1, if there is something to sample.
     ///
     /// @return the token of the largest
-    private int weigh(MemorySegment logits, int row, int[] recent, int count) {
+    private int toWeights(MemorySegment logits, int row, int[] recent, int count) {
         MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * width * Float.BYTES, weights, 0, weights.length);
         if (sampling.repetitionPenalty() != 1) {
             penalizeRepetition(recent, count);
@@ -252,7 +252,7 @@ public final class Sampler {
         return (long) (weight * UNITS);
     }
 
-    private int race(int count, int position) {
+    private int exponentialRace(int count, int position) {
         int winner = Integer.MAX_VALUE;
         float bestTime = Float.POSITIVE_INFINITY;
         for (int i = 0; i < count; i++) {

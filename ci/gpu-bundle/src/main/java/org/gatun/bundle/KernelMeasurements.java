@@ -217,8 +217,8 @@ final class KernelMeasurements {
                     buffers.add(addresses.buffer());
                     KvLayer layer = new KvLayer(addresses, slots, KV_HEADS, HEAD_DIM, type, 0);
                     int stride = Math.ceilDiv(rows, 64) * 64;
-                    AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, HEADS, rows, tree ? stride : 0);
-                    DeviceSlice arrivals = context.allocate(cut.arrivalBytes()).slice();
+                    AttentionKernels.Split split = AttentionKernels.split(library, layer, HEADS, rows, tree ? stride : 0);
+                    DeviceSlice arrivals = context.allocate(split.arrivalBytes()).slice();
                     buffers.add(arrivals.buffer());
                     try (CudaStream stream = context.createStream()) {
                         stream.fill(arrivals.buffer(), (byte) 0);
@@ -227,7 +227,7 @@ final class KernelMeasurements {
                     return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(HEADS, 0.09f, 0), ElementType.BF16,
                             filled(2L * rows * HEADS * HEAD_DIM), filled(4L * rows * HEADS * HEAD_DIM),
                             ints(IntStream.range(committed, slots).toArray()), rows(rows), ints(committed),
-                            tree ? Optional.of(paths(rows, stride)) : Optional.empty(), filled(cut.partialBytes()), arrivals);
+                            tree ? Optional.of(paths(rows, stride)) : Optional.empty(), filled(split.partialBytes()), arrivals);
                 });
     }
 
@@ -265,7 +265,7 @@ final class KernelMeasurements {
 
     private void sample(int rows, double topP) {
         int vocabulary = real ? VOCABULARY : 1000;
-        measure("verification_draw_f32", "top-p " + topP, rows, 4L * rows * vocabulary, 20.0 * rows * vocabulary, 4L * rows * vocabulary,
+        measure("verification_sample_f32", "top-p " + topP, rows, 4L * rows * vocabulary, 20.0 * rows * vocabulary, 4L * rows * vocabulary,
                 () -> {
                     MemorySegment settings = MemorySegment.ofArray(new long[(int) VerificationKernels.SETTINGS.byteSize() / 8]);
                     VerificationKernels.writeSettings(settings, 0, 1, 1, 0, topP, 0, 1, MemorySegment.NULL, 0);
@@ -278,8 +278,8 @@ final class KernelMeasurements {
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
                     return VerificationKernels.sample(library, filled(4L * rows), filled(4L * rows),
-                            filled((long) VerificationKernels.CUT_BYTES * rows), onDevice.slice(), uploaded.slice(), filled(4L * rows),
-                            ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
+                            filled((long) VerificationKernels.TRUNCATION_BYTES * rows), onDevice.slice(), uploaded.slice(),
+                            filled(4L * rows), ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });
     }
 

@@ -23,7 +23,7 @@ public final class VerificationKernels {
             ValueLayout.JAVA_INT.withName("recent_tokens"), MemoryLayout.paddingLayout(4),
             MemoryLayout.sequenceLayout(WINDOW, ValueLayout.JAVA_INT).withName("recent"));
     /// Bytes that [#sample] leaves of a row for [#rejectionSampling].
-    public static final int CUT_BYTES = 16;
+    public static final int TRUNCATION_BYTES = 16;
     /// Bytes before the first sample.
     public static final int DISTRIBUTIONS_HEAD = 8;
     /// A row sampled below another, as the kernel reads it.
@@ -101,29 +101,30 @@ public final class VerificationKernels {
     ///
     /// @param ids `[rows] int`, written
     /// @param margins `[rows] f32`, written: by how much the largest logit exceeds the second
-    /// @param cuts `[rows]` of [#CUT_BYTES], written: what may be sampled
+    /// @param truncations `[rows]` of [#TRUNCATION_BYTES], written: what may be sampled
     /// @param logits `[rows, vocabulary] f32`, changed meanwhile
     /// @param settings [#SETTINGS]
     /// @param tokens `[rows] int`
     /// @param positions `[rows] int`
     /// @param tree empty for a chain
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice cuts, DeviceSlice logits,
+    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations,
+            DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
-        CudaFunction kernel = library.kernel("verification_draw_f32");
-        checkSampled(kernel, ids, margins, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
-        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, cuts).set(3, logits).set(4, settings)
+        CudaFunction kernel = library.kernel("verification_sample_f32");
+        checkSampled(kernel, ids, margins, truncations, logits, settings, tokens, positions, tree, rows, vocabulary);
+        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, truncations).set(3, logits).set(4, settings)
                 .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
                 .set(11, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 7, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), SAMPLE_THREADS), arguments);
     }
 
-    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice cuts, DeviceSlice logits,
+    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, DeviceSlice logits,
             DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.max());
-        KernelLaunch.check(kernel, "cuts", cuts, CUT_BYTES, rows.max());
+        KernelLaunch.check(kernel, "truncations", truncations, TRUNCATION_BYTES, rows.max());
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.max(), vocabulary);
         KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
         KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.max());
@@ -168,15 +169,15 @@ public final class VerificationKernels {
     /// @param left scratch, [#leftBytes]
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch rejectionSampling(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
-            DeviceSlice cuts, DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree,
-            DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
-        CudaFunction kernel = library.kernel("verification_residual_f32");
+            DeviceSlice truncations, DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions,
+            Optional<TreePaths> tree, DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
+        CudaFunction kernel = library.kernel("verification_rejection_sampling_f32");
         KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.max()));
-        checkSampled(kernel, ids, margins, cuts, logits, settings, tokens, positions, tree, rows, vocabulary);
+        checkSampled(kernel, ids, margins, truncations, logits, settings, tokens, positions, tree, rows, vocabulary);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "draftDistributions", draftDistributions, 1, DISTRIBUTIONS_HEAD);
         KernelLaunch.check(kernel, "left", left, 1, leftBytes(vocabulary));
-        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, cuts).set(4, logits)
+        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, truncations).set(4, logits)
                 .set(5, settings).set(6, tokens).set(7, positions).set(10, committed).set(11, rows.count()).set(12, draftDistributions)
                 .set(13, left).set(14, vocabulary).set(15, result.capacity).set(16, tree.map(TreePaths::stride).orElse(0));
         TreePaths.set(arguments, 8, tree);

@@ -311,7 +311,7 @@ class KernelTrafficTest {
             KvLayer layer = new KvLayer(library.context().allocateFrom(MemorySegment.ofArray(KvLayer.addresses(
                     zeros(library, (long) pages.length * pageBytes).buffer(), pageBytes, pages))).slice(), slots, kvHeads, headDim, type,
                     0);
-            AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, tree ? 64 : 0);
+            AttentionKernels.Split split = AttentionKernels.split(library, layer, heads, rows, tree ? 64 : 0);
             // every row continues the first
             int[] paths = new int[rows * 64];
             int[] lengths = new int[rows];
@@ -323,7 +323,7 @@ class KernelTrafficTest {
                     zeros(library, 4L * rows * heads * headDim), zeros(library, 4L * rows * heads * headDim),
                     ints(library, new int[rows]), rows(library, rows), ints(library, committed), tree
                             ? Optional.of(new TreePaths(ints(library, paths), ints(library, lengths), 64)) : Optional.empty(),
-                    zeros(library, cut.partialBytes()), zeros(library, cut.arrivalBytes()));
+                    zeros(library, split.partialBytes()), zeros(library, split.arrivalBytes()));
         });
     }
 

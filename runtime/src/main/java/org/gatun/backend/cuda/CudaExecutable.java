@@ -117,7 +117,7 @@ final class CudaExecutable implements Executable {
     private final TreePaths paths;
     private final DeviceBuffer sampledIds;
     private final DeviceBuffer sampledMargins;
-    private final DeviceBuffer sampledCuts;
+    private final DeviceBuffer truncations;
     private final VerificationSlots verificationSlots;
     private final PinnedBuffer verification;
     private DraftDistributionBuffer draftDistributions; // made when rows were first sampled
@@ -168,7 +168,7 @@ final class CudaExecutable implements Executable {
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
             sampledIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
             sampledMargins = own(context.allocate((long) limits.treeRows() * Float.BYTES));
-            sampledCuts = own(context.allocate((long) limits.treeRows() * VerificationKernels.CUT_BYTES));
+            truncations = own(context.allocate((long) limits.treeRows() * VerificationKernels.TRUNCATION_BYTES));
             verificationSlots = new VerificationSlots(own(context.allocate(VerificationSlots.byteSize(limits.treeRows()))).slice(),
                     limits.treeRows());
             verification = own(context.allocatePinned(verificationSlots.hostBytes()));
@@ -563,7 +563,7 @@ final class CudaExecutable implements Executable {
                 ? VerificationKernels.walk(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(), block.tokens(),
                         tree(bucket), block.committed(), sampledRows(bucket))
                 : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
-                        sampledCuts.slice(),
+                        truncations.slice(),
                         at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
                         sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), plan.logits().width()));
         launches.add(KvKernels.move(library, layer(0), verificationSlots.from(), verificationSlots.to(), verificationSlots.moves(),
@@ -571,7 +571,7 @@ final class CudaExecutable implements Executable {
     }
 
     private KernelLaunch sample(Bucket bucket) {
-        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), sampledCuts.slice(), at(plan.logits()),
+        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), truncations.slice(), at(plan.logits()),
                 block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), plan.logits().width());
     }
 
@@ -664,10 +664,10 @@ final class CudaExecutable implements Executable {
         long arrivalBytes = Long.BYTES;
         for (Step step : program.steps()) {
             if (step instanceof Step.Attention attention) {
-                AttentionKernels.Cut cut = AttentionKernels.cut(library, layer(attention.layer()), attention.shape().heads(),
+                AttentionKernels.Split split = AttentionKernels.split(library, layer(attention.layer()), attention.shape().heads(),
                         bucket.rows, bucket.tree ? limits.treeRows() : 0);
-                partialBytes = Math.max(partialBytes, cut.partialBytes());
-                arrivalBytes = Math.max(arrivalBytes, cut.arrivalBytes());
+                partialBytes = Math.max(partialBytes, split.partialBytes());
+                arrivalBytes = Math.max(arrivalBytes, split.arrivalBytes());
             }
         }
         if (partials != null && partials.byteSize() >= partialBytes && arrivals.byteSize() >= arrivalBytes) {

@@ -9,7 +9,7 @@ import org.gatun.quantize.SixBitScales;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
-/// Arranges blocks of a file as the weight tiles of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_groups.cu`:
+/// Arranges blocks of a file as the weight tiles of `matmul_quantized.cu`, `matmul_float4.cu`, `matmul_sparse.cu` and `matmul_n_m.cu`:
 /// the same codes and scales in the order in which lanes of a warp read them.
 final class WeightTilePacker {
     private static final int OUTPUTS = WeightType.TILE_OUTPUTS;

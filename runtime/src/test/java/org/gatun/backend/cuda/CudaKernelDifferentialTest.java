@@ -236,8 +236,8 @@ class CudaKernelDifferentialTest {
             }
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("sample and walk " + shape, List.of("verification_draw_f32",
-                    shape.how().isPresent() ? "verification_residual_f32" : "verification_walk"),
+            cases.add(new Case("sample and walk " + shape, List.of("verification_sample_f32",
+                    shape.how().isPresent() ? "verification_rejection_sampling_f32" : "verification_walk"),
                     List.of("%d rows of %d, tree %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(), shape.how()),
                             shape.sampling().toString()),
                     (bench, random) -> VerificationCase.check(bench, random, shape)));
@@ -811,11 +811,11 @@ class CudaKernelDifferentialTest {
                         paths = Optional.of(bench.paths(ancestors, rows));
                     }
                     float scale = 1 / (float) Math.sqrt(headDim);
-                    AttentionKernels.Cut cut = AttentionKernels.cut(bench.library, layer, heads, rows, tree ? 64 * words : 0);
+                    AttentionKernels.Split split = AttentionKernels.split(bench.library, layer, heads, rows, tree ? 64 * words : 0);
                     DeviceSlice out = bench.empty(4L * rows * heads * headDim);
                     bench.run(AttentionKernels.attend(bench.library, layer, new AttentionKernels.Shape(heads, scale, window),
                             ElementType.F32, out, q.slice(), bench.ints(positions), all, bench.ints(committed), paths,
-                            bench.empty(cut.partialBytes()), bench.zeros(cut.arrivalBytes())));
+                            bench.empty(split.partialBytes()), bench.zeros(split.arrivalBytes())));
 
                     float[] expected = new float[rows * heads * headDim];
                     float[] keys = stored(type, k, headDim);

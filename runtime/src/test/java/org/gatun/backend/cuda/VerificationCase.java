@@ -115,11 +115,11 @@ final class VerificationCase {
                     pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
-            DeviceSlice cuts = bench.empty((long) VerificationKernels.CUT_BYTES * shape.rows);
+            DeviceSlice truncations = bench.empty((long) VerificationKernels.TRUNCATION_BYTES * shape.rows);
             DeviceSlice settings = bench.allocateFrom(settings(arena, pass));
             DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
-            bench.run(VerificationKernels.sample(bench.library, ids, margins, cuts, onDevice, settings, deviceTokens, positions, paths,
-                    rows, shape.vocabulary));
+            bench.run(VerificationKernels.sample(bench.library, ids, margins, truncations, onDevice, settings, deviceTokens, positions,
+                    paths, rows, shape.vocabulary));
             VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
             if (pass.draftDistributions() == null) {
@@ -129,7 +129,7 @@ final class VerificationCase {
                     block.grow(draftDistributions);
                     block.write(pass);
                     bench.run(block::upload);
-                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, cuts, onDevice, settings,
+                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, truncations, onDevice, settings,
                             deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (draftDistributions.next(last, 0) >= 0) {

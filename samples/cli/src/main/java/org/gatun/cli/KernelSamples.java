@@ -98,8 +98,8 @@ final class KernelSamples {
                     library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
-                case "draw" -> sample();
-                case "residual" -> rejectionSampling();
+                case "sample" -> sample();
+                case "rejection" -> rejectionSampling();
                 case "walk" -> VerificationKernels.walk(library, result(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
                 default -> VerificationKernels.advance(library, result(), value(1), floats(ElementType.F32, 1),
@@ -189,11 +189,11 @@ final class KernelSamples {
         int kvHeads = Math.max(1, width / headDim / GROUP);
         int heads = kvHeads * GROUP;
         KvLayer layer = layer(type, kvHeads, headDim);
-        AttentionKernels.Cut cut = AttentionKernels.cut(library, layer, heads, rows, 0);
+        AttentionKernels.Split split = AttentionKernels.split(library, layer, heads, rows, 0);
         return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
                 floats(ElementType.F32, (long) rows * heads * headDim), floats(ElementType.F32, (long) rows * heads * headDim),
-                ints(rows, 1), rowCount(), value(context), Optional.empty(), library.context().allocate(cut.partialBytes()).slice(),
-                ints((int) cut.arrivalBytes() / Integer.BYTES, 1));
+                ints(rows, 1), rowCount(), value(context), Optional.empty(), library.context().allocate(split.partialBytes()).slice(),
+                ints((int) split.arrivalBytes() / Integer.BYTES, 1));
     }
 
     /// Full of random bytes that are numbers.
@@ -241,7 +241,7 @@ final class KernelSamples {
     }
 
     private KernelLaunch sample() {
-        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(), settings(),
+        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), truncations(), logits(), settings(),
                 ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
     }
 
@@ -255,13 +255,13 @@ final class KernelSamples {
     }
 
     /// Of rows whose logits are at most 1, with nothing cut off.
-    private DeviceSlice cuts() {
-        int words = VerificationKernels.CUT_BYTES / Integer.BYTES;
-        int[] cuts = new int[rows * words];
+    private DeviceSlice truncations() {
+        int words = VerificationKernels.TRUNCATION_BYTES / Integer.BYTES;
+        int[] truncations = new int[rows * words];
         for (int row = 0; row < rows; row++) {
-            cuts[row * words + 2] = Float.floatToIntBits(1);
+            truncations[row * words + 2] = Float.floatToIntBits(1);
         }
-        return library.context().allocateFrom(MemorySegment.ofArray(cuts)).slice();
+        return library.context().allocateFrom(MemorySegment.ofArray(truncations)).slice();
     }
 
     /// The second row was sampled from a distribution in which all tokens but its own are equal, and which is far from the target's: it is
@@ -280,8 +280,8 @@ final class KernelSamples {
             for (int token = 0; token < count; token++) {
                 draftDistributions.set(ValueLayout.JAVA_LONG, distributions + (long) Long.BYTES * token, weight << tokenBits | token);
             }
-            return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), cuts(), logits(),
-                    settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
+            return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), truncations(),
+                    logits(), settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
                     library.context().allocateFrom(draftDistributions).slice(),
                     library.context().allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }

@@ -11,20 +11,20 @@
 // Products are exact and sums f32, 16 inputs at a time, of four runs of 16 in each 64 four inputs each: every tile, and a row beside any
 // others, gives the same bits.
 //
-// The weight is kept in units of 8 outputs x 64 inputs as in matmul_quantized.cu, but lane 4 g + t has inputs 16 t to 16 t + 15 of output
-// g, which are whole groups: the order of the inputs in mma is free as long as weights and activations have the same. A unit has the
+// The weight is kept in tiles of 8 outputs x 64 inputs as in matmul_quantized.cu, but lane 4 g + t has inputs 16 t to 16 t + 15 of output
+// g, which are whole groups: the order of the inputs in mma is free as long as weights and activations have the same. A weight tile has the
 // values that are kept, f16, for each lane in their order; then the places of them within their groups, as a stream of bits for each
 // lane, the lowest first: 16 of its bits as two bytes, if it has as many, then 8 as one byte, then 4 as half a one.
 //
 // A lane expands what it has to pairs of f16 by shifts: an f16 by 16 times its distance from where the pair begins, which for all pairs
 // but its own leaves nothing. Where two of a group are kept, a half of what says which bytes four inputs are made of is shifted so.
 
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
-template <int KEPT, int GROUP> struct Groups : UnitFormat {
+template <int N, int M> struct SparseNM : WeightTileFormat {
     using Element = f16;
-    static constexpr int lane_values = 16 / GROUP * KEPT;
-    static constexpr int place_bits = GROUP == 4 ? 2 : GROUP == 8 ? 3 : 4;
+    static constexpr int lane_values = 16 / M * N;
+    static constexpr int place_bits = M == 4 ? 2 : M == 8 ? 3 : 4;
     static constexpr int lane_bits = lane_values * place_bits;
     static constexpr int value_bytes = 32 * 2 * lane_values;
     static constexpr int bytes = value_bytes + 32 * lane_bits / 8;
@@ -34,26 +34,26 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
     unsigned values[(lane_values + 1) / 2];
     unsigned places;
 
-    __device__ __forceinline__ void load(const unsigned char* unit) {
+    __device__ __forceinline__ void load(const unsigned char* weight_tile) {
         const int lane = threadIdx.x % 32;
         if constexpr (lane_values == 8) {
-            const uint4 all = reinterpret_cast<const uint4*>(unit)[lane];
+            const uint4 all = reinterpret_cast<const uint4*>(weight_tile)[lane];
             values[0] = all.x;
             values[1] = all.y;
             values[2] = all.z;
             values[3] = all.w;
         } else if constexpr (lane_values == 4) {
-            const uint2 all = reinterpret_cast<const uint2*>(unit)[lane];
+            const uint2 all = reinterpret_cast<const uint2*>(weight_tile)[lane];
             values[0] = all.x;
             values[1] = all.y;
         } else if constexpr (lane_values == 2) {
-            values[0] = reinterpret_cast<const unsigned*>(unit)[lane];
+            values[0] = reinterpret_cast<const unsigned*>(weight_tile)[lane];
         } else {
-            values[0] = reinterpret_cast<const unsigned short*>(unit)[lane];
+            values[0] = reinterpret_cast<const unsigned short*>(weight_tile)[lane];
         }
         constexpr int PAIRS = lane_bits & 16;
         constexpr int BYTES = lane_bits & 8;
-        const unsigned char* from = unit + value_bytes;
+        const unsigned char* from = weight_tile + value_bytes;
         places = 0;
         if constexpr (PAIRS != 0) {
             places = reinterpret_cast<const unsigned short*>(from)[lane];
@@ -75,7 +75,7 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
 
     // How far a place is from the first input of a step in its group, times the bits of an input.
     __device__ __forceinline__ int distance(int number, int step, int bits) const {
-        return static_cast<int>(places >> number * place_bits & (GROUP - 1)) * bits - step * 4 * bits;
+        return static_cast<int>(places >> number * place_bits & (M - 1)) * bits - step * 4 * bits;
     }
 
     __device__ __forceinline__ static unsigned chosen(unsigned value, unsigned bytes) {
@@ -86,10 +86,10 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
 
     // Four inputs, two pairs.
     __device__ __forceinline__ void fragments(int step, unsigned, unsigned& first, unsigned& second) const {
-        constexpr int STEPS = GROUP / 4;
-        if constexpr (KEPT == 2) {
+        constexpr int STEPS = M / 4;
+        if constexpr (N == 2) {
             constexpr unsigned NONE = 0x44444444u; // bytes of 0
-            const int number = step / STEPS * KEPT;
+            const int number = step / STEPS * N;
             const unsigned from = shifted(0x54, distance(number, step % STEPS, 8)) ^ shifted(0x76, distance(number + 1, step % STEPS, 8))
                     ^ NONE; // bytes 1 and 0, and 3 and 2
             first = chosen(values[number / 2], from);
@@ -99,8 +99,8 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
         first = 0;
         second = 0;
 #pragma unroll
-        for (int i = 0; i < KEPT; i++) {
-            const int number = step / STEPS * KEPT + i;
+        for (int i = 0; i < N; i++) {
+            const int number = step / STEPS * N + i;
             const unsigned value = number % 2 == 0 ? values[number / 2] & 0xffff : values[number / 2] >> 16;
             const int by = distance(number, step % STEPS, 16);
             first |= shifted(value, by);
@@ -109,11 +109,11 @@ template <int KEPT, int GROUP> struct Groups : UnitFormat {
     }
 };
 
-using Sparse1Of4 = Groups<1, 4>;
-using Sparse2Of8 = Groups<2, 8>;
-using Sparse4Of8 = Groups<4, 8>;
-using Sparse1Of16 = Groups<1, 16>;
-using Sparse2Of16 = Groups<2, 16>;
+using Sparse1Of4 = SparseNM<1, 4>;
+using Sparse2Of8 = SparseNM<2, 8>;
+using Sparse4Of8 = SparseNM<4, 8>;
+using Sparse1Of16 = SparseNM<1, 16>;
+using Sparse2Of16 = SparseNM<2, 16>;
 
 MATMUL_KERNELS(Sparse1Of4, sparse_1_4)
 MATMUL_KERNELS(Sparse2Of8, sparse_2_8)

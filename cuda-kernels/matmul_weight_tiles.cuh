@@ -1,32 +1,32 @@
-// Products with a weight in units: what formats of weights share. A format is a type with
+// Products with a weight in tiles: what formats of weights share. A format is a type with
 //
-//     bytes           of a unit, 8 outputs x 64 inputs
+//     bytes           of a weight tile, 8 outputs x 64 inputs
 //     Element         of the activations
 //     block           inputs that share a scale, 16, 32 or 64; 0 if none do
 //     has_row_scale   whether all inputs of an output share a scale
 //     is_sparse       whether two of every four weights are kept, and multiplied by a sparse mma
 //     is_in_order     whether a lane's weights are 16 inputs that follow each other, of which a step takes four
 //     has_table, has_minimum
-//     load(unit)      reads what is this lane's
-//     fragments(...)  two pairs of bf16, of 16 inputs of a unit
-//     scale(i)        of this lane's output and block i of the unit
-//     minimum(i)      likewise, if it has one: what is added to each weight
+//     load(weight_tile)  reads what is this lane's
+//     fragments(...)     two pairs of bf16, of 16 inputs of a weight tile
+//     scale(i)           of this lane's output and block i of the weight tile
+//     minimum(i)         likewise, if it has one: what is added to each weight
 //
 // (of those that it has no use for a format may have none).
 //
-// The weight is the operand of 16 rows of mma, two units at a time, and rows of activations are the one of 8. A lane's weights, and its
-// sums, are all of the same two outputs, so that it needs one scale a unit.
+// The weight is the operand of 16 rows of mma, two weight tiles at a time, and rows of activations are the one of 8. A lane's weights, and
+// its sums, are all of the same two outputs, so that it needs one scale a weight tile.
 
 #pragma once
 
 #include "matmul.cuh"
 
-constexpr int UNIT_INPUTS = 64;
+constexpr int WEIGHT_TILE_INPUTS = 64;
 constexpr int TABLE_ENTRIES = 256;
 constexpr int BANKS = 32;
 
 // The sums of this warp: [16 outputs][8 rows][of a lane: two rows of an output, then of the one eight further].
-template <typename TILE> using UnitSums = float[TILE::warp_outputs / 16][TILE::warp_rows / 8][4];
+template <typename TILE> using WeightTileSums = float[TILE::warp_outputs / 16][TILE::warp_rows / 8][4];
 
 // A tile of the same outputs for at most 8 rows.
 template <typename TILE>
@@ -90,7 +90,7 @@ __device__ __forceinline__ void multiply_first(float (&product)[4], const unsign
 }
 
 // What most formats are like.
-struct UnitFormat {
+struct WeightTileFormat {
     using Element = bf16;
     static constexpr int block = 0;
     static constexpr bool has_row_scale = false;
@@ -100,30 +100,30 @@ struct UnitFormat {
     static constexpr bool has_minimum = false;
 };
 
-// Bytes of the units of 8 outputs, and behind them of the scales of outputs that have one for all inputs.
-template <typename FORMAT> __device__ __forceinline__ long long group_bytes(int units) {
-    return static_cast<long long>(units) * FORMAT::bytes + (FORMAT::has_row_scale ? 8 * sizeof(float) : 0);
+// Bytes of the weight tiles of 8 outputs, and behind them of the scales of outputs that have one for all inputs.
+template <typename FORMAT> __device__ __forceinline__ long long group_bytes(int weight_tiles) {
+    return static_cast<long long>(weight_tiles) * FORMAT::bytes + (FORMAT::has_row_scale ? 8 * sizeof(float) : 0);
 }
 
-// What a thread copies of the units of each stage: pieces of 16 bytes; of those that are not there come zeros.
-template <typename TILE, typename FORMAT> struct UnitCopies {
-    static constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
-    static constexpr int RUN = STAGE_UNITS * FORMAT::bytes / 16; // pieces of eight outputs
+// What a thread copies of the weight tiles of each stage: pieces of 16 bytes; of those that are not there come zeros.
+template <typename TILE, typename FORMAT> struct WeightTileCopies {
+    static constexpr int STAGE_WEIGHT_TILES = TILE::inputs / WEIGHT_TILE_INPUTS;
+    static constexpr int RUN = STAGE_WEIGHT_TILES * FORMAT::bytes / 16; // pieces of eight outputs
     static constexpr int COUNT = TILE::outputs / 8 * RUN;
     static constexpr int PIECES = (COUNT + TILE::threads - 1) / TILE::threads;
 
-    const unsigned char* first; // unit of the tile
+    const unsigned char* first; // weight tile of the tile
     int offsets[PIECES];        // of the first stage's from there
-    int left[PIECES];           // pieces of the row of units from there on
+    int left[PIECES];           // pieces of the row of weight tiles from there on
 
-    __device__ __forceinline__ UnitCopies(const unsigned char* weight, int weight_rows, int units)
-        : first(weight + blockIdx.y * (TILE::outputs / 8) * group_bytes<FORMAT>(units)) {
+    __device__ __forceinline__ WeightTileCopies(const unsigned char* weight, int weight_rows, int weight_tiles)
+        : first(weight + blockIdx.y * (TILE::outputs / 8) * group_bytes<FORMAT>(weight_tiles)) {
 #pragma unroll
         for (int i = 0; i < PIECES; i++) {
             const int number = i * TILE::threads + threadIdx.x;
             const int group = number / RUN;
-            offsets[i] = group * static_cast<int>(group_bytes<FORMAT>(units)) + number % RUN * 16;
-            left[i] = blockIdx.y * TILE::outputs + group * 8 < weight_rows ? units * (FORMAT::bytes / 16) - number % RUN : 0;
+            offsets[i] = group * static_cast<int>(group_bytes<FORMAT>(weight_tiles)) + number % RUN * 16;
+            left[i] = blockIdx.y * TILE::outputs + group * 8 < weight_rows ? weight_tiles * (FORMAT::bytes / 16) - number % RUN : 0;
         }
     }
 
@@ -193,9 +193,9 @@ __device__ __forceinline__ void add_scaled(float (&sums)[4], float scale0, float
     sums[3] = fmaf(scale1, product[3], sums[3]);
 }
 
-// Adds the products of SPAN inputs, from input `first` of a unit on.
+// Adds the products of SPAN inputs, from input `first` of a weight tile on.
 template <typename TILE, typename FORMAT, int SPAN>
-__device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
+__device__ __forceinline__ void multiply_weight_tiles(WeightTileSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
         const unsigned (&in)[SPAN / 16][TILE::warp_rows / 8][2], int first, unsigned table) {
     constexpr int BLOCK = FORMAT::block == 0 ? 16 : FORMAT::block;
     constexpr int EIGHTS = TILE::warp_rows / 8;
@@ -246,9 +246,9 @@ __device__ __forceinline__ void multiply_units(UnitSums<TILE>& sums, const FORMA
     }
 }
 
-// The same of a sparse format, for 32 inputs; the places of those of both steps of a unit are in one word.
+// The same of a sparse format, for 32 inputs; the places of those of both steps of a weight tile are in one word.
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void multiply_sparse_units(UnitSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
+__device__ __forceinline__ void multiply_sparse_weight_tiles(WeightTileSums<TILE>& sums, const FORMAT (&weights)[TILE::warp_outputs / 8],
         const unsigned (&in)[2][TILE::warp_rows / 8][2], int step) {
 #pragma unroll
     for (int j = 0; j < TILE::warp_outputs / 16; j++) {
@@ -278,14 +278,14 @@ template <typename FORMAT> __device__ __forceinline__ unsigned* table_memory() {
 
 // Multiplies sums with the scales of their outputs.
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void scale_sums(UnitSums<TILE>& sums, const unsigned char* weight, int weight_rows, int units) {
+__device__ __forceinline__ void scale_sums(WeightTileSums<TILE>& sums, const unsigned char* weight, int weight_rows, int weight_tiles) {
 #pragma unroll
     for (int j = 0; j < TILE::warp_outputs / 16; j++) {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const int output = first_weight_row<TILE>() + j * 16 + half * 8 + threadIdx.x % 32 / 4;
             const float* scales = reinterpret_cast<const float*>(
-                    weight + output / 8 * group_bytes<FORMAT>(units) + static_cast<long long>(units) * FORMAT::bytes);
+                    weight + output / 8 * group_bytes<FORMAT>(weight_tiles) + static_cast<long long>(weight_tiles) * FORMAT::bytes);
             const float scale = output < weight_rows ? scales[output % 8] : 0.0f;
 #pragma unroll
             for (int n = 0; n < TILE::warp_rows / 8; n++) {
@@ -297,13 +297,13 @@ __device__ __forceinline__ void scale_sums(UnitSums<TILE>& sums, const unsigned 
 }
 
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename FORMAT::Element* in, const unsigned char* weight,
+__device__ __forceinline__ void accumulate(WeightTileSums<TILE>& sums, const typename FORMAT::Element* in, const unsigned char* weight,
         int rows, int weight_rows, int inputs) {
     using T = typename FORMAT::Element;
     constexpr int SPAN = FORMAT::block == 64 ? 64 : 32;
-    constexpr int STAGE_UNITS = TILE::inputs / UNIT_INPUTS;
+    constexpr int STAGE_WEIGHT_TILES = TILE::inputs / WEIGHT_TILE_INPUTS;
     constexpr int IN_BYTES = TILE::rows * TILE::stride * sizeof(T);
-    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_UNITS * FORMAT::bytes;
+    constexpr int STAGE_BYTES = IN_BYTES + TILE::outputs / 8 * STAGE_WEIGHT_TILES * FORMAT::bytes;
     extern __shared__ __align__(128) unsigned char shared[];
     unsigned table = 0;
     if constexpr (FORMAT::has_table) {
@@ -314,39 +314,40 @@ __device__ __forceinline__ void accumulate(UnitSums<TILE>& sums, const typename 
     const int warp = threadIdx.x / 32;
     const int warp_row = warp / TILE::warps_across * TILE::warp_rows;
     const int warp_group = warp % TILE::warps_across * (TILE::warp_outputs / 8);
-    const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
+    const int weight_tiles = (inputs + WEIGHT_TILE_INPUTS - 1) / WEIGHT_TILE_INPUTS;
 
-    const UnitCopies<TILE, FORMAT> copies(weight, weight_rows, units);
+    const WeightTileCopies<TILE, FORMAT> copies(weight, weight_rows, weight_tiles);
 
     StageRows<TILE, T> in_rows(in, first_row, rows, inputs, shared, STAGE_BYTES);
     const auto copy = [&](int step, int number) { copies.start(shared_address(shared + number * STAGE_BYTES + IN_BYTES), step); };
     for_stages<TILE>(inputs, in_rows, copy, [&](int number) {
         const unsigned char* stage = shared + number * STAGE_BYTES;
-#pragma unroll(TILE::warps_across > 2 || FORMAT::bytes > 400 ? 1 : STAGE_UNITS) // many warps and large units want few registers
-        for (int unit = 0; unit < STAGE_UNITS; unit++) {
+// many warps and large weight tiles want few registers
+#pragma unroll(TILE::warps_across > 2 || FORMAT::bytes > 400 ? 1 : STAGE_WEIGHT_TILES)
+        for (int weight_tile = 0; weight_tile < STAGE_WEIGHT_TILES; weight_tile++) {
             FORMAT weights[TILE::warp_outputs / 8];
 #pragma unroll
             for (int j = 0; j < TILE::warp_outputs / 8; j++) {
-                weights[j].load(stage + IN_BYTES + ((warp_group + j) * STAGE_UNITS + unit) * FORMAT::bytes);
+                weights[j].load(stage + IN_BYTES + ((warp_group + j) * STAGE_WEIGHT_TILES + weight_tile) * FORMAT::bytes);
             }
 #pragma unroll
-            for (int first = 0; first < UNIT_INPUTS; first += SPAN) {
+            for (int first = 0; first < WEIGHT_TILE_INPUTS; first += SPAN) {
                 unsigned parts[SPAN / 16][TILE::warp_rows / 8][2];
                 if constexpr (FORMAT::is_in_order) {
-                    load_rows_in_order<TILE>(parts, stage, warp_row, unit * UNIT_INPUTS + first / 4);
+                    load_rows_in_order<TILE>(parts, stage, warp_row, weight_tile * WEIGHT_TILE_INPUTS + first / 4);
                 } else {
-                    load_rows<TILE, SPAN>(parts, shared_address(stage), warp_row, unit * UNIT_INPUTS + first);
+                    load_rows<TILE, SPAN>(parts, shared_address(stage), warp_row, weight_tile * WEIGHT_TILE_INPUTS + first);
                 }
                 if constexpr (FORMAT::is_sparse) {
-                    multiply_sparse_units<TILE, FORMAT>(sums, weights, parts, first / SPAN);
+                    multiply_sparse_weight_tiles<TILE, FORMAT>(sums, weights, parts, first / SPAN);
                 } else {
-                    multiply_units<TILE, FORMAT, SPAN>(sums, weights, parts, first, table);
+                    multiply_weight_tiles<TILE, FORMAT, SPAN>(sums, weights, parts, first, table);
                 }
             }
         }
     });
     if constexpr (FORMAT::has_row_scale) {
-        scale_sums<TILE, FORMAT>(sums, weight, weight_rows, units);
+        scale_sums<TILE, FORMAT>(sums, weight, weight_rows, weight_tiles);
     }
 }
 
@@ -365,7 +366,7 @@ template <typename TILE, typename STORE> __device__ __forceinline__ void for_row
 }
 
 template <typename TILE>
-__device__ __forceinline__ void store_units(const UnitSums<TILE>& sums, float* out, const float* bias, int rows, int outputs) {
+__device__ __forceinline__ void store_weight_tiles(const WeightTileSums<TILE>& sums, float* out, const float* bias, int rows, int outputs) {
 #pragma unroll
     for (int j = 0; j < TILE::warp_outputs / 16; j++) {
 #pragma unroll
@@ -382,7 +383,7 @@ __device__ __forceinline__ void store_units(const UnitSums<TILE>& sums, float* o
 }
 
 template <typename TILE, typename T>
-__device__ __forceinline__ void store_units_swiglu(const UnitSums<TILE>& sums, T* out, int rows, int outputs) {
+__device__ __forceinline__ void store_weight_tiles_swiglu(const WeightTileSums<TILE>& sums, T* out, int rows, int outputs) {
 #pragma unroll
     for (int j = 0; j < TILE::warp_outputs / 16; j++) {
         const int output = first_weight_row<TILE>() / 2 + j * 8 + threadIdx.x % 32 / 4;
@@ -405,9 +406,9 @@ __device__ __forceinline__ void matmul(float* out, const typename FORMAT::Elemen
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
-        UnitSums<TILE> sums = {};
+        WeightTileSums<TILE> sums = {};
         accumulate<TILE, FORMAT>(sums, in, weight, rows, outputs, inputs);
-        store_units<TILE>(sums, out, bias, rows, outputs);
+        store_weight_tiles<TILE>(sums, out, bias, rows, outputs);
     }
 }
 
@@ -422,9 +423,9 @@ __device__ __forceinline__ void matmul_swiglu(typename FORMAT::Element* out, con
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
-        UnitSums<TILE> sums = {};
+        WeightTileSums<TILE> sums = {};
         accumulate<TILE, FORMAT>(sums, in, weight, rows, 2 * outputs, inputs);
-        store_units_swiglu<TILE>(sums, out, rows, outputs);
+        store_weight_tiles_swiglu<TILE>(sums, out, rows, outputs);
     }
 }
 

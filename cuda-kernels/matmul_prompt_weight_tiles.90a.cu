@@ -6,14 +6,14 @@
 //     matmul_swiglu_{int8,q8_0,q4_0,nf4,fp4}_128x128w  (out, in, weight, rows, outputs, inputs)
 //
 // Launch: as matmul_prompt.90a.cu. A tile has 128 rows and 128 outputs. Weights are the operand of 64 rows and come from registers: each
-// warp makes bf16 of the codes of its 16 outputs, two units; activations are the one of 128 columns, in swizzled rows of shared memory.
-// Sums and scales follow each other as in matmul_quantized.cu: the inputs that share a scale are summed first.
+// warp makes bf16 of the codes of its 16 outputs, two weight tiles; activations are the one of 128 columns, in swizzled rows of shared
+// memory. Sums and scales follow each other as in matmul_quantized.cu: the inputs that share a scale are summed first.
 
 #include "prompt_tile.cuh"
 #include "matmul_quantized.cuh"
 
 // Of the warps that multiply: each has 16 outputs of the tile and all its rows.
-template <typename FORMAT> struct PromptUnits {
+template <typename FORMAT> struct PromptWeightTiles {
     static constexpr int rows = 128;
     static constexpr int outputs = 128;
     static constexpr int stages = 6;
@@ -21,13 +21,14 @@ template <typename FORMAT> struct PromptUnits {
     static constexpr int warp_rows = rows;
     static constexpr int warp_outputs = 16;
     static constexpr int stage_rows_bytes = rows * ROW_BYTES;
-    static constexpr int stage_units_bytes = outputs / 8 * FORMAT::bytes;
+    static constexpr int stage_weight_bytes = outputs / 8 * FORMAT::bytes;
 };
 
-// Starts the copies of a feeder's part of the units of a step.
+// Starts the copies of a feeder's part of the weight tiles of a step.
 template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void feed_units(unsigned stage, const unsigned char* weight, int weight_rows, int step, int units) {
-    constexpr int PIECES = FORMAT::bytes / 16; // of a unit
+__device__ __forceinline__ void feed_weight_tiles(unsigned stage, const unsigned char* weight, int weight_rows, int step,
+        int weight_tiles) {
+    constexpr int PIECES = FORMAT::bytes / 16; // of a weight tile
     constexpr int COUNT = TILE::outputs / 8 * PIECES;
     const int feeder = threadIdx.x % FEEDERS;
 #pragma unroll
@@ -37,7 +38,8 @@ __device__ __forceinline__ void feed_units(unsigned stage, const unsigned char* 
             const int group = blockIdx.y * (TILE::outputs / 8) + number / PIECES;
             const bool there = group * 8 < weight_rows;
             copy_async(stage + number * 16,
-                    there ? weight + group * group_bytes<FORMAT>(units) + step * FORMAT::bytes + number % PIECES * 16 : weight, there);
+                    there ? weight + group * group_bytes<FORMAT>(weight_tiles) + step * FORMAT::bytes + number % PIECES * 16 : weight,
+                    there);
         }
     }
 }
@@ -86,15 +88,15 @@ __device__ __forceinline__ void multiply_stage(float (&sums)[16][4], const FORMA
 template <typename FORMAT, typename STORE>
 __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned char* weight, int rows, int weight_rows, int inputs,
         STORE store) {
-    using TILE = PromptUnits<FORMAT>;
+    using TILE = PromptWeightTiles<FORMAT>;
     extern __shared__ __align__(1024) unsigned char shared[];
     if (blockIdx.x * TILE::rows >= rows) {
         return;
     }
     const unsigned in_stages = shared_address(shared);
-    const int unit_stages = TILE::stages * TILE::stage_rows_bytes; // from there
-    const StageBarriers<TILE::stages> barriers = {in_stages + unit_stages + TILE::stages * TILE::stage_units_bytes};
-    const int units = (inputs + UNIT_INPUTS - 1) / UNIT_INPUTS;
+    const int weight_stages = TILE::stages * TILE::stage_rows_bytes; // from there
+    const StageBarriers<TILE::stages> barriers = {in_stages + weight_stages + TILE::stages * TILE::stage_weight_bytes};
+    const int weight_tiles = (inputs + WEIGHT_TILE_INPUTS - 1) / WEIGHT_TILE_INPUTS;
     unsigned table = 0;
     if constexpr (FORMAT::has_table) {
         FORMAT::template fill<MULTIPLIERS + FEEDERS>(table_memory<FORMAT>()); // seen after the barrier that follows
@@ -103,17 +105,18 @@ __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned cha
     barriers.init();
     if (threadIdx.x >= MULTIPLIERS) {
         leave_registers();
-        feed_stages(barriers, units, [&](int step, int number) {
+        feed_stages(barriers, weight_tiles, [&](int step, int number) {
             feed_rows<TILE::rows>(in_stages + number * TILE::stage_rows_bytes, in, blockIdx.x * TILE::rows, rows, step * STAGE_INPUTS,
                     inputs);
-            feed_units<TILE, FORMAT>(in_stages + unit_stages + number * TILE::stage_units_bytes, weight, weight_rows, step, units);
+            feed_weight_tiles<TILE, FORMAT>(in_stages + weight_stages + number * TILE::stage_weight_bytes, weight, weight_rows, step,
+                    weight_tiles);
         });
         return;
     }
     take_registers();
-    UnitSums<TILE> sums = {};
-    use_stages(barriers, units, [&](int number) {
-        const unsigned char* own = shared + unit_stages + number * TILE::stage_units_bytes + threadIdx.x / 32 * (2 * FORMAT::bytes);
+    WeightTileSums<TILE> sums = {};
+    use_stages(barriers, weight_tiles, [&](int number) {
+        const unsigned char* own = shared + weight_stages + number * TILE::stage_weight_bytes + threadIdx.x / 32 * (2 * FORMAT::bytes);
         FORMAT upper;
         FORMAT lower;
         upper.load(own);
@@ -121,7 +124,7 @@ __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned cha
         multiply_stage(sums[0], upper, lower, swizzled_matrix(in_stages + number * TILE::stage_rows_bytes), table);
     });
     if constexpr (FORMAT::has_row_scale) {
-        scale_sums<TILE, FORMAT>(sums, weight, weight_rows, units);
+        scale_sums<TILE, FORMAT>(sums, weight, weight_rows, weight_tiles);
     }
     store(sums);
 }
@@ -130,15 +133,15 @@ __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned cha
     extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_##TYPE##_128x128w(float* out, const bf16* in,       \
             const unsigned char* weight, const float* bias, const int* row_count, int outputs, int inputs) {                          \
         const int rows = *row_count;                                                                                                  \
-        multiply_tile<FORMAT>(in, weight, rows, outputs, inputs, [&](const UnitSums<PromptUnits<FORMAT>>& sums) {                      \
-            store_units<PromptUnits<FORMAT>>(sums, out, bias, rows, outputs);                                                         \
+        multiply_tile<FORMAT>(in, weight, rows, outputs, inputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {          \
+            store_weight_tiles<PromptWeightTiles<FORMAT>>(sums, out, bias, rows, outputs);                                             \
         });                                                                                                                           \
     }                                                                                                                                 \
     extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_swiglu_##TYPE##_128x128w(bf16* out, const bf16* in, \
             const unsigned char* weight, const int* row_count, int outputs, int inputs) {                                             \
         const int rows = *row_count;                                                                                                  \
-        multiply_tile<FORMAT>(in, weight, rows, 2 * outputs, inputs, [&](const UnitSums<PromptUnits<FORMAT>>& sums) {                  \
-            store_units_swiglu<PromptUnits<FORMAT>>(sums, out, rows, outputs);                                                        \
+        multiply_tile<FORMAT>(in, weight, rows, 2 * outputs, inputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {      \
+            store_weight_tiles_swiglu<PromptWeightTiles<FORMAT>>(sums, out, rows, outputs);                                            \
         });                                                                                                                           \
     }
 

@@ -1,8 +1,8 @@
-// Kernels for few rows with a weight in units whose blocks form clusters.
+// Kernels for few rows with a weight in tiles whose blocks form clusters.
 #pragma once
 
 #include "cluster.cuh"
-#include "matmul_units.cuh"
+#include "matmul_weight_tiles.cuh"
 
 using FewInClusters = Tile<Few::rows, Few::outputs, Few::inputs, Few::stages, 1, Few::warps_across, CLUSTER_BLOCKS>;
 using WideInClusters = Tile<Wide::rows, Wide::outputs, Wide::inputs, Wide::stages, 1, Wide::warps_across, CLUSTER_BLOCKS>;

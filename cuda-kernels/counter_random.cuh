@@ -1,19 +1,19 @@
-// Random numbers by counter: Philox4x32-10 (Salmon et al. 2011), as in Noise.java.
+// Random numbers by counter: Philox4x32-10 (Salmon et al. 2011), as in CounterRandom.java.
 #pragma once
 
 enum class Purpose { TOKEN, ACCEPTANCE };
 
-struct Noise4 {
+struct Random4 {
     unsigned bits[4];
 };
 
 // 32 random bits for each of the ids 4 group to 4 group + 3 at a position.
-__device__ __forceinline__ Noise4 noise_of(unsigned long long seed, int position, int group, Purpose purpose = Purpose::TOKEN,
-        int serial = 0) {
+__device__ __forceinline__ Random4 random_of(unsigned long long seed, int position, int group, Purpose purpose = Purpose::TOKEN,
+        int stream = 0) {
     unsigned c0 = position;
     unsigned c1 = static_cast<unsigned>(purpose);
     unsigned c2 = group;
-    unsigned c3 = serial;
+    unsigned c3 = stream;
     unsigned k0 = static_cast<unsigned>(seed);
     unsigned k1 = static_cast<unsigned>(seed >> 32);
 #pragma unroll
