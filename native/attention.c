@@ -1,6 +1,6 @@
 /*
  * out[row, head] = softmax(scale · q · Kᵀ) · V over the slots that the row attends to: all committed ones inside the window, and of
- * the pass's own rows itself and its ancestors.
+ * the segment's own rows itself and its ancestors.
  *
  * Three steps a row and key-value head, for the query heads that share it:
  *   1 scores of all slots, 16 side by side, each a sum over the head in order of its elements;
@@ -159,31 +159,31 @@ static float softmax(float *scores, const int32_t *slots, int64_t count) {
     return 1 / sum_of(sum);
 }
 
-static int64_t visible_slots(const struct gatun_pass *pass, int64_t row, int32_t window, int32_t *slots) {
+/* row: of the segment, those run before included */
+static int64_t visible_slots(const struct gatun_segment *segment, int64_t row, int32_t window, int32_t *slots) {
     int64_t count = 0;
-    row += pass->first;
-    int32_t oldest = window == 0 ? 0 : pass->positions[row] - window + 1;
-    for (int32_t slot = oldest < 0 ? 0 : oldest; slot < pass->committed; slot++) {
+    int32_t oldest = window == 0 ? 0 : segment->positions[row] - window + 1;
+    for (int32_t slot = oldest < 0 ? 0 : oldest; slot < segment->committed; slot++) {
         slots[count++] = slot;
     }
-    for (int32_t other = 0; other < pass->first + pass->rows; other++) {
-        int attends = pass->ancestors == NULL ? other <= row
-            : pass->ancestors[row * pass->ancestor_words + other / 64] >> other % 64 & 1;
-        if (attends && pass->positions[other] >= oldest) {
-            slots[count++] = pass->committed + other;
+    for (int32_t other = 0; other < segment->first + segment->rows; other++) {
+        int attends = segment->mask_words == NULL ? other <= row
+            : segment->mask_words[row * segment->mask_stride + other / 64] >> other % 64 & 1;
+        if (attends && segment->positions[other] >= oldest) {
+            slots[count++] = segment->committed + other;
         }
     }
     return count;
 }
 
-INLINE void attend(const struct gatun_command *command, const struct gatun_pass *pass, const struct cache *cache, int64_t row,
+INLINE void attend(const struct gatun_command *command, const struct gatun_segment *segment, const struct cache *cache, int64_t row,
     int64_t kv_head, void *scratch, const int type) {
     const int64_t group = command->group;
     const int64_t stride = cache->slots;
     float *scores = scratch;
     float factors[HEADS];
     int32_t *slots = (int32_t *)(scores + HEADS * stride);
-    int64_t count = visible_slots(pass, row, command->pairs, slots);
+    int64_t count = visible_slots(segment, segment->first + row - segment->row, command->pairs, slots);
     int64_t first = slots[0] / GATUN_LANES * GATUN_LANES;
     int64_t end = slots[count - 1] + 1;
     for (int64_t done = 0; done < group; done += HEADS) {
@@ -207,19 +207,19 @@ INLINE void attend(const struct gatun_command *command, const struct gatun_pass 
     }
 }
 
-static void NAME(gatun_attention)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    const int64_t count = (int64_t)pass->rows * kv->kv_heads;
+static void NAME(gatun_attention)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    const int64_t count = (int64_t)batch->rows * share->kv_heads;
     /* Heads outermost, so that the rows of a prompt share the keys of a head while they are near. */
     for (int64_t item; (item = atomic_fetch_add_explicit(share->next, 1, memory_order_relaxed)) < count;) {
-        int64_t kv_head = item / pass->rows;
-        int64_t row = item % pass->rows;
-        struct cache cache = cache_of(kv, command->layer, kv_head);
-        switch (kv->type) {
-            case GATUN_F16: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_F16); break;
-            case GATUN_BF16: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_BF16); break;
-            case GATUN_Q8_0: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_Q8_0); break;
-            default: attend(command, pass, &cache, row, kv_head, share->scratch, GATUN_F32);
+        int64_t kv_head = item / batch->rows;
+        int64_t row = item % batch->rows;
+        const struct gatun_segment *segment = &batch->segments[batch->segment_of[row]];
+        struct cache cache = cache_of(segment->kv, command->layer, kv_head);
+        switch (segment->kv->type) {
+            case GATUN_F16: attend(command, segment, &cache, row, kv_head, share->scratch, GATUN_F16); break;
+            case GATUN_BF16: attend(command, segment, &cache, row, kv_head, share->scratch, GATUN_BF16); break;
+            case GATUN_Q8_0: attend(command, segment, &cache, row, kv_head, share->scratch, GATUN_Q8_0); break;
+            default: attend(command, segment, &cache, row, kv_head, share->scratch, GATUN_F32);
         }
     }
 }
@@ -283,14 +283,16 @@ INLINE void append(const struct cache *cache, int64_t slot, const float *key, co
     }
 }
 
-static void NAME(gatun_append_kv)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
+static void NAME(gatun_append_kv)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     int64_t from;
     int64_t to;
-    part((int64_t)pass->rows * kv->kv_heads, share, &from, &to);
+    part((int64_t)batch->rows * share->kv_heads, share, &from, &to);
     for (int64_t item = from; item < to; item++) {
-        struct cache cache = cache_of(kv, command->layer, item % kv->kv_heads);
-        int64_t slot = pass->committed + pass->first + item / kv->kv_heads;
+        int64_t row = item / share->kv_heads;
+        const struct gatun_segment *segment = &batch->segments[batch->segment_of[row]];
+        const struct gatun_kv *kv = segment->kv;
+        struct cache cache = cache_of(kv, command->layer, item % share->kv_heads);
+        int64_t slot = segment->committed + segment->first + row - segment->row;
         const float *key = (const float *)command->in + item * kv->head_dim;
         const float *value = (const float *)command->aux + item * kv->head_dim;
         switch (kv->type) {

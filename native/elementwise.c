@@ -8,15 +8,13 @@
 
 #define UNUSED(x) ((void)(x))
 
-static void NAME(gatun_embed)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(kv);
+static void NAME(gatun_embed)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     int64_t from;
     int64_t to;
-    part(pass->rows, share, &from, &to);
+    part(batch->rows, share, &from, &to);
     const int64_t width = command->width;
     for (int64_t row = from; row < to; row++) {
-        const int64_t token = pass->tokens[pass->first + row];
+        const int64_t token = batch->tokens[row];
         float *out = (float *)command->out + row * width;
         if (command->flags & GATUN_PACKED) {
             decode_packed(command->type, command->weights, command->aux, token, out, width);
@@ -27,10 +25,8 @@ static void NAME(gatun_embed)(const struct gatun_command *command, const struct 
     }
 }
 
-static void NAME(gatun_rms_norm)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(pass);
-    UNUSED(kv);
+static void NAME(gatun_rms_norm)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    UNUSED(batch);
     const int64_t group = command->group;
     const float *gain = command->weights;
     int64_t from;
@@ -62,32 +58,28 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
     }
 }
 
-static void NAME(gatun_rope_table)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(kv);
+static void NAME(gatun_rope_table)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     const int64_t pairs = command->pairs;
     const float *frequencies = command->weights;
     int64_t from;
     int64_t to;
-    part((int64_t)pass->rows * pairs, share, &from, &to);
+    part((int64_t)batch->rows * pairs, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        float angle = (float)pass->positions[pass->first + i / pairs] * frequencies[i % pairs];
+        float angle = (float)batch->positions[i / pairs] * frequencies[i % pairs];
         float *table = (float *)command->out + i / pairs * 2 * pairs + i % pairs;
         table[0] = (float)(cos(angle) * command->number);
         table[pairs] = (float)(sin(angle) * command->number);
     }
 }
 
-static void NAME(gatun_rope)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(kv);
+static void NAME(gatun_rope)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     const int64_t pairs = command->pairs;
     const int64_t head_dim = command->group;
     const int64_t heads = command->width / head_dim;
     const int interleaved = command->type;
     int64_t from;
     int64_t to;
-    part((int64_t)pass->rows * heads, share, &from, &to);
+    part((int64_t)batch->rows * heads, share, &from, &to);
     for (int64_t head = from; head < to; head++) {
         const float *cosines = (const float *)command->aux + head / heads * 2 * pairs;
         const float *sines = cosines + pairs;
@@ -119,10 +111,8 @@ INLINE floats swiglu(floats gate, floats up) {
     return gate * choose(negative, power, splat(1)) / (1 + power) * up;
 }
 
-static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(pass);
-    UNUSED(kv);
+static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    UNUSED(batch);
     const float *gates = command->in;
     const float *ups = command->aux;
     float *out = command->out;
@@ -143,10 +133,8 @@ static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct
     }
 }
 
-static void NAME(gatun_add)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(pass);
-    UNUSED(kv);
+static void NAME(gatun_add)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    UNUSED(batch);
     const float *a = command->in;
     const float *b = command->aux;
     float *out = command->out;
@@ -158,14 +146,12 @@ static void NAME(gatun_add)(const struct gatun_command *command, const struct ga
     }
 }
 
-static void NAME(gatun_select_rows)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    UNUSED(kv);
+static void NAME(gatun_select_rows)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     int64_t from;
     int64_t to;
-    part(pass->selected_rows, share, &from, &to);
+    part(batch->selected_rows, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        memcpy((float *)command->out + i * command->width, (const float *)command->in + (pass->selected[i] - pass->first) * (int64_t)command->width,
+        memcpy((float *)command->out + i * command->width, (const float *)command->in + batch->selected[i] * (int64_t)command->width,
             (size_t)command->width * sizeof(float));
     }
 }

@@ -86,18 +86,30 @@ struct gatun_command {
     void *out;
 };
 
-/* One pass, see org.gatun.backend.Pass: `rows` rows from row `first` on; those before were run by earlier passes. */
-struct gatun_pass {
-    const int32_t *tokens;
-    const int32_t *positions;
-    const int32_t *selected;
-    const uint64_t *ancestors;  /* [first + rows, ancestor_words]; null in a causal pass */
-    int32_t ancestor_words;
+struct gatun_kv;
+
+/* The rows of one sequence, see org.gatun.backend.Segment: `rows` rows from row `first` on; those before were run by earlier passes. */
+struct gatun_segment {
+    const int32_t *positions;   /* [first + rows] */
+    const uint64_t *mask_words; /* [first + rows, mask_stride]; null in a causal segment */
+    const struct gatun_kv *kv;
+    int32_t mask_stride;
     int32_t committed;
     int32_t first;
     int32_t rows;
-    int32_t selected_rows;
+    int32_t row;                /* of the batch: the first to run */
     int32_t unused;
+};
+
+/* One pass, see org.gatun.backend.Batch: the rows to run of all segments, one behind the other. */
+struct gatun_batch {
+    const int32_t *tokens;      /* [rows] */
+    const int32_t *positions;   /* [rows] */
+    const int32_t *selected;    /* [selected_rows] */
+    const int32_t *segment_of;  /* [rows] */
+    const struct gatun_segment *segments;
+    int32_t rows;
+    int32_t selected_rows;
 };
 
 /*
@@ -171,10 +183,11 @@ struct gatun_pool *gatun_pool_open(int32_t threads, const char *instruction_set)
 void gatun_pool_close(struct gatun_pool *pool);
 /*
  * Runs a pass, on the caller alone (`threads` 1) or on all threads of the pool. `scratch` is a block of gatun_scratch_bytes
- * bytes. Returns 0, or 1 if there was no memory. One pass of a pool at a time.
+ * bytes for `max_slots` slots, as many as the largest KV cache of the batch has. Returns 0, or 1 if there was no memory. One pass of
+ * a pool at a time.
  */
-int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_pass *pass,
-    const struct gatun_kv *kv, int32_t threads, void *scratch);
+int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_batch *batch,
+    int32_t max_slots, int32_t threads, void *scratch);
 /* Bytes of scratch memory that gatun_run needs for a KV cache of `slots` slots. */
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
 /*

@@ -15,12 +15,12 @@ struct share {
     int32_t thread;
     int32_t threads;
     int32_t rows;               /* of the command: all or the selected ones */
+    int32_t kv_heads;           /* of every cache of the batch */
     atomic_int *next;           /* first piece of work that nobody has taken */
     void *scratch;              /* this thread's own */
 };
 
-typedef void kernel(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share);
+typedef void kernel(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share);
 
 struct kernels {
     kernel *run[GATUN_SELECT_ROWS + 1];

@@ -489,10 +489,8 @@ static void tiles(const struct gatun_command *command, int64_t tile, const int v
     }
 }
 
-static void NAME(gatun_matmul)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    (void)pass;
-    (void)kv;
+static void NAME(gatun_matmul)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    (void)batch;
     const int count = (command->width + GATUN_LANES - 1) / GATUN_LANES;
     /* Pieces small enough that no thread waits long for another, large enough that the counter is no bottleneck. */
     const int wide = TILE_VECTORS / PARTS;
@@ -511,10 +509,8 @@ static void NAME(gatun_matmul)(const struct gatun_command *command, const struct
 }
 
 /* Activations to 8 bits: for each 32 inputs scale = max|x| / 127, code = x / scale rounded to nearest even. */
-static void NAME(gatun_quantize)(const struct gatun_command *command, const struct gatun_pass *pass, const struct gatun_kv *kv,
-    const struct share *share) {
-    (void)pass;
-    (void)kv;
+static void NAME(gatun_quantize)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    (void)batch;
     if (command->pairs) {
         quantize_rows(command, share);
         return;

@@ -204,8 +204,7 @@ struct execution {
     const struct gatun_command *commands;
     int32_t count;
     int32_t threads;
-    const struct gatun_pass *pass;
-    const struct gatun_kv *kv;
+    const struct gatun_batch *batch;
     uint8_t *scratch;
     int64_t scratch_bytes;
 };
@@ -215,6 +214,7 @@ static void execute(struct gatun_pool *pool, int32_t thread, void *argument) {
     struct share share = {
         .thread = thread,
         .threads = execution->threads,
+        .kv_heads = execution->batch->segments[0].kv->kv_heads,
         .scratch = execution->scratch + thread * execution->scratch_bytes,
     };
     for (int32_t i = 0; i < execution->count; i++) {
@@ -222,9 +222,9 @@ static void execute(struct gatun_pool *pool, int32_t thread, void *argument) {
         if (command->flags & GATUN_SYNC && execution->threads > 1) {
             barrier(pool, execution->threads);
         }
-        share.rows = command->flags & GATUN_SELECTED ? execution->pass->selected_rows : execution->pass->rows;
+        share.rows = command->flags & GATUN_SELECTED ? execution->batch->selected_rows : execution->batch->rows;
         share.next = &pool->counters[i];
-        pool->kernels->run[command->op](command, execution->pass, execution->kv, &share);
+        pool->kernels->run[command->op](command, execution->batch, &share);
     }
 }
 
@@ -237,8 +237,8 @@ int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots) {
     return thread_scratch_bytes(slots) * pool->threads;
 }
 
-int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_pass *pass,
-    const struct gatun_kv *kv, int32_t threads, void *scratch) {
+int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_batch *batch,
+    int32_t max_slots, int32_t threads, void *scratch) {
     if (count > pool->counters_size) {
         atomic_int *counters = realloc(pool->counters, (size_t)count * sizeof *counters);
         if (counters == NULL) {
@@ -252,10 +252,9 @@ int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands,
         .commands = commands,
         .count = count,
         .threads = threads == 1 ? 1 : pool->threads,
-        .pass = pass,
-        .kv = kv,
+        .batch = batch,
         .scratch = scratch,
-        .scratch_bytes = thread_scratch_bytes(kv->slots),
+        .scratch_bytes = thread_scratch_bytes(max_slots),
     };
     if (execution.threads == 1) {
         execute(pool, 0, &execution);
@@ -353,6 +352,7 @@ void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to) {
 }
 
 int32_t gatun_layout(int32_t index) {
-    const int32_t sizes[] = {sizeof(struct gatun_command), sizeof(struct gatun_pass), sizeof(struct gatun_kv)};
-    return index >= 0 && index < 3 ? sizes[index] : -1;
+    const int32_t sizes[] = {sizeof(struct gatun_command), sizeof(struct gatun_batch), sizeof(struct gatun_segment),
+        sizeof(struct gatun_kv)};
+    return index >= 0 && index < 4 ? sizes[index] : -1;
 }

@@ -41,10 +41,10 @@ public interface Backend extends AutoCloseable {
     ///
     /// @param progress is told the part of the weights that is ready, from 0 to 1
     /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support, or is too large for it
-    Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress);
+    Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress);
 
     /// Makes `plan` executable and tells nobody how far it is.
-    default Executable compile(Plan plan, PassLimits limits) {
+    default Executable compile(Plan plan, BatchLimits limits) {
         return compile(plan, limits, _ -> { });
     }
 

@@ -11,10 +11,15 @@ public final class HostExecutable implements Executable {
 
     /// What runs the passes of a plan. Called by one thread at a time, and no more once it is released.
     public interface Runner {
-        /// Runs a pass, within a use of `kv`.
+        /// That of a KV store of this backend, which every pass over it is a use of.
         ///
-        /// @throws IllegalArgumentException as [Executable#run], or if the KV cache is of another backend
-        void run(Pass pass, KvStore kv);
+        /// @throws IllegalArgumentException if the store is of another backend
+        Lifetime lifetimeOf(KvStore kv);
+
+        /// Runs a batch within the limits, within a use of each of its stores.
+        ///
+        /// @throws IllegalArgumentException as [Executable#run]
+        void run(Batch batch);
 
         /// As [Executable#logits].
         MemorySegment logits();
@@ -27,7 +32,7 @@ public final class HostExecutable implements Executable {
     }
 
     private final Plan plan;
-    private final PassLimits limits;
+    private final BatchLimits limits;
     private final Runner runner;
     private final HostVerifier verifier;
     private final Consumer<AutoCloseable> owner;
@@ -35,7 +40,7 @@ public final class HostExecutable implements Executable {
 
     /// @param runner of the passes of `plan`; released when this is closed
     /// @param owner hears of that
-    public HostExecutable(Plan plan, PassLimits limits, Runner runner, Consumer<AutoCloseable> owner) {
+    public HostExecutable(Plan plan, BatchLimits limits, Runner runner, Consumer<AutoCloseable> owner) {
         this.plan = plan;
         this.limits = limits;
         this.runner = runner;
@@ -44,28 +49,46 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public PassLimits limits() {
+    public BatchLimits limits() {
         return limits;
     }
 
     @Override
-    public void run(Pass pass, KvStore kv) {
+    public void run(Batch batch) {
+        run(batch, false);
+    }
+
+    @Override
+    public void launch(Batch batch) {
+        batch.requireSampling();
+        run(batch, true);
+    }
+
+    private void run(Batch batch, boolean verify) {
         lifetime.enter();
         try {
-            runner.run(pass, kv);
+            batch.requireWithin(limits);
+            runUsing(batch, 0, verify);
         } finally {
             lifetime.leave();
         }
     }
 
-    @Override
-    public void launch(Pass pass, KvStore kv, VerificationResult result) {
-        lifetime.enter();
+    /// Runs the batch within a use of every store from number `index` on.
+    private void runUsing(Batch batch, int index, boolean verify) {
+        if (index == batch.size()) {
+            runner.run(batch);
+            if (verify) {
+                verifier.verify(batch, runner.logits());
+            }
+            return;
+        }
+        Lifetime used = runner.lifetimeOf(batch.kv(index));
+        used.enter();
         try {
-            runner.run(pass, kv);
-            verifier.verify(pass, runner.logits(), kv, result);
+            runUsing(batch, index + 1, verify);
         } finally {
-            lifetime.leave();
+            used.leave();
         }
     }
 
@@ -80,10 +103,10 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
+    public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
         lifetime.enter();
         try {
-            verifier.decodeChain(this, pass, kv, count, margin, sampled);
+            verifier.decodeChain(this, batch, count, margin, sampled);
         } finally {
             lifetime.leave();
         }

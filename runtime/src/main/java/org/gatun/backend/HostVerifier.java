@@ -19,6 +19,7 @@ public final class HostVerifier {
     private final int vocabulary;
     private Sampler sampler;
     private CounterRandom random;
+    private int firstLogits; // number of the segment's first row among those with logits
     private RejectionSampling rejection; // made when a proposal was first sampled
     private final int[] text = new int[2 * Sampling.REPETITION_WINDOW]; // the latest tokens
     private int length;
@@ -28,86 +29,102 @@ public final class HostVerifier {
         this.vocabulary = vocabulary;
     }
 
-    /// Verifies a pass that was run.
+    /// Verifies the segments that sample of a batch that was run. Accepted rows are moved behind the first of their segment.
     ///
-    /// @param logits of its selected rows
-    /// @param kv of the pass; accepted rows are moved behind the first
+    /// @param logits of the batch's selected rows
     /// @throws IllegalArgumentException if a distribution is not over the vocabulary
-    public void verify(Pass pass, MemorySegment logits, KvStore kv, VerificationResult result) {
-        begin(pass);
-        if (pass.draftDistributions() != null) {
-            pass.draftDistributions().requireVocabulary(vocabulary);
+    public void verify(Batch batch, MemorySegment logits) {
+        for (int i = 0; i < batch.size(); i++) {
+            if (batch.segment(i).draftDistributions() != null) {
+                batch.segment(i).draftDistributions().requireVocabulary(vocabulary);
+            }
         }
+        firstLogits = 0;
+        for (int i = 0; i < batch.size(); i++) {
+            if (batch.segment(i).samples()) {
+                begin(batch.segment(i));
+                verify(batch.segment(i), logits, batch.kv(i), batch.result(i));
+            }
+            firstLogits += batch.segment(i).selectedRows();
+        }
+    }
+
+    private void verify(Segment segment, MemorySegment logits, KvStore kv, VerificationResult result) {
         result.clear();
         int row = 0;
         while (row >= 0) {
-            row = pass.draftDistributions() == null || pass.draftDistributions().next(row, 0) < 0
-                    ? pass.child(row, sampleTarget(pass, logits, row, result)) : testSamples(pass, logits, row, result);
+            row = segment.draftDistributions() == null || segment.draftDistributions().next(row, 0) < 0
+                    ? segment.child(row, sampleTarget(segment, logits, row, result)) : testSamples(segment, logits, row, result);
             if (row >= 0) {
                 result.accept(row);
                 if (row != result.accepted()) {
-                    kv.move(pass.committed() + row, pass.committed() + result.accepted());
+                    kv.move(segment.committed() + row, segment.committed() + result.accepted());
                 }
             }
         }
     }
 
     /// See [Executable#decodeChain].
-    public void decodeChain(Executable executable, Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
-        pass.requireChain(executable.limits(), kv.shape(), count);
-        begin(pass);
+    public void decodeChain(Executable executable, Batch batch, int count, float margin, SampledTokens sampled) {
+        Segment segment = batch.onlySegment();
+        segment.requireChain(executable.limits(), batch.kv(0).shape(), count);
+        begin(segment);
+        firstLogits = 0;
         sampled.clear();
         while (true) {
-            executable.run(pass, kv);
-            int token = sample(pass, executable.logits(), 0);
+            executable.run(batch);
+            int token = sample(segment, executable.logits(), 0);
             sampled.add(token, sampler.margin());
             if (sampled.count() == count || sampler.margin() < margin) {
                 return;
             }
-            pass.advance(token);
+            segment.advance(token);
         }
     }
 
-    private void begin(Pass pass) {
-        if (sampler == null || !sampler.sampling().equals(pass.sampling())) {
-            sampler = new Sampler(pass.sampling(), vocabulary);
-            random = new CounterRandom(pass.sampling().seed());
+    private void begin(Segment segment) {
+        Sampling sampling = segment.sampling();
+        if (sampler == null) {
+            sampler = new Sampler(sampling, vocabulary);
+            random = new CounterRandom(sampling.seed());
         }
-        length = pass.recentTokens();
-        MemorySegment.copy(pass.recent(), ValueLayout.JAVA_INT, 0, text, 0, length);
+        sampler.use(sampling);
+        random.reseed(sampling.seed());
+        length = segment.recentTokens();
+        MemorySegment.copy(segment.recent(), ValueLayout.JAVA_INT, 0, text, 0, length);
     }
 
-    private int sampleTarget(Pass pass, MemorySegment logits, int row, VerificationResult result) {
-        int token = sample(pass, logits, row);
+    private int sampleTarget(Segment segment, MemorySegment logits, int row, VerificationResult result) {
+        int token = sample(segment, logits, row);
         result.setToken(token, sampler.margin());
         return token;
     }
 
-    private int sample(Pass pass, MemorySegment logits, int row) {
-        read(pass.token(row));
-        return sampler.sample(logits, row, pass.position(row) + 1, text, length);
+    private int sample(Segment segment, MemorySegment logits, int row) {
+        read(segment.token(row));
+        return sampler.sample(logits, firstLogits + row, segment.position(row) + 1, text, length);
     }
 
     /// Where the walk goes on from a row with sampled children, or -1.
-    private int testSamples(Pass pass, MemorySegment logits, int row, VerificationResult result) {
-        read(pass.token(row));
+    private int testSamples(Segment segment, MemorySegment logits, int row, VerificationResult result) {
+        read(segment.token(row));
         if (rejection == null) {
             rejection = new RejectionSampling(vocabulary);
         }
-        sampler.distribution(logits, row, text, length, rejection.target());
-        int position = pass.position(row) + 1;
-        int child = acceptedSample(pass, row, position);
-        int token = child >= 0 ? pass.token(child) : sampler.sample(rejection.target(), position);
+        sampler.distribution(logits, firstLogits + row, text, length, rejection.target());
+        int position = segment.position(row) + 1;
+        int child = acceptedSample(segment, row, position);
+        int token = child >= 0 ? segment.token(child) : sampler.sample(rejection.target(), position);
         result.setToken(token, sampler.margin());
-        return child >= 0 ? child : pass.child(row, token);
+        return child >= 0 ? child : segment.child(row, token);
     }
 
-    private int acceptedSample(Pass pass, int row, int position) {
-        DraftDistributions draftDistributions = pass.draftDistributions();
+    private int acceptedSample(Segment segment, int row, int position) {
+        DraftDistributions draftDistributions = segment.draftDistributions();
         rejection.begin(draftDistributions.sampling(row), draftDistributions.distribution(row));
         int tested = 0;
         for (int sample = draftDistributions.next(row, 0); sample >= 0; sample = draftDistributions.next(row, sample + 1)) {
-            int token = pass.token(draftDistributions.row(sample));
+            int token = segment.token(draftDistributions.row(sample));
             double uniform = random.uniform(CounterRandom.Purpose.ACCEPTANCE, position, tested++);
             if (uniform < rejection.acceptance(token) || !rejection.reject(token)) {
                 return draftDistributions.row(sample);

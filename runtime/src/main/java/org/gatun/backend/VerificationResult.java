@@ -2,7 +2,7 @@ package org.gatun.backend;
 
 import java.util.Objects;
 
-/// What a verified pass gave: the tokens sampled along one path of its tree, and the rows that carry them. Reused from pass to pass.
+/// What a verified segment gave: the tokens sampled along one path of its tree, and the rows that carry them. Reused from pass to pass.
 ///
 /// Token 0 is the one sampled after the first row. Token `i` was proposed by row `row(i)` as long as `i < accepted()`; the last token,
 /// number `accepted()`, no row proposed.
@@ -12,11 +12,16 @@ public final class VerificationResult {
     private final float[] margins;
     private int accepted;
 
-    /// @param capacity most rows of a pass
+    /// @param capacity most rows of a segment
     public VerificationResult(int capacity) {
         rows = new int[capacity];
         tokens = new int[capacity];
         margins = new float[capacity];
+    }
+
+    /// Most rows of a segment.
+    public int capacity() {
+        return rows.length;
     }
 
     /// How many rows below the first were accepted.

@@ -9,10 +9,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.gatun.backend.Backend;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -22,7 +23,7 @@ import org.gatun.tensor.DType;
 /// How large the inputs of each matrix are on a text: the norm of every column over all tokens. Weights on small inputs matter less.
 /// Immutable.
 public final class ColumnNorms {
-    private static final PassLimits LIMITS = new PassLimits(64, 64);
+    private static final BatchLimits LIMITS = new BatchLimits(64, 64);
     private static final int WINDOW = 512;
 
     private final Map<String, double[]> norms;
@@ -54,18 +55,19 @@ public final class ColumnNorms {
         Plan plan = new Plan(whole.ops(), whole.values(), whole.logits(), inputs);
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
                 KvStore kv = backend.allocateKv(config.kvShape(WINDOW, DType.F16))) {
-            Pass pass = new Pass(arena, LIMITS);
+            Segment segment = new Segment(arena, LIMITS);
+            Batch batch = Batch.of(segment, kv);
             for (int from = 0; from < tokens.length; from += WINDOW - first.length) {
                 int[] window = Arrays.copyOf(first, Math.min(WINDOW, first.length + tokens.length - from));
                 System.arraycopy(tokens, from, window, first.length, window.length - first.length);
                 for (int start = 0; start < window.length; start += LIMITS.rows()) {
                     int rows = Math.min(LIMITS.rows(), window.length - start);
-                    pass.beginCausal(start);
+                    segment.beginCausal(start);
                     for (int row = 0; row < rows; row++) {
-                        pass.addRow(window[start + row]);
+                        segment.addRow(window[start + row]);
                     }
-                    pass.select(rows - 1);
-                    executable.run(pass, kv);
+                    segment.select(rows - 1);
+                    executable.run(batch);
                     squares.forEach((name, sums) -> add(executable.tap(name), rows, sums));
                 }
                 progress.accept(from);

@@ -3,8 +3,8 @@ package org.gatun.model;
 import java.util.Arrays;
 import java.util.Objects;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
 import org.gatun.backend.SampledTokens;
+import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 
 /// The keys and values of a text: which slots of a [KvStore] are filled, and by which tokens.
@@ -43,14 +43,14 @@ final class KvCache implements AutoCloseable {
         return store.shape().slots();
     }
 
-    /// Keeps all rows that a causal pass wrote.
-    void append(Pass pass) {
-        for (int row = 0; row < pass.rows(); row++) {
-            append(pass.token(row));
+    /// Keeps all rows that a causal segment wrote.
+    void append(Segment segment) {
+        for (int row = 0; row < segment.rows(); row++) {
+            append(segment.token(row));
         }
     }
 
-    /// Keeps the first row of a pass and the accepted ones, which follow it.
+    /// Keeps the first row of a segment and the accepted ones, which follow it.
     ///
     /// @param root token of the first row
     void append(int root, VerificationResult result) {

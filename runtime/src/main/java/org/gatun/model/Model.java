@@ -15,9 +15,9 @@ import java.util.TreeSet;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
-import org.gatun.backend.PassLimits;
 import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
 public final class Model implements AutoCloseable {
     /// Rows of a prompt pass, and most rows of a tree. Twice as many rows would save a few percent of a long prompt's time and
     /// cost twice the memory for activations.
-    private static final PassLimits LIMITS = new PassLimits(256, 64);
+    private static final BatchLimits LIMITS = new BatchLimits(256, 64);
 
     private static final Logger LOG = LoggerFactory.getLogger(Model.class);
 
@@ -313,7 +313,7 @@ public final class Model implements AutoCloseable {
         lifetime.enterInTurn();
         try {
             return compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
-                    new PassLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
+                    new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
         } finally {
             lifetime.leave();
         }
@@ -321,7 +321,7 @@ public final class Model implements AutoCloseable {
 
     /// Compiles, and makes sure that the weights are those of the file that was opened. When they will not be read again, the file is
     /// closed: whatever becomes of it, the model stays what it is.
-    private Executable compile(Plan of, PassLimits limits, DoubleConsumer progress) {
+    private Executable compile(Plan of, BatchLimits limits, DoubleConsumer progress) {
         try {
             Executable executable = backend.compile(of, limits, progress);
             try {

@@ -2,9 +2,10 @@ package org.gatun.model;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.gatun.backend.Batch;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
+import org.gatun.backend.Segment;
 import org.gatun.lifetime.Lifetime;
 
 /// Some of a model's layers over the text of a session: a cheaper and worse model that needs no memory of its own for weights, keys or
@@ -18,14 +19,16 @@ public final class PartialModel implements AutoCloseable {
     private final Executable executable;
     private final Lifetime lifetime;
     private final Arena arena = Arena.ofShared();
-    private final Pass pass;
+    private final Segment segment;
+    private final Batch batch; // of the segment alone
 
     PartialModel(Session session, KvCache kv, Executable executable) {
         this.session = session;
         this.kv = kv;
         this.executable = executable;
         lifetime = new Lifetime("partial model of " + session.model().name(), this::release);
-        pass = new Pass(arena, executable.limits());
+        segment = new Segment(arena, executable.limits());
+        batch = Batch.of(segment, kv.store());
     }
 
     /// Reads a token behind the text, or behind tokens that this model read there; [#logits] are those of what follows it. Hot.
@@ -38,9 +41,9 @@ public final class PartialModel implements AutoCloseable {
         }
         enter();
         try {
-            pass.beginCausal(session.length() + ahead).addRow(token);
-            pass.select(0);
-            executable.run(pass, kv.store());
+            segment.beginCausal(session.length() + ahead).addRow(token);
+            segment.select(0);
+            executable.run(batch);
         } finally {
             leave();
         }
@@ -70,12 +73,12 @@ public final class PartialModel implements AutoCloseable {
         for (int slot = start; slot < length; slot++) {
             store.move(slot, slot + count);
         }
-        pass.beginCausal(start);
+        segment.beginCausal(start);
         for (int i = 0; i < count; i++) {
-            pass.addRow(kv.tokens()[start + i]);
-            pass.select(i);
+            segment.addRow(kv.tokens()[start + i]);
+            segment.select(i);
         }
-        executable.run(pass, store);
+        executable.run(batch);
         for (int slot = start; slot < length; slot++) {
             store.move(slot + count, slot);
         }

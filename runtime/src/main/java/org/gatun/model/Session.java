@@ -2,9 +2,10 @@ package org.gatun.model;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.gatun.backend.Batch;
 import org.gatun.backend.Executable;
-import org.gatun.backend.Pass;
 import org.gatun.backend.SampledTokens;
+import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.LayerProgram;
@@ -21,8 +22,8 @@ public final class Session implements AutoCloseable {
     private final Executable executable;
     private final KvCache kv;
     private final Arena arena = Arena.ofShared();
-    private final Pass pass;
-    private final VerificationResult result;
+    private final Segment segment;
+    private final Batch batch; // of the segment alone
     private final SampledTokens sampled;
     private boolean launched; // a pass whose result is awaited
     private final Lifetime lifetime;
@@ -33,8 +34,8 @@ public final class Session implements AutoCloseable {
         this.kv = kv;
         lifetime = new Lifetime("session of " + model.name(), this::release);
         try {
-            pass = new Pass(arena, executable.limits());
-            result = new VerificationResult(executable.limits().treeRows());
+            segment = new Segment(arena, executable.limits());
+            batch = Batch.of(segment, kv.store());
             sampled = new SampledTokens(executable.limits().treeRows());
         } catch (Throwable e) {
             arena.close();
@@ -90,9 +91,9 @@ public final class Session implements AutoCloseable {
         for (int start = from; start < to; ) {
             int end = Math.min(to, start + executable.limits().rows());
             lifetime.requireOpen(); // who closes it does not wait for the whole prompt
-            pass.beginCausal(start);
+            segment.beginCausal(start);
             for (int i = start; i < end; i++) {
-                pass.addRow(tokens[i]);
+                segment.addRow(tokens[i]);
             }
             run();
             start = end;
@@ -118,9 +119,9 @@ public final class Session implements AutoCloseable {
     public SampledTokens decodeChain(int token, int count, float margin, Sampling sampling) {
         enter();
         try {
-            pass.beginCausal(length()).addRow(token);
-            pass.sample(sampling, kv.tokens());
-            executable.decodeChain(pass, kv.store(), count, margin, sampled);
+            segment.beginCausal(length()).addRow(token);
+            segment.sample(sampling, kv.tokens());
+            executable.decodeChain(batch, count, margin, sampled);
             for (int i = 0; i < sampled.count(); i++) {
                 requireNumber(i, sampled.margin(i));
             }
@@ -149,39 +150,39 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    /// The pass to fill before [#run] or [#verify]; it begins after [#length] slots.
-    public Pass pass() {
+    /// The segment to fill before [#run] or [#verify]; it begins after [#length] slots.
+    public Segment segment() {
         enter();
         lifetime.leave();
-        return pass;
+        return segment;
     }
 
-    /// Runs [#pass], a causal one, and keeps all its rows. Hot.
+    /// Runs [#segment], a causal one, in a pass of its own and keeps all its rows. Hot.
     ///
-    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    /// @throws IllegalArgumentException if the segment does not fit or holds a token outside the vocabulary
     public void run() {
         enter();
         try {
-            executable.run(pass, kv.store());
-            kv.append(pass);
+            executable.run(batch);
+            kv.append(segment);
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Runs [#pass] and keeps none of its rows, until [#keep] does. Hot.
+    /// Runs [#segment] and keeps none of its rows, until [#keep] does. Hot.
     ///
-    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    /// @throws IllegalArgumentException if the segment does not fit or holds a token outside the vocabulary
     public void evaluate() {
         enter();
         try {
-            executable.run(pass, kv.store());
+            executable.run(batch);
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Keeps rows of the pass just run as the next tokens of the text, and forgets the others. Hot.
+    /// Keeps rows of the segment just run as the next tokens of the text, and forgets the others. Hot.
     ///
     /// @param rows in rising order, each continuing the one before
     /// @param count how many of `rows` there are
@@ -190,20 +191,20 @@ public final class Session implements AutoCloseable {
         try {
             for (int i = 0; i < count; i++) {
                 if (rows[i] != i) {
-                    kv.store().move(pass.committed() + rows[i], pass.committed() + i);
+                    kv.store().move(segment.committed() + rows[i], segment.committed() + i);
                 }
-                kv.append(pass.token(rows[i]));
+                kv.append(segment.token(rows[i]));
             }
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Runs [#pass] and samples a token after each row; keeps the first row and of the others one path, whose tokens are those sampled.
+    /// Runs [#segment] and samples a token after each row; keeps the first row and of the others one path, whose tokens are those sampled.
     /// Hot.
     ///
     /// @return what was sampled and accepted, overwritten by the next call
-    /// @throws IllegalArgumentException if the pass does not fit or holds a token outside the vocabulary
+    /// @throws IllegalArgumentException if the segment does not fit or holds a token outside the vocabulary
     public VerificationResult verify(Sampling sampling) {
         launch(sampling);
         return await();
@@ -216,8 +217,8 @@ public final class Session implements AutoCloseable {
     public void launch(Sampling sampling) {
         enter();
         try {
-            pass.sample(sampling, kv.tokens());
-            executable.launch(pass, kv.store(), result);
+            segment.sample(sampling, kv.tokens());
+            executable.launch(batch);
             launched = true;
         } finally {
             lifetime.leave();
@@ -237,10 +238,11 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             executable.await();
+            VerificationResult result = batch.result(0);
             for (int i = 0; i <= result.accepted(); i++) {
                 requireNumber(i, result.margin(i));
             }
-            kv.append(pass.token(0), result);
+            kv.append(segment.token(0), result);
             return result;
         } finally {
             lifetime.leave();

@@ -23,7 +23,7 @@ public final class CounterRandom {
     private static final int WEYL_1 = 0xBB67AE85;
     private static final int ROUNDS = 10;
 
-    private final long seed;
+    private long seed;
     private final int[] block = new int[4];
     private Purpose blockPurpose;
     private int blockPosition;
@@ -33,6 +33,12 @@ public final class CounterRandom {
     /// @param seed the same seed gives the same numbers
     public CounterRandom(long seed) {
         this.seed = seed;
+    }
+
+    /// Gives the numbers of another seed from now on.
+    public void reseed(long seed) {
+        this.seed = seed;
+        blockPurpose = null;
     }
 
     /// 32 random bits for a token at a position. Hot.

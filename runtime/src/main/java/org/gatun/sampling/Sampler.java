@@ -18,7 +18,7 @@ public final class Sampler {
     /// Candidates of top-k that are gathered, at least, before the worse ones are dropped.
     private static final int GATHERED = 1024;
 
-    private final Sampling sampling;
+    private Sampling sampling;
     private final CounterRandom random;
     private final int width;            // of a row of logits
     private final float[] weights;      // [vocabulary] logits, then unnormalised probabilities
@@ -47,7 +47,15 @@ public final class Sampler {
         candidates = new long[vocabulary];
     }
 
-    /// The settings it was made with.
+    /// Samples by other settings from now on. Hot.
+    public void use(Sampling sampling) {
+        if (sampling.seed() != this.sampling.seed()) {
+            random.reseed(sampling.seed());
+        }
+        this.sampling = sampling;
+    }
+
+    /// The settings it samples by.
     public Sampling sampling() {
         return sampling;
     }

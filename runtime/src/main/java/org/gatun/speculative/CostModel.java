@@ -103,9 +103,9 @@ public record CostModel(NavigableMap<Integer, Double> nanosByRows) {
     private static long runPass(Session session, int rows, Sampling sampling) {
         int length = session.length();
         long begun = System.nanoTime();
-        session.pass().beginCausal(length);
+        session.segment().beginCausal(length);
         for (int row = 0; row < rows; row++) {
-            session.pass().addRow(row % session.vocabularySize());
+            session.segment().addRow(row % session.vocabularySize());
         }
         session.verify(sampling);
         session.rewind(length);

@@ -69,7 +69,7 @@ public final class SpeculativeDecoder {
         drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), max));
         long draftDone = System.nanoTime();
 
-        tree.writeTo(session.pass(), session.length());
+        tree.writeTo(session.segment(), session.length());
         session.launch(sampling);
         long launched = System.nanoTime();
         drafter.draftAhead(text, tree, max);

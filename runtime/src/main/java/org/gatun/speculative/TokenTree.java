@@ -2,7 +2,7 @@ package org.gatun.speculative;
 
 import java.util.Objects;
 import org.gatun.backend.DraftDistributions;
-import org.gatun.backend.Pass;
+import org.gatun.backend.Segment;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.TokenDistribution;
 
@@ -156,22 +156,22 @@ public final class TokenTree {
         return -1;
     }
 
-    /// Writes every node as a row of a pass after `committed` slots, with what was sampled. Where the tree is a chain the pass is causal,
+    /// Writes every node as a row of a segment after `committed` slots, with what was sampled. Where the tree is a chain the segment is causal,
     /// otherwise rows attend by mask words.
-    public void writeTo(Pass pass, int committed) {
+    public void writeTo(Segment segment, int committed) {
         if (isChain()) {
-            pass.beginCausal(committed);
+            segment.beginCausal(committed);
         } else {
-            pass.beginTree(committed);
+            segment.beginTree(committed);
         }
         for (int node = 0; node < size; node++) {
-            if (pass.isTree()) {
-                pass.addRow(tokens[node], pass.committed() + depths[node], ancestors, node * words, words);
+            if (segment.isTree()) {
+                segment.addRow(tokens[node], segment.committed() + depths[node], ancestors, node * words, words);
             } else {
-                pass.addRow(tokens[node]);
+                segment.addRow(tokens[node]);
             }
         }
-        pass.setDraftDistributions(draftDistributions);
+        segment.setDraftDistributions(draftDistributions);
     }
 
     private boolean isChain() {

@@ -56,7 +56,7 @@ class BackendDifferentialTest {
     private static final Set<DType> RANDOM_BYTES = Set.of(DType.Q4_K, DType.Q5_K, DType.Q6_K);
     private static final long SEED = 20261120;
     private static final int VOCABULARY = 29;
-    private static final PassLimits LIMITS = new PassLimits(320, 64);
+    private static final BatchLimits LIMITS = new BatchLimits(320, 64);
     private static final int SLOTS = 403;
     /// f32 kernels against the reference.
     private static final double EXACT = 1e-5;
@@ -311,7 +311,7 @@ class BackendDifferentialTest {
     @ParameterizedTest
     @CsvSource({"ALL, 5", "ALL, 64", "ALL, 200", "RANDOM, 33", "RANDOM, 256", "TREE, 100", "TREE, 256"})
     void attention_everySight_agreesWithReference(Sight sight, int rows) {
-        PassLimits limits = new PassLimits(256, 256);
+        BatchLimits limits = new BatchLimits(256, 256);
         long[] words = new long[4 * rows];
         int[] depths = new int[rows];
         SplittableRandom random = new SplittableRandom(SEED);
@@ -331,14 +331,14 @@ class BackendDifferentialTest {
         for (Case row : attentions) {
             // each shape with some sights, each sight with some shapes
             boolean simulated = TestScale.isLong() || Math.floorMod(attentions.indexOf(row) + rows + TestScale.seed(), 3) == 0;
-            Filling filling = (executable, pass, kv) -> {
-                context(executable, pass, kv, row);
-                pass.beginTree(committed(row));
+            Filling filling = (executable, segment, kv) -> {
+                context(executable, segment, kv, row);
+                segment.beginTree(committed(row));
                 for (int i = 0; i < rows; i++) {
-                    pass.addRow(token(i), committed(row) + depths[i], words, 4 * i, 4);
-                    pass.select(i);
+                    segment.addRow(token(i), committed(row) + depths[i], words, 4 * i, 4);
+                    segment.select(i);
                 }
-                executable.run(pass, kv);
+                executable.run(Batch.of(segment, kv));
             };
             float[] expected = withExecutable(reference, row, DType.F16, limits, filling);
             for (Twins twins : backends) {
@@ -499,62 +499,62 @@ class BackendDifferentialTest {
     }
 
     private interface Filling {
-        void fill(Executable executable, Pass pass, KvStore kv);
+        void fill(Executable executable, Segment segment, KvStore kv);
     }
 
     private float[] run(Backend backend, Case row, DType kvType, int rows, boolean tree) {
-        return withExecutable(backend, row, kvType, (executable, pass, kv) -> {
-            context(executable, pass, kv, row);
+        return withExecutable(backend, row, kvType, (executable, segment, kv) -> {
+            context(executable, segment, kv, row);
             if (tree) {
-                pass.beginTree(committed(row));
+                segment.beginTree(committed(row));
                 long[] ancestors = new long[rows];
                 int[] depths = new int[rows];
                 for (int i = 0; i < rows; i++) {
                     int parent = (i - 1) / 2;
                     ancestors[i] = (i == 0 ? 0 : ancestors[parent]) | 1L << i;
                     depths[i] = i == 0 ? 0 : depths[parent] + 1;
-                    pass.addRow(token(i), committed(row) + depths[i], ancestors, i, 1);
+                    segment.addRow(token(i), committed(row) + depths[i], ancestors, i, 1);
                 }
             } else {
-                pass.beginCausal(committed(row));
+                segment.beginCausal(committed(row));
                 for (int i = 0; i < rows; i++) {
-                    pass.addRow(token(i));
+                    segment.addRow(token(i));
                 }
             }
             for (int i = Math.max(0, rows - 64); i < rows; i++) {
-                pass.select(i);
+                segment.select(i);
             }
-            executable.run(pass, kv);
+            executable.run(Batch.of(segment, kv));
         });
     }
 
     private float[] runAsPathOfTree(Backend backend, Case row, int rows) {
-        return withExecutable(backend, row, DType.F16, (executable, pass, kv) -> {
-            context(executable, pass, kv, row);
-            pass.beginTree(committed(row));
+        return withExecutable(backend, row, DType.F16, (executable, segment, kv) -> {
+            context(executable, segment, kv, row);
+            segment.beginTree(committed(row));
             long path = 0;
             for (int i = 0; i < rows; i++) {
                 // between the rows of the path stand strangers that nobody attends to
-                pass.addRow(token(i + 100), committed(row) + i, new long[] {1L << 2 * i}, 0, 1);
+                segment.addRow(token(i + 100), committed(row) + i, new long[] {1L << 2 * i}, 0, 1);
                 path |= 1L << 2 * i + 1;
-                pass.addRow(token(i), committed(row) + i, new long[] {path}, 0, 1);
+                segment.addRow(token(i), committed(row) + i, new long[] {path}, 0, 1);
             }
             for (int i = 0; i < rows; i++) {
-                pass.select(2 * i + 1);
+                segment.select(2 * i + 1);
             }
-            executable.run(pass, kv);
+            executable.run(Batch.of(segment, kv));
         });
     }
 
     private float[] runOneByOne(Backend backend, Case row, int rows) {
         List<float[]> results = new ArrayList<>();
-        withExecutable(backend, row, DType.F16, (executable, pass, kv) -> {
-            context(executable, pass, kv, row);
+        withExecutable(backend, row, DType.F16, (executable, segment, kv) -> {
+            context(executable, segment, kv, row);
             for (int i = 0; i < rows; i++) {
-                pass.beginCausal(committed(row) + i).addRow(token(i));
-                pass.select(0);
-                executable.run(pass, kv);
-                results.add(logits(executable, pass, plan(row)));
+                segment.beginCausal(committed(row) + i).addRow(token(i));
+                segment.select(0);
+                executable.run(Batch.of(segment, kv));
+                results.add(logits(executable, segment, plan(row)));
             }
         });
         int width = results.getFirst().length;
@@ -570,13 +570,13 @@ class BackendDifferentialTest {
         return row.name.startsWith("attention") ? 87 : 0;
     }
 
-    private static void context(Executable executable, Pass pass, KvStore kv, Case row) {
+    private static void context(Executable executable, Segment segment, KvStore kv, Case row) {
         if (committed(row) > 0) {
-            pass.beginCausal(0);
+            segment.beginCausal(0);
             for (int i = 0; i < committed(row); i++) {
-                pass.addRow(token(i + 31));
+                segment.addRow(token(i + 31));
             }
-            executable.run(pass, kv);
+            executable.run(Batch.of(segment, kv));
         }
     }
 
@@ -588,19 +588,19 @@ class BackendDifferentialTest {
         return withExecutable(backend, row, kvType, LIMITS, filling);
     }
 
-    private float[] withExecutable(Backend backend, Case row, DType kvType, PassLimits limits, Filling filling) {
+    private float[] withExecutable(Backend backend, Case row, DType kvType, BatchLimits limits, Filling filling) {
         Plan plan = plan(row);
         try (Arena own = Arena.ofConfined();
                 Executable executable = backend.compile(plan, limits);
                 KvStore kv = backend.allocateKv(new KvShape(1, kvHeads(plan), headDim(plan), SLOTS, kvType))) {
-            Pass pass = new Pass(own, limits);
-            filling.fill(executable, pass, kv);
-            return logits(executable, pass, plan);
+            Segment segment = new Segment(own, limits);
+            filling.fill(executable, segment, kv);
+            return logits(executable, segment, plan);
         }
     }
 
-    private static float[] logits(Executable executable, Pass pass, Plan plan) {
-        return executable.logits().asSlice(0, 4L * pass.selectedRows() * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
+    private static float[] logits(Executable executable, Segment segment, Plan plan) {
+        return executable.logits().asSlice(0, 4L * segment.selectedRows() * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     private static int kvHeads(Plan plan) {
@@ -642,23 +642,23 @@ class BackendDifferentialTest {
         try (Arena own = Arena.ofConfined(); backend) {
             Executable executable = backend.compile(plan, LIMITS);
             KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 4, DType.F16));
-            Pass pass = new Pass(own, LIMITS);
+            Segment segment = new Segment(own, LIMITS);
             for (int token : new int[] {-1, VOCABULARY, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
-                pass.beginCausal(0).addRow(token);
-                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv));
+                segment.beginCausal(0).addRow(token);
+                assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)));
             }
-            pass.beginCausal(4).addRow(0);
-            assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv), "beyond the slots");
+            segment.beginCausal(4).addRow(0);
+            assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)), "beyond the slots");
             assertThrows(IndexOutOfBoundsException.class, () -> kv.move(0, 4));
             assertThrows(IllegalArgumentException.class, () -> executable.tap("none"));
 
-            pass.beginCausal(0).addRow(0);
+            segment.beginCausal(0).addRow(0);
             kv.close();
             kv.close();
             assertThrows(IllegalStateException.class, () -> kv.move(0, 1));
             executable.close();
             executable.close();
-            assertThrows(IllegalStateException.class, () -> executable.run(pass, kv));
+            assertThrows(IllegalStateException.class, () -> executable.run(Batch.of(segment, kv)));
             backend.close();
         }
     }

@@ -50,23 +50,23 @@ class DraftDistributionsTest {
     }
 
     @Test
-    void setDrawings_rowsThatDoNotAttendToTheirParent_areRefused() {
+    void setDraftDistributions_rowsThatDoNotAttendToTheirParent_areRefused() {
         try (Arena arena = Arena.ofConfined()) {
-            Pass pass = new Pass(arena, new PassLimits(64, 64)).beginTree(0);
-            pass.addRow(0, 0, new long[] {0b001}, 0, 1);
-            pass.addRow(1, 1, new long[] {0b011}, 0, 1);
-            pass.addRow(1, 1, new long[] {0b101}, 0, 1);
+            Segment segment = new Segment(arena, new BatchLimits(64, 64)).beginTree(0);
+            segment.addRow(0, 0, new long[] {0b001}, 0, 1);
+            segment.addRow(1, 1, new long[] {0b011}, 0, 1);
+            segment.addRow(1, 1, new long[] {0b101}, 0, 1);
 
-            assertEquals("row 2 sampled below row 1 in a pass of 3 rows: expected rows that attend to those they were sampled below",
-                    assertThrows(IllegalArgumentException.class, () -> pass.setDraftDistributions(draftDistributions(1, 2))).getMessage());
-            assertThrows(IllegalArgumentException.class, () -> pass.setDraftDistributions(draftDistributions(0, 3)));
+            assertEquals("row 2 sampled below row 1 in a segment of 3 rows: expected rows that attend to those they were sampled below",
+                    assertThrows(IllegalArgumentException.class, () -> segment.setDraftDistributions(draftDistributions(1, 2))).getMessage());
+            assertThrows(IllegalArgumentException.class, () -> segment.setDraftDistributions(draftDistributions(0, 3)));
             DraftDistributions fitting = draftDistributions(0, 2);
-            pass.setDraftDistributions(fitting);
-            assertSame(fitting, pass.draftDistributions());
-            pass.setDraftDistributions(new DraftDistributions(4));
-            assertNull(pass.draftDistributions(), "nothing was sampled");
-            pass.setDraftDistributions(fitting);
-            assertNull(pass.beginCausal(0).draftDistributions());
+            segment.setDraftDistributions(fitting);
+            assertSame(fitting, segment.draftDistributions());
+            segment.setDraftDistributions(new DraftDistributions(4));
+            assertNull(segment.draftDistributions(), "nothing was sampled");
+            segment.setDraftDistributions(fitting);
+            assertNull(segment.beginCausal(0).draftDistributions());
         }
     }
 }

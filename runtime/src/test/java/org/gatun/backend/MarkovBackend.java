@@ -6,7 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
+import org.gatun.plan.Value;
 
 /// A model whose next token depends on the last two only, in place of whatever plan it is given: passes cost next to nothing, distributions
 /// are known. What a token's predecessor is it learns from the KV cache alone, so that a wrong slot or a wrong path gives wrong logits.
@@ -84,13 +86,13 @@ public final class MarkovBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
-        return new Table(limits);
+    public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
+        return new HostExecutable(plan, limits, new Table(limits), _ -> { });
     }
 
     @Override
     public KvStore allocateKv(KvShape shape) {
-        return new Tokens(shape, new int[shape.slots()]);
+        return new Tokens(shape, new int[shape.slots()], new Lifetime("KV store", () -> { }));
     }
 
     @Override
@@ -99,7 +101,7 @@ public final class MarkovBackend implements Backend {
     }
 
     /// The tokens in the slots stand for their keys.
-    private record Tokens(KvShape shape, int[] slots) implements KvStore {
+    private record Tokens(KvShape shape, int[] slots, Lifetime lifetime) implements KvStore {
 
         @Override
         public void move(int from, int to) {
@@ -109,61 +111,43 @@ public final class MarkovBackend implements Backend {
 
         @Override
         public void close() {
-            // on the heap
+            lifetime.close();
         }
     }
 
-    private final class Table implements Executable {
-        private final PassLimits limits;
+    private final class Table implements HostExecutable.Runner {
         private final MemorySegment result;
-        private final HostVerifier verifier = new HostVerifier(vocabulary);
 
-        Table(PassLimits limits) {
-            this.limits = limits;
-            result = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * vocabulary);
+        Table(BatchLimits limits) {
+            result = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT, (long) limits.logitsRows() * vocabulary);
         }
 
         @Override
-        public PassLimits limits() {
-            return limits;
+        public Lifetime lifetimeOf(KvStore kv) {
+            return ((Tokens) kv).lifetime;
         }
 
         @Override
-        public void run(Pass pass, KvStore kv) {
-            pass.requireWithin(limits, kv.shape());
+        public void run(Batch batch) {
             passes++;
-            int[] slots = ((Tokens) kv).slots;
-            for (int row = pass.first(); row < pass.rows(); row++) {
-                slots[pass.committed() + row] = pass.token(row);
-            }
-            for (int i = 0; i < pass.selectedRows(); i++) {
-                int row = pass.selected(i);
-                int parent = pass.isTree() ? pass.parent(row) : row - 1;
-                int before = slots[pass.committed() + Math.max(parent, -1)];
-                int start = (before * vocabulary + pass.token(row)) * vocabulary;
-                MemorySegment.copy(logits, start, result, ValueLayout.JAVA_FLOAT, 4L * i * vocabulary, vocabulary);
+            int firstLogits = 0;
+            for (int i = 0; i < batch.size(); i++) {
+                run(batch.segment(i), ((Tokens) batch.kv(i)).slots, firstLogits);
+                firstLogits += batch.segment(i).selectedRows();
             }
         }
 
-        @Override
-        public void launch(Pass pass, KvStore kv, VerificationResult verification) {
-            run(pass, kv);
-            verifier.verify(pass, result, kv, verification);
-        }
-
-        @Override
-        public void await() {
-            // launching did it all
-        }
-
-        @Override
-        public boolean isAsynchronous() {
-            return false;
-        }
-
-        @Override
-        public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
-            verifier.decodeChain(this, pass, kv, count, margin, sampled);
+        private void run(Segment segment, int[] slots, int firstLogits) {
+            for (int row = segment.first(); row < segment.rows(); row++) {
+                slots[segment.committed() + row] = segment.token(row);
+            }
+            for (int i = 0; i < segment.selectedRows(); i++) {
+                int row = segment.selected(i);
+                int parent = segment.isTree() ? segment.parent(row) : row - 1;
+                int before = slots[segment.committed() + Math.max(parent, -1)];
+                int start = (before * vocabulary + segment.token(row)) * vocabulary;
+                MemorySegment.copy(logits, start, result, ValueLayout.JAVA_FLOAT, 4L * (firstLogits + i) * vocabulary, vocabulary);
+            }
         }
 
         @Override
@@ -172,12 +156,12 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public MemorySegment tap(String name) {
-            throw new IllegalArgumentException("no tap " + name);
+        public MemorySegment tap(Value value) {
+            throw new IllegalArgumentException("no tap " + value);
         }
 
         @Override
-        public void close() {
+        public void release() {
             // collected with its memory
         }
     }

@@ -138,10 +138,10 @@ final class PassBenchmark {
             session.prefill(tokens, 0, tokens.length);
             return;
         }
-        session.pass().beginCausal(0);
+        session.segment().beginCausal(0);
         for (int row = 0; row < tokens.length; row++) {
-            session.pass().addRow(tokens[row]);
-            session.pass().select(row);
+            session.segment().addRow(tokens[row]);
+            session.segment().select(row);
         }
         session.run();
     }

@@ -10,11 +10,12 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.backend.Backend;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.SafetensorsFile;
 import org.gatun.plan.ActivationQuantization;
@@ -135,7 +136,7 @@ class BitsandbytesGoldenTest {
     void product_outliersApart_isThatOfLlmInt8() throws IOException {
         float[] rows = halves("int8.rows");
         float[] expected = halves("int8.products");
-        PassLimits limits = new PassLimits(64, 64);
+        BatchLimits limits = new BatchLimits(64, 64);
         try (Arena arena = Arena.ofShared(); Backend backend = new ReferenceBackend()) {
             Tensor weight = EightBitWeight.read(FILE, golden.tensors(), "int8.weight", arena).orElseThrow();
             int columns = weight.columns();
@@ -147,12 +148,12 @@ class BitsandbytesGoldenTest {
                     plan.matMul(plan.embed(table), weight, Optional.empty(), ActivationQuantization.INT8_OUTLIERS)));
             try (Executable executable = backend.compile(product, limits);
                     KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 8, DType.F16))) {
-                Pass pass = new Pass(arena, limits).beginCausal(0);
+                Segment segment = new Segment(arena, limits).beginCausal(0);
                 for (int row = 0; row < count; row++) {
-                    pass.addRow(row);
-                    pass.select(row);
+                    segment.addRow(row);
+                    segment.select(row);
                 }
-                executable.run(pass, kv);
+                executable.run(Batch.of(segment, kv));
                 float[] found = executable.logits().asSlice(0, (long) expected.length * Float.BYTES).toArray(ValueLayout.JAVA_FLOAT);
                 for (int i = 0; i < expected.length; i++) {
                     assertEquals(expected[i], found[i], 2e-3 * Math.max(1, Math.abs(expected[i])), "product " + i);

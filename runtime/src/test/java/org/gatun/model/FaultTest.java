@@ -100,9 +100,9 @@ class FaultTest {
 
     private static void load(Path model, Backend backend) throws IOException {
         try (Model loaded = Model.load(model, backend, ModelOptions.STANDARD); Session session = loaded.openSession()) {
-            session.pass().beginCausal(0);
-            session.pass().addRow(1);
-            session.pass().select(0);
+            session.segment().beginCausal(0);
+            session.segment().addRow(1);
+            session.segment().select(0);
             session.run();
         }
     }

@@ -53,9 +53,9 @@ class ModelFuzzTest {
     private static boolean loadAndRun(Path model) {
         try (Model loaded = Model.load(model, backend, new ModelOptions(16, DType.F16)); Session session = loaded.openSession()) {
             for (int token = 0; token < 3; token++) {
-                session.pass().beginCausal(token);
-                session.pass().addRow(token % session.vocabularySize());
-                session.pass().select(0);
+                session.segment().beginCausal(token);
+                session.segment().addRow(token % session.vocabularySize());
+                session.segment().select(0);
                 session.run();
             }
             return true;

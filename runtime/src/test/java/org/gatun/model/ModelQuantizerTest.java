@@ -54,11 +54,11 @@ class ModelQuantizerTest {
         try (Backend backend = new ReferenceBackend();
                 Model loaded = Model.load(model, backend, new ModelOptions(0, DType.F32, type, ActivationQuantization.NONE));
                         Session session = loaded.openSession()) {
-            session.pass().beginCausal(0);
+            session.segment().beginCausal(0);
             for (int row = 0; row < 7; row++) {
-                session.pass().addRow(3 + row * 4);
+                session.segment().addRow(3 + row * 4);
             }
-            session.pass().select(6);
+            session.segment().select(6);
             session.run();
             return session.logits().asSlice(0, 4L * session.vocabularySize()).toArray(ValueLayout.JAVA_FLOAT);
         }

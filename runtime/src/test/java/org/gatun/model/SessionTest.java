@@ -27,7 +27,7 @@ class SessionTest {
     private static void fill(Session session) {
         session.rewind(0);
         session.prefill(TEXT, 0, 2);
-        session.pass().beginCausal(2).addRow(3);
+        session.segment().beginCausal(2).addRow(3);
     }
 
     @Test
@@ -50,7 +50,7 @@ class SessionTest {
             fill(session);
             session.launch(Sampling.GREEDY);
 
-            List<Executable> others = List.of(session::pass, session::run, session::logits, () -> session.rewind(0),
+            List<Executable> others = List.of(session::segment, session::run, session::logits, () -> session.rewind(0),
                     () -> session.prefill(TEXT, 2, 3), () -> session.launch(Sampling.GREEDY), () -> session.decode(3, Sampling.GREEDY));
             for (Executable other : others) {
                 String message = assertThrows(IllegalStateException.class, other).getMessage();

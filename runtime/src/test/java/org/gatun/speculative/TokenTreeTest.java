@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.util.SplittableRandom;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.BatchLimits;
+import org.gatun.backend.Segment;
 import org.junit.jupiter.api.Test;
 
 class TokenTreeTest {
@@ -49,7 +49,7 @@ class TokenTreeTest {
     void writeTo_randomTrees_rowsSeeTheirAncestorsOnly() {
         SplittableRandom random = new SplittableRandom(SEED);
         try (Arena arena = Arena.ofConfined()) {
-            Pass pass = new Pass(arena, new PassLimits(128, 128));
+            Segment segment = new Segment(arena, new BatchLimits(128, 128));
             TokenTree tree = new TokenTree(128);
             for (int round = 0; round < 50; round++) {
                 tree.begin(random.nextInt(100));
@@ -57,18 +57,18 @@ class TokenTreeTest {
                 while (tree.size() < size) {
                     tree.add(random.nextInt(tree.size()), random.nextInt(1000));
                 }
-                tree.writeTo(pass, 17);
+                tree.writeTo(segment, 17);
 
-                assertEquals(size, pass.rows());
+                assertEquals(size, segment.rows());
                 for (int row = 0; row < size; row++) {
-                    assertEquals(17 + tree.depth(row), pass.position(row));
-                    assertEquals(tree.parent(row), pass.parent(row));
+                    assertEquals(17 + tree.depth(row), segment.position(row));
+                    assertEquals(tree.parent(row), segment.parent(row));
                     for (int other = 0; other < size; other++) {
                         boolean onPath = false;
                         for (int node = row; node >= 0; node = tree.parent(node)) {
                             onPath |= node == other;
                         }
-                        assertEquals(onPath, pass.attendsTo(row, other), "seed " + SEED + ", row " + row + ", other " + other);
+                        assertEquals(onPath, segment.attendsTo(row, other), "seed " + SEED + ", row " + row + ", other " + other);
                     }
                 }
             }

@@ -73,9 +73,9 @@ class TreePassTest {
     }
 
     private static float[][] evaluate(Session session, TokenTree tree) {
-        tree.writeTo(session.pass(), session.length());
+        tree.writeTo(session.segment(), session.length());
         for (int node = 0; node < tree.size(); node++) {
-            session.pass().select(node);
+            session.segment().select(node);
         }
         session.evaluate();
         return logits(session, tree.size());
@@ -84,7 +84,7 @@ class TreePassTest {
     /// Some nodes in a first pass, some more in a second that goes on with it, and so on.
     private static float[][] evaluateInParts(Session session, TokenTree tree, SplittableRandom random) {
         List<float[]> rows = new ArrayList<>();
-        session.pass().beginTree(session.length());
+        session.segment().beginTree(session.length());
         for (int from = 0; from < tree.size(); ) {
             int to = Math.min(tree.size(), from + 1 + random.nextInt(8));
             for (int node = from; node < to; node++) {
@@ -92,12 +92,12 @@ class TreePassTest {
                 for (int other = 0; other <= node; other++) {
                     word |= tree.isAncestor(other, node) ? 1L << other : 0;
                 }
-                session.pass().addRow(tree.token(node), COMMITTED + tree.depth(node), new long[] {word}, 0, 1);
-                session.pass().select(node);
+                session.segment().addRow(tree.token(node), COMMITTED + tree.depth(node), new long[] {word}, 0, 1);
+                session.segment().select(node);
             }
             session.evaluate();
             rows.addAll(List.of(logits(session, to - from)));
-            session.pass().extend();
+            session.segment().extend();
             from = to;
         }
         return rows.toArray(float[][]::new);
@@ -108,11 +108,11 @@ class TreePassTest {
         for (int ancestor = node; ancestor >= 0; ancestor = tree.parent(ancestor)) {
             path[tree.depth(ancestor)] = tree.token(ancestor);
         }
-        session.pass().beginCausal(session.length());
+        session.segment().beginCausal(session.length());
         for (int token : path) {
-            session.pass().addRow(token);
+            session.segment().addRow(token);
         }
-        session.pass().select(path.length - 1);
+        session.segment().select(path.length - 1);
         session.run();
         return logits(session, 1)[0];
     }

@@ -105,7 +105,7 @@ final class ModelMeasurements {
                 }
                 measure("verify", rows, 1, repeats, _ -> {
                     session.rewind(context);
-                    tree.writeTo(session.pass(), context);
+                    tree.writeTo(session.segment(), context);
                     session.verify(SAMPLING);
                 });
             }

@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.PassLimits;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.slf4j.Logger;
@@ -99,7 +99,7 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
+    public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
         return lifetime.own(() -> new HostExecutable(plan, limits, new CpuRunner(this, library, plan, limits, weights, progress),
                 lifetime::disown));
     }
@@ -109,15 +109,21 @@ public final class CpuBackend implements Backend {
         return lifetime.own(() -> new CpuKvStore(this, library, pool, shape));
     }
 
-    void run(MemorySegment commands, int count, MemorySegment pass, CpuKvStore kv, long work) {
+    /// @throws IllegalArgumentException if a store is of another backend
+    void requireOwn(CpuKvStore kv) {
+        if (!kv.isOf(pool)) {
+            throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
+        }
+    }
+
+    /// @param batch a `struct gatun_batch`
+    /// @param longest of the batch's stores, whose scratch memory is enough for all
+    void run(MemorySegment commands, int count, MemorySegment batch, CpuKvStore longest, long work) {
         lifetime.enterInTurn();
         try {
-            if (!kv.isOf(pool)) {
-                throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
-            }
             int taken = choice.threads(work);
             long begun = System.nanoTime();
-            if (library.run(pool, commands, count, pass, kv.struct(), taken, kv.scratch()) != 0) {
+            if (library.run(pool, commands, count, batch, longest.slots(), taken, longest.scratch()) != 0) {
                 throw new OutOfMemoryError("no memory for the counters of a pass of " + count + " commands");
             }
             choice.observe(work, taken, System.nanoTime() - begun);

@@ -24,7 +24,7 @@ final class CpuKvStore implements KvStore {
         this.library = library;
         this.pool = pool;
         this.shape = shape;
-        int slots = Math.ceilDiv(shape.slots(), NativeLayout.LANES) * NativeLayout.LANES;
+        int slots = roundedSlots(shape);
         try {
             long bytes = Math.multiplyExact((long) shape.layers() * shape.kvHeads(), (long) slots * shape.headBytes());
             struct = arena.allocate(NativeLayout.KV);
@@ -58,6 +58,15 @@ final class CpuKvStore implements KvStore {
     /// Passes over it are uses.
     Lifetime lifetime() {
         return lifetime;
+    }
+
+    /// Its slots, rounded up.
+    int slots() {
+        return roundedSlots(shape);
+    }
+
+    private static int roundedSlots(KvShape shape) {
+        return Math.ceilDiv(shape.slots(), NativeLayout.LANES) * NativeLayout.LANES;
     }
 
     /// Its `struct gatun_kv`.

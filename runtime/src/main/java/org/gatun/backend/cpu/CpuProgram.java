@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.KvShape;
-import org.gatun.backend.PassLimits;
 import org.gatun.backend.cpu.NativeLayout.Operation;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
@@ -30,7 +30,7 @@ import org.gatun.tensor.Tensor;
 final class CpuProgram {
     private final NativeLibrary library;
     private final Plan plan;
-    private final PassLimits limits;
+    private final BatchLimits limits;
     private final Weights weights;
     private final Arena arena;
     private final List<Weights.Key> used = new ArrayList<>();
@@ -63,7 +63,7 @@ final class CpuProgram {
             MemorySegment in, MemorySegment aux, MemorySegment weights, MemorySegment out) {}
 
     /// @param arena owner of the program's memory
-    CpuProgram(NativeLibrary library, Plan plan, PassLimits limits, Weights weights, Arena arena) {
+    CpuProgram(NativeLibrary library, Plan plan, BatchLimits limits, Weights weights, Arena arena) {
         this.library = library;
         this.limits = limits;
         this.weights = weights;
@@ -301,7 +301,7 @@ final class CpuProgram {
     private long capacity(Value value) {
         return switch (value.rows()) {
             case ALL -> limits.rows();
-            case SELECTED -> limits.treeRows();
+            case SELECTED -> limits.logitsRows();
         };
     }
 

@@ -16,10 +16,14 @@ final class NativeLayout {
             JAVA_INT.withName("group"), JAVA_INT.withName("pairs"), JAVA_INT.withName("layer"), JAVA_FLOAT.withName("number"),
             ADDRESS.withName("in"), ADDRESS.withName("aux"), ADDRESS.withName("weights"), ADDRESS.withName("out"));
 
-    static final StructLayout PASS = MemoryLayout.structLayout(
-            ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"),
-            ADDRESS.withName("ancestors"), JAVA_INT.withName("ancestor_words"), JAVA_INT.withName("committed"),
-            JAVA_INT.withName("first"), JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"), JAVA_INT.withName("unused"));
+    static final StructLayout SEGMENT = MemoryLayout.structLayout(
+            ADDRESS.withName("positions"), ADDRESS.withName("mask_words"), ADDRESS.withName("kv"), JAVA_INT.withName("mask_stride"),
+            JAVA_INT.withName("committed"), JAVA_INT.withName("first"), JAVA_INT.withName("rows"), JAVA_INT.withName("row"),
+            JAVA_INT.withName("unused"));
+
+    static final StructLayout BATCH = MemoryLayout.structLayout(
+            ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"), ADDRESS.withName("segment_of"),
+            ADDRESS.withName("segments"), JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"));
 
     static final StructLayout KV = MemoryLayout.structLayout(
             ADDRESS.withName("keys"), ADDRESS.withName("values"), JAVA_INT.withName("layers"), JAVA_INT.withName("kv_heads"),

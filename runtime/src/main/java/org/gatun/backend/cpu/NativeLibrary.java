@@ -87,7 +87,7 @@ final class NativeLibrary {
         poolOpen = handle(symbols, "gatun_pool_open", FunctionDescriptor.of(ADDRESS, JAVA_INT, ADDRESS));
         poolClose = handle(symbols, "gatun_pool_close", FunctionDescriptor.ofVoid(ADDRESS));
         run = handle(symbols, "gatun_run",
-                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS));
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
         scratchBytes = handle(symbols, "gatun_scratch_bytes", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_INT));
         allocate = handle(symbols, "gatun_allocate", FunctionDescriptor.of(ADDRESS, JAVA_LONG));
         free = handle(symbols, "gatun_free", FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG));
@@ -105,7 +105,7 @@ final class NativeLibrary {
     }
 
     private boolean matchesLayouts() {
-        List<MemoryLayout> layouts = List.of(NativeLayout.COMMAND, NativeLayout.PASS, NativeLayout.KV);
+        List<MemoryLayout> layouts = List.of(NativeLayout.COMMAND, NativeLayout.BATCH, NativeLayout.SEGMENT, NativeLayout.KV);
         try {
             for (int i = 0; i < layouts.size(); i++) {
                 if ((int) layout.invokeExact(i) != layouts.get(i).byteSize()) {
@@ -143,10 +143,10 @@ final class NativeLibrary {
         }
     }
 
-    int run(MemorySegment pool, MemorySegment commands, int count, MemorySegment pass, MemorySegment kv, int threads,
+    int run(MemorySegment pool, MemorySegment commands, int count, MemorySegment batch, int maxSlots, int threads,
             MemorySegment scratch) {
         try {
-            return (int) run.invokeExact(pool, commands, count, pass, kv, threads, scratch);
+            return (int) run.invokeExact(pool, commands, count, batch, maxSlots, threads, scratch);
         } catch (Throwable e) {
             throw unexpected(e);
         }

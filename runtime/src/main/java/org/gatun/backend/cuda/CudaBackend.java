@@ -2,10 +2,10 @@ package org.gatun.backend.cuda;
 
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.PassLimits;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaDriver;
@@ -81,16 +81,16 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
+    public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
         return compile(plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
     }
 
     /// Compiles without fusing ops: to find out what fusion changes.
-    Executable compileUnfused(Plan plan, PassLimits limits) {
+    Executable compileUnfused(Plan plan, BatchLimits limits) {
         return compile(plan, limits, Program.of(plan, Fusion.unfused(plan)), _ -> { });
     }
 
-    private Executable compile(Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
+    private Executable compile(Plan plan, BatchLimits limits, Program program, DoubleConsumer progress) {
         return lifetime.own(() -> new CudaExecutable(this, plan, limits, program, progress));
     }
 

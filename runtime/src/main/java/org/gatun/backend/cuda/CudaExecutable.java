@@ -12,12 +12,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
 import org.gatun.backend.SampledTokens;
+import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaGraph;
@@ -74,16 +75,16 @@ final class CudaExecutable implements Executable {
 
         private static final int KINDS = 2 * Result.values().length;
 
-        private static Bucket of(Pass pass, PassLimits limits) {
-            int rows = 1 << logarithm(pass.rows());
-            return new Bucket(Math.min(rows, pass.isTree() ? limits.treeRows() : limits.rows()), pass.isTree(), result(pass));
+        private static Bucket of(Segment segment, BatchLimits limits) {
+            int rows = 1 << logarithm(segment.rows());
+            return new Bucket(Math.min(rows, segment.isTree() ? limits.treeRows() : limits.rows()), segment.isTree(), result(segment));
         }
 
-        private static Result result(Pass pass) {
-            if (pass.samples()) {
-                return pass.draftDistributions() == null ? Result.VERIFICATION : Result.VERIFICATION_OF_SAMPLES;
+        private static Result result(Segment segment) {
+            if (segment.samples()) {
+                return segment.draftDistributions() == null ? Result.VERIFICATION : Result.VERIFICATION_OF_SAMPLES;
             }
-            return pass.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
+            return segment.selectedRows() > 0 ? Result.LOGITS : Result.NOTHING;
         }
 
         /// Number of the graph.
@@ -105,7 +106,7 @@ final class CudaExecutable implements Executable {
     private final CudaContext context;
     private final KernelLibrary library;
     private final Plan plan;
-    private final PassLimits limits;
+    private final BatchLimits limits;
     private final Program program;
     private final List<DeviceWeights.Key> keys = new ArrayList<>();
     private final Map<Object, DeviceSlice> weights = new HashMap<>(); // by key, gain, list of projections or rope table
@@ -136,9 +137,10 @@ final class CudaExecutable implements Executable {
     private int awaitedRows;
     private int selectedRows;
     private boolean logitsAreHere;
+    private boolean ranInTurn; // several segments, each a pass of its own
     private PinnedBuffer logits;
 
-    CudaExecutable(CudaBackend backend, Plan plan, PassLimits limits, Program program, DoubleConsumer progress) {
+    CudaExecutable(CudaBackend backend, Plan plan, BatchLimits limits, Program program, DoubleConsumer progress) {
         this.backend = backend;
         this.plan = plan;
         this.limits = limits;
@@ -173,7 +175,7 @@ final class CudaExecutable implements Executable {
                     limits.treeRows());
             verification = own(context.allocatePinned(verificationSlots.hostBytes()));
             verification.memory().fill((byte) 0);
-            logits = own(context.allocatePinned((long) limits.treeRows() * plan.logits().width() * Float.BYTES));
+            logits = own(context.allocatePinned((long) limits.logitsRows() * plan.logits().width() * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
             closeOwned();
@@ -277,19 +279,63 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public PassLimits limits() {
+    public BatchLimits limits() {
         return limits;
     }
 
     @Override
-    public void run(Pass pass, KvStore kv) {
-        CudaKvStore store = ofThisBackend(kv);
+    public void run(Batch batch) {
+        lifetime.enter();
+        try {
+            batch.requireWithin(limits);
+            if (batch.size() == 1) {
+                runAlone(batch);
+            } else {
+                runInTurn(batch, false);
+            }
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void runAlone(Batch batch) {
+        CudaKvStore store = ofThisBackend(batch.kv(0));
         enter(store);
         try {
-            run(pass, store);
+            run(batch.segment(0), store);
         } finally {
             leave(store);
         }
+    }
+
+    /// Several segments: one after the other, each with its logits, which then lie one behind the other in the host's memory.
+    private void runInTurn(Batch batch, boolean verify) {
+        int firstLogits = 0;
+        for (int i = 0; i < batch.size(); i++) {
+            Segment segment = batch.segment(i);
+            CudaKvStore store = ofThisBackend(batch.kv(i));
+            enter(store);
+            try {
+                run(segment, store);
+                if (segment.selectedRows() > 0) {
+                    copyToHost(logits(firstLogits, segment.selectedRows()), plan.logits());
+                }
+                if (verify && segment.samples()) {
+                    awaitPass();
+                    readResult(batch.result(i), segment.rows());
+                }
+            } finally {
+                leave(store);
+            }
+            firstLogits += segment.selectedRows();
+        }
+        ranInTurn = true;
+        logitsAreHere = true;
+    }
+
+    private MemorySegment logits(int first, int count) {
+        long rowBytes = (long) plan.logits().width() * Float.BYTES;
+        return logits.memory().asSlice(first * rowBytes, count * rowBytes);
     }
 
     private CudaKvStore ofThisBackend(KvStore kv) {
@@ -318,23 +364,23 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    private void run(Pass pass, CudaKvStore store) {
-        prepare(pass, store);
-        selectedRows = pass.selectedRows();
-        if (pass.rows() == 0) {
+    private void run(Segment segment, CudaKvStore store) {
+        prepare(segment, store);
+        selectedRows = segment.selectedRows();
+        if (segment.rows() == 0) {
             return;
         }
-        Bucket.Result result = Bucket.result(pass);
+        Bucket.Result result = Bucket.result(segment);
         if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-            writeDraftDistributions(pass);
+            writeDraftDistributions(segment);
         }
-        int index = Bucket.index(pass.rows(), pass.isTree(), result);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(pass, limits), store);
+        int index = Bucket.index(segment.rows(), segment.isTree(), result);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), store);
         attach(store);
         if (result == Bucket.Result.NOTHING) {
-            block.send(pass, store.stream());
+            block.send(segment, store.stream());
         } else {
-            write(pass);
+            write(segment);
             blockIsRead = true;
         }
         if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
@@ -345,16 +391,21 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public void launch(Pass pass, KvStore kv, VerificationResult result) {
-        pass.sampling(); // refuses a pass without
-        CudaKvStore store = ofThisBackend(kv);
-        enter(store);
+    public void launch(Batch batch) {
+        batch.requireSampling();
+        lifetime.enter();
         try {
-            run(pass, store);
-            awaited = result;
-            awaitedRows = pass.rows();
+            batch.requireWithin(limits);
+            if (batch.size() == 1) {
+                runAlone(batch);
+                awaited = batch.result(0);
+                awaitedRows = batch.segment(0).rows();
+            } else {
+                runInTurn(batch, true);
+                awaited = null;
+            }
         } finally {
-            leave(store);
+            lifetime.leave();
         }
     }
 
@@ -363,16 +414,17 @@ final class CudaExecutable implements Executable {
         lifetime.enter();
         try {
             awaitPass();
-            running.lifetime().requireOpen(); // who closed it may have waited in vain
-            readResult();
+            if (awaited != null) {
+                running.lifetime().requireOpen(); // who closed it may have waited in vain
+                readResult(awaited, awaitedRows);
+            }
         } finally {
             lifetime.leave();
         }
     }
 
-    private void readResult() {
-        int accepted = Objects.checkIndex(verification.memory().get(ValueLayout.JAVA_INT, 0), awaitedRows);
-        VerificationResult result = awaited;
+    private void readResult(VerificationResult result, int rows) {
+        int accepted = Objects.checkIndex(verification.memory().get(ValueLayout.JAVA_INT, 0), rows);
         result.clear();
         for (int i = 0; i <= accepted; i++) {
             result.setToken(sampledToken(i), sampledMargin(i));
@@ -389,16 +441,18 @@ final class CudaExecutable implements Executable {
 
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
     @Override
-    public void decodeChain(Pass pass, KvStore kv, int count, float margin, SampledTokens sampled) {
-        pass.requireChain(limits, kv.shape(), count);
-        pass.sampling(); // refuses a pass without
-        CudaKvStore store = ofThisBackend(kv);
+    public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
+        Segment segment = batch.onlySegment();
+        batch.requireWithin(limits);
+        segment.requireChain(limits, batch.kv(0).shape(), count);
+        segment.sampling(); // refuses one without
+        CudaKvStore store = ofThisBackend(batch.kv(0));
         enter(store);
         try {
             if (count == 1) {
-                run(pass, store);
+                run(segment, store);
             } else {
-                queueChain(pass, store, count);
+                queueChain(segment, store, count);
             }
             awaitPass();
             sampled.clear();
@@ -410,12 +464,12 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    private void queueChain(Pass pass, CudaKvStore store, int count) {
-        prepare(pass, store);
+    private void queueChain(Segment segment, CudaKvStore store, int count) {
+        prepare(segment, store);
         int index = Bucket.index(1, false, Bucket.Result.CHAIN);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN), store);
         attach(store);
-        write(pass);
+        write(segment);
         CudaStream stream = store.stream();
         block.upload(stream);
         stream.fillWords(verificationSlots.slice().buffer(), 0, 1, 0);
@@ -435,9 +489,8 @@ final class CudaExecutable implements Executable {
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
-    private void prepare(Pass pass, CudaKvStore store) {
-        pass.requireWithin(limits, store.shape());
-        requireTokens(pass);
+    private void prepare(Segment segment, CudaKvStore store) {
+        requireTokens(segment);
         if (!store.shape().equals(captured)) {
             requireFits(store);
             forgetGraphs();
@@ -451,23 +504,23 @@ final class CudaExecutable implements Executable {
     }
 
     /// Writes the step block that graphs copy, once the pass that may still read it is done.
-    private void write(Pass pass) {
+    private void write(Segment segment) {
         if (blockIsRead) {
             awaitPass();
         }
-        block.write(pass);
+        block.write(segment);
     }
 
     /// Writes what was sampled, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
-    private void writeDraftDistributions(Pass pass) {
+    private void writeDraftDistributions(Segment segment) {
         awaitPass();
         if (draftDistributions == null) {
             draftDistributions = new DraftDistributionBuffer(context, limits.treeRows(), plan.logits().width());
         }
-        if (draftDistributions.grow(pass.draftDistributions())) {
+        if (draftDistributions.grow(segment.draftDistributions())) {
             forgetGraphs();
         }
-        draftDistributions.write(pass);
+        draftDistributions.write(segment);
     }
 
     /// Lets the graphs work on a cache from now on, when they are done with the one before.
@@ -487,6 +540,7 @@ final class CudaExecutable implements Executable {
         running = store;
         busy = true;
         logitsAreHere = false;
+        ranInTurn = false;
     }
 
     private void awaitPass() {
@@ -508,10 +562,10 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    private void requireTokens(Pass pass) {
-        for (int row = 0; row < pass.rows(); row++) {
-            if (pass.token(row) < 0 || pass.token(row) >= vocabulary) {
-                throw new IllegalArgumentException("token " + pass.token(row) + ": expected one below " + vocabulary);
+    private void requireTokens(Segment segment) {
+        for (int row = 0; row < segment.rows(); row++) {
+            if (segment.token(row) < 0 || segment.token(row) >= vocabulary) {
+                throw new IllegalArgumentException("token " + segment.token(row) + ": expected one below " + vocabulary);
             }
         }
     }
@@ -536,7 +590,7 @@ final class CudaExecutable implements Executable {
     private List<KernelLaunch> launches(Bucket bucket) {
         List<KernelLaunch> launches = new ArrayList<>();
         if (bucket.tree) {
-            launches.add(TreeKernels.paths(library, paths, block.ancestors(), block.rows(bucket.rows)));
+            launches.add(TreeKernels.paths(library, paths, block.masks(), block.rows(bucket.rows)));
         }
         for (Step step : program.steps()) {
             boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
@@ -698,7 +752,7 @@ final class CudaExecutable implements Executable {
         lifetime.enter();
         try {
             if (!logitsAreHere && selectedRows > 0) {
-                copyToHost(logits.memory().asSlice(0, (long) selectedRows * plan.logits().width() * Float.BYTES), plan.logits());
+                copyToHost(logits(0, selectedRows), plan.logits());
                 logitsAreHere = true;
             }
             return logits.memory();
@@ -722,6 +776,9 @@ final class CudaExecutable implements Executable {
         Value value = plan.taps().get(name);
         if (value == null) {
             throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+        }
+        if (ranInTurn) {
+            throw new IllegalStateException("tap " + name + " of several segments: expected a batch of one on backend " + backend.name());
         }
         lifetime.enter();
         try {

@@ -3,7 +3,7 @@ package org.gatun.backend.cuda;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.backend.DraftDistributions;
-import org.gatun.backend.Pass;
+import org.gatun.backend.Segment;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
@@ -87,8 +87,8 @@ final class DraftDistributionBuffer implements AutoCloseable {
     }
 
     /// Takes what was sampled in a pass, for which there must be room; the pass before must be done.
-    void write(Pass pass) {
-        DraftDistributions draftDistributions = pass.draftDistributions();
+    void write(Segment segment) {
+        DraftDistributions draftDistributions = segment.draftDistributions();
         MemorySegment memory = host.memory();
         memory.set(ValueLayout.JAVA_INT, 0, draftDistributions.count());
         long end = distributionsAt(draftDistributions);
@@ -103,7 +103,7 @@ final class DraftDistributionBuffer implements AutoCloseable {
             int row = draftDistributions.row(sample);
             VerificationKernels.writeSampledDraft(memory,
                     VerificationKernels.DISTRIBUTIONS_HEAD + sample * VerificationKernels.SAMPLED_DRAFT.byteSize(), parent, row,
-                    distribution.weight(pass.token(row)), distribution.mass(), distributions[parent], distribution.size(),
+                    distribution.weight(segment.token(row)), distribution.mass(), distributions[parent], distribution.size(),
                     draftDistributions.sampling(parent) == ProposalSampling.WITHOUT_REPLACEMENT);
         }
     }

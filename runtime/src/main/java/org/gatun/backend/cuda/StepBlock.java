@@ -2,8 +2,8 @@ package org.gatun.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.BatchLimits;
+import org.gatun.backend.Segment;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaEvent;
 import org.gatun.cuda.CudaStream;
@@ -23,11 +23,11 @@ final class StepBlock implements AutoCloseable {
     private static final long SETTINGS = 16;
     private static final long TOKENS = SETTINGS + VerificationKernels.SETTINGS.byteSize();
 
-    private final PassLimits limits;
+    private final BatchLimits limits;
     private final DeviceResources owned = new DeviceResources();
     private final long positions;
     private final long selected;
-    private final long ancestors;
+    private final long masks;
     private final PinnedBuffer host;
     private final Turn[] turns = new Turn[2];
     private final DeviceBuffer device;
@@ -36,12 +36,12 @@ final class StepBlock implements AutoCloseable {
     /// A block on the host, and when its copy to the device is done.
     private record Turn(PinnedBuffer host, CudaEvent copied) {}
 
-    StepBlock(CudaContext context, PassLimits limits) {
+    StepBlock(CudaContext context, BatchLimits limits) {
         this.limits = limits;
         positions = TOKENS + 4L * limits.rows();
         selected = positions + 4L * limits.rows();
-        ancestors = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
-        long size = ancestors + (long) limits.treeRows() * maskWords() * Long.BYTES;
+        masks = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
+        long size = masks + (long) limits.treeRows() * maskWords() * Long.BYTES;
         try {
             host = zeros(context, size);
             for (int i = 0; i < turns.length; i++) {
@@ -65,33 +65,33 @@ final class StepBlock implements AutoCloseable {
     }
 
     /// Takes a pass that the next [#upload] brings to the device; the one before must be done.
-    void write(Pass pass) {
-        write(pass, host.memory());
+    void write(Segment segment) {
+        write(segment, host.memory());
     }
 
     /// Queues the copy of a pass, behind whatever the stream is doing.
-    void send(Pass pass, CudaStream stream) {
+    void send(Segment segment, CudaStream stream) {
         Turn turn = turns[sent++ & 1];
         turn.copied.synchronize(); // that of the pass before the last
-        write(pass, turn.host.memory());
+        write(segment, turn.host.memory());
         stream.copyToDevice(device, 0, turn.host.memory());
         stream.record(turn.copied);
     }
 
-    private void write(Pass pass, MemorySegment memory) {
-        memory.set(ValueLayout.JAVA_INT, ROWS, pass.rows());
-        memory.set(ValueLayout.JAVA_INT, SELECTED_ROWS, pass.selectedRows());
-        memory.set(ValueLayout.JAVA_INT, COMMITTED, pass.committed());
-        MemorySegment.copy(pass.tokens(), 0, memory, TOKENS, 4L * pass.rows());
-        MemorySegment.copy(pass.positions(), 0, memory, positions, 4L * pass.rows());
-        MemorySegment.copy(pass.selected(), 0, memory, selected, 4L * pass.selectedRows());
-        if (pass.isTree()) {
-            MemorySegment.copy(pass.ancestors(), 0, memory, ancestors, (long) Long.BYTES * pass.rows() * maskWords());
+    private void write(Segment segment, MemorySegment memory) {
+        memory.set(ValueLayout.JAVA_INT, ROWS, segment.rows());
+        memory.set(ValueLayout.JAVA_INT, SELECTED_ROWS, segment.selectedRows());
+        memory.set(ValueLayout.JAVA_INT, COMMITTED, segment.committed());
+        MemorySegment.copy(segment.tokens(), 0, memory, TOKENS, 4L * segment.rows());
+        MemorySegment.copy(segment.positions(), 0, memory, positions, 4L * segment.rows());
+        MemorySegment.copy(segment.selected(), 0, memory, selected, 4L * segment.selectedRows());
+        if (segment.isTree()) {
+            MemorySegment.copy(segment.maskWords(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
         }
-        if (pass.samples()) {
-            Sampling sampling = pass.sampling();
+        if (segment.samples()) {
+            Sampling sampling = segment.sampling();
             VerificationKernels.writeSettings(memory, SETTINGS, sampling.seed(), sampling.temperature(), sampling.topK(),
-                    sampling.topP(), sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
+                    sampling.topP(), sampling.minP(), sampling.repetitionPenalty(), segment.recent(), segment.recentTokens());
         }
     }
 
@@ -129,8 +129,8 @@ final class StepBlock implements AutoCloseable {
         return device.slice(selected, 4L * limits.treeRows());
     }
 
-    DeviceSlice ancestors() {
-        return device.slice(ancestors, device.byteSize() - ancestors);
+    DeviceSlice masks() {
+        return device.slice(masks, device.byteSize() - masks);
     }
 
     @Override

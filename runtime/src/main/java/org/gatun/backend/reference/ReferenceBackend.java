@@ -2,11 +2,11 @@ package org.gatun.backend.reference;
 
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.PassLimits;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 
@@ -31,7 +31,7 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public Executable compile(Plan plan, PassLimits limits, DoubleConsumer progress) {
+    public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
         return lifetime.own(() -> new HostExecutable(plan, limits, new ReferenceRunner(plan, limits), lifetime::disown));
     }
 

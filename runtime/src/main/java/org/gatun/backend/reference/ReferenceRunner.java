@@ -5,10 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
+import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -24,17 +26,15 @@ final class ReferenceRunner implements HostExecutable.Runner {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Plan plan;
-    private final PassLimits limits;
     private final float[][] memory; // [value][rows · width]
     private final Arena arena = Arena.ofShared();
     private final MemorySegment logits;
 
-    ReferenceRunner(Plan plan, PassLimits limits) {
+    ReferenceRunner(Plan plan, BatchLimits limits) {
         this.plan = plan;
-        this.limits = limits;
         memory = new float[plan.values().size()][];
         try {
-            logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.treeRows() * plan.logits().width());
+            logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.logitsRows() * plan.logits().width());
         } catch (Throwable failure) {
             arena.close();
             throw failure;
@@ -42,50 +42,62 @@ final class ReferenceRunner implements HostExecutable.Runner {
     }
 
     @Override
-    public void run(Pass pass, KvStore kv) {
+    public Lifetime lifetimeOf(KvStore kv) {
         if (!(kv instanceof ReferenceKvStore store)) {
             throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend reference allocated");
         }
-        store.lifetime().enter();
-        try {
-            run(pass, store);
-        } finally {
-            store.lifetime().leave();
-        }
+        return store.lifetime();
     }
 
-    private void run(Pass pass, ReferenceKvStore store) {
-        pass.requireWithin(limits, store.shape());
+    @Override
+    public void run(Batch batch) {
         for (Op op : plan.ops()) {
-            op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, pass) * out.width()]);
+            op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, batch) * out.width()]);
             switch (op) {
-                case Op.Embed embed -> embed(embed, pass);
-                case Op.RmsNorm norm -> rmsNorm(norm, pass);
-                case Op.MatMul matMul -> matMul(matMul, pass);
-                case Op.Rope rope -> rope(rope, pass);
-                case Op.AppendKv append -> appendKv(append, pass, store);
-                case Op.Attention attention -> attention(attention, pass, store);
+                case Op.Embed embed -> embed(embed, batch);
+                case Op.RmsNorm norm -> rmsNorm(norm);
+                case Op.MatMul matMul -> matMul(matMul, batch);
+                case Op.Rope rope -> rope(rope, batch);
+                case Op.AppendKv append -> appendKv(append, batch);
+                case Op.Attention attention -> attention(attention, batch);
                 case Op.SwiGlu swiGlu -> swiGlu(swiGlu);
                 case Op.Add add -> add(add);
-                case Op.SelectRows select -> selectRows(select, pass);
+                case Op.SelectRows select -> selectRows(select, batch);
             }
         }
         float[] result = memory[plan.logits().id()];
         MemorySegment.copy(result, 0, logits, ValueLayout.JAVA_FLOAT, 0, result.length);
     }
 
-    private void embed(Op.Embed op, Pass pass) {
+    private interface RowWork {
+        /// @param row of the batch
+        /// @param number of its segment
+        /// @param own number of the row in its segment
+        void accept(int row, int number, int own);
+    }
+
+    private static void eachRow(Batch batch, RowWork work) {
+        int row = 0;
+        for (int number = 0; number < batch.size(); number++) {
+            Segment segment = batch.segment(number);
+            for (int own = segment.first(); own < segment.rows(); own++) {
+                work.accept(row++, number, own);
+            }
+        }
+    }
+
+    private void embed(Op.Embed op, Batch batch) {
         Tensor table = op.table();
-        for (int row = 0; row < rows(op.out(), pass); row++) {
-            int token = pass.token(pass.first() + row);
+        eachRow(batch, (row, number, own) -> {
+            int token = batch.segment(number).token(own);
             if (token < 0 || token >= table.rows()) {
                 throw new IllegalArgumentException("token " + token + ": expected one below " + table.rows());
             }
             weightRow(table, token, memory[op.out().id()], row * table.columns());
-        }
+        });
     }
 
-    private void rmsNorm(Op.RmsNorm op, Pass pass) {
+    private void rmsNorm(Op.RmsNorm op) {
         float[] in = memory[op.in().id()];
         float[] out = memory[op.out().id()];
         float[] gain = vector(op.gain());
@@ -101,9 +113,9 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
     }
 
-    private void matMul(Op.MatMul op, Pass pass) {
+    private void matMul(Op.MatMul op, Batch batch) {
         if (op.activations().isQuantized()) {
-            int8MatMul(op, pass);
+            int8MatMul(op, batch);
             return;
         }
         float[] in = memory[op.in().id()];
@@ -114,7 +126,7 @@ final class ReferenceRunner implements HostExecutable.Runner {
         float[] weights = new float[inputs];
         for (int n = 0; n < outputs; n++) {
             weightRow(op.weight(), n, weights, 0);
-            for (int row = 0; row < rows(op.out(), pass); row++) {
+            for (int row = 0; row < rows(op.out(), batch); row++) {
                 double sum = bias[n];
                 for (int k = 0; k < inputs; k++) {
                     sum += (double) in[row * inputs + k] * weights[k];
@@ -124,14 +136,14 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
     }
 
-    private void int8MatMul(Op.MatMul op, Pass pass) {
+    private void int8MatMul(Op.MatMul op, Batch batch) {
         float[] in = memory[op.in().id()];
         float[] out = memory[op.out().id()];
         int inputs = op.in().width();
         int outputs = op.out().width();
         float[] bias = op.bias().map(ReferenceRunner::vector).orElseGet(() -> new float[outputs]);
         long rowBytes = DType.INT8.rowBytes(inputs);
-        for (int row = 0; row < rows(op.out(), pass); row++) {
+        for (int row = 0; row < rows(op.out(), batch); row++) {
             RowCodes codes = RowCodes.of(in, row * inputs, inputs, op.activations().threshold());
             for (int n = 0; n < outputs; n++) {
                 float scale = op.weight().data().get(FLOAT, n * rowBytes);
@@ -149,16 +161,16 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
     }
 
-    private void rope(Op.Rope op, Pass pass) {
+    private void rope(Op.Rope op, Batch batch) {
         float[] in = memory[op.in().id()];
         float[] out = memory[op.out().id()];
         System.arraycopy(in, 0, out, 0, in.length);
         RopeTable table = op.table();
         float[] frequencies = table.inverseFrequencies();
         int pairs = table.pairs();
-        for (int row = 0; row < rows(op.out(), pass); row++) {
+        eachRow(batch, (row, number, own) -> {
             for (int i = 0; i < pairs; i++) {
-                float angle = pass.position(pass.first() + row) * frequencies[i];
+                float angle = batch.segment(number).position(own) * frequencies[i];
                 double cosine = Math.cos(angle) * table.attentionFactor();
                 double sine = Math.sin(angle) * table.attentionFactor();
                 for (int head = row * op.in().width(); head < (row + 1) * op.in().width(); head += op.headDim()) {
@@ -168,23 +180,25 @@ final class ReferenceRunner implements HostExecutable.Runner {
                     out[second] = (float) (in[first] * sine + in[second] * cosine);
                 }
             }
-        }
+        });
     }
 
-    private void appendKv(Op.AppendKv op, Pass pass, ReferenceKvStore store) {
-        for (int row = 0; row < rows(op.keys(), pass); row++) {
-            int slot = pass.committed() + pass.first() + row;
+    private void appendKv(Op.AppendKv op, Batch batch) {
+        eachRow(batch, (row, number, own) -> {
+            int slot = batch.segment(number).committed() + own;
+            ReferenceKvStore store = (ReferenceKvStore) batch.kv(number);
             store.put(op.layer(), slot, memory[op.keys().id()], row * op.keys().width(), true);
             store.put(op.layer(), slot, memory[op.values().id()], row * op.values().width(), false);
-        }
+        });
     }
 
-    private void attention(Op.Attention op, Pass pass, ReferenceKvStore store) {
+    private void attention(Op.Attention op, Batch batch) {
         AttentionShape shape = op.shape();
         float[] queries = memory[op.queries().id()];
         float[] out = memory[op.out().id()];
-        for (int row = 0; row < rows(op.out(), pass); row++) {
-            int[] slots = visibleSlots(pass, pass.first() + row, shape.window());
+        eachRow(batch, (row, number, own) -> {
+            ReferenceKvStore store = (ReferenceKvStore) batch.kv(number);
+            int[] slots = visibleSlots(batch.segment(number), own, shape.window());
             for (int head = 0; head < shape.heads(); head++) {
                 int query = row * shape.queryWidth() + head * shape.headDim();
                 int kvHead = head / shape.group() * shape.headDim();
@@ -197,7 +211,7 @@ final class ReferenceRunner implements HostExecutable.Runner {
                     out[query + i] = (float) sum;
                 }
             }
-        }
+        });
     }
 
     private static double[] softmaxOfScores(
@@ -225,16 +239,16 @@ final class ReferenceRunner implements HostExecutable.Runner {
 
     /// The slots that a row attends to, ascending: a committed slot holds the position of its number, a slot of the pass
     /// that of its row.
-    private static int[] visibleSlots(Pass pass, int row, int window) {
-        int[] slots = new int[pass.committed() + pass.rows()];
+    private static int[] visibleSlots(Segment segment, int row, int window) {
+        int[] slots = new int[segment.committed() + segment.rows()];
         int count = 0;
-        int oldest = window == 0 ? 0 : pass.position(row) - window + 1;
-        for (int slot = Math.max(0, oldest); slot < pass.committed(); slot++) {
+        int oldest = window == 0 ? 0 : segment.position(row) - window + 1;
+        for (int slot = Math.max(0, oldest); slot < segment.committed(); slot++) {
             slots[count++] = slot;
         }
-        for (int other = 0; other < pass.rows(); other++) {
-            if (pass.attendsTo(row, other) && pass.position(other) >= oldest) {
-                slots[count++] = pass.committed() + other;
+        for (int other = 0; other < segment.rows(); other++) {
+            if (segment.attendsTo(row, other) && segment.position(other) >= oldest) {
+                slots[count++] = segment.committed() + other;
             }
         }
         return Arrays.copyOf(slots, count);
@@ -258,17 +272,24 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
     }
 
-    private void selectRows(Op.SelectRows op, Pass pass) {
+    private void selectRows(Op.SelectRows op, Batch batch) {
         int width = op.in().width();
-        for (int i = 0; i < pass.selectedRows(); i++) {
-            System.arraycopy(memory[op.in().id()], (pass.selected(i) - pass.first()) * width, memory[op.out().id()], i * width, width);
+        int firstRow = 0;
+        int to = 0;
+        for (int number = 0; number < batch.size(); number++) {
+            Segment segment = batch.segment(number);
+            for (int i = 0; i < segment.selectedRows(); i++) {
+                int row = firstRow + segment.selected(i) - segment.first();
+                System.arraycopy(memory[op.in().id()], row * width, memory[op.out().id()], to++ * width, width);
+            }
+            firstRow += segment.rowsToRun();
         }
     }
 
-    private static int rows(Value value, Pass pass) {
+    private static int rows(Value value, Batch batch) {
         return switch (value.rows()) {
-            case ALL -> pass.rows() - pass.first();
-            case SELECTED -> pass.selectedRows();
+            case ALL -> batch.rows();
+            case SELECTED -> batch.selectedRows();
         };
     }
 

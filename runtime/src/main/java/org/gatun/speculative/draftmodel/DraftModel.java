@@ -75,15 +75,15 @@ final class DraftModel implements AutoCloseable {
         int from = Math.max(known, text.length() - READ_WITH_ROOT);
         session.rewind(known);
         session.prefill(tokens, known, from);
-        session.pass().beginCausal(from);
+        session.segment().beginCausal(from);
         for (int position = from; position < text.length(); position++) {
-            session.pass().addRow(tokens[position]);
+            session.segment().addRow(tokens[position]);
         }
-        session.pass().select(text.length() - 1 - from);
+        session.segment().select(text.length() - 1 - from);
         session.run();
         sampler.distribution(session.logits(), 0, text.array(), text.length(), storedDistribution(0));
         session.requireNumber(sampler.largest(), text.length());
-        session.pass().beginTree(session.length());
+        session.segment().beginTree(session.length());
     }
 
     /// Reads nodes of the tree in one pass.
@@ -94,7 +94,7 @@ final class DraftModel implements AutoCloseable {
         if (count == 0) {
             return;
         }
-        session.pass().extend();
+        session.segment().extend();
         int first = size;
         for (int i = 0; i < count; i++) {
             addRow(nodes[i]);
@@ -128,8 +128,8 @@ final class DraftModel implements AutoCloseable {
             ancestors[row * words + word] = parent < 0 ? 0 : ancestors[parent * words + word];
         }
         ancestors[row * words + row / Long.SIZE] |= 1L << row % Long.SIZE;
-        session.pass().addRow(tree.token(node), text.length() + tree.depth(node) - 1, ancestors, row * words, words);
-        session.pass().select(row);
+        session.segment().addRow(tree.token(node), text.length() + tree.depth(node) - 1, ancestors, row * words, words);
+        session.segment().select(row);
     }
 
     /// The distribution of what follows a node that was read; valid until the next text is read.

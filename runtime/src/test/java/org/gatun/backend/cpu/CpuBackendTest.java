@@ -17,11 +17,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Plan;
@@ -38,7 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// What the kernels rely on and do not check: which weights, which KV cache. And that nothing is left behind.
 class CpuBackendTest {
     private static final long SEED = 5;
-    private static final PassLimits LIMITS = new PassLimits(64, 64);
+    private static final BatchLimits LIMITS = new BatchLimits(64, 64);
     private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 8, 0.3f, 0);
 
     @BeforeEach
@@ -67,10 +68,10 @@ class CpuBackendTest {
     private static float run(CpuBackend backend, Plan plan) {
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
                 KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
-            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
-            pass.addRow(0);
-            pass.select(0);
-            executable.run(pass, kv);
+            Segment segment = new Segment(arena, LIMITS).beginCausal(0);
+            segment.addRow(0);
+            segment.select(0);
+            executable.run(Batch.of(segment, kv));
             return executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT, 0);
         }
     }
@@ -146,12 +147,12 @@ class CpuBackendTest {
     private static int[] rows(CpuBackend backend, Plan plan, int tokens) {
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
                 KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 64, DType.F16))) {
-            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+            Segment segment = new Segment(arena, LIMITS).beginCausal(0);
             for (int token = tokens - 1; token >= 0; token--) {
-                pass.addRow(token);
+                segment.addRow(token);
             }
-            pass.select(0);
-            executable.run(pass, kv);
+            segment.select(0);
+            executable.run(Batch.of(segment, kv));
             int width = plan.taps().get("rows").width();
             return executable.tap("rows").asSlice(0, 4L * tokens * width).toArray(ValueLayout.JAVA_INT);
         }
@@ -217,9 +218,9 @@ class CpuBackendTest {
             plan.tap("wide", wide);
             try (Executable executable = backend.compile(plan.build(plan.selectRows(hidden)), LIMITS);
                     KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
-                Pass pass = new Pass(arena, LIMITS).beginCausal(0);
-                pass.addRow(0);
-                executable.run(pass, kv);
+                Segment segment = new Segment(arena, LIMITS).beginCausal(0);
+                segment.addRow(0);
+                executable.run(Batch.of(segment, kv));
                 assertEquals(2 * 64 * 128 * 2, executable.tap("wide").getAtIndex(ValueLayout.JAVA_FLOAT, 8191));
             }
         }
@@ -230,21 +231,21 @@ class CpuBackendTest {
         try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
                 CpuBackend other = CpuBackend.open(CpuOptions.threads(1)); Arena arena = Arena.ofConfined();
                 ReferenceBackend reference = new ReferenceBackend(); Executable executable = backend.compile(attention(2), LIMITS)) {
-            Pass pass = new Pass(arena, LIMITS).beginCausal(0);
-            pass.addRow(0);
+            Segment segment = new Segment(arena, LIMITS).beginCausal(0);
+            segment.addRow(0);
             KvShape fits = new KvShape(2, 2, 8, 16, DType.F16);
             try (KvStore kv = backend.allocateKv(fits)) {
-                executable.run(pass, kv);
+                executable.run(Batch.of(segment, kv));
             }
             for (KvShape shape : new KvShape[] {new KvShape(1, 2, 8, 16, DType.F16), new KvShape(2, 1, 8, 16, DType.F16),
                 new KvShape(2, 2, 7, 16, DType.F16)}) {
                 try (KvStore kv = backend.allocateKv(shape)) {
-                    assertThrows(IllegalArgumentException.class, () -> executable.run(pass, kv), shape.toString());
+                    assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)), shape.toString());
                 }
             }
             try (KvStore ofOther = other.allocateKv(fits); KvStore ofReference = reference.allocateKv(fits)) {
-                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, ofOther));
-                assertThrows(IllegalArgumentException.class, () -> executable.run(pass, ofReference));
+                assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, ofOther)));
+                assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, ofReference)));
             }
         }
     }
@@ -252,11 +253,11 @@ class CpuBackendTest {
     @Test
     void addRow_treeRowThatAttendsToNothing_isRefused() {
         try (Arena arena = Arena.ofConfined()) {
-            Pass pass = new Pass(arena, LIMITS).beginTree(0);
-            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, 0, new long[] {0}, 0, 1));
-            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, 0, new long[] {}, 0, 0));
-            assertThrows(IllegalArgumentException.class, () -> pass.addRow(0, -1, new long[] {1}, 0, 1));
-            pass.addRow(0, 0, new long[] {1}, 0, 1);
+            Segment segment = new Segment(arena, LIMITS).beginTree(0);
+            assertThrows(IllegalArgumentException.class, () -> segment.addRow(0, 0, new long[] {0}, 0, 1));
+            assertThrows(IllegalArgumentException.class, () -> segment.addRow(0, 0, new long[] {}, 0, 0));
+            assertThrows(IllegalArgumentException.class, () -> segment.addRow(0, -1, new long[] {1}, 0, 1));
+            segment.addRow(0, 0, new long[] {1}, 0, 1);
         }
     }
 
@@ -278,7 +279,7 @@ class CpuBackendTest {
         long before = 0;
         for (int i = 0; i < 1000; i++) {
             try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
-                    Executable _ = backend.compile(attention(1), new PassLimits(512, 64));
+                    Executable _ = backend.compile(attention(1), new BatchLimits(512, 64));
                     KvStore kv = backend.allocateKv(new KvShape(4, 2, 8, 4096, DType.F32))) {
                 kv.move(0, 4095);
             }

@@ -19,12 +19,13 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.simulator.LaunchReport;
@@ -63,7 +64,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// What the CUDA backend promises beyond right results: fusion, launches, memory.
 class CudaBackendTest {
     private static final long SEED = 20261121;
-    private static final PassLimits LIMITS = new PassLimits(64, 64);
+    private static final BatchLimits LIMITS = new BatchLimits(64, 64);
     private static final int HIDDEN = 64;
     private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 16, 0.25f, 0);
 
@@ -123,13 +124,13 @@ class CudaBackendTest {
     }
 
     private static float[] run(Executable executable, KvStore kv, Arena arena, int rows) {
-        Pass pass = new Pass(arena, LIMITS);
-        pass.beginCausal(0);
+        Segment segment = new Segment(arena, LIMITS);
+        segment.beginCausal(0);
         for (int row = 0; row < rows; row++) {
-            pass.addRow((row * 7 + 3) % 40);
-            pass.select(row);
+            segment.addRow((row * 7 + 3) % 40);
+            segment.select(row);
         }
-        executable.run(pass, kv);
+        executable.run(Batch.of(segment, kv));
         return executable.logits().asSlice(0, 4L * rows * 40).toArray(ValueLayout.JAVA_FLOAT);
     }
 
@@ -163,7 +164,7 @@ class CudaBackendTest {
     @ParameterizedTest
     @EnumSource(names = {"F16", "BF16", "Q8_0", "INT8"})
     void run_promptInOnePassOrTwo_hasTheSameBits(DType dtype) {
-        PassLimits limits = new PassLimits(128, 64);
+        BatchLimits limits = new BatchLimits(128, 64);
         float[] expected = null;
         for (int capability : new int[] {80, 90}) {
             for (int portion : new int[] {64, 100}) {
@@ -172,12 +173,12 @@ class CudaBackendTest {
                         Executable executable = backend.compile(blocks(arena, dtype, 1, false), limits);
                         KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 128, DType.F16))) {
                     for (int first = 0; first < 100; first += portion) {
-                        Pass pass = new Pass(arena, limits).beginCausal(first);
+                        Segment segment = new Segment(arena, limits).beginCausal(first);
                         for (int row = first; row < Math.min(100, first + portion); row++) {
-                            pass.addRow((row * 7 + 3) % 40);
+                            segment.addRow((row * 7 + 3) % 40);
                         }
-                        pass.select(pass.rows() - 1);
-                        executable.run(pass, kv);
+                        segment.select(segment.rows() - 1);
+                        executable.run(Batch.of(segment, kv));
                     }
                     float[] found = executable.logits().asSlice(0, 4 * 40).toArray(ValueLayout.JAVA_FLOAT);
                     boolean grouped = driver.takeReports().stream().anyMatch(report -> report.kernel().endsWith("_128x128w")
@@ -282,15 +283,15 @@ class CudaBackendTest {
             PlanBuilder plan = new PlanBuilder();
             try (Executable executable = backend.compile(plan.build(plan.selectRows(plan.embed(table))), LIMITS, told::add);
                     KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.F16))) {
-                Pass pass = new Pass(arena, LIMITS).beginCausal(0);
+                Segment segment = new Segment(arena, LIMITS).beginCausal(0);
                 for (int row : new int[] {511, 512, 1023, 1024, 1599}) {
-                    pass.addRow(row);
-                    pass.select(pass.rows() - 1);
+                    segment.addRow(row);
+                    segment.select(segment.rows() - 1);
                 }
-                executable.run(pass, kv);
-                for (int i = 0; i < pass.rows(); i++) {
-                    assertEquals(pass.token(i), executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT,
-                            (long) i * columns + pass.token(i)));
+                executable.run(Batch.of(segment, kv));
+                for (int i = 0; i < segment.rows(); i++) {
+                    assertEquals(segment.token(i), executable.logits().getAtIndex(ValueLayout.JAVA_FLOAT,
+                            (long) i * columns + segment.token(i)));
                 }
             }
         }
@@ -442,8 +443,8 @@ class CudaBackendTest {
 
     private static void requireResultOfTheHost(Session session, TokenSequence text, Step step) {
         VerificationResult expected = new VerificationResult(session.maxTreeRows());
-        new HostVerifier(session.vocabularySize()).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
-                expected);
+        new HostVerifier(session.vocabularySize()).verify(new Batch().add(session.segment(),
+                        VerificationCase.recording(new ArrayList<>()), expected), session.logits());
         assertEquals(expected.accepted(), step.accepted());
         for (int i = 0; i <= step.accepted(); i++) {
             assertEquals(expected.token(i), text.token(text.length() - 1 - step.accepted() + i));
@@ -471,11 +472,11 @@ class CudaBackendTest {
                     tree.addSampled(node, distribution.mostProbable());
                 }
                 session.rewind(0);
-                tree.writeTo(session.pass(), 0);
+                tree.writeTo(session.segment(), 0);
                 VerificationResult found = session.verify(sampling);
                 VerificationResult expected = new VerificationResult(session.maxTreeRows());
-                new HostVerifier(vocabulary).verify(session.pass(), session.logits(), VerificationCase.recording(new ArrayList<>()),
-                        expected);
+                new HostVerifier(vocabulary).verify(new Batch().add(session.segment(),
+                        VerificationCase.recording(new ArrayList<>()), expected), session.logits());
 
                 assertEquals(expected.accepted(), found.accepted());
                 assertEquals(expected.token(expected.accepted()), found.token(found.accepted()), "distributions of " + tokens + " tokens");
@@ -493,13 +494,13 @@ class CudaBackendTest {
             distribution.add(32, 1);
             tree.setDistribution(0, ProposalSampling.INDEPENDENT, distribution);
             tree.addSampled(0, 32);
-            tree.writeTo(session.pass(), 0);
+            tree.writeTo(session.segment(), 0);
             assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY));
 
             tree.begin(1).setDistribution(0, ProposalSampling.INDEPENDENT,
                     TokenDistribution.of(0, 0.5, Double.NaN, Double.POSITIVE_INFINITY));
             tree.addSampled(0, 3);
-            tree.writeTo(session.pass(), 0);
+            tree.writeTo(session.segment(), 0);
             assertEquals("distribution over 4 tokens below row 0: expected one over 32",
                     assertThrows(IllegalArgumentException.class, () -> session.verify(Sampling.GREEDY)).getMessage());
 
@@ -509,10 +510,10 @@ class CudaBackendTest {
 
     /// The sixth row alone, after five that are in the store.
     private static float[] continued(Executable executable, KvStore kv, Arena arena) {
-        Pass pass = new Pass(arena, LIMITS).beginCausal(5);
-        pass.addRow((5 * 7 + 3) % 40);
-        pass.select(0);
-        executable.run(pass, kv);
+        Segment segment = new Segment(arena, LIMITS).beginCausal(5);
+        segment.addRow((5 * 7 + 3) % 40);
+        segment.select(0);
+        executable.run(Batch.of(segment, kv));
         return executable.logits().asSlice(0, 4L * 40).toArray(ValueLayout.JAVA_FLOAT);
     }
 

@@ -60,7 +60,7 @@ public final class HostWork {
                     }),
                     new Kind("draft of 4 while a tree of 5 runs", () -> {
                         session.rewind(TEXT);
-                        tree.writeTo(session.pass(), TEXT);
+                        tree.writeTo(session.segment(), TEXT);
                         session.launch(SAMPLING);
                         drafting.rewind(TEXT);
                         drafting.decodeChain(1, 4, 0, SAMPLING);
@@ -105,7 +105,7 @@ public final class HostWork {
     private static Runnable verifying(TokenTree tree, Session session) {
         return () -> {
             session.rewind(TEXT);
-            tree.writeTo(session.pass(), TEXT);
+            tree.writeTo(session.segment(), TEXT);
             session.verify(SAMPLING);
         };
     }

@@ -9,11 +9,12 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
@@ -35,7 +36,7 @@ import org.gatun.tensor.Tensor;
 
 /// A stream and buffers on a device with the kernels, and beside them the reference: what a comparison of the two needs.
 final class KernelBench implements AutoCloseable {
-    private static final PassLimits LIMITS = new PassLimits(512, 512);
+    private static final BatchLimits LIMITS = new BatchLimits(512, 512);
 
     final CudaContext context;
     final KernelLibrary library;
@@ -160,15 +161,15 @@ final class KernelBench implements AutoCloseable {
                 ReferenceBackend backend = new ReferenceBackend();
                 Executable executable = backend.compile(plan, LIMITS);
                 KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, rows, DType.F32))) {
-            Pass pass = new Pass(own, LIMITS);
-            pass.beginTree(0);
+            Segment segment = new Segment(own, LIMITS);
+            segment.beginTree(0);
             for (int row = 0; row < rows; row++) {
                 long[] self = new long[LIMITS.treeRows() / 64];
                 self[row / 64] = 1L << row % 64;
-                pass.addRow(row, positions.applyAsInt(row), self, 0, self.length);
-                pass.select(row);
+                segment.addRow(row, positions.applyAsInt(row), self, 0, self.length);
+                segment.select(row);
             }
-            executable.run(pass, kv);
+            executable.run(Batch.of(segment, kv));
             return executable.logits().asSlice(0, 4L * rows * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
         }
     }

@@ -13,12 +13,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
 import org.gatun.backend.DraftDistributions;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvShape;
 import org.gatun.backend.KvStore;
-import org.gatun.backend.Pass;
-import org.gatun.backend.PassLimits;
+import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ElementType;
@@ -100,40 +101,41 @@ final class VerificationCase {
     }
 
     private void check() {
-        PassLimits limits = new PassLimits(256, 256);
+        BatchLimits limits = new BatchLimits(256, 256);
         try (Arena arena = Arena.ofConfined()) {
-            Pass pass = pass(arena, limits);
+            Segment segment = segment(arena, limits);
             List<Integer> moves = new ArrayList<>();
             VerificationResult expected = new VerificationResult(limits.treeRows());
-            new HostVerifier(shape.vocabulary).verify(pass, MemorySegment.ofArray(logits), recording(moves), expected);
+            new HostVerifier(shape.vocabulary).verify(new Batch().add(segment, recording(moves), expected),
+                    MemorySegment.ofArray(logits));
 
             Rows rows = bench.rows(shape.rows);
             DeviceSlice ids = bench.empty(4L * shape.rows);
             DeviceSlice margins = bench.empty(4L * shape.rows);
             DeviceSlice onDevice = bench.allocateFrom(MemorySegment.ofArray(logits));
             Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
-                    pass.ancestors().asSlice(0, 8L * shape.rows * pass.ancestorStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
+                    segment.maskWords().asSlice(0, 8L * shape.rows * segment.maskStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
             DeviceSlice truncations = bench.empty((long) VerificationKernels.TRUNCATION_BYTES * shape.rows);
-            DeviceSlice settings = bench.allocateFrom(settings(arena, pass));
-            DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(pass::position).toArray());
+            DeviceSlice settings = bench.allocateFrom(settings(arena, segment));
+            DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(segment::position).toArray());
             bench.run(VerificationKernels.sample(bench.library, ids, margins, truncations, onDevice, settings, deviceTokens, positions,
                     paths, rows, shape.vocabulary));
             VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
-            if (pass.draftDistributions() == null) {
+            if (segment.draftDistributions() == null) {
                 bench.run(VerificationKernels.walk(bench.library, slots, ids, margins, deviceTokens, paths, committed, rows));
             } else {
                 try (DraftDistributionBuffer block = new DraftDistributionBuffer(bench.context, shape.rows, shape.vocabulary)) {
                     block.grow(draftDistributions);
-                    block.write(pass);
+                    block.write(segment);
                     bench.run(block::upload);
                     bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, truncations, onDevice, settings,
                             deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (draftDistributions.next(last, 0) >= 0) {
-                        assertArrayEquals(leftBelow(last, pass.position(last) - before.length),
+                        assertArrayEquals(leftBelow(last, segment.position(last) - before.length),
                                 bench.longs(block.left(), shape.vocabulary));
                     }
                 }
@@ -161,10 +163,10 @@ final class VerificationCase {
     static void checkAdvance(KernelBench bench, SplittableRandom random) {
         int count = Sampling.REPETITION_WINDOW + 20;
         try (Arena arena = Arena.ofConfined()) {
-            Pass pass = new Pass(arena, new PassLimits(64, 64)).beginCausal(30);
-            pass.addRow(7);
-            pass.sample(HOT, random.ints(30, 0, 99).toArray());
-            MemorySegment settings = settings(arena, pass);
+            Segment segment = new Segment(arena, new BatchLimits(64, 64)).beginCausal(30);
+            segment.addRow(7);
+            segment.sample(HOT, random.ints(30, 0, 99).toArray());
+            MemorySegment settings = settings(arena, segment);
             DeviceSlice onDevice = bench.allocateFrom(settings);
             DeviceSlice tokens = bench.ints(7);
             DeviceSlice positions = bench.ints(30);
@@ -175,13 +177,13 @@ final class VerificationCase {
                 float margin = random.nextInt(99);
                 bench.run(VerificationKernels.advance(bench.library, slots, bench.ints(token), bench.ints(Float.floatToIntBits(margin)),
                         onDevice, tokens, positions, committed));
-                pass.advance(token);
+                segment.advance(token);
 
-                assertArrayEquals(settings(arena, pass).toArray(ValueLayout.JAVA_INT),
+                assertArrayEquals(settings(arena, segment).toArray(ValueLayout.JAVA_INT),
                         bench.ints(onDevice, (int) settings.byteSize() / 4));
-                assertEquals(pass.token(0), bench.ints(tokens, 1)[0]);
-                assertEquals(pass.position(0), bench.ints(positions, 1)[0]);
-                assertEquals(pass.committed(), bench.ints(committed, 1)[0]);
+                assertEquals(segment.token(0), bench.ints(tokens, 1)[0]);
+                assertEquals(segment.position(0), bench.ints(positions, 1)[0]);
+                assertEquals(segment.committed(), bench.ints(committed, 1)[0]);
                 int[] result = bench.ints(slots.slice(), (int) (VerificationSlots.byteSize(count) / 4));
                 assertEquals(i + 1, result[0]);
                 assertEquals(token, result[(int) slots.token(i) / 4]);
@@ -190,24 +192,24 @@ final class VerificationCase {
         }
     }
 
-    private static MemorySegment settings(Arena arena, Pass pass) {
+    private static MemorySegment settings(Arena arena, Segment segment) {
         MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
-        Sampling sampling = pass.sampling();
+        Sampling sampling = segment.sampling();
         VerificationKernels.writeSettings(settings, 0, sampling.seed(), sampling.temperature(), sampling.topK(), sampling.topP(),
-                sampling.minP(), sampling.repetitionPenalty(), pass.recent(), pass.recentTokens());
+                sampling.minP(), sampling.repetitionPenalty(), segment.recent(), segment.recentTokens());
         return settings;
     }
 
     /// Also samples after every row, by definition.
-    private Pass pass(Arena arena, PassLimits limits) {
-        Pass pass = new Pass(arena, limits);
+    private Segment segment(Arena arena, BatchLimits limits) {
+        Segment segment = new Segment(arena, limits);
         Sampler sampler = new Sampler(shape.sampling, shape.vocabulary);
         long[] ancestors = new long[shape.rows * 4];
         int[] depths = new int[shape.rows];
         if (shape.tree) {
-            pass.beginTree(before.length);
+            segment.beginTree(before.length);
         } else {
-            pass.beginCausal(before.length);
+            segment.beginCausal(before.length);
         }
         for (int row = 0; row < shape.rows; row++) {
             int parent = row == 0 ? -1 : shape.tree ? random.nextInt(Math.max(0, row - 4), row) : row - 1;
@@ -221,9 +223,9 @@ final class VerificationCase {
             }
             ancestors[4 * row + row / 64] |= 1L << row;
             if (shape.tree) {
-                pass.addRow(tokens[row], before.length + depths[row], ancestors, 4 * row, 4);
+                segment.addRow(tokens[row], before.length + depths[row], ancestors, 4 * row, 4);
             } else {
-                pass.addRow(tokens[row]);
+                segment.addRow(tokens[row]);
             }
             int[] text = text(row, depths[row]);
             sampled[row] = sampler.sample(MemorySegment.ofArray(logits), row, text.length, text, text.length);
@@ -231,9 +233,9 @@ final class VerificationCase {
                 draftDistributions.setDistribution(row, shape.how.get(), distribution(row, text));
             }
         }
-        pass.sample(shape.sampling, before);
-        pass.setDraftDistributions(draftDistributions);
-        return pass;
+        segment.sample(shape.sampling, before);
+        segment.setDraftDistributions(draftDistributions);
+        return segment;
     }
 
     /// The target's own, one near it, one that knows nothing of it, or one token: what is sampled from it always comes, mostly, at times.

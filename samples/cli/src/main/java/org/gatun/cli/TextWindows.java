@@ -42,10 +42,10 @@ record TextWindows(List<int[]> windows) {
             session.rewind(0);
         }
         int rows = Math.min(session.maxTreeRows(), window.length - 1 - start);
-        session.pass().beginCausal(start);
+        session.segment().beginCausal(start);
         for (int row = 0; row < rows; row++) {
-            session.pass().addRow(window[start + row]);
-            session.pass().select(row);
+            session.segment().addRow(window[start + row]);
+            session.segment().select(row);
         }
         session.run();
         return rows;
@@ -62,7 +62,7 @@ record TextWindows(List<int[]> windows) {
             result[i] = logits.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * result.length + i);
             largest = Math.max(largest, result[i]);
         }
-        session.requireNumber((float) largest, session.pass().position(row) + 1);
+        session.requireNumber((float) largest, session.segment().position(row) + 1);
         double sum = 0;
         for (double logit : result) {
             sum += Math.exp(logit - largest);

@@ -5,20 +5,20 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.sampling.Sampling;
 
-/// What changes from pass to pass: the rows, written into off-heap buffers that a backend reads in place. Reused for
-/// every pass of a session; its methods allocate nothing.
+/// The rows of one sequence in a [Batch], written into off-heap buffers that a backend reads in place. Reused from pass to pass; its
+/// methods allocate nothing.
 ///
 /// Row `u` is a token at `position(u)`, and its key and value go to slot `committed + u`. It attends to every slot below
-/// `committed` and, of the pass's own rows, itself and its ancestors: in a causal pass all rows before it, in a tree pass
+/// `committed` and, of the segment's own rows, itself and its ancestors: in a causal segment all rows before it, in a tree segment
 /// the rows of its mask words.
 ///
-/// Views memory of the arena it was made with, and is valid as long as that.
-public final class Pass {
-    private final PassLimits limits;
+/// Views memory of the arena it was made with, which must stay open until the pass, and its [Executable#await], is done.
+public final class Segment {
+    private final BatchLimits limits;
     private final MemorySegment tokens;       // [limits.rows] i32
     private final MemorySegment positions;    // [limits.rows] i32
     private final MemorySegment selected;     // [limits.treeRows] i32
-    private final MemorySegment ancestors;    // [limits.treeRows, limits.treeRows / 64] i64
+    private final MemorySegment maskWords;    // [limits.treeRows, limits.treeRows / 64] i64
     private final MemorySegment recent;       // [REPETITION_WINDOW] i32
     private int committed;
     private int first;
@@ -31,32 +31,32 @@ public final class Pass {
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
-    public Pass(Arena arena, PassLimits limits) {
+    public Segment(Arena arena, BatchLimits limits) {
         this.limits = limits;
         tokens = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
         positions = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
         selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
-        ancestors = arena.allocate(ValueLayout.JAVA_LONG, (long) limits.treeRows() * (limits.treeRows() / 64));
+        maskWords = arena.allocate(ValueLayout.JAVA_LONG, (long) limits.treeRows() * (limits.treeRows() / 64));
         recent = arena.allocate(ValueLayout.JAVA_INT, Sampling.REPETITION_WINDOW);
     }
 
-    /// Starts a causal pass: rows continue the committed text one after the other.
+    /// Starts a causal segment: rows continue the committed text one after the other.
     ///
     /// @param committed slots already filled
-    public Pass beginCausal(int committed) {
+    public Segment beginCausal(int committed) {
         return begin(committed, false);
     }
 
-    /// Starts a tree pass; give each row its mask words.
+    /// Starts a tree segment; give each row its mask words.
     ///
     /// @param committed slots already filled
-    public Pass beginTree(int committed) {
+    public Segment beginTree(int committed) {
         return begin(committed, true);
     }
 
-    private Pass begin(int committed, boolean tree) {
+    private Segment begin(int committed, boolean tree) {
         if (committed < 0) {
-            throw new IllegalArgumentException("pass after " + committed + " slots: expected none or more");
+            throw new IllegalArgumentException("segment after " + committed + " slots: expected none or more");
         }
         this.committed = committed;
         this.tree = tree;
@@ -71,10 +71,10 @@ public final class Pass {
     /// Goes on with a tree that was run: rows added from now on see rows before as they say, and only they are run, for logits of their
     /// own. The keys and values of those before must still be in their slots. A backend may run all rows again, with the same result.
     ///
-    /// @throws IllegalStateException if this is no tree pass
-    public Pass extend() {
+    /// @throws IllegalStateException if this is no tree segment
+    public Segment extend() {
         if (!tree) {
-            throw new IllegalStateException("extending a causal pass: expected a tree pass");
+            throw new IllegalStateException("extending a causal segment: expected a tree segment");
         }
         first = rows;
         selectedRows = 0;
@@ -83,41 +83,44 @@ public final class Pass {
         return this;
     }
 
-    /// Adds a row to a causal pass, at the next position.
+    /// Adds a row to a causal segment, at the next position.
     ///
-    /// @throws IllegalStateException if the pass is full or a tree pass
+    /// @throws IllegalStateException if the segment is full or a tree segment
     public void addRow(int token) {
         if (tree || rows == limits.rows()) {
-            throw new IllegalStateException(tree ? "a row of a tree pass needs mask words" : "the pass is full: " + rows + " rows");
+            throw new IllegalStateException(tree ? "a row of a tree segment needs mask words" : "the segment is full: " + rows + " rows");
         }
         put(token, committed + rows);
     }
 
-    /// Adds a row to a tree pass.
+    /// Adds a row to a tree segment.
     ///
     /// @param position of the token in its text
-    /// @param maskWords bit `v` set if the row attends to row `v` of the pass, itself included
+    /// @param maskWords bit `v` set if the row attends to row `v` of the segment, itself included
     /// @param offset of the row's first word in `maskWords`
     /// @param words number of the row's words; missing ones are zero
-    /// @throws IllegalStateException if the pass is full or a causal pass
+    /// @throws IllegalStateException if the segment is full or a causal segment
     /// @throws IllegalArgumentException if the row does not see itself, or its position is negative
     public void addRow(int token, int position, long[] maskWords, int offset, int words) {
         if (!tree || rows == limits.treeRows()) {
-            throw new IllegalStateException(tree ? "the pass is full: " + rows + " rows" : "a causal pass takes no mask words");
+            throw new IllegalStateException(tree ? "the segment is full: " + rows + " rows" : "a causal segment takes no mask words");
         }
         if (position < 0 || rows / 64 >= words || (maskWords[offset + rows / 64] >>> rows % 64 & 1) == 0) {
-            throw new IllegalArgumentException("row " + rows + " of a tree pass, at position " + position
+            throw new IllegalArgumentException("row " + rows + " of a tree segment, at position " + position
                     + ": expected a position from 0 on, and a row that attends to itself");
         }
-        int stride = ancestorStride();
+        int stride = maskStride();
         for (int word = 0; word < stride; word++) {
-            ancestors.setAtIndex(ValueLayout.JAVA_LONG, (long) rows * stride + word,
+            this.maskWords.setAtIndex(ValueLayout.JAVA_LONG, (long) rows * stride + word,
                     word < words ? maskWords[offset + word] : 0);
         }
         put(token, position);
     }
 
     private void put(int token, int position) {
+        if (sampling != null) {
+            throw new IllegalStateException("a row after the segment samples: expected all rows before Segment.sample()");
+        }
         tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);
         positions.setAtIndex(ValueLayout.JAVA_INT, rows, position);
         rows++;
@@ -128,14 +131,14 @@ public final class Pass {
     /// @throws IndexOutOfBoundsException if there is no such row among those to run, or `treeRows` rows were already asked for
     public void select(int row) {
         if (row < first || row >= rows || selectedRows == limits.treeRows()) {
-            throw new IndexOutOfBoundsException("row " + row + " of a pass of " + rows + " rows");
+            throw new IndexOutOfBoundsException("row " + row + " of a segment of " + rows + " rows");
         }
         selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, row);
     }
 
     /// Asks for the logits of every row, and for the tokens sampled from them, see [Executable#verify].
     ///
-    /// @param text the tokens before the pass
+    /// @param text the tokens before the segment
     /// @throws IllegalStateException if there are no rows, some are selected already, or more than `treeRows`
     public void sample(Sampling sampling, int[] text) {
         if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
@@ -152,14 +155,14 @@ public final class Pass {
 
     /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
     ///
-    /// @param draftDistributions read in place until the pass was verified
-    /// @throws IllegalArgumentException if what was sampled is not rows of this pass, each attending to the one it was sampled below
+    /// @param draftDistributions read in place until the segment was verified
+    /// @throws IllegalArgumentException if what was sampled is not rows of this segment, each attending to the one it was sampled below
     public void setDraftDistributions(DraftDistributions draftDistributions) {
         for (int sample = 0; sample < draftDistributions.count(); sample++) {
             int row = draftDistributions.row(sample);
             if (row >= rows || !attendsTo(row, draftDistributions.parent(sample))) {
                 throw new IllegalArgumentException("row " + row + " sampled below row " + draftDistributions.parent(sample)
-                        + " in a pass of " + rows + " rows: expected rows that attend to those they were sampled below");
+                        + " in a segment of " + rows + " rows: expected rows that attend to those they were sampled below");
             }
         }
         this.draftDistributions = draftDistributions.count() == 0 ? null : draftDistributions;
@@ -170,12 +173,12 @@ public final class Pass {
         return draftDistributions;
     }
 
-    /// Makes of this pass of one row, which samples, the one that follows it: it reads `token`, a position further on.
+    /// Makes of this segment of one row, which samples, the one that follows it: it reads `token`, a position further on.
     ///
     /// @throws IllegalStateException if there is not one row, or no token is sampled
     public void advance(int token) {
         if (rows != 1 || !samples()) {
-            throw new IllegalStateException("advancing a pass of " + rows + " rows: expected one, with a token sampled after it");
+            throw new IllegalStateException("advancing a segment of " + rows + " rows: expected one, with a token sampled after it");
         }
         if (recentTokens == Sampling.REPETITION_WINDOW) {
             MemorySegment.copy(recent, Integer.BYTES, recent, 0, recent.byteSize() - Integer.BYTES);
@@ -192,7 +195,7 @@ public final class Pass {
     /// @throws IllegalStateException if none are
     public Sampling sampling() {
         if (!samples()) {
-            throw new IllegalStateException("a pass that samples no tokens: expected Pass.sample() before it is verified");
+            throw new IllegalStateException("a segment that samples no tokens: expected Segment.sample() before it is verified");
         }
         return sampling;
     }
@@ -202,7 +205,7 @@ public final class Pass {
         return sampling != null;
     }
 
-    /// The latest tokens before the pass, `[recentTokens] i32`; only if tokens are sampled.
+    /// The latest tokens before the segment, `[recentTokens] i32`; only if tokens are sampled.
     public MemorySegment recent() {
         return recent;
     }
@@ -212,7 +215,7 @@ public final class Pass {
         return recentTokens;
     }
 
-    /// Slots filled before the pass.
+    /// Slots filled before the segment.
     public int committed() {
         return committed;
     }
@@ -222,7 +225,17 @@ public final class Pass {
         return first;
     }
 
-    /// Rows of the pass, those run before included.
+    /// Rows to run, those run before left out.
+    public int rowsToRun() {
+        return rows - first;
+    }
+
+    /// The largest segments it can hold.
+    BatchLimits limits() {
+        return limits;
+    }
+
+    /// Rows of the segment, those run before included.
     public int rows() {
         return rows;
     }
@@ -237,8 +250,8 @@ public final class Pass {
         return tree;
     }
 
-    /// Mask words a row in [#ancestors].
-    public int ancestorStride() {
+    /// Mask words a row in [#maskWords].
+    public int maskStride() {
         return limits.treeRows() / 64;
     }
 
@@ -257,9 +270,9 @@ public final class Pass {
         return selected;
     }
 
-    /// Mask words, `[rows, ancestorStride] i64`; only in a tree pass.
-    public MemorySegment ancestors() {
-        return ancestors;
+    /// Mask words, `[rows, maskStride] i64`; only in a tree segment.
+    public MemorySegment maskWords() {
+        return maskWords;
     }
 
     /// Token of a row.
@@ -277,36 +290,41 @@ public final class Pass {
         return selected.getAtIndex(ValueLayout.JAVA_INT, index);
     }
 
-    /// Checks that this pass can run in an executable with these limits, on this KV cache.
+    /// Checks that this segment can run in an executable with these limits, on this KV cache.
     ///
+    /// @param number of the segment in its batch
     /// @throws IllegalArgumentException if it has too many rows or reaches beyond the slots
-    public void requireWithin(PassLimits max, KvShape kv) {
-        if (rows > (tree ? max.treeRows() : max.rows()) || selectedRows > max.treeRows()
-                || tree && ancestorStride() != max.treeRows() / 64) {
-            throw new IllegalArgumentException("pass of " + rows + " rows, " + selectedRows + " selected: beyond " + max);
+    void requireWithin(BatchLimits max, KvShape kv, int number) {
+        if (rows > (tree ? max.treeRows() : max.rows())) {
+            throw new IllegalArgumentException("segment " + number + " of " + rows + (tree ? " rows of a tree: beyond " : " rows: beyond ")
+                    + max);
+        }
+        if (tree && maskStride() != max.treeRows() / 64) {
+            throw new IllegalArgumentException("segment " + number + " is made for trees of " + limits.treeRows() + " rows: expected "
+                    + max.treeRows());
         }
         if ((long) committed + rows > kv.slots()) {
-            throw new IllegalArgumentException("pass of " + rows + " rows after " + committed
+            throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + committed
                     + " slots: the KV cache has " + kv.slots());
         }
     }
 
-    /// Checks that so many tokens can be sampled one after the other from this pass.
+    /// Checks that so many tokens can be sampled one after the other from this segment.
     ///
     /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
-    public void requireChain(PassLimits max, KvShape kv, int count) {
+    public void requireChain(BatchLimits max, KvShape kv, int count) {
         if (count < 1 || count > max.treeRows() || (long) committed + count > kv.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
                     + max.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
         }
     }
 
-    /// Whether row `row` attends to row `other` of the same pass.
+    /// Whether row `row` attends to row `other` of the same segment.
     public boolean attendsTo(int row, int other) {
         if (!tree) {
             return other <= row;
         }
-        long word = ancestors.getAtIndex(ValueLayout.JAVA_LONG, (long) row * ancestorStride() + other / 64);
+        long word = maskWords.getAtIndex(ValueLayout.JAVA_LONG, (long) row * maskStride() + other / 64);
         return (word >>> other % 64 & 1) != 0;
     }
 

@@ -1,0 +1,133 @@
+package org.gatun.backend;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/// What changes from pass to pass: the segments whose rows are computed together, each of its own sequence. Reused; its methods allocate
+/// nothing once it has held as many segments.
+///
+/// Rows lie segment by segment, in the order the segments were added, and so do the rows whose logits were asked for. A row has the same
+/// bits whatever else the batch holds. No two segments may be of one KV store, as neither would see what the other writes.
+public final class Batch {
+    private Segment[] segments = new Segment[1];
+    private KvStore[] stores = new KvStore[1];
+    private VerificationResult[] results = new VerificationResult[1];
+    private int size;
+
+    /// A batch of one segment, and a result of its own.
+    public static Batch of(Segment segment, KvStore kv) {
+        return new Batch().add(segment, kv, new VerificationResult(segment.limits().treeRows()));
+    }
+
+    /// Removes all segments.
+    public Batch clear() {
+        Arrays.fill(segments, 0, size, null);
+        Arrays.fill(stores, 0, size, null);
+        Arrays.fill(results, 0, size, null);
+        size = 0;
+        return this;
+    }
+
+    /// Adds a segment, which may be filled before or after.
+    ///
+    /// @param kv where the keys and values of its sequence are read and written
+    /// @param result receives what is sampled and accepted, if the segment samples
+    /// @throws IllegalArgumentException if a segment with that store or result is there already
+    public Batch add(Segment segment, KvStore kv, VerificationResult result) {
+        Objects.requireNonNull(result, "result");
+        for (int i = 0; i < size; i++) {
+            if (stores[i] == kv || results[i] == result) {
+                throw new IllegalArgumentException("segments " + i + " and " + size + " have the same "
+                        + (stores[i] == kv ? "KV store" : "result") + ": expected one for each");
+            }
+        }
+        if (size == segments.length) {
+            segments = Arrays.copyOf(segments, 2 * size);
+            stores = Arrays.copyOf(stores, 2 * size);
+            results = Arrays.copyOf(results, 2 * size);
+        }
+        segments[size] = segment;
+        stores[size] = kv;
+        results[size++] = result;
+        return this;
+    }
+
+    /// Number of segments.
+    public int size() {
+        return size;
+    }
+
+    /// A segment.
+    public Segment segment(int index) {
+        return segments[Objects.checkIndex(index, size)];
+    }
+
+    /// Where the keys and values of a segment are.
+    public KvStore kv(int index) {
+        return stores[Objects.checkIndex(index, size)];
+    }
+
+    /// What was sampled and accepted of a segment.
+    public VerificationResult result(int index) {
+        return results[Objects.checkIndex(index, size)];
+    }
+
+    /// The only segment.
+    ///
+    /// @throws IllegalStateException if there is not one
+    public Segment onlySegment() {
+        if (size != 1) {
+            throw new IllegalStateException("a batch of " + size + " segments: expected one");
+        }
+        return segments[0];
+    }
+
+    /// Rows to compute, over all segments.
+    public int rows() {
+        int rows = 0;
+        for (int i = 0; i < size; i++) {
+            rows += segments[i].rowsToRun();
+        }
+        return rows;
+    }
+
+    /// Rows whose logits were asked for, over all segments.
+    public int selectedRows() {
+        int rows = 0;
+        for (int i = 0; i < size; i++) {
+            rows += segments[i].selectedRows();
+        }
+        return rows;
+    }
+
+    /// Checks that an executable with these limits can run this batch.
+    ///
+    /// @throws IllegalArgumentException if there is no segment, there are too many or too many rows, or a segment reaches beyond the slots
+    ///         of its store or has more rows than its result
+    public void requireWithin(BatchLimits limits) {
+        if (size == 0 || size > limits.segments() || rows() > limits.rows() || selectedRows() > limits.logitsRows()) {
+            throw new IllegalArgumentException("batch of " + size + (size == 1 ? " segment, " : " segments, ") + rows() + " rows, "
+                    + selectedRows()
+                    + " selected: expected one segment or more, within " + limits);
+        }
+        for (int i = 0; i < size; i++) {
+            segments[i].requireWithin(limits, stores[i].shape(), i);
+            if (segments[i].samples() && results[i].capacity() < segments[i].rows()) {
+                throw new IllegalArgumentException("segment " + i + " of " + segments[i].rows() + " rows: its result holds "
+                        + results[i].capacity());
+            }
+        }
+    }
+
+    /// Checks that there is something to verify.
+    ///
+    /// @throws IllegalStateException if no segment samples
+    public void requireSampling() {
+        for (int i = 0; i < size; i++) {
+            if (segments[i].samples()) {
+                return;
+            }
+        }
+        throw new IllegalStateException("a batch that samples no tokens: expected Segment.sample() before it is verified");
+    }
+}

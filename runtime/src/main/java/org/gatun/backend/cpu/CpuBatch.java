@@ -1,0 +1,88 @@
+package org.gatun.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.gatun.backend.Batch;
+import org.gatun.backend.BatchLimits;
+import org.gatun.backend.Segment;
+
+/// A batch as `struct gatun_batch` has it: the rows to run of all segments one behind the other.
+final class CpuBatch {
+    private static final long POSITIONS = NativeLayout.offset(NativeLayout.SEGMENT, "positions");
+    private static final long MASK_WORDS = NativeLayout.offset(NativeLayout.SEGMENT, "mask_words");
+    private static final long KV = NativeLayout.offset(NativeLayout.SEGMENT, "kv");
+    private static final long MASK_STRIDE = NativeLayout.offset(NativeLayout.SEGMENT, "mask_stride");
+    private static final long COMMITTED = NativeLayout.offset(NativeLayout.SEGMENT, "committed");
+    private static final long FIRST = NativeLayout.offset(NativeLayout.SEGMENT, "first");
+    private static final long ROWS = NativeLayout.offset(NativeLayout.SEGMENT, "rows");
+    private static final long ROW = NativeLayout.offset(NativeLayout.SEGMENT, "row");
+    private static final long BATCH_ROWS = NativeLayout.offset(NativeLayout.BATCH, "rows");
+    private static final long SELECTED_ROWS = NativeLayout.offset(NativeLayout.BATCH, "selected_rows");
+
+    private final MemorySegment struct;
+    private final MemorySegment tokens;     // [limits.rows] i32
+    private final MemorySegment positions;  // [limits.rows] i32
+    private final MemorySegment selected;   // [limits.logitsRows] i32
+    private final MemorySegment segmentOf;  // [limits.rows] i32
+    private final MemorySegment segments;   // [limits.segments] struct gatun_segment
+
+    /// @param arena owner of its memory
+    CpuBatch(Arena arena, BatchLimits limits) {
+        struct = arena.allocate(NativeLayout.BATCH);
+        tokens = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
+        positions = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
+        selected = arena.allocate(ValueLayout.JAVA_INT, limits.logitsRows());
+        segmentOf = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
+        segments = arena.allocate(NativeLayout.SEGMENT, limits.segments());
+        set("tokens", tokens);
+        set("positions", positions);
+        set("selected", selected);
+        set("segment_of", segmentOf);
+        set("segments", segments);
+    }
+
+    private void set(String field, MemorySegment value) {
+        struct.set(ValueLayout.ADDRESS, NativeLayout.offset(NativeLayout.BATCH, field), value);
+    }
+
+    /// Writes a batch, whose stores must be of this backend and which must be within the limits. Hot: allocates nothing.
+    ///
+    /// @param vocabulary tokens must be below this
+    /// @return the `struct gatun_batch`
+    /// @throws IllegalArgumentException if a token is outside the vocabulary
+    MemorySegment write(Batch batch, int vocabulary) {
+        int rows = 0;
+        int selectedRows = 0;
+        for (int number = 0; number < batch.size(); number++) {
+            Segment segment = batch.segment(number);
+            write(segment, (CpuKvStore) batch.kv(number), number * NativeLayout.SEGMENT.byteSize(), rows);
+            for (int i = 0; i < segment.selectedRows(); i++) {
+                selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, rows + segment.selected(i) - segment.first());
+            }
+            for (int own = segment.first(); own < segment.rows(); own++) {
+                int token = segment.token(own);
+                if (token < 0 || token >= vocabulary) {
+                    throw new IllegalArgumentException("token " + token + ": expected one below " + vocabulary);
+                }
+                tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);
+                positions.setAtIndex(ValueLayout.JAVA_INT, rows, segment.position(own));
+                segmentOf.setAtIndex(ValueLayout.JAVA_INT, rows++, number);
+            }
+        }
+        struct.set(ValueLayout.JAVA_INT, BATCH_ROWS, rows);
+        struct.set(ValueLayout.JAVA_INT, SELECTED_ROWS, selectedRows);
+        return struct;
+    }
+
+    private void write(Segment segment, CpuKvStore store, long offset, int row) {
+        segments.set(ValueLayout.ADDRESS, offset + POSITIONS, segment.positions());
+        segments.set(ValueLayout.ADDRESS, offset + MASK_WORDS, segment.isTree() ? segment.maskWords() : MemorySegment.NULL);
+        segments.set(ValueLayout.ADDRESS, offset + KV, store.struct());
+        segments.set(ValueLayout.JAVA_INT, offset + MASK_STRIDE, segment.maskStride());
+        segments.set(ValueLayout.JAVA_INT, offset + COMMITTED, segment.committed());
+        segments.set(ValueLayout.JAVA_INT, offset + FIRST, segment.first());
+        segments.set(ValueLayout.JAVA_INT, offset + ROWS, segment.rowsToRun());
+        segments.set(ValueLayout.JAVA_INT, offset + ROW, row);
+    }
+}

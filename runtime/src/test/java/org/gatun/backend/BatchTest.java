@@ -1,0 +1,269 @@
+package org.gatun.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.gatun.backend.cpu.CpuBackend;
+import org.gatun.backend.cpu.CpuOptions;
+import org.gatun.backend.cuda.CudaBackend;
+import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.cuda.TestDriver;
+import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Plan;
+import org.gatun.plan.PlanBuilder;
+import org.gatun.plan.RopeTable;
+import org.gatun.plan.Value;
+import org.gatun.sampling.Sampling;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Shape;
+import org.gatun.tensor.Tensor;
+import org.gatun.test.TestScale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Batches of many sequences: a row has the bits that it has in its segment alone, and a segment is sampled and verified as alone.
+class BatchTest {
+    private static final int VOCABULARY = 50;
+    private static final int HEADS = 4;
+    private static final int HEAD_DIM = 16;
+    private static final BatchLimits ALONE = new BatchLimits(128, 64);
+    private static final BatchLimits TOGETHER = new BatchLimits(512, 64, 256, 12);
+
+    static Stream<Backend> backends() {
+        Stream<Backend> host = Stream.concat(Stream.of(new ReferenceBackend()), CpuBackend.instructionSets().stream()
+                .map(set -> CpuBackend.open(new CpuOptions(2, Optional.of(set)))));
+        return Stream.concat(host, Stream.of(CudaBackend.open(TestDriver.open(), 0)));
+    }
+
+    /// A sequence: its text so far, and what its segment holds.
+    ///
+    /// @param before rows of a tree that an earlier pass has run
+    private record Sequence(int[] text, boolean tree, int[] tokens, int[] parents, int before, boolean samples, Sampling sampling,
+            int slots, DType kvType) {
+
+        static Sequence random(SplittableRandom random, List<DType> kvTypes) {
+            int[] text = random.ints(random.nextInt(0, 90), 0, VOCABULARY).toArray();
+            boolean tree = random.nextInt(3) == 0;
+            int rows = random.nextInt(1, tree ? 9 : random.nextInt(4) == 0 ? 40 : 4);
+            int[] parents = new int[rows];
+            for (int row = 1; row < rows; row++) {
+                parents[row] = tree ? random.nextInt(row) : row - 1;
+            }
+            Sampling sampling = Sampling.GREEDY.withTemperature(random.nextBoolean() ? 0 : 0.9).withSeed(random.nextInt(100));
+            int before = tree && random.nextBoolean() ? random.nextInt(rows) : 0;
+            return new Sequence(text, tree, random.ints(rows, 0, VOCABULARY).toArray(), parents, before,
+                    before == 0 && random.nextBoolean(), sampling, text.length + rows + 1 + random.nextInt(100),
+                    kvTypes.get(random.nextInt(kvTypes.size())));
+        }
+
+        void fill(Segment segment, Consumer<Segment> run) {
+            if (tree) {
+                segment.beginTree(text.length);
+            } else {
+                segment.beginCausal(text.length);
+            }
+            long[] masks = new long[tokens.length];
+            int[] depths = new int[tokens.length];
+            for (int row = 0; row < tokens.length; row++) {
+                if (row > 0 && row == before) {
+                    run.accept(segment);
+                    segment.extend();
+                }
+                masks[row] = (row == 0 ? 0 : masks[parents[row]]) | 1L << row;
+                depths[row] = row == 0 ? 0 : depths[parents[row]] + 1;
+                if (tree) {
+                    segment.addRow(tokens[row], text.length + depths[row], masks, row, 1);
+                } else {
+                    segment.addRow(tokens[row]);
+                }
+            }
+            if (samples) {
+                segment.sample(sampling, text);
+            } else {
+                for (int row = before; row < tokens.length; row += 3) {
+                    segment.select(row);
+                }
+            }
+        }
+    }
+
+    /// A sequence on a backend, with its text read.
+    private static final class Open implements AutoCloseable {
+        private final Sequence sequence;
+        private final Segment segment;
+        private final KvStore kv;
+        private final VerificationResult result = new VerificationResult(ALONE.treeRows());
+
+        Open(Sequence sequence, Backend backend, Executable executable, Arena arena) {
+            this.sequence = sequence;
+            segment = new Segment(arena, ALONE);
+            kv = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, sequence.slots, sequence.kvType));
+            if (sequence.text.length > 0) {
+                segment.beginCausal(0);
+                for (int token : sequence.text) {
+                    segment.addRow(token);
+                }
+                executable.run(Batch.of(segment, kv));
+            }
+            sequence.fill(segment, filled -> executable.run(Batch.of(filled, kv)));
+        }
+
+        /// Logits of the rows asked for, and what was sampled.
+        List<float[]> run(Executable executable) {
+            Batch batch = new Batch().add(segment, kv, result);
+            if (sequence.samples) {
+                executable.verify(batch);
+            } else {
+                executable.run(batch);
+            }
+            return rows(executable, 0, segment.selectedRows());
+        }
+
+        /// What was sampled and accepted, and by which margin.
+        String verified() {
+            StringBuilder text = new StringBuilder();
+            for (int i = 0; sequence.samples && i <= result.accepted(); i++) {
+                text.append(result.token(i)).append(" by ").append(result.margin(i));
+                text.append(i < result.accepted() ? " row " + result.row(i) + ", " : "");
+            }
+            return text.toString();
+        }
+
+        /// Logits of a row behind what was kept: the keys and values stand where they should.
+        float[] next(Executable executable) {
+            int kept = sequence.samples ? 1 + result.accepted() : sequence.tree ? 0 : sequence.tokens.length;
+            segment.beginCausal(sequence.text.length + kept).addRow(VOCABULARY - 1);
+            segment.select(0);
+            executable.run(Batch.of(segment, kv));
+            return rows(executable, 0, 1).getFirst();
+        }
+
+        @Override
+        public void close() {
+            kv.close();
+        }
+    }
+
+    private static List<float[]> rows(Executable executable, int from, int count) {
+        List<float[]> rows = new ArrayList<>();
+        for (int row = from; row < from + count; row++) {
+            rows.add(executable.logits().asSlice(4L * row * VOCABULARY, 4L * VOCABULARY).toArray(ValueLayout.JAVA_FLOAT));
+        }
+        return rows;
+    }
+
+    private static Plan plan(Arena arena, int window) {
+        SplittableRandom random = new SplittableRandom(7);
+        int width = HEADS * HEAD_DIM;
+        float[] frequencies = new float[HEAD_DIM / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = (float) Math.pow(10_000, -(double) i / frequencies.length);
+        }
+        RopeTable rope = new RopeTable(RopeTable.Pairing.SPLIT, frequencies, 1);
+        PlanBuilder plan = new PlanBuilder();
+        Value in = plan.embed(matrix(arena, random, "embedding", VOCABULARY, width));
+        Value queries = plan.rope(plan.matMul(in, matrix(arena, random, "q", width, width)), HEAD_DIM, rope);
+        Value keys = plan.rope(plan.matMul(in, matrix(arena, random, "k", 2 * HEAD_DIM, width)), HEAD_DIM, rope);
+        Value values = plan.matMul(in, matrix(arena, random, "v", 2 * HEAD_DIM, width));
+        Value out = plan.add(in, plan.attention(0, queries, keys, values, new AttentionShape(HEADS, 2, HEAD_DIM, 0.4f, window)));
+        return plan.build(plan.matMul(plan.selectRows(out), matrix(arena, random, "head", VOCABULARY, width)));
+    }
+
+    private static Tensor matrix(Arena arena, SplittableRandom random, String name, int rows, int columns) {
+        float[] elements = new float[rows * columns];
+        for (int i = 0; i < elements.length; i++) {
+            elements[i] = (float) random.nextDouble(-0.5, 0.5);
+        }
+        return new Tensor(name, DType.F32, Shape.of(rows, columns), arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements));
+    }
+
+    @ParameterizedTest
+    @MethodSource("backends")
+    void run_manySegments_eachRowHasTheBitsOfItsSegmentAlone(Backend backend) {
+        boolean cuda = backend instanceof CudaBackend;
+        int rounds = cuda ? TestScale.rounds(2, 30) : TestScale.rounds(30, 1000);
+        long seed = TestScale.seed();
+        SplittableRandom random = new SplittableRandom(seed);
+        try (Arena arena = Arena.ofConfined(); backend) {
+            List<DType> types = KvShape.TYPES.stream().filter(type -> !cuda || type != DType.F32).toList();
+            for (int window : new int[] {0, 20}) {
+                try (Executable alone = backend.compile(plan(arena, window), ALONE);
+                        Executable together = backend.compile(plan(arena, window), TOGETHER)) {
+                    for (int round = 0; round < rounds; round++) {
+                        int segments = random.nextInt(1, 13);
+                        List<Sequence> sequences = Stream.generate(() -> Sequence.random(random, types)).limit(segments).toList();
+                        check(backend, alone, together, sequences, "seed " + seed + ", window " + window + ", round " + round);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void check(Backend backend, Executable alone, Executable together, List<Sequence> sequences, String where) {
+        try (Arena arena = Arena.ofConfined()) {
+            List<List<float[]>> expected = new ArrayList<>();
+            List<String> verified = new ArrayList<>();
+            List<float[]> next = new ArrayList<>();
+            List<Open> opened = new ArrayList<>();
+            Batch batch = new Batch();
+            for (Sequence sequence : sequences) {
+                try (Open one = new Open(sequence, backend, alone, arena)) {
+                    expected.add(one.run(alone));
+                    verified.add(one.verified());
+                    next.add(one.next(alone));
+                }
+                Open one = new Open(sequence, backend, alone, arena);
+                opened.add(one);
+                batch.add(one.segment, one.kv, one.result);
+            }
+            if (sequences.stream().anyMatch(Sequence::samples)) {
+                together.verify(batch);
+            } else {
+                together.run(batch);
+            }
+            int row = 0;
+            for (int i = 0; i < sequences.size(); i++) {
+                List<float[]> found = rows(together, row, expected.get(i).size());
+                for (int j = 0; j < found.size(); j++) {
+                    assertArrayEquals(expected.get(i).get(j), found.get(j), where + ", segment " + i + ", row " + j);
+                }
+                assertEquals(verified.get(i), opened.get(i).verified(), where + ", segment " + i);
+                row += expected.get(i).size();
+            }
+            for (int i = 0; i < sequences.size(); i++) {
+                assertArrayEquals(next.get(i), opened.get(i).next(alone), where + ", behind segment " + i);
+                opened.get(i).close();
+            }
+        }
+    }
+
+    @Test
+    void run_moreThanTheLimitsHold_isRefusedByName() {
+        try (Arena arena = Arena.ofConfined(); Backend backend = new ReferenceBackend();
+                Executable executable = backend.compile(plan(arena, 0), new BatchLimits(64, 64, 2, 2));
+                KvStore first = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16));
+                KvStore second = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16));
+                KvStore third = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16))) {
+            Batch batch = new Batch();
+            for (KvStore kv : List.of(first, second, third)) {
+                Segment segment = new Segment(arena, ALONE).beginCausal(0);
+                segment.addRow(1);
+                batch.add(segment, kv, new VerificationResult(64));
+            }
+            String message = assertThrows(IllegalArgumentException.class, () -> executable.run(batch)).getMessage();
+            assertEquals("batch of 3 segments, 3 rows, 0 selected: expected one segment or more, within " + executable.limits(), message);
+            assertThrows(IllegalArgumentException.class, () -> batch.add(new Segment(arena, ALONE), first, new VerificationResult(64)));
+            assertThrows(IllegalStateException.class, () -> executable.verify(new Batch()));
+        }
+    }
+}
