@@ -9,7 +9,6 @@ import java.util.regex.Pattern;
 
 /// Reads the kernels and their parameters off PTX, so that arguments can be checked before a launch.
 final class KernelSignatures {
-    private static final Pattern COMMENT = Pattern.compile("//[^\\n]*|/\\*.*?\\*/", Pattern.DOTALL);
     private static final Pattern ENTRY = Pattern.compile("\\.entry\\s+([\\w$]+)\\s*(?:\\(([^)]*)\\))?");
     private static final Pattern PARAMETER = Pattern.compile(
             "\\.param\\s+(?:\\.align\\s+(\\d+)\\s+)?\\.([bsuf])(\\d+)[^,\\[]*(?:\\[(\\d+)])?");
@@ -19,7 +18,7 @@ final class KernelSignatures {
     /// The parameters of each kernel, by its name. What is no PTX has none: the driver will say so.
     static Map<String, List<KernelParameter>> of(String ptx) {
         Map<String, List<KernelParameter>> signatures = new LinkedHashMap<>();
-        Matcher entry = ENTRY.matcher(COMMENT.matcher(ptx).replaceAll(""));
+        Matcher entry = ENTRY.matcher(withoutComments(ptx));
         while (entry.find()) {
             List<KernelParameter> parameters = new ArrayList<>();
             Matcher parameter = PARAMETER.matcher(entry.group(2) == null ? "" : entry.group(2));
@@ -29,6 +28,21 @@ final class KernelSignatures {
             signatures.put(entry.group(1), List.copyOf(parameters));
         }
         return signatures;
+    }
+
+    /// By hand, as a regular expression that is tried at each of some millions of characters takes longer than all else of a load.
+    private static String withoutComments(String ptx) {
+        StringBuilder code = new StringBuilder(ptx.length());
+        int from = 0;
+        for (int slash = ptx.indexOf('/'); slash >= 0; slash = ptx.indexOf('/', Math.max(from, slash + 1))) {
+            boolean line = ptx.startsWith("//", slash);
+            if (line || ptx.startsWith("/*", slash)) {
+                code.append(ptx, from, slash);
+                int end = line ? ptx.indexOf('\n', slash) : ptx.indexOf("*/", slash + 2);
+                from = end < 0 ? ptx.length() : line ? end : end + 2;
+            }
+        }
+        return code.append(ptx, from, ptx.length()).toString();
     }
 
     private static KernelParameter parameter(Matcher declaration) {

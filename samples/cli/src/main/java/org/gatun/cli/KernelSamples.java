@@ -3,7 +3,9 @@ package org.gatun.cli;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -37,7 +39,7 @@ import org.gatun.quantize.Codec;
 import org.gatun.tensor.DType;
 
 /// Launches of each kernel on random operands, as a layer of a model would make them.
-final class KernelSamples {
+final class KernelSamples implements AutoCloseable {
     private static final long SEED = 1;
     private static final int HEAD = 64;
     private static final int GROUP = 4; // query heads of a key-value head
@@ -47,6 +49,7 @@ final class KernelSamples {
     private final int rows;
     private final int width;
     private final int context;
+    private final List<DeviceBuffer> buffers = new ArrayList<>();
     private final SplittableRandom random = new SplittableRandom(SEED);
 
     /// @param rows of activations
@@ -64,7 +67,25 @@ final class KernelSamples {
         this.context = context;
     }
 
-    /// A launch of a kernel; its buffers are the context's.
+    private DeviceBuffer allocate(long bytes) {
+        return own(library.context().allocate(bytes));
+    }
+
+    private DeviceBuffer allocateFrom(MemorySegment data) {
+        return own(library.context().allocateFrom(data));
+    }
+
+    private DeviceBuffer own(DeviceBuffer buffer) {
+        buffers.add(buffer);
+        return buffer;
+    }
+
+    @Override
+    public void close() {
+        buffers.forEach(DeviceBuffer::close);
+    }
+
+    /// A launch of a kernel; its buffers are closed with this.
     ///
     /// @throws IllegalArgumentException if there is no such kernel
     KernelLaunch launch(String kernel) {
@@ -95,7 +116,7 @@ final class KernelSamples {
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
             case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
                     floats(type, (long) rows * SamplingKernels.MAX_K), ints(rows, 1),
-                    library.context().allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
+                    allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
                 case "sample" -> sample();
@@ -192,7 +213,7 @@ final class KernelSamples {
         AttentionKernels.Split split = AttentionKernels.split(library, layer, heads, rows, 0);
         return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
                 floats(ElementType.F32, (long) rows * heads * headDim), floats(ElementType.F32, (long) rows * heads * headDim),
-                ints(rows, 1), rowCount(), value(context), Optional.empty(), library.context().allocate(split.partialBytes()).slice(),
+                ints(rows, 1), rowCount(), value(context), Optional.empty(), allocate(split.partialBytes()).slice(),
                 ints((int) split.arrivalBytes() / Integer.BYTES, 1));
     }
 
@@ -203,7 +224,7 @@ final class KernelSamples {
         int[] pages = IntStream.range(0, KvLayer.pageCount(slots)).toArray();
         DeviceBuffer memory = floats(type == KvType.BF16 ? ElementType.BF16 : ElementType.F16,
                 (long) pageBytes / Short.BYTES * pages.length).buffer();
-        return new KvLayer(library.context().allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, pages))).slice(),
+        return new KvLayer(allocateFrom(MemorySegment.ofArray(KvLayer.addresses(memory, pageBytes, pages))).slice(),
                 slots, kvHeads, headDim, type, 0);
     }
 
@@ -250,7 +271,7 @@ final class KernelSamples {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
             VerificationKernels.writeSettings(settings, 0, 0, 1, 0, 0.9, 0, 1, MemorySegment.NULL, 0);
-            return library.context().allocateFrom(settings).slice();
+            return allocateFrom(settings).slice();
         }
     }
 
@@ -261,7 +282,7 @@ final class KernelSamples {
         for (int row = 0; row < rows; row++) {
             truncations[row * words + 2] = Float.floatToIntBits(1);
         }
-        return library.context().allocateFrom(MemorySegment.ofArray(truncations)).slice();
+        return allocateFrom(MemorySegment.ofArray(truncations)).slice();
     }
 
     /// The second row was sampled from a distribution in which all tokens but its own are equal, and which is far from the target's: it is
@@ -282,13 +303,13 @@ final class KernelSamples {
             }
             return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), truncations(),
                     logits(), settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
-                    library.context().allocateFrom(draftDistributions).slice(),
-                    library.context().allocate(VerificationKernels.leftBytes(count)).slice(), count);
+                    allocateFrom(draftDistributions).slice(),
+                    allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
     }
 
     private DeviceSlice floats(ElementType type, long count) {
-        DeviceBuffer buffer = library.context().allocate(Math.multiplyExact(count, type.byteSize()));
+        DeviceBuffer buffer = allocate(Math.multiplyExact(count, type.byteSize()));
         float[] values = new float[Math.toIntExact(count)];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextDouble(-1, 1);
@@ -303,17 +324,17 @@ final class KernelSamples {
     }
 
     private DeviceSlice value(int number) {
-        return library.context().allocateFrom(MemorySegment.ofArray(new int[] {number})).slice();
+        return allocateFrom(MemorySegment.ofArray(new int[] {number})).slice();
     }
 
     private DeviceSlice equal(int count, int number) {
         int[] numbers = new int[count];
         Arrays.fill(numbers, number);
-        return library.context().allocateFrom(MemorySegment.ofArray(numbers)).slice();
+        return allocateFrom(MemorySegment.ofArray(numbers)).slice();
     }
 
     private DeviceSlice ints(int count, int bound) {
-        return library.context().allocateFrom(MemorySegment.ofArray(
+        return allocateFrom(MemorySegment.ofArray(
                 IntStream.generate(() -> random.nextInt(bound)).limit(count).toArray())).slice();
     }
 }

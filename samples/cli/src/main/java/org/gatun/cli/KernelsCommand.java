@@ -109,16 +109,15 @@ final class KernelsCommand implements Callable<Integer> {
                             "bytes read", "written", "coalesced", "conflicts", "barriers", "matrix")
                     : "%-32s %12s %14s".formatted("kernel", "grid x block", "microseconds"));
         }
-        try (Progress progress = new Progress(console, "launching kernels", names.size())) {
+        try (Progress progress = new Progress(console, "launching kernels", names.size());
+                CudaContext device = CudaContext.open(opened, 0); KernelLibrary library = new KernelLibrary(device);
+                CudaStream stream = device.createStream()) {
             for (int i = 0; i < names.size(); i++) {
-                // A context of its own, so that the operands of the one before are gone.
-                try (CudaContext device = CudaContext.open(opened, 0)) {
-                    KernelLibrary library = new KernelLibrary(device);
-                    if (kernels.isEmpty() && !library.has(names.get(i))) {
-                        continue; // for another compute capability
-                    }
-                    KernelLaunch launch = new KernelSamples(library, rows, width, context).launch(names.get(i));
-                    CudaStream stream = device.createStream();
+                if (kernels.isEmpty() && !library.has(names.get(i))) {
+                    continue; // for another compute capability
+                }
+                try (KernelSamples samples = new KernelSamples(library, rows, width, context)) {
+                    KernelLaunch launch = samples.launch(names.get(i));
                     ObjectNode result = results.addObject().put("kernel", names.get(i)).put("driver", opened.name())
                             .put("blocks", launch.configuration().blocks())
                             .put("block_threads", launch.configuration().blockThreads());
