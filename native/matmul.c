@@ -216,7 +216,7 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             const int32_t *sums = in[r * stride].sums;
-            int32_t known = coding.halves == 2 ? sums[half] : sums[0] + sums[1];
+            int32_t known = coding.halves == 2 ? sums[half] : wrapping_sum(sums[0], sums[1]);
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++) {
                 sum[v][r] = with_sign ? start_signed(known) : splat_int(-coding.middle * known);
@@ -261,7 +261,7 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     const struct gatun_rounded *rounded_row = in + r * stride;
-                    float activation = rounded_row->scale * (float)(rounded_row->sums[0] + rounded_row->sums[1]);
+                    float activation = rounded_row->scale * (float)wrapping_sum(rounded_row->sums[0], rounded_row->sums[1]);
                     totals[v][r] = multiply_add(minimum, splat(activation), totals[v][r]);
                 }
             }

@@ -103,18 +103,28 @@ INLINE float sum_of(const floats value[PARTS]) {
 #endif
 }
 
-/* Sum of the lanes. */
+/* Sums of codes wrap, where activations are not numbers. */
+INLINE int32_t wrapping_sum(int32_t a, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
+/* Sum of the lanes, which wraps: what becomes of activations that are not numbers is the least int. */
 INLINE int32_t sum_of_ints(ints value) {
+    uint32_t sum = 0;
 #if defined(__AVX512F__)
-    return _mm512_reduce_add_epi32((__m512i)value);
+    __m256i halves = _mm256_add_epi32(_mm512_extracti64x4_epi64((__m512i)value, 1), _mm512_extracti64x4_epi64((__m512i)value, 0));
+    __m128i quarters = _mm_add_epi32(_mm256_extracti128_si256(halves, 1), _mm256_extracti128_si256(halves, 0));
+#pragma GCC unroll 4
+    for (int lane = 0; lane < 4; lane++) {
+        sum += ((unsigned __attribute__((vector_size(16))))quarters)[lane];
+    }
 #else
-    int32_t sum = 0;
 #pragma GCC unroll 16
     for (int lane = 0; lane < WIDTH; lane++) {
-        sum += value[lane];
+        sum += (uint32_t)value[lane];
     }
-    return sum;
 #endif
+    return (int32_t)sum;
 }
 
 /* The largest lane. */
@@ -399,7 +409,7 @@ INLINE bytes of_signed(bytes weights) {
 }
 
 INLINE ints start_signed(int32_t sum_of_activations) {
-    return splat_int(-128 * sum_of_activations);
+    return splat_int((int32_t)(-128u * (uint32_t)sum_of_activations));
 }
 
 INLINE partials dot_signed(partials sum, bytes weights, const int8_t *activations) {
