@@ -96,7 +96,7 @@ class HostileFilesTest {
 
     @Test
     void load_filesChangedAtRandom_areRefusedOrRun() throws IOException, InterruptedException {
-        run("-Xmx256m", "mutations", TestScale.rounds(800, 1_000_000));
+        run("-Xmx256m", "mutations", TestScale.rounds(500, 1_000_000));
     }
 
     private void run(String memory, String mode, int count) throws IOException, InterruptedException {

@@ -78,9 +78,9 @@ class LosslessTest {
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
-                // on the simulator every other prompt, one greedy and one sampled; elsewhere one in four, with every sampling
+                // on the simulator every other prompt, one greedy and one sampled; elsewhere one in eight, with every sampling
                 boolean taken = simulated ? Math.floorMod(i + name.hashCode() + TestScale.seed(), 2) == 0
-                        : Math.floorMod(i / SAMPLINGS.size() + name.hashCode() + TestScale.seed(), 4) == 0;
+                        : Math.floorMod(i / SAMPLINGS.size() + name.hashCode() + TestScale.seed(), 8) == 0;
                 if (!taken && !TestScale.isLong()) {
                     continue;
                 }
