@@ -107,8 +107,7 @@ public final class Batch {
     public void requireWithin(BatchLimits limits) {
         if (size == 0 || size > limits.segments() || rows() > limits.rows() || selectedRows() > limits.logitsRows()) {
             throw new IllegalArgumentException("batch of " + size + (size == 1 ? " segment, " : " segments, ") + rows() + " rows, "
-                    + selectedRows()
-                    + " selected: expected one segment or more, within " + limits);
+                    + selectedRows() + " selected: expected one segment or more, within " + limits);
         }
         for (int i = 0; i < size; i++) {
             segments[i].requireWithin(limits, stores[i].shape(), i);

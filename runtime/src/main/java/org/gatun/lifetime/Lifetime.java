@@ -12,9 +12,9 @@ import java.util.function.Supplier;
 /// and [#close] lets the use that is running end before anything is freed. So whatever native code reads through addresses lives as
 /// long as the call, whichever thread closes its owner, and when.
 ///
-/// Uses are one thread's at a time; they nest, and one within another goes on even if the object is closed meanwhile. Of several objects that own one another the owner [adopts][#adopt] the others and
-/// closes them before it frees what it has itself: a session whose model is closed first is closed by it, and closing it then does
-/// nothing.
+/// Uses are one thread's at a time; they nest, and one within another goes on even if the object is closed meanwhile. Of several objects
+/// that own one another the owner [adopts][#adopt] the others and closes them before it frees what it has itself: a session whose model is
+/// closed first is closed by it, and closing it then does nothing.
 ///
 /// Closing
 /// * waits for the use of another thread, without heeding interrupts, which stay set; what is freed is freed when `close` returns,

@@ -37,8 +37,10 @@ public final class CounterRandom {
 
     /// Gives the numbers of another seed from now on.
     public void reseed(long seed) {
-        this.seed = seed;
-        blockPurpose = null;
+        if (seed != this.seed) {
+            this.seed = seed;
+            blockPurpose = null;
+        }
     }
 
     /// 32 random bits for a token at a position. Hot.

@@ -49,9 +49,7 @@ public final class Sampler {
 
     /// Samples by other settings from now on. Hot.
     public void use(Sampling sampling) {
-        if (sampling.seed() != this.sampling.seed()) {
-            random.reseed(sampling.seed());
-        }
+        random.reseed(sampling.seed());
         this.sampling = sampling;
     }
 

@@ -2,6 +2,7 @@ package org.gatun.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -186,12 +187,8 @@ final class Vocabulary {
 
     /// Whether a piece is written as byte tokens are, `<0x0A>`.
     static boolean isBytePiece(String piece) {
-        return piece.length() == 6 && piece.startsWith("<0x") && piece.charAt(5) == '>' && isHexDigit(piece.charAt(3))
-                && isHexDigit(piece.charAt(4));
-    }
-
-    private static boolean isHexDigit(char c) {
-        return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f';
+        return piece.length() == 6 && piece.startsWith("<0x") && piece.charAt(5) == '>' && HexFormat.isHexDigit(piece.charAt(3))
+                && HexFormat.isHexDigit(piece.charAt(4));
     }
 
     /// The bytes that a token stands for, see [Tokenizer#bytes].

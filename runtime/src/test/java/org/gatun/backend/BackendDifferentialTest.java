@@ -330,7 +330,7 @@ class BackendDifferentialTest {
         List<Case> attentions = cases().filter(one -> one.name.startsWith("attention")).toList();
         for (Case row : attentions) {
             // each shape with some sights, each sight with some shapes
-            boolean simulated = TestScale.isLong() || Math.floorMod(attentions.indexOf(row) + rows + TestScale.seed(), 3) == 0;
+            boolean simulated = TestScale.takesOneIn(3, attentions.indexOf(row) + rows);
             Filling filling = (executable, segment, kv) -> {
                 context(executable, segment, kv, row);
                 segment.beginTree(committed(row));

@@ -68,7 +68,7 @@ final class PassBenchmark {
         String[] types = form[0].split(":");
         DType stored = DType.valueOf(types[0]);
         DType blocks = DType.valueOf(types[types.length - 1]);
-        RandomModel shape = shape(name, stored);
+        RandomModel shape = RandomModel.ofShape(name, stored);
         Path file = directory.resolve("random-" + name + "-" + stored + ".gguf");
         if (!Files.exists(file)) {
             shape.write(file);
@@ -84,14 +84,6 @@ final class PassBenchmark {
         opened.session.decode(1, Sampling.GREEDY);
         System.out.printf("%s: first token after %.2f s%n", type, (System.nanoTime() - start) / 1e9);
         return opened;
-    }
-
-    private static RandomModel shape(String name, DType dtype) {
-        return switch (name) {
-            case "170m" -> new RandomModel("llama", dtype, 32_000, 1024, 12, 16, 4, 2816, 2048, 1, 1);
-            case "1b" -> new RandomModel("llama", dtype, 32_000, 2048, 16, 32, 8, 8192, 2048, 1, 1);
-            default -> throw new IllegalArgumentException("shape " + name + ": expected 170m or 1b");
-        };
     }
 
     private static void measure(List<PassBenchmark> benchmarks, int[] rows, int rounds) {

@@ -91,7 +91,7 @@ final class BatchBenchmark {
         }
         Path file = Path.of("target", "random-" + name.replace(':', '-') + ".gguf");
         if (!Files.exists(file)) {
-            new RandomModel("llama", DType.valueOf(name.substring(5)), 32_000, 1024, 12, 16, 4, 2816, 2048, 1, 1).write(file);
+            RandomModel.ofShape("170m", DType.valueOf(name.substring(5))).write(file);
         }
         return file;
     }

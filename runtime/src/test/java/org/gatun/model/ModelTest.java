@@ -190,8 +190,7 @@ class ModelTest {
         Path file = new RandomModel("llama", DType.F32, 40, 64, 2, 4, 2, 128, 64, SEED, 1).write(directory.resolve("plain.gguf"));
         float[] plain = logitsOfText(file, "reference");
         for (DType type : ModelOptions.WEIGHT_TYPES) {
-            int turn = Math.floorMod(ModelOptions.WEIGHT_TYPES.indexOf(type) + TestScale.seed(), 3);
-            if (backendName.equals("simulator") && turn != 0 && !TestScale.isLong()) {
+            if (backendName.equals("simulator") && !TestScale.takesOneIn(3, ModelOptions.WEIGHT_TYPES.indexOf(type))) {
                 continue;
             }
             ModelOptions options = new ModelOptions(0, DType.F16).withWeightType(type);

@@ -27,6 +27,17 @@ public record RandomModel(String architecture, DType dtype, int vocabulary, int 
         return new RandomModel("llama", DType.F32, 32, 32, 2, 4, 2, 64, 256, seed, 6);
     }
 
+    /// A shape to measure with, of some 170 million or 1.1 billion weights and 2,048 tokens of context.
+    ///
+    /// @param name `170m` or `1b`
+    public static RandomModel ofShape(String name, DType dtype) {
+        return switch (name) {
+            case "170m" -> new RandomModel("llama", dtype, 32_000, 1024, 12, 16, 4, 2816, 2048, 1, 1);
+            case "1b" -> new RandomModel("llama", dtype, 32_000, 2048, 16, 32, 8, 8192, 2048, 1, 1);
+            default -> throw new IllegalArgumentException("shape " + name + ": expected 170m or 1b");
+        };
+    }
+
     /// This shape in another type.
     public RandomModel withDtype(DType dtype) {
         return new RandomModel(architecture, dtype, vocabulary, hidden, layers, heads, kvHeads, intermediate, context, seed,

@@ -79,9 +79,8 @@ class LosslessTest {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
                 // on the simulator every other prompt, one greedy and one sampled; elsewhere one in eight, with every sampling
-                boolean taken = simulated ? Math.floorMod(i + name.hashCode() + TestScale.seed(), 2) == 0
-                        : Math.floorMod(i / SAMPLINGS.size() + name.hashCode() + TestScale.seed(), 8) == 0;
-                if (!taken && !TestScale.isLong()) {
+                if (!(simulated ? TestScale.takesOneIn(2, i + name.hashCode())
+                        : TestScale.takesOneIn(8, i / SAMPLINGS.size() + name.hashCode()))) {
                     continue;
                 }
                 if (speculation.method().samplesProposals() && sampling.temperature() > 0) {

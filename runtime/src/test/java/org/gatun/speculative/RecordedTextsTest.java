@@ -60,7 +60,7 @@ class RecordedTextsTest {
                 Model draft = Model.load(draftFile, backend, ModelOptions.STANDARD)) {
             for (int i = 0; i < ROUNDS; i++) {
                 // usually one in ten: at least two of each method
-                if (!TestScale.isLong() && Math.floorMod(i / methods.size() + i + TestScale.seed(), 10) != 0) {
+                if (!TestScale.takesOneIn(10, i / methods.size() + i)) {
                     continue;
                 }
                 SplittableRandom random = new SplittableRandom(SEED + i);

@@ -32,6 +32,13 @@ public final class TestScale {
         return LONG ? all : usual;
     }
 
+    /// Whether one of a row of like cases is taken: all in the long run, otherwise one in so many, which the seed chooses.
+    ///
+    /// @param number of the case
+    public static boolean takesOneIn(int many, long number) {
+        return LONG || Math.floorMod(number + SEED, many) == 0;
+    }
+
     /// The seed of samples and random inputs, the same for the whole run; `-Dgatun.test.seed=N` repeats a run.
     public static long seed() {
         return SEED;

@@ -300,11 +300,11 @@ final class CudaExecutable implements Executable {
 
     private void runAlone(Batch batch) {
         CudaKvStore store = ofThisBackend(batch.kv(0));
-        enter(store);
+        store.lifetime().enter();
         try {
             run(batch.segment(0), store);
         } finally {
-            leave(store);
+            store.lifetime().leave();
         }
     }
 
@@ -314,7 +314,7 @@ final class CudaExecutable implements Executable {
         for (int i = 0; i < batch.size(); i++) {
             Segment segment = batch.segment(i);
             CudaKvStore store = ofThisBackend(batch.kv(i));
-            enter(store);
+            store.lifetime().enter();
             try {
                 run(segment, store);
                 if (segment.selectedRows() > 0) {
@@ -325,7 +325,7 @@ final class CudaExecutable implements Executable {
                     readResult(batch.result(i), segment.rows());
                 }
             } finally {
-                leave(store);
+                store.lifetime().leave();
             }
             firstLogits += segment.selectedRows();
         }
@@ -344,24 +344,6 @@ final class CudaExecutable implements Executable {
                     + " allocated");
         }
         return store;
-    }
-
-    private void enter(CudaKvStore store) {
-        lifetime.enter();
-        try {
-            store.lifetime().enter();
-        } catch (IllegalStateException e) {
-            lifetime.leave();
-            throw e;
-        }
-    }
-
-    private void leave(CudaKvStore store) {
-        try {
-            store.lifetime().leave();
-        } finally {
-            lifetime.leave();
-        }
     }
 
     private void run(Segment segment, CudaKvStore store) {
@@ -447,7 +429,20 @@ final class CudaExecutable implements Executable {
         segment.requireChain(limits, batch.kv(0).shape(), count);
         segment.sampling(); // refuses one without
         CudaKvStore store = ofThisBackend(batch.kv(0));
-        enter(store);
+        lifetime.enter();
+        try {
+            runChain(segment, store, count);
+            sampled.clear();
+            do {
+                sampled.add(sampledToken(sampled.count()), sampledMargin(sampled.count()));
+            } while (sampled.count() < count && sampled.margin(sampled.count() - 1) >= margin);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    private void runChain(Segment segment, CudaKvStore store, int count) {
+        store.lifetime().enter();
         try {
             if (count == 1) {
                 run(segment, store);
@@ -455,12 +450,8 @@ final class CudaExecutable implements Executable {
                 queueChain(segment, store, count);
             }
             awaitPass();
-            sampled.clear();
-            do {
-                sampled.add(sampledToken(sampled.count()), sampledMargin(sampled.count()));
-            } while (sampled.count() < count && sampled.margin(sampled.count() - 1) >= margin);
         } finally {
-            leave(store);
+            store.lifetime().leave();
         }
     }
 
