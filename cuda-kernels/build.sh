@@ -1,14 +1,16 @@
 #!/bin/sh
-# Compiles every family (*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv what
-# each kernel takes on each target, and of which text and by which ptxas. Does nothing where there is no nvcc. After a change of
+# Compiles every family (FOLDER/*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv
+# what each kernel takes on each target, and of which text and by which ptxas. Does nothing where there is no nvcc. After a change of
 # compiler: build.sh --all.
+#
+# Files include each other by name alone, whatever folder they lie in: no two have the same name.
 #
 # NAME.cu is for compute capability 8.0 and later and becomes NAME.80.ptx; NAME.90.cu is for 9.0 and later and becomes NAME.90.ptx;
 # NAME.90a.cu is for exactly 9.0, whose own instructions no later one has, and becomes NAME.90a.ptx.
 set -eu
 
-folder=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-cd "$folder"
+cd -- "$(dirname -- "$0")"
+folders="attention common kv matmul norm sampling"
 all=${1:-}
 kept=src/main/resources/org/gatun/cuda/kernels
 index=$kept/kernels.tsv
@@ -24,12 +26,19 @@ assembler=$(ptxas --version | sed -n 's/.* V\([0-9.]*\)$/\1/p')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Our own files that a file includes, and that these include.
+# Our own files that the file of a name includes, and that these include.
 included() {
-    for name in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$1"); do
+    for name in $(sed -n 's/^#include "\(.*\)"$/\1/p' */"$1"); do
         echo "$name"
         included "$name"
     done
+}
+
+# The text of the files of some names, one after the other.
+text_of() {
+    for name in "$@"; do
+        echo */"$name"
+    done | xargs cat
 }
 
 # The targets that run PTX of an architecture.
@@ -87,7 +96,8 @@ kernels() {
 
 mkdir -p "$kept"
 [ -f "$index" ] || : >"$index" # where nothing changed, nothing in the tree is touched
-for source in *.cu; do
+for path in */*.cu; do
+    source=${path##*/}
     family=${source%.cu}
     case $family in
     *.*) architecture=${family##*.} ptx=$family.ptx ;;
@@ -95,12 +105,14 @@ for source in *.cu; do
     esac
     # shellcheck disable=SC2046
     set -- "$source" $(included "$source" | sort -u)
-    printf '// Compiled by build.sh from %s\n// sha256 %s\n// compiler %s\n' "$*" "$(cat "$@" | sha256sum | cut -d' ' -f1)" \
+    printf '// Compiled by build.sh from %s\n// sha256 %s\n// compiler %s\n' "$*" "$(text_of "$@" | sha256sum | cut -d' ' -f1)" \
         "$compiler" >"$work/header"
     if [ "$all" != --all ] && [ -f "$kept/$ptx" ] && [ "$(sed 2q "$kept/$ptx")" = "$(sed 2q "$work/header")" ]; then
         continue
     fi
-    nvcc -ptx -arch="compute_$architecture" -O3 -std=c++17 -lineinfo -Werror all-warnings -o "$work/compiled" "$source"
+    # shellcheck disable=SC2086
+    nvcc -ptx -arch="compute_$architecture" -O3 -std=c++17 -lineinfo -Werror all-warnings $(printf -- '-I%s ' $folders) \
+        -o "$work/compiled" "$path"
     awk -v source="$source" -f normalize.awk "$work/compiled" "$work/compiled" >"$work/normalized"
     for version in $versions; do
         sed "s/^\.version .*/.version $version/" "$work/normalized" | cat "$work/header" - >"$work/$ptx"
@@ -118,5 +130,5 @@ for source in *.cu; do
     } >"$work/index"
     mv "$work/index" "$index"
     mv "$work/$ptx" "$kept/$ptx"
-    echo "cuda-kernels: compiled $source to $ptx, PTX $version"
+    echo "cuda-kernels: compiled $path to $ptx, PTX $version"
 done

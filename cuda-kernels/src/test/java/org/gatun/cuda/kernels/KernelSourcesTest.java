@@ -2,15 +2,19 @@ package org.gatun.cuda.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,24 +22,48 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Holds the PTX in the tree to the sources beside it.
 class KernelSourcesTest {
-    private static final Path SOURCES = Path.of("");
+    private static final List<String> FOLDERS = List.of("attention", "common", "kv", "matmul", "norm", "sampling");
     private static final Path KEPT = Path.of("src/main/resources/org/gatun/cuda/kernels");
 
     static List<String> families() throws IOException {
-        return names(SOURCES, ".cu");
+        return names(sources().stream(), ".cu");
     }
 
-    private static List<String> names(Path folder, String ending) throws IOException {
-        try (Stream<Path> files = Files.list(folder.toAbsolutePath())) {
-            return files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(ending))
-                    .map(name -> name.substring(0, name.length() - ending.length())).sorted().toList();
+    private static List<Path> sources() throws IOException {
+        List<Path> sources = new ArrayList<>();
+        for (String folder : FOLDERS) {
+            try (Stream<Path> files = Files.list(Path.of(folder))) {
+                files.forEach(sources::add);
+            }
         }
+        return sources;
+    }
+
+    private static List<String> names(Stream<Path> files, String ending) {
+        return files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(ending))
+                .map(name -> name.substring(0, name.length() - ending.length())).sorted().toList();
+    }
+
+    @Test
+    void sources_namesAlone_sayWhichIsMeant() throws IOException {
+        List<String> names = names(sources().stream(), "");
+
+        assertEquals(names.stream().distinct().toList(), names);
+    }
+
+    @Test
+    void folders_withSources_areThoseOfTheBuild() throws IOException {
+        try (Stream<Path> files = Files.find(Path.of("."), 2, (file, attributes) -> file.toString().matches(".*\\.cuh?"))) {
+            assertEquals(FOLDERS, files.map(file -> file.getParent().getFileName().toString()).distinct().sorted().toList());
+        }
+        assertTrue(Files.readString(Path.of("build.sh")).contains("folders=\"" + String.join(" ", FOLDERS) + "\""));
     }
 
     @Test
     void ptx_everySource_isThere() throws IOException {
-        assertEquals(families().stream().map(KernelSourcesTest::ptx).sorted().toList(),
-                names(KEPT, ".ptx").stream().map(name -> name + ".ptx").sorted().toList());
+        try (Stream<Path> kept = Files.list(KEPT).filter(file -> file.toString().endsWith(".ptx"))) {
+            assertEquals(families().stream().map(KernelSourcesTest::ptx).sorted().toList(), names(kept, ""));
+        }
     }
 
     private static String ptx(String family) {
@@ -47,8 +75,9 @@ class KernelSourcesTest {
     void hash_ptxInTheTree_isThatOfItsSources(String family) throws IOException, NoSuchAlgorithmException {
         List<String> head = Files.readAllLines(KEPT.resolve(ptx(family))).subList(0, 3);
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        Map<String, Path> paths = sources().stream().collect(Collectors.toMap(path -> path.getFileName().toString(), path -> path));
         for (String source : head.get(0).substring("// Compiled by build.sh from ".length()).split(" ")) {
-            digest.update(Files.readAllBytes(SOURCES.resolve(source)));
+            digest.update(Files.readAllBytes(paths.get(source)));
         }
 
         assertEquals("// sha256 " + HexFormat.of().formatHex(digest.digest()), head.get(1),
