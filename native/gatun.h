@@ -57,7 +57,7 @@ enum gatun_op {
                            activations have one scale a row, type INT8: then GATUN_QUANTIZE also has number, magnitude of outliers */
     GATUN_ROPE_TABLE,   /* out[rows, 2, pairs] = cos, sin of position · frequency    group pairs, weights frequencies, number factor */
     GATUN_ROPE,         /* out[rows, width] from in, table aux                       width, group headDim, pairs, type 1 if interleaved */
-    GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the cache  layer                                */
+    GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the pages  layer                                */
     GATUN_ATTENTION,    /* out[rows, heads, headDim] from queries in                 layer, group heads, pairs window, number scale */
     GATUN_SWIGLU,       /* out = in · sigmoid(in) · aux                              width                                 */
     GATUN_ADD,          /* out = in + aux                                            width                                 */
@@ -93,6 +93,7 @@ struct gatun_segment {
     const int32_t *positions;   /* [first + rows] */
     const uint64_t *mask_words; /* [first + rows, mask_stride]; null in a causal segment */
     const struct gatun_kv *kv;
+    const int32_t *pages;       /* of the pool, in the order of the segment's slots */
     int32_t mask_stride;
     int32_t committed;
     int32_t first;
@@ -112,24 +113,31 @@ struct gatun_batch {
     int32_t selected_rows;
 };
 
-/*
- * Keys and values of one sequence. Slots are rounded up to a multiple of GATUN_LANES.
- * keys   [layers][kv_heads][slots / 16][head_dim][16]    slots side by side, so that scores need no sum over lanes
- * values [layers][kv_heads][slots][head_dim]
- * type: F32, F16, BF16 or Q8_0. Of Q8_0 these are signed bytes, and behind those of each head are f16 scales for its blocks of 32
- * elements, the last of which may be cut short:
- * keys   [slots / 16][blocks][16]
- * values [slots][blocks]
- */
-struct gatun_kv {
-    void *keys;
-    void *values;
-    int32_t layers;
+/* Slots of a page of keys and values. */
+#define GATUN_PAGE 64
+
+/* A layer's part of each page. */
+struct gatun_kv_layer {
+    int64_t offset;             /* of its first byte in a page */
     int32_t kv_heads;
     int32_t head_dim;
-    int32_t slots;
+};
+
+/*
+ * The pages of a pool, each with 64 slots of every layer:
+ * keys   [kv_heads][4][head_dim][16]     slots side by side, so that scores need no sum over lanes
+ * values [kv_heads][64][head_dim]
+ * type: F32, F16, BF16 or Q8_0. Of Q8_0 these are signed bytes, and behind those of each head are f16 scales for its blocks of 32
+ * elements, the last of which may be cut short:
+ * keys   [4][blocks][16]
+ * values [64][blocks]
+ */
+struct gatun_kv {
+    uint8_t *pages;             /* [pages][page_bytes] */
+    const struct gatun_kv_layer *layers;
+    int64_t page_bytes;
     int32_t type;
-    int32_t unused;
+    int32_t layer_count;
 };
 
 static inline int64_t gatun_kv_element_bytes(int32_t type) {
@@ -137,13 +145,13 @@ static inline int64_t gatun_kv_element_bytes(int32_t type) {
 }
 
 /* Scales of a head of a slot. */
-static inline int64_t gatun_kv_blocks(const struct gatun_kv *kv) {
-    return kv->type == GATUN_Q8_0 ? (kv->head_dim + GATUN_BLOCK - 1) / GATUN_BLOCK : 0;
+static inline int64_t gatun_kv_blocks(int32_t type, int64_t head_dim) {
+    return type == GATUN_Q8_0 ? (head_dim + GATUN_BLOCK - 1) / GATUN_BLOCK : 0;
 }
 
-/* Of the keys, or the values, of a head of a layer. */
-static inline int64_t gatun_kv_head_bytes(const struct gatun_kv *kv) {
-    return (int64_t)kv->slots * (kv->head_dim * gatun_kv_element_bytes(kv->type) + 2 * gatun_kv_blocks(kv));
+/* Of the keys, or the values, of a head in a page. */
+static inline int64_t gatun_kv_head_bytes(int32_t type, int64_t head_dim) {
+    return GATUN_PAGE * (head_dim * gatun_kv_element_bytes(type) + 2 * gatun_kv_blocks(type, head_dim));
 }
 
 /* 32 activations of a row rounded to 8 bits; a matrix is [rows][blocks] of them, the last of a row filled up with zeros. */
@@ -183,12 +191,12 @@ struct gatun_pool *gatun_pool_open(int32_t threads, const char *instruction_set)
 void gatun_pool_close(struct gatun_pool *pool);
 /*
  * Runs a pass, on the caller alone (`threads` 1) or on all threads of the pool. `scratch` is a block of gatun_scratch_bytes
- * bytes for `max_slots` slots, as many as the largest KV cache of the batch has. Returns 0, or 1 if there was no memory. One pass of
+ * bytes for `max_slots` slots, at least as many as a row of the batch attends to. Returns 0, or 1 if there was no memory. One pass of
  * a pool at a time.
  */
 int32_t gatun_run(struct gatun_pool *pool, const struct gatun_command *commands, int32_t count, const struct gatun_batch *batch,
     int32_t max_slots, int32_t threads, void *scratch);
-/* Bytes of scratch memory that gatun_run needs for a KV cache of `slots` slots. */
+/* Bytes of scratch memory that gatun_run needs for rows that attend to `slots` slots. */
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots);
 /*
  * Memory for weights, activations and caches, zero, page-aligned, taken from the machine only as it is touched; null if there
@@ -207,8 +215,10 @@ void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t 
 int64_t gatun_scale_bytes(int32_t type);
 /* Copies the scales that repacking rounds, of so many elements as stored. */
 void gatun_take_scales(int32_t type, int64_t elements, const void *source, void *target);
-/* Copies the row of slot `from` to slot `to`, in every layer. */
-void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to);
+/* Copies the row of slot `from` to slot `to`, in every layer; slots are counted over all pages of the pool. */
+void gatun_move(const struct gatun_kv *kv, int64_t from, int64_t to);
+/* Copies a page. */
+void gatun_copy_page(const struct gatun_kv *kv, int32_t from, int32_t to);
 
 #pragma GCC visibility pop
 

@@ -15,7 +15,6 @@ struct share {
     int32_t thread;
     int32_t threads;
     int32_t rows;               /* of the command: all or the selected ones */
-    int32_t kv_heads;           /* of every cache of the batch */
     atomic_int *next;           /* first piece of work that nobody has taken */
     void *scratch;              /* this thread's own */
 };

@@ -214,7 +214,6 @@ static void execute(struct gatun_pool *pool, int32_t thread, void *argument) {
     struct share share = {
         .thread = thread,
         .threads = execution->threads,
-        .kv_heads = execution->batch->segments[0].kv->kv_heads,
         .scratch = execution->scratch + thread * execution->scratch_bytes,
     };
     for (int32_t i = 0; i < execution->count; i++) {
@@ -228,9 +227,9 @@ static void execute(struct gatun_pool *pool, int32_t thread, void *argument) {
     }
 }
 
-/* Scratch of one thread: scores and slots of attention. */
+/* Scratch of one thread: scores and runs of attention. */
 static int64_t thread_scratch_bytes(int32_t slots) {
-    return (((4 + 1) * (int64_t)slots * 4) + 127) / 64 * 64;
+    return ((4 + 2) * ((int64_t)slots + 2 * GATUN_LANES) * 4 + 63) / 64 * 64;
 }
 
 int64_t gatun_scratch_bytes(struct gatun_pool *pool, int32_t slots) {
@@ -332,27 +331,38 @@ void gatun_pack(struct gatun_pool *pool, int32_t type, int64_t outputs, int64_t 
 }
 
 /* Copies the items of a slot: of keys, which stand side by side with those of other slots, and of values, in a row. */
-static void move_items(uint8_t *keys, uint8_t *values, int64_t items, int64_t size, int32_t from, int32_t to) {
+static void copy_items(const uint8_t *from_keys, uint8_t *to_keys, const uint8_t *from_values, uint8_t *to_values, int64_t items,
+    int64_t size, int64_t from, int64_t to) {
     for (int64_t i = 0; i < items; i++) {
-        uint8_t *source = keys + ((from / GATUN_LANES * items + i) * GATUN_LANES + from % GATUN_LANES) * size;
-        memcpy(keys + ((to / GATUN_LANES * items + i) * GATUN_LANES + to % GATUN_LANES) * size, source, (size_t)size);
+        memcpy(to_keys + ((to / GATUN_LANES * items + i) * GATUN_LANES + to % GATUN_LANES) * size,
+            from_keys + ((from / GATUN_LANES * items + i) * GATUN_LANES + from % GATUN_LANES) * size, (size_t)size);
     }
-    memmove(values + to * items * size, values + from * items * size, (size_t)(items * size));
+    memmove(to_values + to * items * size, from_values + from * items * size, (size_t)(items * size));
 }
 
-void gatun_move(const struct gatun_kv *kv, int32_t from, int32_t to) {
+void gatun_move(const struct gatun_kv *kv, int64_t from, int64_t to) {
     const int64_t size = gatun_kv_element_bytes(kv->type);
-    const int64_t scales = (int64_t)kv->slots * kv->head_dim * size;
-    for (int64_t head = 0; head < (int64_t)kv->layers * kv->kv_heads; head++) {
-        uint8_t *keys = (uint8_t *)kv->keys + head * gatun_kv_head_bytes(kv);
-        uint8_t *values = (uint8_t *)kv->values + head * gatun_kv_head_bytes(kv);
-        move_items(keys, values, kv->head_dim, size, from, to);
-        move_items(keys + scales, values + scales, gatun_kv_blocks(kv), 2, from, to);
+    for (int32_t i = 0; i < kv->layer_count; i++) {
+        const struct gatun_kv_layer *layer = &kv->layers[i];
+        const int64_t scales = GATUN_PAGE * layer->head_dim * size;
+        const int64_t head_bytes = gatun_kv_head_bytes(kv->type, layer->head_dim);
+        const int64_t values = layer->kv_heads * head_bytes;
+        for (int64_t head = 0; head < layer->kv_heads; head++) {
+            uint8_t *source = kv->pages + from / GATUN_PAGE * kv->page_bytes + layer->offset + head * head_bytes;
+            uint8_t *target = kv->pages + to / GATUN_PAGE * kv->page_bytes + layer->offset + head * head_bytes;
+            copy_items(source, target, source + values, target + values, layer->head_dim, size, from % GATUN_PAGE, to % GATUN_PAGE);
+            copy_items(source + scales, target + scales, source + values + scales, target + values + scales,
+                gatun_kv_blocks(kv->type, layer->head_dim), 2, from % GATUN_PAGE, to % GATUN_PAGE);
+        }
     }
+}
+
+void gatun_copy_page(const struct gatun_kv *kv, int32_t from, int32_t to) {
+    memcpy(kv->pages + to * kv->page_bytes, kv->pages + from * kv->page_bytes, (size_t)kv->page_bytes);
 }
 
 int32_t gatun_layout(int32_t index) {
     const int32_t sizes[] = {sizeof(struct gatun_command), sizeof(struct gatun_batch), sizeof(struct gatun_segment),
-        sizeof(struct gatun_kv)};
-    return index >= 0 && index < 4 ? sizes[index] : -1;
+        sizeof(struct gatun_kv), sizeof(struct gatun_kv_layer)};
+    return index >= 0 && index < 5 ? sizes[index] : -1;
 }

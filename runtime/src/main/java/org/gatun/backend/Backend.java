@@ -8,7 +8,7 @@ import org.gatun.plan.Plan;
 /// who proposes tokens.
 ///
 /// Shared by threads; what it makes is used by one thread at a time. Whoever opened it closes it, from any thread and at any time: closing
-/// waits for the passes that run, then closes what it made (executables, KV stores), and later calls throw
+/// waits for the passes that run, then closes what it made (executables, KV pools), and later calls throw
 /// `IllegalStateException`. Closing twice is harmless.
 ///
 /// Results of a row do not depend on what other rows the pass holds, nor on the slots of the keys it attends to, only on their
@@ -48,8 +48,11 @@ public interface Backend extends AutoCloseable {
         return compile(plan, limits, _ -> { });
     }
 
-    /// Allocates the memory of a KV cache, its contents undefined.
-    KvStore allocateKv(KvShape shape);
+    /// Opens a pool of pages of keys and values, their contents undefined; the caller closes it.
+    ///
+    /// @throws IllegalArgumentException if there is no page, or the backend cannot store keys and values so
+    /// @throws OutOfMemoryError if there is not so much memory
+    KvPool openKvPool(KvLayout layout, int pages);
 
     @Override
     void close();

@@ -7,22 +7,22 @@ import java.util.Objects;
 /// nothing once it has held as many segments.
 ///
 /// Rows lie segment by segment, in the order the segments were added, and so do the rows whose logits were asked for. A row has the same
-/// bits whatever else the batch holds. No two segments may be of one KV store, as neither would see what the other writes.
+/// bits whatever else the batch holds. No two segments may be of one page table, as neither would see what the other writes.
 public final class Batch {
     private Segment[] segments = new Segment[1];
-    private KvStore[] stores = new KvStore[1];
+    private PageTable[] pageTables = new PageTable[1];
     private VerificationResult[] results = new VerificationResult[1];
     private int size;
 
     /// A batch of one segment, and a result of its own.
-    public static Batch of(Segment segment, KvStore kv) {
-        return new Batch().add(segment, kv, new VerificationResult(segment.limits().treeRows()));
+    public static Batch of(Segment segment, PageTable pages) {
+        return new Batch().add(segment, pages, new VerificationResult(segment.limits().treeRows()));
     }
 
     /// Removes all segments.
     public Batch clear() {
         Arrays.fill(segments, 0, size, null);
-        Arrays.fill(stores, 0, size, null);
+        Arrays.fill(pageTables, 0, size, null);
         Arrays.fill(results, 0, size, null);
         size = 0;
         return this;
@@ -30,24 +30,24 @@ public final class Batch {
 
     /// Adds a segment, which may be filled before or after.
     ///
-    /// @param kv where the keys and values of its sequence are read and written
+    /// @param pages where the keys and values of its sequence are read and written
     /// @param result receives what is sampled and accepted, if the segment samples
-    /// @throws IllegalArgumentException if a segment with that store or result is there already
-    public Batch add(Segment segment, KvStore kv, VerificationResult result) {
+    /// @throws IllegalArgumentException if a segment with that page table or result is there already
+    public Batch add(Segment segment, PageTable pages, VerificationResult result) {
         Objects.requireNonNull(result, "result");
         for (int i = 0; i < size; i++) {
-            if (stores[i] == kv || results[i] == result) {
+            if (pageTables[i] == pages || results[i] == result) {
                 throw new IllegalArgumentException("segments " + i + " and " + size + " have the same "
-                        + (stores[i] == kv ? "KV store" : "result") + ": expected one for each");
+                        + (pageTables[i] == pages ? "page table" : "result") + ": expected one for each");
             }
         }
         if (size == segments.length) {
             segments = Arrays.copyOf(segments, 2 * size);
-            stores = Arrays.copyOf(stores, 2 * size);
+            pageTables = Arrays.copyOf(pageTables, 2 * size);
             results = Arrays.copyOf(results, 2 * size);
         }
         segments[size] = segment;
-        stores[size] = kv;
+        pageTables[size] = pages;
         results[size++] = result;
         return this;
     }
@@ -63,8 +63,8 @@ public final class Batch {
     }
 
     /// Where the keys and values of a segment are.
-    public KvStore kv(int index) {
-        return stores[Objects.checkIndex(index, size)];
+    public PageTable pages(int index) {
+        return pageTables[Objects.checkIndex(index, size)];
     }
 
     /// What was sampled and accepted of a segment.
@@ -103,18 +103,27 @@ public final class Batch {
     /// Checks that an executable with these limits can run this batch.
     ///
     /// @throws IllegalArgumentException if there is no segment, there are too many or too many rows, or a segment reaches beyond the slots
-    ///         of its store or has more rows than its result
+    ///         of its page table or has more rows than its result
     public void requireWithin(BatchLimits limits) {
         if (size == 0 || size > limits.segments() || rows() > limits.rows() || selectedRows() > limits.logitsRows()) {
             throw new IllegalArgumentException("batch of " + size + (size == 1 ? " segment, " : " segments, ") + rows() + " rows, "
                     + selectedRows() + " selected: expected one segment or more, within " + limits);
         }
         for (int i = 0; i < size; i++) {
-            segments[i].requireWithin(limits, stores[i].shape(), i);
+            segments[i].requireWithin(limits, pageTables[i], i);
             if (segments[i].samples() && results[i].capacity() < segments[i].rows()) {
                 throw new IllegalArgumentException("segment " + i + " of " + segments[i].rows() + " rows: its result holds "
                         + results[i].capacity());
             }
+        }
+    }
+
+    /// Gives the rows to run slots to be written, see [PageTable#reserve]; to be called within a use of each page table. Hot.
+    ///
+    /// @throws OutOfPagesException if a pool has too few free pages; then those of some segments are reserved
+    public void reservePages() {
+        for (int i = 0; i < size; i++) {
+            pageTables[i].reserve(segments[i].committed(), segments[i].committed() + segments[i].rows());
         }
     }
 

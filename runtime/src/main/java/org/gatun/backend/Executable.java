@@ -12,8 +12,9 @@ public interface Executable extends AutoCloseable {
 
     /// Runs a batch: one pass. Hot: allocates nothing.
     ///
-    /// @throws IllegalArgumentException if the batch is beyond [#limits], a segment reaches beyond the slots of its store or holds a token
-    ///         outside the vocabulary, or a store is not of this backend or of another shape than the plan needs
+    /// @throws IllegalArgumentException if the batch is beyond [#limits], a segment reaches beyond its page table or holds a token
+    ///         outside the vocabulary, or a page table is not of this backend or keeps something else than the plan needs
+    /// @throws OutOfPagesException if a pool has too few free pages for the rows
     void run(Batch batch);
 
     /// Runs a batch, samples a token after each row of the segments that sample, and keeps one path of their rows: from the first row on

@@ -11,12 +11,7 @@ public final class HostExecutable implements Executable {
 
     /// What runs the passes of a plan. Called by one thread at a time, and no more once it is released.
     public interface Runner {
-        /// That of a KV store of this backend, which every pass over it is a use of.
-        ///
-        /// @throws IllegalArgumentException if the store is of another backend
-        Lifetime lifetimeOf(KvStore kv);
-
-        /// Runs a batch within the limits, within a use of each of its stores.
+        /// Runs a batch within the limits, within a use of each of its page tables, whose slots are reserved.
         ///
         /// @throws IllegalArgumentException as [Executable#run]
         void run(Batch batch);
@@ -36,6 +31,7 @@ public final class HostExecutable implements Executable {
     private final Runner runner;
     private final HostVerifier verifier;
     private final Consumer<AutoCloseable> owner;
+    private KvLayout fitting; // the last that the plan was found to fit
     private final Lifetime lifetime = new Lifetime("executable", this::release);
 
     /// @param runner of the passes of `plan`; released when this is closed
@@ -68,22 +64,33 @@ public final class HostExecutable implements Executable {
         lifetime.enter();
         try {
             batch.requireWithin(limits);
+            for (int i = 0; i < batch.size(); i++) {
+                requireFits(batch.pages(i).pool().layout());
+            }
             runUsing(batch, 0, verify);
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Runs the batch within a use of every store from number `index` on.
+    private void requireFits(KvLayout layout) {
+        if (layout != fitting) {
+            layout.requireFits(plan);
+            fitting = layout;
+        }
+    }
+
+    /// Runs the batch within a use of every page table from number `index` on.
     private void runUsing(Batch batch, int index, boolean verify) {
         if (index == batch.size()) {
+            batch.reservePages();
             runner.run(batch);
             if (verify) {
                 verifier.verify(batch, runner.logits());
             }
             return;
         }
-        Lifetime used = runner.lifetimeOf(batch.kv(index));
+        Lifetime used = batch.pages(index).lifetime();
         used.enter();
         try {
             runUsing(batch, index + 1, verify);

@@ -43,13 +43,13 @@ public final class HostVerifier {
         for (int i = 0; i < batch.size(); i++) {
             if (batch.segment(i).samples()) {
                 begin(batch.segment(i));
-                verify(batch.segment(i), logits, batch.kv(i), batch.result(i));
+                verify(batch.segment(i), logits, batch.pages(i), batch.result(i));
             }
             firstLogits += batch.segment(i).selectedRows();
         }
     }
 
-    private void verify(Segment segment, MemorySegment logits, KvStore kv, VerificationResult result) {
+    private void verify(Segment segment, MemorySegment logits, PageTable pages, VerificationResult result) {
         result.clear();
         int row = 0;
         while (row >= 0) {
@@ -58,7 +58,7 @@ public final class HostVerifier {
             if (row >= 0) {
                 result.accept(row);
                 if (row != result.accepted()) {
-                    kv.move(segment.committed() + row, segment.committed() + result.accepted());
+                    pages.move(segment.committed() + row, segment.committed() + result.accepted());
                 }
             }
         }
@@ -67,7 +67,7 @@ public final class HostVerifier {
     /// See [Executable#decodeChain].
     public void decodeChain(Executable executable, Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
-        segment.requireChain(executable.limits(), batch.kv(0).shape(), count);
+        segment.requireChain(executable.limits(), batch.pages(0), count);
         begin(segment);
         firstLogits = 0;
         sampled.clear();

@@ -290,11 +290,11 @@ public final class Segment {
         return selected.getAtIndex(ValueLayout.JAVA_INT, index);
     }
 
-    /// Checks that this segment can run in an executable with these limits, on this KV cache.
+    /// Checks that this segment can run in an executable with these limits, on these pages.
     ///
     /// @param number of the segment in its batch
-    /// @throws IllegalArgumentException if it has too many rows or reaches beyond the slots
-    void requireWithin(BatchLimits max, KvShape kv, int number) {
+    /// @throws IllegalArgumentException if it has too many rows, reaches beyond the slots, or attends to slots without a page
+    void requireWithin(BatchLimits max, PageTable pages, int number) {
         if (rows > (tree ? max.treeRows() : max.rows())) {
             throw new IllegalArgumentException("segment " + number + " of " + rows + (tree ? " rows of a tree: beyond " : " rows: beyond ")
                     + max);
@@ -303,19 +303,24 @@ public final class Segment {
             throw new IllegalArgumentException("segment " + number + " is made for trees of " + limits.treeRows() + " rows: expected "
                     + max.treeRows());
         }
-        if ((long) committed + rows > kv.slots()) {
+        if ((long) committed + rows > pages.slots()) {
             throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + committed
-                    + " slots: the KV cache has " + kv.slots());
+                    + " slots: its page table holds " + pages.slots());
+        }
+        int window = pages.pool().layout().window();
+        if (committed > pages.reservedSlots() || pages.firstSlot() > 0 && (window == 0 || committed - window + 1 < pages.firstSlot())) {
+            throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + committed + " slots: pages hold slots "
+                    + pages.firstSlot() + " to " + pages.reservedSlots() + ", layers attend to " + (window == 0 ? "all" : "the last " + window));
         }
     }
 
     /// Checks that so many tokens can be sampled one after the other from this segment.
     ///
     /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
-    public void requireChain(BatchLimits max, KvShape kv, int count) {
-        if (count < 1 || count > max.treeRows() || (long) committed + count > kv.slots()) {
+    public void requireChain(BatchLimits max, PageTable pages, int count) {
+        if (count < 1 || count > max.treeRows() || (long) committed + count > pages.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
-                    + max.treeRows() + ", and the KV cache has " + kv.slots() + " slots");
+                    + max.treeRows() + ", and the page table holds " + pages.slots() + " slots");
         }
     }
 

@@ -12,7 +12,7 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
@@ -54,9 +54,9 @@ public final class ColumnNorms {
         }
         Plan plan = new Plan(whole.ops(), whole.values(), whole.logits(), inputs);
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
-                KvStore kv = backend.allocateKv(config.kvShape(WINDOW, DType.F16))) {
+                PageTable pages = PageTable.openAlone(backend, config.kvLayout(DType.F16), WINDOW)) {
             Segment segment = new Segment(arena, LIMITS);
-            Batch batch = Batch.of(segment, kv);
+            Batch batch = Batch.of(segment, pages);
             for (int from = 0; from < tokens.length; from += WINDOW - first.length) {
                 int[] window = Arrays.copyOf(first, Math.min(WINDOW, first.length + tokens.length - from));
                 System.arraycopy(tokens, from, window, first.length, window.length - first.length);

@@ -17,7 +17,8 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
@@ -50,6 +51,7 @@ public final class Model implements AutoCloseable {
     private final Backend backend;
     private final boolean ownsBackend;
     private final ModelOptions options;
+    private final KvLayout kvLayout;
     private final Plan plan;
     private final int unpaddedVocabulary;
     private final Deque<Executable> idle = new ArrayDeque<>(); // kept for the next session: compiling prepares weights
@@ -66,6 +68,7 @@ public final class Model implements AutoCloseable {
         this.options = options;
         lifetime = new Lifetime("model " + name, this::release);
         try {
+            kvLayout = checkpoint.config().kvLayout(options.kvType());
             plan = new Transformer(checkpoint.config(), checkpoint::find, options.activations())
                     .record(LayerProgram.full(checkpoint.config().layers()));
         } catch (IllegalArgumentException e) {
@@ -242,9 +245,9 @@ public final class Model implements AutoCloseable {
                 : Math.clamp(config().contextLength(), ModelOptions.MIN_CONTEXT, ModelOptions.MAX_CONTEXT);
     }
 
-    /// The sizes of the keys and values of a session.
-    public KvShape kvShape() {
-        return config().kvShape(contextLength(), options.kvType());
+    /// What a session keeps of each token.
+    public KvLayout kvLayout() {
+        return kvLayout;
     }
 
     /// Opens a session with an empty context. The first one prepares the weights on the backend.
@@ -266,13 +269,13 @@ public final class Model implements AutoCloseable {
         try {
             Executable executable = takeIdle().orElseGet(() -> compile(plan, LIMITS, progress));
             try {
-                KvCache kv = allocateKv(kvShape());
+                SequenceState state = openState();
                 try {
-                    Session session = new Session(this, executable, kv);
+                    Session session = new Session(this, executable, state);
                     lifetime.adopt(session);
                     return session;
                 } catch (Throwable e) {
-                    kv.close();
+                    state.close();
                     throw e;
                 }
             } catch (Throwable e) {
@@ -284,11 +287,12 @@ public final class Model implements AutoCloseable {
         }
     }
 
-    private KvCache allocateKv(KvShape shape) {
+    private SequenceState openState() {
         try {
-            return new KvCache(backend.allocateKv(shape));
+            return new SequenceState(PageTable.openAlone(backend, kvLayout, contextLength()));
         } catch (OutOfMemoryError e) {
-            OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + shape + ", of which there is not so much");
+            OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + kvLayout.describe(contextLength())
+                    + ", of which there is not so much");
             inWords.initCause(e);
             throw inWords;
         }

@@ -1,6 +1,8 @@
 package org.gatun.model;
 
-import org.gatun.backend.KvShape;
+import java.util.stream.IntStream;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.LayerState;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
@@ -90,8 +92,9 @@ public record ModelConfig(
                 layer >= windowFromLayer ? window : 0);
     }
 
-    /// A KV cache for `slots` tokens.
-    public KvShape kvShape(int slots, DType dtype) {
-        return new KvShape(layers, kvHeads, headDim, slots, dtype);
+    /// What is kept of each token.
+    public KvLayout kvLayout(DType dtype) {
+        return new KvLayout(IntStream.range(0, layers)
+                .mapToObj(layer -> new LayerState.Attention(kvHeads, headDim, attention(layer).window())).toList(), dtype);
     }
 }

@@ -2,7 +2,7 @@ package org.gatun.model;
 
 import java.util.List;
 import java.util.Optional;
-import org.gatun.backend.KvShape;
+import org.gatun.backend.KvLayout;
 import org.gatun.format.FileAccess;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.tensor.DType;
@@ -11,7 +11,7 @@ import org.gatun.tensor.DType;
 ///
 /// @param contextLength tokens a session can hold; 0 for what the model was trained for, within [#MIN_CONTEXT] and
 ///        [#MAX_CONTEXT]
-/// @param kvType stored type of keys and values, one of [KvShape#TYPES]
+/// @param kvType stored type of keys and values, one of [KvLayout#TYPES]
 /// @param weightType type that the matrices of the blocks are brought to when the model is loaded; empty for that of the file
 /// @param activations how products with weights of INT8 take their activations
 /// @param fileAccess how the model's files are read
@@ -66,14 +66,14 @@ public record ModelOptions(int contextLength, DType kvType, Optional<DType> weig
         return new ModelOptions(contextLength, kvType, weightType, activations, access);
     }
 
-    /// @throws IllegalArgumentException if the context is negative or longer than [KvShape#MAX_SLOTS], keys and values cannot be stored in
+    /// @throws IllegalArgumentException if the context is negative or longer than [KvLayout#MAX_SLOTS], keys and values cannot be stored in
     ///         their type, or weights not be brought to theirs
     public ModelOptions {
         if (contextLength < 0) {
             throw new IllegalArgumentException("context length " + contextLength + ": expected a positive number, or 0");
         }
-        KvShape.requireSlots(contextLength);
-        KvShape.requireType(kvType);
+        KvLayout.requireSlots(contextLength);
+        KvLayout.requireType(kvType);
         if (weightType.isPresent() && !WEIGHT_TYPES.contains(weightType.get())) {
             throw new IllegalArgumentException("weights of " + weightType.get() + ": expected one of " + WEIGHT_TYPES);
         }

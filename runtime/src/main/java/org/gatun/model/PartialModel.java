@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.gatun.backend.Batch;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.lifetime.Lifetime;
 
@@ -15,20 +15,20 @@ import org.gatun.lifetime.Lifetime;
 /// with the session: closing waits for the pass that runs, and later calls throw `IllegalStateException`. Closing twice is harmless.
 public final class PartialModel implements AutoCloseable {
     private final Session session;
-    private final KvCache kv;
+    private final SequenceState state;
     private final Executable executable;
     private final Lifetime lifetime;
     private final Arena arena = Arena.ofShared();
     private final Segment segment;
     private final Batch batch; // of the segment alone
 
-    PartialModel(Session session, KvCache kv, Executable executable) {
+    PartialModel(Session session, SequenceState state, Executable executable) {
         this.session = session;
-        this.kv = kv;
+        this.state = state;
         this.executable = executable;
         lifetime = new Lifetime("partial model of " + session.model().name(), this::release);
         segment = new Segment(arena, executable.limits());
-        batch = Batch.of(segment, kv.store());
+        batch = Batch.of(segment, state.pages());
     }
 
     /// Reads a token behind the text, or behind tokens that this model read there; [#logits] are those of what follows it. Hot.
@@ -69,18 +69,18 @@ public final class PartialModel implements AutoCloseable {
         if (start < 0 || length + count > session.capacity() || count > session.maxTreeRows()) {
             return false;
         }
-        KvStore store = kv.store();
+        PageTable pages = state.pages();
         for (int slot = start; slot < length; slot++) {
-            store.move(slot, slot + count);
+            pages.move(slot, slot + count);
         }
         segment.beginCausal(start);
         for (int i = 0; i < count; i++) {
-            segment.addRow(kv.tokens()[start + i]);
+            segment.addRow(state.tokens()[start + i]);
             segment.select(i);
         }
         executable.run(batch);
         for (int slot = start; slot < length; slot++) {
-            store.move(slot + count, slot);
+            pages.move(slot + count, slot);
         }
         return true;
     }

@@ -11,7 +11,7 @@ import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 
-/// One text being read and continued by a model: its KV cache and the buffers of its passes. Decoding methods drive it; it
+/// One text being read and continued by a model: its pages of keys and values and the buffers of its passes. Decoding methods drive it; it
 /// knows nothing of them.
 ///
 /// Used by one thread at a time, else `IllegalStateException`. Opened by [Model#openSession()]; closed by the caller, by any thread and at
@@ -20,7 +20,7 @@ import org.gatun.sampling.Sampling;
 public final class Session implements AutoCloseable {
     private final Model model;
     private final Executable executable;
-    private final KvCache kv;
+    private final SequenceState state;
     private final Arena arena = Arena.ofShared();
     private final Segment segment;
     private final Batch batch; // of the segment alone
@@ -28,14 +28,14 @@ public final class Session implements AutoCloseable {
     private boolean launched; // a pass whose result is awaited
     private final Lifetime lifetime;
 
-    Session(Model model, Executable executable, KvCache kv) {
+    Session(Model model, Executable executable, SequenceState state) {
         this.model = model;
         this.executable = executable;
-        this.kv = kv;
+        this.state = state;
         lifetime = new Lifetime("session of " + model.name(), this::release);
         try {
             segment = new Segment(arena, executable.limits());
-            batch = Batch.of(segment, kv.store());
+            batch = Batch.of(segment, state.pages());
             sampled = new SampledTokens(executable.limits().treeRows());
         } catch (Throwable e) {
             arena.close();
@@ -50,12 +50,12 @@ public final class Session implements AutoCloseable {
 
     /// Tokens read so far, those with rows in the KV cache.
     public int length() {
-        return kv.length();
+        return state.length();
     }
 
     /// Most tokens it can hold.
     public int capacity() {
-        return kv.capacity();
+        return state.capacity();
     }
 
     /// Width of a row of logits.
@@ -120,12 +120,12 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             segment.beginCausal(length()).addRow(token);
-            segment.sample(sampling, kv.tokens());
+            segment.sample(sampling, state.tokens());
             executable.decodeChain(batch, count, margin, sampled);
             for (int i = 0; i < sampled.count(); i++) {
                 requireNumber(i, sampled.margin(i));
             }
-            kv.append(token, sampled);
+            state.append(token, sampled);
             return sampled;
         } finally {
             lifetime.leave();
@@ -164,7 +164,7 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             executable.run(batch);
-            kv.append(segment);
+            state.append(segment);
         } finally {
             lifetime.leave();
         }
@@ -191,9 +191,9 @@ public final class Session implements AutoCloseable {
         try {
             for (int i = 0; i < count; i++) {
                 if (rows[i] != i) {
-                    kv.store().move(segment.committed() + rows[i], segment.committed() + i);
+                    state.pages().move(segment.committed() + rows[i], segment.committed() + i);
                 }
-                kv.append(segment.token(rows[i]));
+                state.append(segment.token(rows[i]));
             }
         } finally {
             lifetime.leave();
@@ -217,7 +217,7 @@ public final class Session implements AutoCloseable {
     public void launch(Sampling sampling) {
         enter();
         try {
-            segment.sample(sampling, kv.tokens());
+            segment.sample(sampling, state.tokens());
             executable.launch(batch);
             launched = true;
         } finally {
@@ -242,7 +242,7 @@ public final class Session implements AutoCloseable {
             for (int i = 0; i <= result.accepted(); i++) {
                 requireNumber(i, result.margin(i));
             }
-            kv.append(segment.token(0), result);
+            state.append(segment.token(0), result);
             return result;
         } finally {
             lifetime.leave();
@@ -260,7 +260,7 @@ public final class Session implements AutoCloseable {
     public PartialModel partial(LayerProgram program) {
         enter();
         try {
-            PartialModel partial = new PartialModel(this, kv, model.compile(program));
+            PartialModel partial = new PartialModel(this, state, model.compile(program));
             lifetime.adopt(partial);
             return partial;
         } finally {
@@ -290,7 +290,7 @@ public final class Session implements AutoCloseable {
 
     /// How many of the first `count` tokens of a text it already holds.
     public int commonPrefix(int[] text, int count) {
-        return kv.commonPrefix(text, count);
+        return state.commonPrefix(text, count);
     }
 
     /// Forgets all tokens from `newLength` on.
@@ -299,7 +299,7 @@ public final class Session implements AutoCloseable {
     public void rewind(int newLength) {
         enter();
         try {
-            kv.rewind(newLength);
+            state.rewind(newLength);
         } finally {
             lifetime.leave();
         }
@@ -325,7 +325,7 @@ public final class Session implements AutoCloseable {
 
     private void release() {
         try (arena) {
-            kv.close(); // which waits for a device: whoever gets the executable next finds it idle
+            state.close(); // which waits for a device: whoever gets the executable next finds it idle
         } finally {
             model.giveBack(executable);
             model.forget(this);

@@ -239,7 +239,7 @@ class BackendDifferentialTest {
     @ParameterizedTest
     @MethodSource("cases")
     void op_raggedShapes_agreesWithReference(Case row) {
-        for (DType kvType : KvShape.TYPES) {
+        for (DType kvType : KvLayout.TYPES) {
             for (int[] rows : new int[][] {{14, 0}, {1, 0}, {3, 0}, {7, 1}}) {
                 float[] expected = run(reference, row, kvType, rows[0], rows[1] == 1);
                 for (Twins twins : backends) {
@@ -499,7 +499,7 @@ class BackendDifferentialTest {
     }
 
     private interface Filling {
-        void fill(Executable executable, Segment segment, KvStore kv);
+        void fill(Executable executable, Segment segment, PageTable kv);
     }
 
     private float[] run(Backend backend, Case row, DType kvType, int rows, boolean tree) {
@@ -570,7 +570,7 @@ class BackendDifferentialTest {
         return row.name.startsWith("attention") ? 87 : 0;
     }
 
-    private static void context(Executable executable, Segment segment, KvStore kv, Case row) {
+    private static void context(Executable executable, Segment segment, PageTable kv, Case row) {
         if (committed(row) > 0) {
             segment.beginCausal(0);
             for (int i = 0; i < committed(row); i++) {
@@ -592,7 +592,7 @@ class BackendDifferentialTest {
         Plan plan = plan(row);
         try (Arena own = Arena.ofConfined();
                 Executable executable = backend.compile(plan, limits);
-                KvStore kv = backend.allocateKv(new KvShape(1, kvHeads(plan), headDim(plan), SLOTS, kvType))) {
+                PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, kvHeads(plan), headDim(plan), kvType), SLOTS)) {
             Segment segment = new Segment(own, limits);
             filling.fill(executable, segment, kv);
             return logits(executable, segment, plan);
@@ -641,7 +641,7 @@ class BackendDifferentialTest {
         Plan plan = builder.build(builder.selectRows(builder.embed(new Tables().random(8))));
         try (Arena own = Arena.ofConfined(); backend) {
             Executable executable = backend.compile(plan, LIMITS);
-            KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 4, DType.F16));
+            PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 2, DType.F16), 4);
             Segment segment = new Segment(own, LIMITS);
             for (int token : new int[] {-1, VOCABULARY, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
                 segment.beginCausal(0).addRow(token);
@@ -649,7 +649,9 @@ class BackendDifferentialTest {
             }
             segment.beginCausal(4).addRow(0);
             assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)), "beyond the slots");
+            kv.reserve(0, 1);
             assertThrows(IndexOutOfBoundsException.class, () -> kv.move(0, 4));
+            assertThrows(IndexOutOfBoundsException.class, () -> kv.move(64, 0));
             assertThrows(IllegalArgumentException.class, () -> executable.tap("none"));
 
             segment.beginCausal(0).addRow(0);

@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
@@ -34,6 +37,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Batches of many sequences: a row has the bits that it has in its segment alone, and a segment is sampled and verified as alone.
 class BatchTest {
     private static final int VOCABULARY = 50;
+    private static final int NOT_A_NUMBER = VOCABULARY; // a token whose keys and values are none
     private static final int HEADS = 4;
     private static final int HEAD_DIM = 16;
     private static final BatchLimits ALONE = new BatchLimits(128, 64);
@@ -51,8 +55,12 @@ class BatchTest {
     private record Sequence(int[] text, boolean tree, int[] tokens, int[] parents, int before, boolean samples, Sampling sampling,
             int slots, DType kvType) {
 
-        static Sequence random(SplittableRandom random, List<DType> kvTypes) {
+        /// @param text of another sequence, whose beginning this one may have too
+        static Sequence random(SplittableRandom random, int[] other, List<DType> kvTypes) {
             int[] text = random.ints(random.nextInt(0, 90), 0, VOCABULARY).toArray();
+            if (random.nextBoolean()) {
+                System.arraycopy(other, 0, text, 0, random.nextInt(Math.min(other.length, text.length) + 1));
+            }
             boolean tree = random.nextInt(3) == 0;
             int rows = random.nextInt(1, tree ? 9 : random.nextInt(4) == 0 ? 40 : 4);
             int[] parents = new int[rows];
@@ -101,17 +109,18 @@ class BatchTest {
     private static final class Open implements AutoCloseable {
         private final Sequence sequence;
         private final Segment segment;
-        private final KvStore kv;
+        private final PageTable kv;
         private final VerificationResult result = new VerificationResult(ALONE.treeRows());
 
-        Open(Sequence sequence, Backend backend, Executable executable, Arena arena) {
+        /// @param kv pages that hold the first `read` tokens of its text
+        Open(Sequence sequence, PageTable kv, int read, Executable executable, Arena arena) {
             this.sequence = sequence;
+            this.kv = kv;
             segment = new Segment(arena, ALONE);
-            kv = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, sequence.slots, sequence.kvType));
-            if (sequence.text.length > 0) {
-                segment.beginCausal(0);
-                for (int token : sequence.text) {
-                    segment.addRow(token);
+            if (sequence.text.length > read) {
+                segment.beginCausal(read);
+                for (int i = read; i < sequence.text.length; i++) {
+                    segment.addRow(sequence.text[i]);
                 }
                 executable.run(Batch.of(segment, kv));
             }
@@ -170,8 +179,10 @@ class BatchTest {
             frequencies[i] = (float) Math.pow(10_000, -(double) i / frequencies.length);
         }
         RopeTable rope = new RopeTable(RopeTable.Pairing.SPLIT, frequencies, 1);
+        Tensor embedding = matrix(arena, random, "embedding", VOCABULARY + 1, width);
+        embedding.data().asSlice(4L * NOT_A_NUMBER * width, 4L * width).fill((byte) 0xff);
         PlanBuilder plan = new PlanBuilder();
-        Value in = plan.embed(matrix(arena, random, "embedding", VOCABULARY, width));
+        Value in = plan.embed(embedding);
         Value queries = plan.rope(plan.matMul(in, matrix(arena, random, "q", width, width)), HEAD_DIM, rope);
         Value keys = plan.rope(plan.matMul(in, matrix(arena, random, "k", 2 * HEAD_DIM, width)), HEAD_DIM, rope);
         Value values = plan.matMul(in, matrix(arena, random, "v", 2 * HEAD_DIM, width));
@@ -195,21 +206,80 @@ class BatchTest {
         long seed = TestScale.seed();
         SplittableRandom random = new SplittableRandom(seed);
         try (Arena arena = Arena.ofConfined(); backend) {
-            List<DType> types = KvShape.TYPES.stream().filter(type -> !cuda || type != DType.F32).toList();
+            List<DType> types = KvLayout.TYPES.stream().filter(type -> !cuda || type != DType.F32).toList();
             for (int window : new int[] {0, 20}) {
                 try (Executable alone = backend.compile(plan(arena, window), ALONE);
                         Executable together = backend.compile(plan(arena, window), TOGETHER)) {
                     for (int round = 0; round < rounds; round++) {
-                        int segments = random.nextInt(1, 13);
-                        List<Sequence> sequences = Stream.generate(() -> Sequence.random(random, types)).limit(segments).toList();
-                        check(backend, alone, together, sequences, "seed " + seed + ", window " + window + ", round " + round);
+                        List<DType> ofRound = cuda ? List.of(types.get(random.nextInt(types.size()))) : types;
+                        List<Sequence> sequences = new ArrayList<>();
+                        for (int segments = random.nextInt(1, 13); sequences.size() < segments; ) {
+                            int[] other = sequences.isEmpty() ? new int[0] : sequences.getLast().text;
+                            sequences.add(Sequence.random(random, other, ofRound));
+                        }
+                        String where = "seed " + seed + ", window " + window + ", round " + round;
+                        try (Pools pools = new Pools(backend, alone, sequences, random)) {
+                            check(backend, alone, together, sequences, pools, where);
+                        }
                     }
                 }
             }
         }
     }
 
-    private static void check(Backend backend, Executable alone, Executable together, List<Sequence> sequences, String where) {
+    /// A pool for all sequences of a type: its pages are in no order, and full of what is no number.
+    private static final class Pools implements AutoCloseable {
+        private final Map<DType, KvPool> pools = new EnumMap<>(DType.class);
+
+        Pools(Backend backend, Executable executable, List<Sequence> sequences, SplittableRandom random) {
+            for (DType type : sequences.stream().map(Sequence::kvType).distinct().toList()) {
+                int pages = sequences.stream().filter(sequence -> sequence.kvType == type)
+                        .mapToInt(sequence -> 1 + KvPool.pagesFor(sequence.text.length + sequence.tokens.length + 1)).sum();
+                KvPool pool = backend.openKvPool(KvLayout.uniform(1, 2, HEAD_DIM, type), pages);
+                pools.put(type, pool);
+                poison(pool, executable, random);
+            }
+        }
+
+        private static void poison(KvPool pool, Executable executable, SplittableRandom random) {
+            try (Arena arena = Arena.ofConfined()) {
+                List<PageTable> tables = new ArrayList<>();
+                while (pool.freePages() > 0) {
+                    PageTable table = pool.openTable(KvPool.PAGE_SLOTS);
+                    Segment segment = new Segment(arena, ALONE).beginCausal(0);
+                    for (int row = 0; row < KvPool.PAGE_SLOTS; row++) {
+                        segment.addRow(NOT_A_NUMBER);
+                    }
+                    executable.run(Batch.of(segment, table));
+                    tables.add(table);
+                }
+                while (!tables.isEmpty()) {
+                    tables.remove(random.nextInt(tables.size())).close();
+                }
+            }
+        }
+
+        /// The pages of a sequence, of which it shares what it can with one that is open.
+        Open open(Sequence sequence, List<Open> opened, Executable executable, Arena arena) {
+            Optional<Open> other = opened.stream().filter(one -> one.sequence.kvType == sequence.kvType).reduce((_, last) -> last);
+            int common = other.isEmpty() ? 0 : Arrays.mismatch(sequence.text, other.get().sequence.text);
+            int read = common < 0 ? sequence.text.length : common;
+            PageTable table = other.isPresent() ? other.get().kv.fork(read)
+                    : pools.get(sequence.kvType).openTable(Math.min(256, pools.get(sequence.kvType).pages() * KvPool.PAGE_SLOTS));
+            return new Open(sequence, table, read, executable, arena);
+        }
+
+        @Override
+        public void close() {
+            pools.values().forEach(pool -> {
+                assertEquals(pool.pages(), pool.freePages());
+                pool.close();
+            });
+        }
+    }
+
+    private static void check(Backend backend, Executable alone, Executable together, List<Sequence> sequences, Pools pools,
+            String where) {
         try (Arena arena = Arena.ofConfined()) {
             List<List<float[]>> expected = new ArrayList<>();
             List<String> verified = new ArrayList<>();
@@ -217,12 +287,13 @@ class BatchTest {
             List<Open> opened = new ArrayList<>();
             Batch batch = new Batch();
             for (Sequence sequence : sequences) {
-                try (Open one = new Open(sequence, backend, alone, arena)) {
+                PageTable pages = PageTable.openAlone(backend, KvLayout.uniform(1, 2, HEAD_DIM, sequence.kvType), sequence.slots);
+                try (Open one = new Open(sequence, pages, 0, alone, arena)) {
                     expected.add(one.run(alone));
                     verified.add(one.verified());
                     next.add(one.next(alone));
                 }
-                Open one = new Open(sequence, backend, alone, arena);
+                Open one = pools.open(sequence, opened, alone, arena);
                 opened.add(one);
                 batch.add(one.segment, one.kv, one.result);
             }
@@ -251,11 +322,11 @@ class BatchTest {
     void run_moreThanTheLimitsHold_isRefusedByName() {
         try (Arena arena = Arena.ofConfined(); Backend backend = new ReferenceBackend();
                 Executable executable = backend.compile(plan(arena, 0), new BatchLimits(64, 64, 2, 2));
-                KvStore first = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16));
-                KvStore second = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16));
-                KvStore third = backend.allocateKv(new KvShape(1, 2, HEAD_DIM, 8, DType.F16))) {
+                PageTable first = PageTable.openAlone(backend, KvLayout.uniform(1, 2, HEAD_DIM, DType.F16), 8);
+                PageTable second = PageTable.openAlone(backend, KvLayout.uniform(1, 2, HEAD_DIM, DType.F16), 8);
+                PageTable third = PageTable.openAlone(backend, KvLayout.uniform(1, 2, HEAD_DIM, DType.F16), 8)) {
             Batch batch = new Batch();
-            for (KvStore kv : List.of(first, second, third)) {
+            for (PageTable kv : List.of(first, second, third)) {
                 Segment segment = new Segment(arena, ALONE).beginCausal(0);
                 segment.addRow(1);
                 batch.add(segment, kv, new VerificationResult(64));

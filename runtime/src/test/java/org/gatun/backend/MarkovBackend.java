@@ -6,7 +6,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
-import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -91,8 +90,8 @@ public final class MarkovBackend implements Backend {
     }
 
     @Override
-    public KvStore allocateKv(KvShape shape) {
-        return new Tokens(shape, new int[shape.slots()], new Lifetime("KV store", () -> { }));
+    public KvPool openKvPool(KvLayout layout, int pages) {
+        return new KvPool(layout, pages, new Tokens(new int[pages * KvPool.PAGE_SLOTS]), _ -> { });
     }
 
     @Override
@@ -101,17 +100,27 @@ public final class MarkovBackend implements Backend {
     }
 
     /// The tokens in the slots stand for their keys.
-    private record Tokens(KvShape shape, int[] slots, Lifetime lifetime) implements KvStore {
+    private record Tokens(int[] slots) implements KvPool.Memory {
 
         @Override
-        public void move(int from, int to) {
-            slots[to] = slots[from];
-            slots[from] = Integer.MAX_VALUE; // nobody may read it again
+        public KvPool.PageList openList(int pages) {
+            return (_, _) -> { };
         }
 
         @Override
-        public void close() {
-            lifetime.close();
+        public void copyPage(int from, int to) {
+            System.arraycopy(slots, from * KvPool.PAGE_SLOTS, slots, to * KvPool.PAGE_SLOTS, KvPool.PAGE_SLOTS);
+        }
+
+        @Override
+        public void move(PageTable table, int from, int to) {
+            slots[table.poolSlot(to)] = slots[table.poolSlot(from)];
+            slots[table.poolSlot(from)] = Integer.MAX_VALUE; // nobody may read it again
+        }
+
+        @Override
+        public void release() {
+            // the heap's
         }
     }
 
@@ -123,28 +132,24 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public Lifetime lifetimeOf(KvStore kv) {
-            return ((Tokens) kv).lifetime;
-        }
-
-        @Override
         public void run(Batch batch) {
             passes++;
             int firstLogits = 0;
             for (int i = 0; i < batch.size(); i++) {
-                run(batch.segment(i), ((Tokens) batch.kv(i)).slots, firstLogits);
+                run(batch.segment(i), batch.pages(i), firstLogits);
                 firstLogits += batch.segment(i).selectedRows();
             }
         }
 
-        private void run(Segment segment, int[] slots, int firstLogits) {
+        private void run(Segment segment, PageTable pages, int firstLogits) {
+            int[] slots = ((Tokens) pages.pool().memory()).slots;
             for (int row = segment.first(); row < segment.rows(); row++) {
-                slots[segment.committed() + row] = segment.token(row);
+                slots[pages.poolSlot(segment.committed() + row)] = segment.token(row);
             }
             for (int i = 0; i < segment.selectedRows(); i++) {
                 int row = segment.selected(i);
                 int parent = segment.isTree() ? segment.parent(row) : row - 1;
-                int before = slots[segment.committed() + Math.max(parent, -1)];
+                int before = slots[pages.poolSlot(segment.committed() + Math.max(parent, -1))];
                 int start = (before * vocabulary + segment.token(row)) * vocabulary;
                 MemorySegment.copy(logits, start, result, ValueLayout.JAVA_FLOAT, 4L * (firstLogits + i) * vocabulary, vocabulary);
             }

@@ -13,7 +13,7 @@ import org.gatun.backend.Backends;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.format.FormatReport;
@@ -35,12 +35,12 @@ final class BatchBenchmark {
     /// A sequence of a batch.
     private static final class Sequence {
         private final Segment segment;
-        private final KvStore kv;
+        private final PageTable kv;
         private final VerificationResult result = new VerificationResult(LIMITS.treeRows());
         private final int[] text = new int[PROMPT + STEPS + 1];
         private int length;
 
-        Sequence(Arena arena, KvStore kv) {
+        Sequence(Arena arena, PageTable kv) {
             segment = new Segment(arena, LIMITS);
             this.kv = kv;
         }
@@ -64,7 +64,8 @@ final class BatchBenchmark {
             System.out.println(args[0] + ", " + backend.description());
             List<Sequence> sequences = new ArrayList<>();
             for (int i = 0; i < SIZES[SIZES.length - 1]; i++) {
-                sequences.add(new Sequence(arena, backend.allocateKv(checkpoint.config().kvShape(PROMPT + STEPS + 1, DType.F16))));
+                sequences.add(new Sequence(arena, PageTable.openAlone(backend, checkpoint.config().kvLayout(DType.F16),
+                        PROMPT + STEPS + 1)));
             }
             double[][] seconds = new double[SIZES.length][rounds];
             for (int round = -1; round < rounds; round++) {

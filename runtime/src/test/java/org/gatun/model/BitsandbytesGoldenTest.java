@@ -13,8 +13,8 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.SafetensorsFile;
@@ -147,7 +147,7 @@ class BitsandbytesGoldenTest {
             Plan product = plan.build(plan.selectRows(
                     plan.matMul(plan.embed(table), weight, Optional.empty(), ActivationQuantization.INT8_OUTLIERS)));
             try (Executable executable = backend.compile(product, limits);
-                    KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, 8, DType.F16))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 2, DType.F16), 8)) {
                 Segment segment = new Segment(arena, limits).beginCausal(0);
                 for (int row = 0; row < count; row++) {
                     segment.addRow(row);

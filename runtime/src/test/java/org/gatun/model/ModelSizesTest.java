@@ -11,7 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import org.gatun.backend.KvShape;
+import org.gatun.backend.KvLayout;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
@@ -134,18 +134,18 @@ class ModelSizesTest {
     }
 
     @Test
-    void kvShape_sizesBeyondTheirBounds_areRefusedInWords() {
+    void kvLayout_sizesBeyondTheirBounds_areRefusedInWords() {
         assertEquals("context of 2147483647 tokens: expected at most 16777216",
                 assertThrows(IllegalArgumentException.class, () -> new ModelOptions(Integer.MAX_VALUE, DType.F16)).getMessage());
         String message = assertThrows(IllegalArgumentException.class,
-                () -> new KvShape(1 << 20, 1 << 10, 1 << 16, 1 << 24, DType.F16)).getMessage();
+                () -> KvLayout.uniform(1 << 20, 1 << 10, 1 << 16, DType.F16)).getMessage();
         assertTrue(message.contains("expected less than 2^63 bytes"), message);
-        assertThrows(IllegalArgumentException.class, () -> new KvShape(1, 1, Integer.MAX_VALUE, 1, DType.F16));
+        assertThrows(IllegalArgumentException.class, () -> KvLayout.uniform(1, 1, Integer.MAX_VALUE, DType.F16));
     }
 
     @Test
-    void kvShape_asText_saysWhatMemoryItTakes() {
+    void kvLayout_asText_saysWhatMemoryItTakes() {
         assertEquals("8192 tokens in 32 layers with 8 key-value heads of 128 elements in F16, 1024.0 MiB",
-                new KvShape(32, 8, 128, 8192, DType.F16).toString());
+                KvLayout.uniform(32, 8, 128, DType.F16).describe(8192));
     }
 }

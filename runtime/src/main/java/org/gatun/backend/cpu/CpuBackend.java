@@ -9,8 +9,9 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostExecutable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.KvPool;
+import org.gatun.backend.PageTable;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.slf4j.Logger;
@@ -105,36 +106,35 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public KvStore allocateKv(KvShape shape) {
-        return lifetime.own(() -> new CpuKvStore(this, library, pool, shape));
+    public KvPool openKvPool(KvLayout layout, int pages) {
+        KvPool.requirePages(layout, pages);
+        return lifetime.own(() -> new KvPool(layout, pages, new CpuKvMemory(library, pool, layout, pages), lifetime::disown));
     }
 
-    /// @throws IllegalArgumentException if a store is of another backend
-    void requireOwn(CpuKvStore kv) {
-        if (!kv.isOf(pool)) {
-            throw new IllegalArgumentException("the KV cache is of another cpu backend: expected one that this allocated");
+    /// The pool of a page table.
+    ///
+    /// @throws IllegalArgumentException if it is of another backend
+    CpuKvMemory own(PageTable pages) {
+        if (!(pages.pool().memory() instanceof CpuKvMemory memory) || !memory.isOf(pool)) {
+            throw new IllegalArgumentException("the KV pool is of another backend: expected one that this backend cpu opened");
         }
+        return memory;
     }
 
     /// @param batch a `struct gatun_batch`
-    /// @param longest of the batch's stores, whose scratch memory is enough for all
-    void run(MemorySegment commands, int count, MemorySegment batch, CpuKvStore longest, long work) {
+    /// @param largest of the batch's pools, whose scratch memory is enough for all
+    void run(MemorySegment commands, int count, MemorySegment batch, CpuKvMemory largest, long work) {
         lifetime.enterInTurn();
         try {
             int taken = choice.threads(work);
             long begun = System.nanoTime();
-            if (library.run(pool, commands, count, batch, longest.slots(), taken, longest.scratch()) != 0) {
+            if (library.run(pool, commands, count, batch, largest.slots(), taken, largest.scratch()) != 0) {
                 throw new OutOfMemoryError("no memory for the counters of a pass of " + count + " commands");
             }
             choice.observe(work, taken, System.nanoTime() - begun);
         } finally {
             lifetime.leave();
         }
-    }
-
-    /// Forgets what has freed itself.
-    void forget(AutoCloseable closed) {
-        lifetime.disown(closed);
     }
 
     @Override

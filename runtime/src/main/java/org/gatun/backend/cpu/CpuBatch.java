@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 
 /// A batch as `struct gatun_batch` has it: the rows to run of all segments one behind the other.
@@ -12,6 +13,7 @@ final class CpuBatch {
     private static final long POSITIONS = NativeLayout.offset(NativeLayout.SEGMENT, "positions");
     private static final long MASK_WORDS = NativeLayout.offset(NativeLayout.SEGMENT, "mask_words");
     private static final long KV = NativeLayout.offset(NativeLayout.SEGMENT, "kv");
+    private static final long PAGES = NativeLayout.offset(NativeLayout.SEGMENT, "pages");
     private static final long MASK_STRIDE = NativeLayout.offset(NativeLayout.SEGMENT, "mask_stride");
     private static final long COMMITTED = NativeLayout.offset(NativeLayout.SEGMENT, "committed");
     private static final long FIRST = NativeLayout.offset(NativeLayout.SEGMENT, "first");
@@ -46,7 +48,7 @@ final class CpuBatch {
         struct.set(ValueLayout.ADDRESS, NativeLayout.offset(NativeLayout.BATCH, field), value);
     }
 
-    /// Writes a batch, whose stores must be of this backend and which must be within the limits. Hot: allocates nothing.
+    /// Writes a batch, whose page tables must be of this backend and which must be within the limits. Hot: allocates nothing.
     ///
     /// @param vocabulary tokens must be below this
     /// @return the `struct gatun_batch`
@@ -56,7 +58,7 @@ final class CpuBatch {
         int selectedRows = 0;
         for (int number = 0; number < batch.size(); number++) {
             Segment segment = batch.segment(number);
-            write(segment, (CpuKvStore) batch.kv(number), number * NativeLayout.SEGMENT.byteSize(), rows);
+            write(segment, batch.pages(number), number * NativeLayout.SEGMENT.byteSize(), rows);
             for (int i = 0; i < segment.selectedRows(); i++) {
                 selected.setAtIndex(ValueLayout.JAVA_INT, selectedRows++, rows + segment.selected(i) - segment.first());
             }
@@ -75,10 +77,11 @@ final class CpuBatch {
         return struct;
     }
 
-    private void write(Segment segment, CpuKvStore store, long offset, int row) {
+    private void write(Segment segment, PageTable pages, long offset, int row) {
         segments.set(ValueLayout.ADDRESS, offset + POSITIONS, segment.positions());
         segments.set(ValueLayout.ADDRESS, offset + MASK_WORDS, segment.isTree() ? segment.maskWords() : MemorySegment.NULL);
-        segments.set(ValueLayout.ADDRESS, offset + KV, store.struct());
+        segments.set(ValueLayout.ADDRESS, offset + KV, ((CpuKvMemory) pages.pool().memory()).struct());
+        segments.set(ValueLayout.ADDRESS, offset + PAGES, ((CpuKvMemory.Numbers) pages.list()).memory());
         segments.set(ValueLayout.JAVA_INT, offset + MASK_STRIDE, segment.maskStride());
         segments.set(ValueLayout.JAVA_INT, offset + COMMITTED, segment.committed());
         segments.set(ValueLayout.JAVA_INT, offset + FIRST, segment.first());

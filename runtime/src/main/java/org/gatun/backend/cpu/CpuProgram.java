@@ -12,10 +12,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.BatchLimits;
-import org.gatun.backend.KvShape;
 import org.gatun.backend.cpu.NativeLayout.Operation;
 import org.gatun.plan.ActivationQuantization;
-import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
@@ -48,9 +46,6 @@ final class CpuProgram {
     private long workOfSelectedRow;
     private int vocabulary = Integer.MAX_VALUE;
     private int bufferCount;
-    private int layers;                                                     // of the KV cache that it needs
-    private int kvHeads;                                                    // 0 if it needs none
-    private int headDim;
 
     /// A piece of memory that several values use in turn; a layer of the KV cache counts as one of no bytes.
     private record Buffer(MemorySegment segment, int number) {}
@@ -124,7 +119,6 @@ final class CpuProgram {
                 emit(Operation.APPEND_KV, cacheLayer(layer), keys, List.of(buffers.get(keys.id()), buffers.get(values.id())),
                         new Settings().layer(layer));
             case Op.Attention(int layer, Value queries, var shape, Value out) -> {
-                needKv(layer, shape);
                 // The cache is no operand of the command: it only counts for waiting.
                 waitFor.add(cacheLayer(layer));
                 emit(Operation.ATTENTION, out, List.of(buffers.get(queries.id())), new Settings().layer(layer)
@@ -157,23 +151,6 @@ final class CpuProgram {
         Weights.Key key = Weights.key(table, Weights.Form.MATRIX);
         return plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul matMul
                 && Weights.key(matMul.weight(), Weights.Form.MATRIX).equals(key));
-    }
-
-    private void needKv(int layer, AttentionShape shape) {
-        if (layer < 0 || kvHeads != 0 && (kvHeads != shape.kvHeads() || headDim != shape.headDim())) {
-            throw new IllegalArgumentException("attention of layer " + layer + " with " + shape + ": expected " + kvHeads
-                    + " key-value heads of " + headDim + ", as in the layers before");
-        }
-        layers = Math.max(layers, layer + 1);
-        kvHeads = shape.kvHeads();
-        headDim = shape.headDim();
-    }
-
-    /// @throws IllegalArgumentException if the plan needs a KV cache of another shape
-    void requireFits(KvShape kv) {
-        if (kvHeads != 0 && (layers > kv.layers() || kvHeads != kv.kvHeads() || headDim != kv.headDim())) {
-            throw new IllegalArgumentException("KV cache of " + kv + ": the plan needs " + layers + " layers, " + kvHeads + " heads of " + headDim);
-        }
     }
 
     private void matMul(Op.MatMul op) {

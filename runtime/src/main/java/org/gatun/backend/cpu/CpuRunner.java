@@ -6,8 +6,6 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.HostExecutable;
-import org.gatun.backend.KvStore;
-import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -39,24 +37,14 @@ final class CpuRunner implements HostExecutable.Runner {
     }
 
     @Override
-    public Lifetime lifetimeOf(KvStore kv) {
-        if (!(kv instanceof CpuKvStore store)) {
-            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend cpu allocated");
-        }
-        return store.lifetime();
-    }
-
-    @Override
     public void run(Batch batch) {
-        CpuKvStore longest = null;
+        CpuKvMemory largest = null;
         for (int i = 0; i < batch.size(); i++) {
-            CpuKvStore store = (CpuKvStore) batch.kv(i);
-            program.requireFits(store.shape());
-            backend.requireOwn(store);
-            longest = longest == null || store.shape().slots() > longest.shape().slots() ? store : longest;
+            CpuKvMemory kv = backend.own(batch.pages(i));
+            largest = largest == null || kv.slots() > largest.slots() ? kv : largest;
         }
         long work = batch.rows() * program.workOfRow() + batch.selectedRows() * program.workOfSelectedRow();
-        backend.run(commands, program.size(), memory.write(batch, program.vocabulary()), longest, work);
+        backend.run(commands, program.size(), memory.write(batch, program.vocabulary()), largest, work);
     }
 
     @Override

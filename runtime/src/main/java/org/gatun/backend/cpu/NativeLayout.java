@@ -3,6 +3,7 @@ package org.gatun.backend.cpu;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemoryLayout;
@@ -17,17 +18,20 @@ final class NativeLayout {
             ADDRESS.withName("in"), ADDRESS.withName("aux"), ADDRESS.withName("weights"), ADDRESS.withName("out"));
 
     static final StructLayout SEGMENT = MemoryLayout.structLayout(
-            ADDRESS.withName("positions"), ADDRESS.withName("mask_words"), ADDRESS.withName("kv"), JAVA_INT.withName("mask_stride"),
-            JAVA_INT.withName("committed"), JAVA_INT.withName("first"), JAVA_INT.withName("rows"), JAVA_INT.withName("row"),
-            JAVA_INT.withName("unused"));
+            ADDRESS.withName("positions"), ADDRESS.withName("mask_words"), ADDRESS.withName("kv"), ADDRESS.withName("pages"),
+            JAVA_INT.withName("mask_stride"), JAVA_INT.withName("committed"), JAVA_INT.withName("first"), JAVA_INT.withName("rows"),
+            JAVA_INT.withName("row"), JAVA_INT.withName("unused"));
 
     static final StructLayout BATCH = MemoryLayout.structLayout(
             ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"), ADDRESS.withName("segment_of"),
             ADDRESS.withName("segments"), JAVA_INT.withName("rows"), JAVA_INT.withName("selected_rows"));
 
     static final StructLayout KV = MemoryLayout.structLayout(
-            ADDRESS.withName("keys"), ADDRESS.withName("values"), JAVA_INT.withName("layers"), JAVA_INT.withName("kv_heads"),
-            JAVA_INT.withName("head_dim"), JAVA_INT.withName("slots"), JAVA_INT.withName("type"), JAVA_INT.withName("unused"));
+            ADDRESS.withName("pages"), ADDRESS.withName("layers"), JAVA_LONG.withName("page_bytes"), JAVA_INT.withName("type"),
+            JAVA_INT.withName("layer_count"));
+
+    static final StructLayout KV_LAYER = MemoryLayout.structLayout(
+            JAVA_LONG.withName("offset"), JAVA_INT.withName("kv_heads"), JAVA_INT.withName("head_dim"));
 
     /// `enum gatun_op`, in its order.
     enum Operation {
@@ -40,7 +44,7 @@ final class NativeLayout {
     static final int SELECTED = 2;
     /// The rows of an embedding are taken from the matrix of a product.
     static final int PACKED = 4;
-    /// Slots of a KV cache come in groups of so many.
+    /// Outputs of a matrix that lie side by side.
     static final int LANES = 16;
     /// Activations that share a scale when rounded to 8 bits.
     private static final long ROUNDED_BLOCK = 32;

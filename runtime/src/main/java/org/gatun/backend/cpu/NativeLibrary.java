@@ -31,6 +31,7 @@ final class NativeLibrary {
     private final MethodHandle scaleBytes;
     private final MethodHandle takeScales;
     private final MethodHandle move;
+    private final MethodHandle copyPage;
 
     /// The library, or why there is none.
     ///
@@ -97,7 +98,8 @@ final class NativeLibrary {
                 FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS));
         scaleBytes = handle(symbols, "gatun_scale_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_INT));
         takeScales = handle(symbols, "gatun_take_scales", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS));
-        move = handle(symbols, "gatun_move", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT));
+        move = handle(symbols, "gatun_move", FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG, JAVA_LONG));
+        copyPage = handle(symbols, "gatun_copy_page", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT));
     }
 
     private static MethodHandle handle(SymbolLookup symbols, String name, FunctionDescriptor descriptor) {
@@ -105,7 +107,8 @@ final class NativeLibrary {
     }
 
     private boolean matchesLayouts() {
-        List<MemoryLayout> layouts = List.of(NativeLayout.COMMAND, NativeLayout.BATCH, NativeLayout.SEGMENT, NativeLayout.KV);
+        List<MemoryLayout> layouts = List.of(NativeLayout.COMMAND, NativeLayout.BATCH, NativeLayout.SEGMENT, NativeLayout.KV,
+                NativeLayout.KV_LAYER);
         try {
             for (int i = 0; i < layouts.size(); i++) {
                 if ((int) layout.invokeExact(i) != layouts.get(i).byteSize()) {
@@ -218,9 +221,17 @@ final class NativeLibrary {
         }
     }
 
-    void move(MemorySegment kv, int from, int to) {
+    void move(MemorySegment kv, long from, long to) {
         try {
             move.invokeExact(kv, from, to);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    void copyPage(MemorySegment kv, int from, int to) {
+        try {
+            copyPage.invokeExact(kv, from, to);
         } catch (Throwable e) {
             throw unexpected(e);
         }

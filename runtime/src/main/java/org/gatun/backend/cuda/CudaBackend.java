@@ -4,8 +4,8 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.KvPool;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaDriver;
@@ -95,8 +95,9 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public KvStore allocateKv(KvShape shape) {
-        return lifetime.own(() -> new CudaKvStore(this, shape));
+    public KvPool openKvPool(KvLayout layout, int pages) {
+        KvPool.requirePages(layout, pages);
+        return lifetime.own(() -> new KvPool(layout, pages, new CudaKvMemory(this, layout, pages), lifetime::disown));
     }
 
     /// Forgets what has freed itself.

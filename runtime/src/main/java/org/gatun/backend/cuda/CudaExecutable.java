@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.SampledTokens;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
@@ -127,10 +127,12 @@ final class CudaExecutable implements Executable {
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
     private final int vocabulary;
     private final Map<String, PinnedBuffer> taps = new HashMap<>();
-    private KvShape captured; // of the KV caches that the graphs serve
+    private KvLayout captured; // of the page tables that the graphs serve
+    private int capturedSlots;
     private DeviceBuffer pages; // addresses, where the graphs look for them
-    private CudaKvStore paged; // whose they are
-    private CudaKvStore running;
+    private PageTable paged; // whose they are
+    private int pagedChanges;
+    private PageTable running;
     private boolean busy; // whether a pass may still run
     private boolean blockIsRead; // by one of them
     private VerificationResult awaited;
@@ -299,12 +301,12 @@ final class CudaExecutable implements Executable {
     }
 
     private void runAlone(Batch batch) {
-        CudaKvStore store = ofThisBackend(batch.kv(0));
-        store.lifetime().enter();
+        PageTable table = ofThisBackend(batch.pages(0));
+        table.lifetime().enter();
         try {
-            run(batch.segment(0), store);
+            run(batch.segment(0), table);
         } finally {
-            store.lifetime().leave();
+            table.lifetime().leave();
         }
     }
 
@@ -313,10 +315,10 @@ final class CudaExecutable implements Executable {
         int firstLogits = 0;
         for (int i = 0; i < batch.size(); i++) {
             Segment segment = batch.segment(i);
-            CudaKvStore store = ofThisBackend(batch.kv(i));
-            store.lifetime().enter();
+            PageTable table = ofThisBackend(batch.pages(i));
+            table.lifetime().enter();
             try {
-                run(segment, store);
+                run(segment, table);
                 if (segment.selectedRows() > 0) {
                     copyToHost(logits(firstLogits, segment.selectedRows()), plan.logits());
                 }
@@ -325,7 +327,7 @@ final class CudaExecutable implements Executable {
                     readResult(batch.result(i), segment.rows());
                 }
             } finally {
-                store.lifetime().leave();
+                table.lifetime().leave();
             }
             firstLogits += segment.selectedRows();
         }
@@ -338,16 +340,19 @@ final class CudaExecutable implements Executable {
         return logits.memory().asSlice(first * rowBytes, count * rowBytes);
     }
 
-    private CudaKvStore ofThisBackend(KvStore kv) {
-        if (!(kv instanceof CudaKvStore store)) {
-            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend " + backend.name()
-                    + " allocated");
+    private PageTable ofThisBackend(PageTable table) {
+        if (!(table.pool().memory() instanceof CudaKvMemory)) {
+            throw new IllegalArgumentException("the KV pool is of another backend: expected one that backend " + backend.name() + " opened");
         }
-        return store;
+        return table;
     }
 
-    private void run(Segment segment, CudaKvStore store) {
-        prepare(segment, store);
+    private static CudaStream stream(PageTable table) {
+        return ((CudaKvMemory) table.pool().memory()).stream();
+    }
+
+    private void run(Segment segment, PageTable table) {
+        prepare(segment, table);
         selectedRows = segment.selectedRows();
         if (segment.rows() == 0) {
             return;
@@ -357,19 +362,19 @@ final class CudaExecutable implements Executable {
             writeDraftDistributions(segment);
         }
         int index = Bucket.index(segment.rows(), segment.isTree(), result);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), store);
-        attach(store);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), table);
+        attach(table);
         if (result == Bucket.Result.NOTHING) {
-            block.send(segment, store.stream());
+            block.send(segment, stream(table));
         } else {
             write(segment);
             blockIsRead = true;
         }
         if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-            draftDistributions.upload(store.stream());
+            draftDistributions.upload(stream(table));
         }
-        store.stream().launch(graph);
-        queued(store);
+        stream(table).launch(graph);
+        queued(table);
     }
 
     @Override
@@ -426,12 +431,12 @@ final class CudaExecutable implements Executable {
     public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
         batch.requireWithin(limits);
-        segment.requireChain(limits, batch.kv(0).shape(), count);
+        segment.requireChain(limits, batch.pages(0), count);
         segment.sampling(); // refuses one without
-        CudaKvStore store = ofThisBackend(batch.kv(0));
+        PageTable table = ofThisBackend(batch.pages(0));
         lifetime.enter();
         try {
-            runChain(segment, store, count);
+            runChain(segment, table, count);
             sampled.clear();
             do {
                 sampled.add(sampledToken(sampled.count()), sampledMargin(sampled.count()));
@@ -441,34 +446,35 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    private void runChain(Segment segment, CudaKvStore store, int count) {
-        store.lifetime().enter();
+    private void runChain(Segment segment, PageTable table, int count) {
+        table.lifetime().enter();
         try {
             if (count == 1) {
-                run(segment, store);
+                run(segment, table);
             } else {
-                queueChain(segment, store, count);
+                queueChain(segment, table, count);
             }
             awaitPass();
         } finally {
-            store.lifetime().leave();
+            table.lifetime().leave();
         }
     }
 
-    private void queueChain(Segment segment, CudaKvStore store, int count) {
-        prepare(segment, store);
+    private void queueChain(Segment segment, PageTable table, int count) {
+        prepare(segment, table);
+        table.reserve(segment.committed(), segment.committed() + count);
         int index = Bucket.index(1, false, Bucket.Result.CHAIN);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN), store);
-        attach(store);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN), table);
+        attach(table);
         write(segment);
-        CudaStream stream = store.stream();
+        CudaStream stream = stream(table);
         block.upload(stream);
         stream.fillWords(verificationSlots.slice().buffer(), 0, 1, 0);
         for (int i = 0; i < count; i++) {
             stream.launch(graph);
         }
         stream.copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
-        queued(store);
+        queued(table);
     }
 
     private int sampledToken(int index) {
@@ -480,18 +486,21 @@ final class CudaExecutable implements Executable {
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
-    private void prepare(Segment segment, CudaKvStore store) {
+    private void prepare(Segment segment, PageTable table) {
         requireTokens(segment);
-        if (!store.shape().equals(captured)) {
-            requireFits(store);
+        KvLayout layout = table.pool().layout();
+        if (table.slots() != capturedSlots || layout != captured && !layout.equals(captured)) {
+            layout.requireFits(plan);
             forgetGraphs();
-            captured = store.shape();
+            captured = layout;
+            capturedSlots = table.slots();
             if (pages != null) {
                 pages.close();
             }
-            pages = context.allocate((long) KvLayer.pageCount(store.shape().slots()) * Long.BYTES);
+            pages = context.allocate((long) KvLayer.pageCount(capturedSlots) * Long.BYTES);
             paged = null;
         }
+        table.reserve(segment.committed(), segment.committed() + segment.rows());
     }
 
     /// Writes the step block that graphs copy, once the pass that may still read it is done.
@@ -514,21 +523,25 @@ final class CudaExecutable implements Executable {
         draftDistributions.write(segment);
     }
 
-    /// Lets the graphs work on a cache from now on, when they are done with the one before.
-    private void attach(CudaKvStore store) {
-        if (paged != store) {
+    /// Lets the graphs work on the pages of a table from now on, when they are done with those of another.
+    private void attach(PageTable table) {
+        CudaKvMemory.Addresses addresses = (CudaKvMemory.Addresses) table.list();
+        if (paged != table) {
             awaitPass();
-            store.copyPages(pages);
-            paged = store;
+        }
+        if (paged != table || pagedChanges != addresses.changes()) {
+            addresses.copyTo(pages);
+            paged = table;
+            pagedChanges = addresses.changes();
         }
     }
 
     private KvLayer layer(int number) {
-        return CudaKvStore.layer(captured, pages.slice(), number);
+        return CudaKvMemory.layer(captured, pages.slice(), capturedSlots, number);
     }
 
-    private void queued(CudaKvStore store) {
-        running = store;
+    private void queued(PageTable table) {
+        running = table;
         busy = true;
         logitsAreHere = false;
         ranInTurn = false;
@@ -536,21 +549,18 @@ final class CudaExecutable implements Executable {
 
     private void awaitPass() {
         if (busy) {
-            running.awaitPasses();
+            if (running.lifetime().tryEnterInTurn()) {
+                try {
+                    stream(running).synchronize();
+                } finally {
+                    running.lifetime().leave();
+                }
+            } else {
+                running.close(); // which has waited, or waits now
+            }
         }
         busy = false;
         blockIsRead = false;
-    }
-
-    private void requireFits(CudaKvStore store) {
-        for (Op op : plan.ops()) {
-            if (op instanceof Op.Attention attention && (attention.layer() >= store.shape().layers()
-                    || attention.shape().kvHeads() != store.shape().kvHeads()
-                    || attention.shape().headDim() != store.shape().headDim())) {
-                throw new IllegalArgumentException("KV cache of " + store.shape() + ": expected one for layer " + attention.layer()
-                        + " with " + attention.shape());
-            }
-        }
     }
 
     private void requireTokens(Segment segment) {
@@ -561,16 +571,16 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    private CudaGraph capture(Bucket bucket, CudaKvStore store) {
-        growScratch(bucket, store);
+    private CudaGraph capture(Bucket bucket, PageTable table) {
+        growScratch(bucket, table);
         List<KernelLaunch> launches = launches(bucket);
-        CudaGraph graph = store.stream().capture(() -> {
+        CudaGraph graph = stream(table).capture(() -> {
             if (bucket.result != Bucket.Result.NOTHING && bucket.result != Bucket.Result.CHAIN) {
-                block.upload(store.stream());
+                block.upload(stream(table));
             }
-            launches.forEach(launch -> launch.on(store.stream()));
+            launches.forEach(launch -> launch.on(stream(table)));
             if (bucket.result == Bucket.Result.VERIFICATION || bucket.result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-                store.stream().copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
+                stream(table).copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
             }
         });
         graphs[bucket.index()] = graph;
@@ -612,7 +622,7 @@ final class CudaExecutable implements Executable {
                         at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
                         sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), plan.logits().width()));
         launches.add(KvKernels.move(library, layer(0), verificationSlots.from(), verificationSlots.to(), verificationSlots.moves(),
-                captured.layers()));
+                captured.layers().size()));
     }
 
     private KernelLaunch sample(Bucket bucket) {
@@ -704,7 +714,7 @@ final class CudaExecutable implements Executable {
     }
 
     /// Makes room for the parts of attention that blocks leave each other; graphs that know the old place are forgotten.
-    private void growScratch(Bucket bucket, CudaKvStore store) {
+    private void growScratch(Bucket bucket, PageTable table) {
         long partialBytes = Long.BYTES;
         long arrivalBytes = Long.BYTES;
         for (Step step : program.steps()) {
@@ -725,7 +735,7 @@ final class CudaExecutable implements Executable {
         }
         partials = context.allocate(partialBytes);
         arrivals = context.allocate(arrivalBytes);
-        store.stream().fill(arrivals, (byte) 0);
+        stream(table).fill(arrivals, (byte) 0);
     }
 
     private void forgetGraphs() {
@@ -755,8 +765,8 @@ final class CudaExecutable implements Executable {
     private void copyToHost(MemorySegment target, Value value) {
         running.lifetime().enter();
         try {
-            running.stream().copyToHost(target, activations, memory.offsets().get(value));
-            running.stream().synchronize();
+            stream(running).copyToHost(target, activations, memory.offsets().get(value));
+            stream(running).synchronize();
         } finally {
             running.lifetime().leave();
         }

@@ -5,8 +5,8 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostExecutable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.KvPool;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Plan;
 
@@ -36,13 +36,9 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public KvStore allocateKv(KvShape shape) {
-        return lifetime.own(() -> new ReferenceKvStore(this, shape));
-    }
-
-    /// Forgets what has freed itself.
-    void forget(AutoCloseable closed) {
-        lifetime.disown(closed);
+    public KvPool openKvPool(KvLayout layout, int pages) {
+        KvPool.requirePages(layout, pages);
+        return lifetime.own(() -> new KvPool(layout, pages, new ReferenceKvMemory(layout, pages), lifetime::disown));
     }
 
     @Override

@@ -8,9 +8,8 @@ import java.util.Arrays;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.HostExecutable;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
-import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -42,15 +41,10 @@ final class ReferenceRunner implements HostExecutable.Runner {
     }
 
     @Override
-    public Lifetime lifetimeOf(KvStore kv) {
-        if (!(kv instanceof ReferenceKvStore store)) {
-            throw new IllegalArgumentException("the KV cache is of another backend: expected one that backend reference allocated");
-        }
-        return store.lifetime();
-    }
-
-    @Override
     public void run(Batch batch) {
+        for (int i = 0; i < batch.size(); i++) {
+            memoryOf(batch.pages(i));
+        }
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, batch) * out.width()]);
             switch (op) {
@@ -67,6 +61,13 @@ final class ReferenceRunner implements HostExecutable.Runner {
         }
         float[] result = memory[plan.logits().id()];
         MemorySegment.copy(result, 0, logits, ValueLayout.JAVA_FLOAT, 0, result.length);
+    }
+
+    private static ReferenceKvMemory memoryOf(PageTable pages) {
+        if (!(pages.pool().memory() instanceof ReferenceKvMemory memory)) {
+            throw new IllegalArgumentException("the KV pool is of another backend: expected one that backend reference opened");
+        }
+        return memory;
     }
 
     private interface RowWork {
@@ -185,10 +186,10 @@ final class ReferenceRunner implements HostExecutable.Runner {
 
     private void appendKv(Op.AppendKv op, Batch batch) {
         eachRow(batch, (row, number, own) -> {
-            int slot = batch.segment(number).committed() + own;
-            ReferenceKvStore store = (ReferenceKvStore) batch.kv(number);
-            store.put(op.layer(), slot, memory[op.keys().id()], row * op.keys().width(), true);
-            store.put(op.layer(), slot, memory[op.values().id()], row * op.values().width(), false);
+            PageTable pages = batch.pages(number);
+            int slot = pages.poolSlot(batch.segment(number).committed() + own);
+            memoryOf(pages).putKey(op.layer(), slot, memory[op.keys().id()], row * op.keys().width());
+            memoryOf(pages).putValue(op.layer(), slot, memory[op.values().id()], row * op.values().width());
         });
     }
 
@@ -197,16 +198,18 @@ final class ReferenceRunner implements HostExecutable.Runner {
         float[] queries = memory[op.queries().id()];
         float[] out = memory[op.out().id()];
         eachRow(batch, (row, number, own) -> {
-            ReferenceKvStore store = (ReferenceKvStore) batch.kv(number);
+            PageTable pages = batch.pages(number);
+            ReferenceKvMemory kv = memoryOf(pages);
             int[] slots = visibleSlots(batch.segment(number), own, shape.window());
+            Arrays.setAll(slots, i -> pages.poolSlot(slots[i]));
             for (int head = 0; head < shape.heads(); head++) {
                 int query = row * shape.queryWidth() + head * shape.headDim();
                 int kvHead = head / shape.group() * shape.headDim();
-                double[] weights = softmaxOfScores(op, store, slots, queries, query, kvHead);
+                double[] weights = softmaxOfScores(op, kv, slots, queries, query, kvHead);
                 for (int i = 0; i < shape.headDim(); i++) {
                     double sum = 0;
                     for (int s = 0; s < slots.length; s++) {
-                        sum += weights[s] * store.value(op.layer(), slots[s])[kvHead + i];
+                        sum += weights[s] * kv.value(op.layer(), slots[s])[kvHead + i];
                     }
                     out[query + i] = (float) sum;
                 }
@@ -215,11 +218,11 @@ final class ReferenceRunner implements HostExecutable.Runner {
     }
 
     private static double[] softmaxOfScores(
-            Op.Attention op, ReferenceKvStore store, int[] slots, float[] queries, int query, int kvHead) {
+            Op.Attention op, ReferenceKvMemory kv, int[] slots, float[] queries, int query, int kvHead) {
         double[] weights = new double[slots.length];
         double largest = Double.NEGATIVE_INFINITY;
         for (int s = 0; s < slots.length; s++) {
-            float[] key = store.key(op.layer(), slots[s]);
+            float[] key = kv.key(op.layer(), slots[s]);
             for (int i = 0; i < op.shape().headDim(); i++) {
                 weights[s] += (double) queries[query + i] * key[kvHead + i];
             }

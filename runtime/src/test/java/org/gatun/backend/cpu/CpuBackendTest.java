@@ -20,8 +20,8 @@ import java.util.Random;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.plan.AttentionShape;
@@ -67,7 +67,7 @@ class CpuBackendTest {
 
     private static float run(CpuBackend backend, Plan plan) {
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
-                KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
+                PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 1, DType.F16), 4)) {
             Segment segment = new Segment(arena, LIMITS).beginCausal(0);
             segment.addRow(0);
             segment.select(0);
@@ -146,7 +146,7 @@ class CpuBackendTest {
     /// The bits of the rows that a plan looks up for all tokens, the last first.
     private static int[] rows(CpuBackend backend, Plan plan, int tokens) {
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
-                KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 64, DType.F16))) {
+                PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 1, DType.F16), 64)) {
             Segment segment = new Segment(arena, LIMITS).beginCausal(0);
             for (int token = tokens - 1; token >= 0; token--) {
                 segment.addRow(token);
@@ -217,7 +217,7 @@ class CpuBackendTest {
             wide = plan.add(wide, plan.matMul(hidden, whole));
             plan.tap("wide", wide);
             try (Executable executable = backend.compile(plan.build(plan.selectRows(hidden)), LIMITS);
-                    KvStore kv = backend.allocateKv(new KvShape(1, 1, 1, 4, DType.F16))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 1, DType.F16), 4)) {
                 Segment segment = new Segment(arena, LIMITS).beginCausal(0);
                 segment.addRow(0);
                 executable.run(Batch.of(segment, kv));
@@ -227,23 +227,24 @@ class CpuBackendTest {
     }
 
     @Test
-    void run_kvCacheOfAnotherShapeOrBackend_isRefused() {
+    void run_pagesOfAnotherLayoutOrBackend_areRefused() {
         try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
                 CpuBackend other = CpuBackend.open(CpuOptions.threads(1)); Arena arena = Arena.ofConfined();
                 ReferenceBackend reference = new ReferenceBackend(); Executable executable = backend.compile(attention(2), LIMITS)) {
             Segment segment = new Segment(arena, LIMITS).beginCausal(0);
             segment.addRow(0);
-            KvShape fits = new KvShape(2, 2, 8, 16, DType.F16);
-            try (KvStore kv = backend.allocateKv(fits)) {
+            KvLayout fits = KvLayout.uniform(2, 2, 8, DType.F16);
+            try (PageTable kv = PageTable.openAlone(backend, fits, 16)) {
                 executable.run(Batch.of(segment, kv));
             }
-            for (KvShape shape : new KvShape[] {new KvShape(1, 2, 8, 16, DType.F16), new KvShape(2, 1, 8, 16, DType.F16),
-                new KvShape(2, 2, 7, 16, DType.F16)}) {
-                try (KvStore kv = backend.allocateKv(shape)) {
-                    assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)), shape.toString());
+            for (KvLayout layout : List.of(KvLayout.uniform(1, 2, 8, DType.F16), KvLayout.uniform(2, 1, 8, DType.F16),
+                    KvLayout.uniform(2, 2, 7, DType.F16))) {
+                try (PageTable kv = PageTable.openAlone(backend, layout, 16)) {
+                    assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, kv)), layout.toString());
                 }
             }
-            try (KvStore ofOther = other.allocateKv(fits); KvStore ofReference = reference.allocateKv(fits)) {
+            try (PageTable ofOther = PageTable.openAlone(other, fits, 16);
+                    PageTable ofReference = PageTable.openAlone(reference, fits, 16)) {
                 assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, ofOther)));
                 assertThrows(IllegalArgumentException.class, () -> executable.run(Batch.of(segment, ofReference)));
             }
@@ -280,7 +281,8 @@ class CpuBackendTest {
         for (int i = 0; i < 1000; i++) {
             try (CpuBackend backend = CpuBackend.open(CpuOptions.threads(2));
                     Executable _ = backend.compile(attention(1), new BatchLimits(512, 64));
-                    KvStore kv = backend.allocateKv(new KvShape(4, 2, 8, 4096, DType.F32))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(4, 2, 8, DType.F32), 4096)) {
+                kv.reserve(0, 4096);
                 kv.move(0, 4095);
             }
             if (i == 200) {

@@ -23,8 +23,8 @@ import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostVerifier;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaDriver;
@@ -123,7 +123,7 @@ class CudaBackendTest {
         return new Tensor("gain", DType.F32, Shape.of(length), arena.allocateFrom(ValueLayout.JAVA_FLOAT, elements));
     }
 
-    private static float[] run(Executable executable, KvStore kv, Arena arena, int rows) {
+    private static float[] run(Executable executable, PageTable kv, Arena arena, int rows) {
         Segment segment = new Segment(arena, LIMITS);
         segment.beginCausal(0);
         for (int row = 0; row < rows; row++) {
@@ -143,7 +143,7 @@ class CudaBackendTest {
                 Plan plan = blocks(arena, dtype, 2, headNorms);
                 try (Executable fused = backend.compile(plan, LIMITS);
                         Executable unfused = backend.compileUnfused(plan, LIMITS);
-                        KvStore kv = backend.allocateKv(new KvShape(2, 2, 16, 100, DType.F16))) {
+                        PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(2, 2, 16, DType.F16), 100)) {
                     float[] expected = run(unfused, kv, arena, 7);
                     float[] found = run(fused, kv, arena, 7);
                     double difference = 0;
@@ -171,7 +171,7 @@ class CudaBackendTest {
                 SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withComputeCapability(capability));
                 try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0);
                         Executable executable = backend.compile(blocks(arena, dtype, 1, false), limits);
-                        KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 128, DType.F16))) {
+                        PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 2, 16, DType.F16), 128)) {
                     for (int first = 0; first < 100; first += portion) {
                         Segment segment = new Segment(arena, limits).beginCausal(first);
                         for (int row = first; row < Math.min(100, first + portion); row++) {
@@ -200,7 +200,7 @@ class CudaBackendTest {
             Plan plan = blocks(arena, DType.INT8, activations, 2, true);
             try (Executable fused = backend.compile(plan, LIMITS);
                     Executable unfused = backend.compileUnfused(plan, LIMITS);
-                    KvStore kv = backend.allocateKv(new KvShape(2, 2, 16, 100, DType.F16))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(2, 2, 16, DType.F16), 100)) {
                 assertArrayEquals(run(unfused, kv, arena, 7), run(fused, kv, arena, 7));
             }
         }
@@ -229,7 +229,7 @@ class CudaBackendTest {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
         try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             try (Executable executable = backend.compile(blocks(arena, dtype, activations, layers, false), LIMITS);
-                    KvStore kv = backend.allocateKv(new KvShape(layers, 2, 16, 100, DType.F16))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(layers, 2, 16, DType.F16), 100)) {
                 run(executable, kv, arena, 1);
                 driver.takeReports();
                 run(executable, kv, arena, 1);
@@ -282,7 +282,7 @@ class CudaBackendTest {
             }
             PlanBuilder plan = new PlanBuilder();
             try (Executable executable = backend.compile(plan.build(plan.selectRows(plan.embed(table))), LIMITS, told::add);
-                    KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.F16))) {
+                    PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 2, 16, DType.F16), 100)) {
                 Segment segment = new Segment(arena, LIMITS).beginCausal(0);
                 for (int row : new int[] {511, 512, 1023, 1024, 1599}) {
                     segment.addRow(row);
@@ -308,7 +308,7 @@ class CudaBackendTest {
             int before = -1;
             for (int i = 0; i < 3; i++) {
                 try (Executable executable = backend.compile(plan, LIMITS);
-                        KvStore kv = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.F16))) {
+                        PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 2, 16, DType.F16), 100)) {
                     run(executable, kv, arena, 5);
                 }
                 assertTrue(before < 0 || before == driver.liveHandles(), "modules stay loaded, nothing else");
@@ -328,21 +328,21 @@ class CudaBackendTest {
         });
         try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             Plan plan = blocks(arena, DType.BF16, 1, false);
-            KvShape shape = new KvShape(1, 2, 16, 100, DType.F16);
+            KvLayout layout = KvLayout.uniform(1, 2, 16, DType.F16);
             try (Executable executable = backend.compile(plan, LIMITS);
-                    KvStore first = backend.allocateKv(shape);
-                    KvStore second = backend.allocateKv(shape);
-                    KvStore bytes = backend.allocateKv(new KvShape(1, 2, 16, 100, DType.Q8_0))) {
+                    PageTable first = PageTable.openAlone(backend, layout, 100);
+                    PageTable second = PageTable.openAlone(backend, layout, 100);
+                    PageTable bytes = PageTable.openAlone(backend, KvLayout.uniform(1, 2, 16, DType.Q8_0), 100)) {
                 float[] five = run(executable, first, arena, 5);
                 float[] eight = run(executable, second, arena, 8);
                 assertEquals(1, captures.size());
-                // each store has its own rows still
+                // each page table has its own rows still
                 assertArrayEquals(Arrays.copyOfRange(eight, 5 * 40, 6 * 40), continued(executable, second, arena));
                 assertArrayEquals(Arrays.copyOfRange(eight, 5 * 40, 6 * 40), continued(executable, first, arena));
                 assertArrayEquals(five, Arrays.copyOf(eight, five.length));
                 assertEquals(2, captures.size());
                 run(executable, bytes, arena, 5);
-                assertEquals(3, captures.size(), "another shape");
+                assertEquals(3, captures.size(), "another layout");
             }
         }
     }
@@ -509,7 +509,7 @@ class CudaBackendTest {
     }
 
     /// The sixth row alone, after five that are in the store.
-    private static float[] continued(Executable executable, KvStore kv, Arena arena) {
+    private static float[] continued(Executable executable, PageTable kv, Arena arena) {
         Segment segment = new Segment(arena, LIMITS).beginCausal(5);
         segment.addRow((5 * 7 + 3) % 40);
         segment.select(0);
@@ -518,11 +518,11 @@ class CudaBackendTest {
     }
 
     @Test
-    void allocateKv_wholeFloats_isRefused() {
+    void openKvPool_wholeFloats_isRefused() {
         try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0)) {
-            KvShape shape = new KvShape(1, 2, 16, 100, DType.F32);
+            KvLayout layout = KvLayout.uniform(1, 2, 16, DType.F32);
             assertEquals("KV cache of F32: on CUDA expected F16, BF16 or Q8_0",
-                    assertThrows(IllegalArgumentException.class, () -> backend.allocateKv(shape)).getMessage());
+                    assertThrows(IllegalArgumentException.class, () -> backend.openKvPool(layout, 2)).getMessage());
         }
     }
 

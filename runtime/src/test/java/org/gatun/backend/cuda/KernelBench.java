@@ -12,8 +12,8 @@ import java.util.function.IntUnaryOperator;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.cuda.CudaContext;
@@ -160,7 +160,7 @@ final class KernelBench implements AutoCloseable {
         try (Arena own = Arena.ofConfined();
                 ReferenceBackend backend = new ReferenceBackend();
                 Executable executable = backend.compile(plan, LIMITS);
-                KvStore kv = backend.allocateKv(new KvShape(1, 1, 2, rows, DType.F32))) {
+                PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 2, DType.F32), rows)) {
             Segment segment = new Segment(own, LIMITS);
             segment.beginTree(0);
             for (int row = 0; row < rows; row++) {

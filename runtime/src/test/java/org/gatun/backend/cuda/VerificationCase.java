@@ -17,8 +17,9 @@ import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.DraftDistributions;
 import org.gatun.backend.HostVerifier;
-import org.gatun.backend.KvShape;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.KvLayout;
+import org.gatun.backend.KvPool;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.DeviceSlice;
@@ -31,6 +32,7 @@ import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.tensor.DType;
 import org.gatun.sampling.TokenDistribution;
 
 /// A tree whose children often carry the token that is sampled after their parent, or were sampled themselves, sampled and walked on the
@@ -293,23 +295,32 @@ final class VerificationCase {
         return text;
     }
 
-    /// A cache that only notes what is moved.
-    static KvStore recording(List<Integer> moves) {
-        return new KvStore() {
+    /// Pages of which only what is moved is noted.
+    static PageTable recording(List<Integer> moves) {
+        int slots = 4096;
+        KvPool.Memory memory = new KvPool.Memory() {
             @Override
-            public KvShape shape() {
-                throw new UnsupportedOperationException();
+            public KvPool.PageList openList(int pages) {
+                return (_, _) -> { };
             }
 
             @Override
-            public void move(int from, int to) {
+            public void copyPage(int from, int to) {
+                throw new AssertionError("page " + from + " copied to " + to);
+            }
+
+            @Override
+            public void move(PageTable table, int from, int to) {
                 moves.addAll(List.of(from, to));
             }
 
             @Override
-            public void close() {
+            public void release() {
                 // holds nothing
             }
         };
+        PageTable pages = new KvPool(KvLayout.uniform(1, 1, 2, DType.F16), KvPool.pagesFor(slots), memory, _ -> { }).openTable(slots);
+        pages.reserve(0, slots);
+        return pages;
     }
 }

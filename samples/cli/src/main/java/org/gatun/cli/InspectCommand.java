@@ -135,7 +135,7 @@ final class InspectCommand implements Callable<Integer> {
     /// Adds what running it would take, or why it cannot be run.
     private void addNeeds(ObjectNode result, long bytes, FormatReport report) throws IOException {
         try (Backend backend = Backends.open("reference"); Model model = Model.load(file, backend, ModelOptions.STANDARD, report)) {
-            long kv = model.config().kvShape(model.contextLength(), ModelOptions.STANDARD.kvType()).byteSize();
+            long kv = model.kvLayout().byteSize(model.contextLength());
             result.put("context", model.contextLength()).put("kv_cache_bytes", kv).put("memory_bytes", bytes + kv);
         } catch (FormatException e) {
             result.put("unsupported", e.getMessage());

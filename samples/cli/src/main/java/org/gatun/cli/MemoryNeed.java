@@ -14,7 +14,7 @@ record MemoryNeed(long weightBytes, long cacheBytes, int context) {
 
     /// What a model and a session of it take.
     static MemoryNeed of(Model model) {
-        return new MemoryNeed(model.weightBytes(), model.kvShape().byteSize(), model.contextLength());
+        return new MemoryNeed(model.weightBytes(), model.kvLayout().byteSize(model.contextLength()), model.contextLength());
     }
 
     MemoryNeed plus(MemoryNeed draft) {

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
-import org.gatun.backend.KvShape;
+import org.gatun.backend.KvLayout;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.cuda.CudaBackend;
@@ -132,8 +132,8 @@ final class ModelChoice {
     }
 
     private OpenModels open(Backend opened, WeightFormat format) throws IOException {
-        ModelOptions options = new ModelOptions(inRange("--context", context, KvShape.MAX_SLOTS, 0),
-                kvType.map(name -> WeightFormat.type("--kv-type", name, KvShape.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
+        ModelOptions options = new ModelOptions(inRange("--context", context, KvLayout.MAX_SLOTS, 0),
+                kvType.map(name -> WeightFormat.type("--kv-type", name, KvLayout.TYPES)).orElse(ModelOptions.STANDARD.kvType()),
                 format.type(), format.activations(), reads ? FileAccess.READ : FileAccess.MAPPED);
         try {
             if (random.isPresent()) {

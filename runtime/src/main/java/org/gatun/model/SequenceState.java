@@ -2,31 +2,31 @@ package org.gatun.model;
 
 import java.util.Arrays;
 import java.util.Objects;
-import org.gatun.backend.KvStore;
+import org.gatun.backend.PageTable;
 import org.gatun.backend.SampledTokens;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 
-/// The keys and values of a text: which slots of a [KvStore] are filled, and by which tokens.
+/// What a text keeps between passes: its pages, how many of their slots are filled, and by which tokens.
 ///
-/// Owned by a [Session]; owns its store.
-final class KvCache implements AutoCloseable {
-    private final KvStore store;
+/// Owned by a [Session]; owns its pages.
+final class SequenceState implements AutoCloseable {
+    private final PageTable pages;
     private final int[] tokens; // [slots], the first `length` count
     private int length;
 
-    KvCache(KvStore store) {
-        this.store = store;
+    SequenceState(PageTable pages) {
+        this.pages = pages;
         try {
-            tokens = new int[store.shape().slots()];
+            tokens = new int[pages.slots()];
         } catch (Throwable e) {
-            store.close();
+            pages.close();
             throw e;
         }
     }
 
-    KvStore store() {
-        return store;
+    PageTable pages() {
+        return pages;
     }
 
     /// Tokens whose rows are kept.
@@ -40,7 +40,7 @@ final class KvCache implements AutoCloseable {
     }
 
     int capacity() {
-        return store.shape().slots();
+        return pages.slots();
     }
 
     /// Keeps all rows that a causal segment wrote.
@@ -82,10 +82,11 @@ final class KvCache implements AutoCloseable {
     /// Forgets all tokens from `newLength` on.
     void rewind(int newLength) {
         length = Objects.checkIndex(newLength, length + 1);
+        pages.rewind(length);
     }
 
     @Override
     public void close() {
-        store.close();
+        pages.close();
     }
 }
