@@ -1,6 +1,6 @@
 /*
  * out[row, head] = softmax(scale · q · Kᵀ) · V over the slots that the row attends to: all committed ones inside the window, and of
- * the segment's own rows itself and its ancestors.
+ * the segment's own rows itself and its ancestors; or ranges of slots.
  *
  * The visible slots of a row, in order, are runs of neighbours in a page. Then three steps a row and key-value head, for the query heads
  * that share it:
@@ -218,8 +218,17 @@ static int64_t add_run(struct run *runs, int64_t count, int32_t from, int32_t to
     return count;
 }
 
-/* The runs that a row attends to. row: of the segment, those run before included */
+/* The runs that a row attends to. row: of the segment, those run before included; window: only of a segment without ranges */
 static int64_t visible_runs(const struct gatun_segment *segment, int64_t row, int32_t window, struct run *runs) {
+    if (segment->ranges != NULL) {
+        int64_t count = 0;
+        for (int32_t i = 0; i < segment->range_count; i++) {
+            const int32_t *range = segment->ranges + 2 * i;
+            count = range[0] >= 0 ? add_run(runs, count, range[0], range[1])
+                : add_run(runs, count, segment->first_slot, segment->first_slot + segment->rows);
+        }
+        return count;
+    }
     int32_t oldest = window == 0 ? 0 : segment->positions[row] - window + 1;
     int64_t count = add_run(runs, 0, oldest < 0 ? 0 : oldest, segment->committed);
     for (int32_t other = 0; other < segment->first + segment->rows; other++) {
@@ -235,7 +244,7 @@ static int64_t visible_runs(const struct gatun_segment *segment, int64_t row, in
 INLINE void attend(const struct gatun_command *command, const struct gatun_segment *segment, const struct head *head, int64_t row,
     int64_t kv_head, void *scratch, const int type) {
     const int64_t group = command->group;
-    const int64_t stride = (segment->committed + segment->first + segment->rows + GATUN_LANES - 1) / GATUN_LANES * GATUN_LANES;
+    const int64_t stride = (segment->visible_slots + GATUN_LANES - 1) / GATUN_LANES * GATUN_LANES;
     float *scores = scratch;
     float factors[HEADS];
     struct run *runs = (struct run *)(scores + HEADS * stride);
@@ -357,8 +366,11 @@ static void NAME(gatun_append_kv)(const struct gatun_command *command, const str
     for (int64_t item = from; item < to; item++) {
         int64_t row = item / kv_heads;
         const struct gatun_segment *segment = &batch->segments[batch->segment_of[row]];
+        if (segment->first_slot < 0) {
+            continue;
+        }
         struct head head = head_of(segment, command->layer, item % kv_heads);
-        int64_t slot = segment->committed + segment->first + row - segment->row;
+        int64_t slot = segment->first_slot + segment->first + row - segment->row;
         const float *key = (const float *)command->in + item * head.head_dim;
         const float *value = (const float *)command->aux + item * head.head_dim;
         switch (segment->kv->type) {

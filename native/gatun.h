@@ -91,15 +91,18 @@ struct gatun_kv;
 /* The rows of one sequence, see org.gatun.backend.Segment: `rows` rows from row `first` on; those before were run by earlier passes. */
 struct gatun_segment {
     const int32_t *positions;   /* [first + rows] */
-    const uint64_t *mask_words; /* [first + rows, mask_stride]; null in a causal segment */
+    const uint64_t *mask_words; /* [first + rows, mask_stride]; null if it is no tree */
     const struct gatun_kv *kv;
     const int32_t *pages;       /* of the pool, in the order of the segment's slots */
+    const int32_t *ranges;      /* [range_count, 2] first slot and the one behind the last, -1 twice for its own rows; or null */
+    int32_t range_count;
     int32_t mask_stride;
     int32_t committed;
+    int32_t first_slot;         /* of row 0; -1 if keys and values are not kept */
+    int32_t visible_slots;      /* most that a row attends to */
     int32_t first;
     int32_t rows;
     int32_t row;                /* of the batch: the first to run */
-    int32_t unused;
 };
 
 /* One pass, see org.gatun.backend.Batch: the rows to run of all segments, one behind the other. */

@@ -118,12 +118,24 @@ public final class Batch {
         }
     }
 
+    /// Whether a segment attends to [ranges][AttentionMask.Ranges].
+    public boolean hasRanges() {
+        for (int i = 0; i < size; i++) {
+            if (segments[i].mask() instanceof AttentionMask.Ranges) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// Gives the rows to run slots to be written, see [PageTable#reserve]; to be called within a use of each page table. Hot.
     ///
     /// @throws OutOfPagesException if a pool has too few free pages; then those of some segments are reserved
     public void reservePages() {
         for (int i = 0; i < size; i++) {
-            pageTables[i].reserve(segments[i].committed(), segments[i].committed() + segments[i].rows());
+            if (segments[i].firstSlot() != Segment.NO_SLOT) {
+                pageTables[i].reserve(segments[i].firstSlot(), segments[i].firstSlot() + segments[i].rows());
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package org.gatun.backend;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import org.gatun.lifetime.Lifetime;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -31,6 +32,7 @@ public final class HostExecutable implements Executable {
     private final Runner runner;
     private final HostVerifier verifier;
     private final Consumer<AutoCloseable> owner;
+    private final boolean isWindowed;
     private KvLayout fitting; // the last that the plan was found to fit
     private final Lifetime lifetime = new Lifetime("executable", this::release);
 
@@ -41,6 +43,7 @@ public final class HostExecutable implements Executable {
         this.limits = limits;
         this.runner = runner;
         this.owner = owner;
+        isWindowed = plan.ops().stream().anyMatch(op -> op instanceof Op.Attention attention && attention.shape().window() > 0);
         verifier = new HostVerifier(plan.logits().width());
     }
 
@@ -64,6 +67,9 @@ public final class HostExecutable implements Executable {
         lifetime.enter();
         try {
             batch.requireWithin(limits);
+            if (isWindowed && batch.hasRanges()) {
+                throw new IllegalArgumentException("ranges of slots in a plan of which layers have windows: expected one without");
+            }
             for (int i = 0; i < batch.size(); i++) {
                 requireFits(batch.pages(i).pool().layout());
             }

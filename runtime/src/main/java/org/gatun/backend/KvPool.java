@@ -44,6 +44,7 @@ public final class KvPool implements AutoCloseable {
     }
 
     private final KvLayout layout;
+    private final int window;
     private final Memory memory;
     private final int[] references;  // page tables that a page belongs to; guarded by it, as are the next two
     private final int[] free;        // the first `freePages` are numbers of free pages
@@ -56,6 +57,7 @@ public final class KvPool implements AutoCloseable {
     public KvPool(KvLayout layout, int pages, Memory memory, Consumer<AutoCloseable> owner) {
         requirePages(layout, pages);
         this.layout = layout;
+        window = layout.window();
         this.memory = memory;
         references = new int[pages];
         free = new int[pages];
@@ -95,6 +97,11 @@ public final class KvPool implements AutoCloseable {
     /// What a slot keeps.
     public KvLayout layout() {
         return layout;
+    }
+
+    /// [KvLayout#window] of the layout. Hot.
+    int window() {
+        return window;
     }
 
     /// The pages on the backend.

@@ -8,24 +8,29 @@ import org.gatun.sampling.Sampling;
 /// The rows of one sequence in a [Batch], written into off-heap buffers that a backend reads in place. Reused from pass to pass; its
 /// methods allocate nothing.
 ///
-/// Row `u` is a token at `position(u)`, and its key and value go to slot `committed + u`. It attends to every slot below
-/// `committed` and, of the segment's own rows, itself and its ancestors: in a causal segment all rows before it, in a tree segment
-/// the rows of its mask words.
+/// Row `u` is a token at `position(u)`, and its key and value go to slot `firstSlot() + u`. What it attends to is said by an
+/// [AttentionMask]: in a causal or tree segment every slot below `committed`, itself, and of the segment's own rows all before it, or its
+/// ancestors; in a segment of ranges those.
 ///
 /// Views memory of the arena it was made with, which must stay open until the pass, and its [Executable#await], is done.
 public final class Segment {
+    /// Of a segment of ranges: its rows write no slots.
+    public static final int NO_SLOT = -1;
+
     private final BatchLimits limits;
     private final MemorySegment tokens;       // [limits.rows] i32
     private final MemorySegment positions;    // [limits.rows] i32
     private final MemorySegment selected;     // [limits.treeRows] i32
-    private final MemorySegment maskWords;    // [limits.treeRows, limits.treeRows / 64] i64
+    private final AttentionMask.Tree tree;
+    private final AttentionMask.Ranges ranges;
     private final MemorySegment recent;       // [REPETITION_WINDOW] i32
     private int committed;
+    private int firstSlot;
     private int first;
     private int rows;
     private int selectedRows;
     private int recentTokens;
-    private boolean tree;
+    private AttentionMask mask = AttentionMask.Causal.INSTANCE;
     private Sampling sampling;
     private DraftDistributions draftDistributions;
 
@@ -36,7 +41,8 @@ public final class Segment {
         tokens = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
         positions = arena.allocate(ValueLayout.JAVA_INT, limits.rows());
         selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
-        maskWords = arena.allocate(ValueLayout.JAVA_LONG, (long) limits.treeRows() * (limits.treeRows() / 64));
+        tree = new AttentionMask.Tree(arena, limits.treeRows());
+        ranges = new AttentionMask.Ranges(arena);
         recent = arena.allocate(ValueLayout.JAVA_INT, Sampling.REPETITION_WINDOW);
     }
 
@@ -44,22 +50,37 @@ public final class Segment {
     ///
     /// @param committed slots already filled
     public Segment beginCausal(int committed) {
-        return begin(committed, false);
+        return begin(committed, AttentionMask.Causal.INSTANCE);
     }
 
     /// Starts a tree segment; give each row its mask words.
     ///
     /// @param committed slots already filled
     public Segment beginTree(int committed) {
-        return begin(committed, true);
+        return begin(committed, tree);
     }
 
-    private Segment begin(int committed, boolean tree) {
+    /// Starts a segment whose rows attend to ranges of slots, in the order in which [#attendTo] and [#attendToRows] give them. The slots
+    /// that it attends to must hold what earlier passes wrote, or its own rows.
+    ///
+    /// @param firstSlot where the key and value of the first row go, those of the others behind it; or [#NO_SLOT]
+    public Segment beginRanges(int firstSlot) {
+        if (firstSlot < NO_SLOT) {
+            throw new IllegalArgumentException("rows written from slot " + firstSlot + " on: expected a slot, or NO_SLOT");
+        }
+        ranges.clear();
+        begin(0, ranges);
+        this.firstSlot = firstSlot;
+        return this;
+    }
+
+    private Segment begin(int committed, AttentionMask mask) {
         if (committed < 0) {
             throw new IllegalArgumentException("segment after " + committed + " slots: expected none or more");
         }
         this.committed = committed;
-        this.tree = tree;
+        this.mask = mask;
+        firstSlot = committed;
         first = 0;
         rows = 0;
         selectedRows = 0;
@@ -68,13 +89,41 @@ public final class Segment {
         return this;
     }
 
+    /// Lets the rows of a segment of ranges attend to slots, behind those given before.
+    ///
+    /// @throws IllegalStateException if this is no segment of ranges, or it has [AttentionMask.Ranges#MAX_RANGES] already
+    /// @throws IllegalArgumentException if the range is empty or begins below 0
+    public Segment attendTo(int from, int to) {
+        requireRanges();
+        if (from < 0 || to <= from) {
+            throw new IllegalArgumentException("range of slots " + from + " to " + to + ": expected one slot or more, from 0 on");
+        }
+        ranges.add(from, to);
+        return this;
+    }
+
+    /// Lets the rows of a segment of ranges attend to each other, behind the slots given before.
+    ///
+    /// @throws IllegalStateException if this is no segment of ranges, or they do already
+    public Segment attendToRows() {
+        requireRanges();
+        ranges.addRows();
+        return this;
+    }
+
+    private void requireRanges() {
+        if (mask != ranges) {
+            throw new IllegalStateException("a range in a segment of another mask: expected beginRanges()");
+        }
+    }
+
     /// Goes on with a tree that was run: rows added from now on see rows before as they say, and only they are run, for logits of their
     /// own. The keys and values of those before must still be in their slots. A backend may run all rows again, with the same result.
     ///
     /// @throws IllegalStateException if this is no tree segment
     public Segment extend() {
-        if (!tree) {
-            throw new IllegalStateException("extending a causal segment: expected a tree segment");
+        if (mask != tree) {
+            throw new IllegalStateException("extending a segment that is no tree: expected a tree segment");
         }
         first = rows;
         selectedRows = 0;
@@ -85,12 +134,29 @@ public final class Segment {
 
     /// Adds a row to a causal segment, at the next position.
     ///
-    /// @throws IllegalStateException if the segment is full or a tree segment
+    /// @throws IllegalStateException if the segment is full or not causal
     public void addRow(int token) {
-        if (tree || rows == limits.rows()) {
-            throw new IllegalStateException(tree ? "a row of a tree segment needs mask words" : "the segment is full: " + rows + " rows");
+        if (mask != AttentionMask.Causal.INSTANCE || rows == limits.rows()) {
+            throw new IllegalStateException(mask == AttentionMask.Causal.INSTANCE ? "the segment is full: " + rows + " rows"
+                    : "a row of a segment that is not causal needs a position");
         }
         put(token, committed + rows);
+    }
+
+    /// Adds a row to a segment of ranges.
+    ///
+    /// @param position of the token in its text
+    /// @throws IllegalStateException if the segment is full or has no ranges
+    /// @throws IllegalArgumentException if the position is negative
+    public void addRow(int token, int position) {
+        requireRanges();
+        if (rows == limits.rows()) {
+            throw new IllegalStateException("the segment is full: " + rows + " rows");
+        }
+        if (position < 0) {
+            throw new IllegalArgumentException("a row at position " + position + ": expected one from 0 on");
+        }
+        put(token, position);
     }
 
     /// Adds a row to a tree segment.
@@ -99,21 +165,18 @@ public final class Segment {
     /// @param maskWords bit `v` set if the row attends to row `v` of the segment, itself included
     /// @param offset of the row's first word in `maskWords`
     /// @param words number of the row's words; missing ones are zero
-    /// @throws IllegalStateException if the segment is full or a causal segment
+    /// @throws IllegalStateException if the segment is full or no tree
     /// @throws IllegalArgumentException if the row does not see itself, or its position is negative
     public void addRow(int token, int position, long[] maskWords, int offset, int words) {
-        if (!tree || rows == limits.treeRows()) {
-            throw new IllegalStateException(tree ? "the segment is full: " + rows + " rows" : "a causal segment takes no mask words");
+        if (mask != tree || rows == limits.treeRows()) {
+            throw new IllegalStateException(mask == tree ? "the segment is full: " + rows + " rows"
+                    : "a segment that is no tree takes no mask words");
         }
         if (position < 0 || rows / 64 >= words || (maskWords[offset + rows / 64] >>> rows % 64 & 1) == 0) {
             throw new IllegalArgumentException("row " + rows + " of a tree segment, at position " + position
                     + ": expected a position from 0 on, and a row that attends to itself");
         }
-        int stride = maskStride();
-        for (int word = 0; word < stride; word++) {
-            this.maskWords.setAtIndex(ValueLayout.JAVA_LONG, (long) rows * stride + word,
-                    word < words ? maskWords[offset + word] : 0);
-        }
+        tree.set(rows, maskWords, offset, words);
         put(token, position);
     }
 
@@ -139,8 +202,11 @@ public final class Segment {
     /// Asks for the logits of every row, and for the tokens sampled from them, see [Executable#verify].
     ///
     /// @param text the tokens before the segment
-    /// @throws IllegalStateException if there are no rows, some are selected already, or more than `treeRows`
+    /// @throws IllegalStateException if there are no rows, some are selected already, more than `treeRows`, or they attend to ranges
     public void sample(Sampling sampling, int[] text) {
+        if (mask == ranges) {
+            throw new IllegalStateException("sampling after rows that attend to ranges: expected a causal or a tree segment");
+        }
         if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
             throw new IllegalStateException("sampling after each of " + rows + " rows, " + selectedRows
                     + " selected: expected 1 to " + limits.treeRows() + ", none selected");
@@ -188,6 +254,7 @@ public final class Segment {
         tokens.setAtIndex(ValueLayout.JAVA_INT, 0, token);
         positions.setAtIndex(ValueLayout.JAVA_INT, 0, position(0) + 1);
         committed++;
+        firstSlot++;
     }
 
     /// How tokens are sampled.
@@ -215,9 +282,19 @@ public final class Segment {
         return recentTokens;
     }
 
-    /// Slots filled before the segment.
+    /// Slots filled before the segment; 0 in a segment of ranges.
     public int committed() {
         return committed;
+    }
+
+    /// The slot of row 0's key and value, those of the others behind it; [#NO_SLOT] if they are not kept.
+    public int firstSlot() {
+        return firstSlot;
+    }
+
+    /// What the rows attend to.
+    public AttentionMask mask() {
+        return mask;
     }
 
     /// The first row to run: 0, or the number of those run before by a tree that was extended.
@@ -245,16 +322,6 @@ public final class Segment {
         return selectedRows;
     }
 
-    /// Whether rows attend by mask words.
-    public boolean isTree() {
-        return tree;
-    }
-
-    /// Mask words a row in [#maskWords].
-    public int maskStride() {
-        return limits.treeRows() / 64;
-    }
-
     /// Token ids, `[rows] i32`.
     public MemorySegment tokens() {
         return tokens;
@@ -268,11 +335,6 @@ public final class Segment {
     /// The rows whose logits were asked for, `[selected rows] i32`.
     public MemorySegment selected() {
         return selected;
-    }
-
-    /// Mask words, `[rows, maskStride] i64`; only in a tree segment.
-    public MemorySegment maskWords() {
-        return maskWords;
     }
 
     /// Token of a row.
@@ -295,23 +357,19 @@ public final class Segment {
     /// @param number of the segment in its batch
     /// @throws IllegalArgumentException if it has too many rows, reaches beyond the slots, or attends to slots without a page
     void requireWithin(BatchLimits max, PageTable pages, int number) {
-        if (rows > (tree ? max.treeRows() : max.rows())) {
-            throw new IllegalArgumentException("segment " + number + " of " + rows + (tree ? " rows of a tree: beyond " : " rows: beyond ")
-                    + max);
+        if (rows > (mask == tree ? max.treeRows() : max.rows())) {
+            throw new IllegalArgumentException("segment " + number + " of " + rows + (mask == tree ? " rows of a tree" : " rows")
+                    + ": beyond " + max);
         }
-        if (tree && maskStride() != max.treeRows() / 64) {
+        if (mask == tree && limits.treeRows() != max.treeRows()) {
             throw new IllegalArgumentException("segment " + number + " is made for trees of " + limits.treeRows() + " rows: expected "
                     + max.treeRows());
         }
-        if ((long) committed + rows > pages.slots()) {
-            throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + committed
+        if ((long) firstSlot + rows > pages.slots()) {
+            throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + firstSlot
                     + " slots: its page table holds " + pages.slots());
         }
-        int window = pages.pool().layout().window();
-        if (committed > pages.reservedSlots() || pages.firstSlot() > 0 && (window == 0 || committed - window + 1 < pages.firstSlot())) {
-            throw new IllegalArgumentException("segment " + number + " of " + rows + " rows after " + committed + " slots: pages hold slots "
-                    + pages.firstSlot() + " to " + pages.reservedSlots() + ", layers attend to " + (window == 0 ? "all" : "the last " + window));
-        }
+        mask.requireWithin(this, pages, number);
     }
 
     /// Checks that so many tokens can be sampled one after the other from this segment.
@@ -326,11 +384,7 @@ public final class Segment {
 
     /// Whether row `row` attends to row `other` of the same segment.
     public boolean attendsTo(int row, int other) {
-        if (!tree) {
-            return other <= row;
-        }
-        long word = maskWords.getAtIndex(ValueLayout.JAVA_LONG, (long) row * maskStride() + other / 64);
-        return (word >>> other % 64 & 1) != 0;
+        return mask.attendsTo(row, other);
     }
 
     /// The row that `row` continues: the last before it that it attends to; -1 if there is none.

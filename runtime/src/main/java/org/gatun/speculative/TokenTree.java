@@ -161,14 +161,13 @@ public final class TokenTree {
     public void writeTo(Segment segment, int committed) {
         if (isChain()) {
             segment.beginCausal(committed);
+            for (int node = 0; node < size; node++) {
+                segment.addRow(tokens[node]);
+            }
         } else {
             segment.beginTree(committed);
-        }
-        for (int node = 0; node < size; node++) {
-            if (segment.isTree()) {
-                segment.addRow(tokens[node], segment.committed() + depths[node], ancestors, node * words, words);
-            } else {
-                segment.addRow(tokens[node]);
+            for (int node = 0; node < size; node++) {
+                segment.addRow(tokens[node], committed + depths[node], ancestors, node * words, words);
             }
         }
         segment.setDraftDistributions(draftDistributions);

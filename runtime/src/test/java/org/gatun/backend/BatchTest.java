@@ -36,10 +36,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Batches of many sequences: a row has the bits that it has in its segment alone, and a segment is sampled and verified as alone.
 class BatchTest {
-    private static final int VOCABULARY = 50;
+    static final int VOCABULARY = 50;
     private static final int NOT_A_NUMBER = VOCABULARY; // a token whose keys and values are none
     private static final int HEADS = 4;
-    private static final int HEAD_DIM = 16;
+    static final int HEAD_DIM = 16;
     private static final BatchLimits ALONE = new BatchLimits(128, 64);
     private static final BatchLimits TOGETHER = new BatchLimits(512, 64, 256, 12);
 
@@ -52,16 +52,18 @@ class BatchTest {
     /// A sequence: its text so far, and what its segment holds.
     ///
     /// @param before rows of a tree that an earlier pass has run
-    private record Sequence(int[] text, boolean tree, int[] tokens, int[] parents, int before, boolean samples, Sampling sampling,
+    private record Sequence(int[] text, Mask mask, int[] tokens, int[] parents, int before, boolean samples, Sampling sampling,
             int slots, DType kvType) {
+        private enum Mask { CAUSAL, TREE, RANGES }
 
         /// @param text of another sequence, whose beginning this one may have too
-        static Sequence random(SplittableRandom random, int[] other, List<DType> kvTypes) {
+        static Sequence random(SplittableRandom random, int[] other, List<Mask> masks, List<DType> kvTypes) {
             int[] text = random.ints(random.nextInt(0, 90), 0, VOCABULARY).toArray();
             if (random.nextBoolean()) {
                 System.arraycopy(other, 0, text, 0, random.nextInt(Math.min(other.length, text.length) + 1));
             }
-            boolean tree = random.nextInt(3) == 0;
+            Mask mask = random.nextBoolean() ? Mask.CAUSAL : masks.get(random.nextInt(masks.size()));
+            boolean tree = mask == Mask.TREE;
             int rows = random.nextInt(1, tree ? 9 : random.nextInt(4) == 0 ? 40 : 4);
             int[] parents = new int[rows];
             for (int row = 1; row < rows; row++) {
@@ -69,16 +71,29 @@ class BatchTest {
             }
             Sampling sampling = Sampling.GREEDY.withTemperature(random.nextBoolean() ? 0 : 0.9).withSeed(random.nextInt(100));
             int before = tree && random.nextBoolean() ? random.nextInt(rows) : 0;
-            return new Sequence(text, tree, random.ints(rows, 0, VOCABULARY).toArray(), parents, before,
-                    before == 0 && random.nextBoolean(), sampling, text.length + rows + 1 + random.nextInt(100),
+            return new Sequence(text, mask, random.ints(rows, 0, VOCABULARY).toArray(), parents, before,
+                    mask != Mask.RANGES && before == 0 && random.nextBoolean(), sampling, text.length + rows + 1 + random.nextInt(100),
                     kvTypes.get(random.nextInt(kvTypes.size())));
         }
 
+        /// The second half of the text before the first, and the rows between them.
+        private void beginRanges(Segment segment) {
+            int middle = text.length / 2;
+            segment.beginRanges(text.length);
+            if (middle < text.length) {
+                segment.attendTo(middle, text.length);
+            }
+            segment.attendToRows();
+            if (middle > 0) {
+                segment.attendTo(0, middle);
+            }
+        }
+
         void fill(Segment segment, Consumer<Segment> run) {
-            if (tree) {
-                segment.beginTree(text.length);
-            } else {
-                segment.beginCausal(text.length);
+            switch (mask) {
+                case CAUSAL -> segment.beginCausal(text.length);
+                case TREE -> segment.beginTree(text.length);
+                case RANGES -> beginRanges(segment);
             }
             long[] masks = new long[tokens.length];
             int[] depths = new int[tokens.length];
@@ -89,10 +104,10 @@ class BatchTest {
                 }
                 masks[row] = (row == 0 ? 0 : masks[parents[row]]) | 1L << row;
                 depths[row] = row == 0 ? 0 : depths[parents[row]] + 1;
-                if (tree) {
-                    segment.addRow(tokens[row], text.length + depths[row], masks, row, 1);
-                } else {
-                    segment.addRow(tokens[row]);
+                switch (mask) {
+                    case CAUSAL -> segment.addRow(tokens[row]);
+                    case TREE -> segment.addRow(tokens[row], text.length + depths[row], masks, row, 1);
+                    case RANGES -> segment.addRow(tokens[row], 2 * row);
                 }
             }
             if (samples) {
@@ -150,7 +165,7 @@ class BatchTest {
 
         /// Logits of a row behind what was kept: the keys and values stand where they should.
         float[] next(Executable executable) {
-            int kept = sequence.samples ? 1 + result.accepted() : sequence.tree ? 0 : sequence.tokens.length;
+            int kept = sequence.samples ? 1 + result.accepted() : sequence.mask == Sequence.Mask.TREE ? 0 : sequence.tokens.length;
             segment.beginCausal(sequence.text.length + kept).addRow(VOCABULARY - 1);
             segment.select(0);
             executable.run(Batch.of(segment, kv));
@@ -171,7 +186,7 @@ class BatchTest {
         return rows;
     }
 
-    private static Plan plan(Arena arena, int window) {
+    static Plan plan(Arena arena, int window) {
         SplittableRandom random = new SplittableRandom(7);
         int width = HEADS * HEAD_DIM;
         float[] frequencies = new float[HEAD_DIM / 2];
@@ -208,6 +223,7 @@ class BatchTest {
         try (Arena arena = Arena.ofConfined(); backend) {
             List<DType> types = KvLayout.TYPES.stream().filter(type -> !cuda || type != DType.F32).toList();
             for (int window : new int[] {0, 20}) {
+                List<Sequence.Mask> masks = window > 0 || cuda ? List.of(Sequence.Mask.TREE) : List.of(Sequence.Mask.values());
                 try (Executable alone = backend.compile(plan(arena, window), ALONE);
                         Executable together = backend.compile(plan(arena, window), TOGETHER)) {
                     for (int round = 0; round < rounds; round++) {
@@ -215,7 +231,7 @@ class BatchTest {
                         List<Sequence> sequences = new ArrayList<>();
                         for (int segments = random.nextInt(1, 13); sequences.size() < segments; ) {
                             int[] other = sequences.isEmpty() ? new int[0] : sequences.getLast().text;
-                            sequences.add(Sequence.random(random, other, ofRound));
+                            sequences.add(Sequence.random(random, other, masks, ofRound));
                         }
                         String where = "seed " + seed + ", window " + window + ", round " + round;
                         try (Pools pools = new Pools(backend, alone, sequences, random)) {

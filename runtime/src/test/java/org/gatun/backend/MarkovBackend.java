@@ -148,7 +148,7 @@ public final class MarkovBackend implements Backend {
             }
             for (int i = 0; i < segment.selectedRows(); i++) {
                 int row = segment.selected(i);
-                int parent = segment.isTree() ? segment.parent(row) : row - 1;
+                int parent = segment.parent(row);
                 int before = slots[pages.poolSlot(segment.committed() + Math.max(parent, -1))];
                 int start = (before * vocabulary + segment.token(row)) * vocabulary;
                 MemorySegment.copy(logits, start, result, ValueLayout.JAVA_FLOAT, 4L * (firstLogits + i) * vocabulary, vocabulary);

@@ -3,6 +3,7 @@ package org.gatun.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.PageTable;
@@ -15,6 +16,10 @@ final class CpuBatch {
     private static final long KV = NativeLayout.offset(NativeLayout.SEGMENT, "kv");
     private static final long PAGES = NativeLayout.offset(NativeLayout.SEGMENT, "pages");
     private static final long MASK_STRIDE = NativeLayout.offset(NativeLayout.SEGMENT, "mask_stride");
+    private static final long RANGES = NativeLayout.offset(NativeLayout.SEGMENT, "ranges");
+    private static final long RANGE_COUNT = NativeLayout.offset(NativeLayout.SEGMENT, "range_count");
+    private static final long FIRST_SLOT = NativeLayout.offset(NativeLayout.SEGMENT, "first_slot");
+    private static final long VISIBLE_SLOTS = NativeLayout.offset(NativeLayout.SEGMENT, "visible_slots");
     private static final long COMMITTED = NativeLayout.offset(NativeLayout.SEGMENT, "committed");
     private static final long FIRST = NativeLayout.offset(NativeLayout.SEGMENT, "first");
     private static final long ROWS = NativeLayout.offset(NativeLayout.SEGMENT, "rows");
@@ -79,13 +84,28 @@ final class CpuBatch {
 
     private void write(Segment segment, PageTable pages, long offset, int row) {
         segments.set(ValueLayout.ADDRESS, offset + POSITIONS, segment.positions());
-        segments.set(ValueLayout.ADDRESS, offset + MASK_WORDS, segment.isTree() ? segment.maskWords() : MemorySegment.NULL);
         segments.set(ValueLayout.ADDRESS, offset + KV, ((CpuKvMemory) pages.pool().memory()).struct());
         segments.set(ValueLayout.ADDRESS, offset + PAGES, ((CpuKvMemory.Numbers) pages.list()).memory());
-        segments.set(ValueLayout.JAVA_INT, offset + MASK_STRIDE, segment.maskStride());
         segments.set(ValueLayout.JAVA_INT, offset + COMMITTED, segment.committed());
+        segments.set(ValueLayout.JAVA_INT, offset + FIRST_SLOT, segment.firstSlot());
         segments.set(ValueLayout.JAVA_INT, offset + FIRST, segment.first());
         segments.set(ValueLayout.JAVA_INT, offset + ROWS, segment.rowsToRun());
         segments.set(ValueLayout.JAVA_INT, offset + ROW, row);
+        switch (segment.mask()) {
+            case AttentionMask.Causal _ ->
+                writeMask(offset, MemorySegment.NULL, 0, MemorySegment.NULL, 0, segment.committed() + segment.rows());
+            case AttentionMask.Tree tree ->
+                writeMask(offset, tree.words(), tree.stride(), MemorySegment.NULL, 0, segment.committed() + segment.rows());
+            case AttentionMask.Ranges ranges ->
+                writeMask(offset, MemorySegment.NULL, 0, ranges.bounds(), ranges.count(), ranges.visibleSlots(segment.rows()));
+        }
+    }
+
+    private void writeMask(long offset, MemorySegment words, int stride, MemorySegment ranges, int rangeCount, int visibleSlots) {
+        segments.set(ValueLayout.ADDRESS, offset + MASK_WORDS, words);
+        segments.set(ValueLayout.JAVA_INT, offset + MASK_STRIDE, stride);
+        segments.set(ValueLayout.ADDRESS, offset + RANGES, ranges);
+        segments.set(ValueLayout.JAVA_INT, offset + RANGE_COUNT, rangeCount);
+        segments.set(ValueLayout.JAVA_INT, offset + VISIBLE_SLOTS, visibleSlots);
     }
 }

@@ -19,8 +19,9 @@ final class NativeLayout {
 
     static final StructLayout SEGMENT = MemoryLayout.structLayout(
             ADDRESS.withName("positions"), ADDRESS.withName("mask_words"), ADDRESS.withName("kv"), ADDRESS.withName("pages"),
-            JAVA_INT.withName("mask_stride"), JAVA_INT.withName("committed"), JAVA_INT.withName("first"), JAVA_INT.withName("rows"),
-            JAVA_INT.withName("row"), JAVA_INT.withName("unused"));
+            ADDRESS.withName("ranges"), JAVA_INT.withName("range_count"), JAVA_INT.withName("mask_stride"), JAVA_INT.withName("committed"),
+            JAVA_INT.withName("first_slot"), JAVA_INT.withName("visible_slots"), JAVA_INT.withName("first"), JAVA_INT.withName("rows"),
+            JAVA_INT.withName("row"));
 
     static final StructLayout BATCH = MemoryLayout.structLayout(
             ADDRESS.withName("tokens"), ADDRESS.withName("positions"), ADDRESS.withName("selected"), ADDRESS.withName("segment_of"),

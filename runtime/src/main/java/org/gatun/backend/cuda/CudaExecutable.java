@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
+import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
@@ -77,7 +78,17 @@ final class CudaExecutable implements Executable {
 
         private static Bucket of(Segment segment, BatchLimits limits) {
             int rows = 1 << logarithm(segment.rows());
-            return new Bucket(Math.min(rows, segment.isTree() ? limits.treeRows() : limits.rows()), segment.isTree(), result(segment));
+            boolean tree = isTree(segment);
+            return new Bucket(Math.min(rows, tree ? limits.treeRows() : limits.rows()), tree, result(segment));
+        }
+
+        private static boolean isTree(Segment segment) {
+            return switch (segment.mask()) {
+                case AttentionMask.Causal _ -> false;
+                case AttentionMask.Tree _ -> true;
+                case AttentionMask.Ranges _ -> throw new IllegalArgumentException("a segment that attends to ranges: expected a causal or a "
+                        + "tree segment on CUDA");
+            };
         }
 
         private static Result result(Segment segment) {
@@ -361,7 +372,7 @@ final class CudaExecutable implements Executable {
         if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
             writeDraftDistributions(segment);
         }
-        int index = Bucket.index(segment.rows(), segment.isTree(), result);
+        int index = Bucket.index(segment.rows(), Bucket.isTree(segment), result);
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), table);
         attach(table);
         if (result == Bucket.Result.NOTHING) {

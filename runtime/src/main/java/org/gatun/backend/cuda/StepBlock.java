@@ -2,6 +2,7 @@ package org.gatun.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.gatun.backend.AttentionMask;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Segment;
 import org.gatun.cuda.CudaContext;
@@ -85,8 +86,8 @@ final class StepBlock implements AutoCloseable {
         MemorySegment.copy(segment.tokens(), 0, memory, TOKENS, 4L * segment.rows());
         MemorySegment.copy(segment.positions(), 0, memory, positions, 4L * segment.rows());
         MemorySegment.copy(segment.selected(), 0, memory, selected, 4L * segment.selectedRows());
-        if (segment.isTree()) {
-            MemorySegment.copy(segment.maskWords(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
+        if (segment.mask() instanceof AttentionMask.Tree tree) {
+            MemorySegment.copy(tree.words(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
         }
         if (segment.samples()) {
             Sampling sampling = segment.sampling();

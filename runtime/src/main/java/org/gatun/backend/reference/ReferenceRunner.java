@@ -5,6 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.HostExecutable;
@@ -186,8 +188,11 @@ final class ReferenceRunner implements HostExecutable.Runner {
 
     private void appendKv(Op.AppendKv op, Batch batch) {
         eachRow(batch, (row, number, own) -> {
+            if (batch.segment(number).firstSlot() == Segment.NO_SLOT) {
+                return;
+            }
             PageTable pages = batch.pages(number);
-            int slot = pages.poolSlot(batch.segment(number).committed() + own);
+            int slot = pages.poolSlot(batch.segment(number).firstSlot() + own);
             memoryOf(pages).putKey(op.layer(), slot, memory[op.keys().id()], row * op.keys().width());
             memoryOf(pages).putValue(op.layer(), slot, memory[op.values().id()], row * op.values().width());
         });
@@ -240,9 +245,17 @@ final class ReferenceRunner implements HostExecutable.Runner {
         return weights;
     }
 
-    /// The slots that a row attends to, ascending: a committed slot holds the position of its number, a slot of the pass
-    /// that of its row.
     private static int[] visibleSlots(Segment segment, int row, int window) {
+        return switch (segment.mask()) {
+            case AttentionMask.Causal _, AttentionMask.Tree _ -> committedAndPath(segment, row, window);
+            case AttentionMask.Ranges ranges -> IntStream.range(0, ranges.count()).flatMap(i -> ranges.isRows(i)
+                    ? IntStream.range(segment.firstSlot(), segment.firstSlot() + segment.rows())
+                    : IntStream.range(ranges.from(i), ranges.to(i))).toArray();
+        };
+    }
+
+    /// In order: a committed slot holds the position of its number, a slot of the pass that of its row.
+    private static int[] committedAndPath(Segment segment, int row, int window) {
         int[] slots = new int[segment.committed() + segment.rows()];
         int count = 0;
         int oldest = window == 0 ? 0 : segment.position(row) - window + 1;

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.DraftDistributions;
@@ -115,8 +116,8 @@ final class VerificationCase {
             DeviceSlice ids = bench.empty(4L * shape.rows);
             DeviceSlice margins = bench.empty(4L * shape.rows);
             DeviceSlice onDevice = bench.allocateFrom(MemorySegment.ofArray(logits));
-            Optional<TreePaths> paths = shape.tree ? Optional.of(bench.paths(
-                    segment.maskWords().asSlice(0, 8L * shape.rows * segment.maskStride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
+            Optional<TreePaths> paths = segment.mask() instanceof AttentionMask.Tree mask ? Optional.of(bench.paths(
+                    mask.words().asSlice(0, 8L * shape.rows * mask.stride()).toArray(ValueLayout.JAVA_LONG), shape.rows))
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
             DeviceSlice truncations = bench.empty((long) VerificationKernels.TRUNCATION_BYTES * shape.rows);
