@@ -12,6 +12,8 @@ module org.gatun {
     exports org.gatun.format;
     exports org.gatun.generation;
     exports org.gatun.model;
+    exports org.gatun.model.architecture;
+    exports org.gatun.model.convert;
     exports org.gatun.plan;
     exports org.gatun.quantize;
     exports org.gatun.sampling;

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -25,8 +24,6 @@ public final class Llama2cCheckpoint implements AutoCloseable {
     private static final int MAX_LAYERS = 10_000;
     private static final int MAX_WIDTH = 1 << 20;
     private static final int MAX_ROWS = 1 << 24;
-    private static final float NORM_EPSILON = 1e-5f;
-    private static final float ROPE_BASE = 10_000;
 
     private final MappedFile mapping;
     private final Config config;
@@ -120,6 +117,11 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         }
     }
 
+    /// The file.
+    public Path path() {
+        return mapping.path();
+    }
+
     /// Sizes of the model.
     public Config config() {
         return config;
@@ -139,35 +141,13 @@ public final class Llama2cCheckpoint implements AutoCloseable {
         mapping.close();
     }
 
-    /// Writes checkpoint and vocabulary as a GGUF file of architecture `llama`.
+    /// Puts a vocabulary into a GGUF file as SentencePiece's.
     ///
     /// @param tokenizer the `tokenizer.bin` that belongs to the checkpoint
-    /// @param progress told the bytes written so far
-    /// @throws FormatException if the tokenizer is damaged, or has not as many tokens as the checkpoint
-    /// @throws IOException if a file cannot be read or written
-    /// @throws IllegalStateException if the checkpoint is closed
-    public void writeGguf(Path tokenizer, Path target, LongConsumer progress) throws IOException {
-        GgufWriter writer = new GgufWriter()
-                .putString("general.architecture", "llama")
-                .putString("general.name", mapping.path().getFileName().toString())
-                .putUint32("general.file_type", 0)
-                .putUint32("llama.context_length", config.contextLength)
-                .putUint32("llama.embedding_length", config.hidden)
-                .putUint32("llama.feed_forward_length", config.intermediate)
-                .putUint32("llama.block_count", config.layers)
-                .putUint32("llama.attention.head_count", config.heads)
-                .putUint32("llama.attention.head_count_kv", config.kvHeads)
-                .putFloat32("llama.attention.layer_norm_rms_epsilon", NORM_EPSILON)
-                .putUint32("llama.rope.dimension_count", config.headDim())
-                .putFloat32("llama.rope.freq_base", ROPE_BASE)
-                .putUint32("llama.vocab_size", config.vocabulary);
+    /// @throws FormatException if it is damaged, or has not as many tokens as the checkpoint
+    /// @throws IOException if it cannot be read
+    public void putVocabulary(Path tokenizer, GgufWriter writer) throws IOException {
         Llama2cVocabulary.read(tokenizer, config.vocabulary).putInto(writer);
-        tensors().values().forEach(writer::tensor);
-        try {
-            writer.write(target, progress);
-        } catch (InternalError fault) {
-            throw FormatException.ofFault(mapping.path(), fault);
-        }
     }
 
     private static Config readConfig(HeaderReader in, boolean legacy, int first) throws FormatException {

@@ -24,6 +24,11 @@ import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
 import org.gatun.format.GgufFile;
 import org.gatun.lifetime.Lifetime;
+import org.gatun.model.architecture.ModelConfig;
+import org.gatun.model.checkpoint.Checkpoint;
+import org.gatun.model.checkpoint.GgufCheckpoint;
+import org.gatun.model.checkpoint.QuantizedCheckpoint;
+import org.gatun.model.checkpoint.RandomCheckpoint;
 import org.gatun.plan.LayerProgram;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -69,8 +74,7 @@ public final class Model implements AutoCloseable {
         lifetime = new Lifetime("model " + name, this::release);
         try {
             kvLayout = checkpoint.config().kvLayout(options.kvType());
-            plan = new Transformer(checkpoint.config(), checkpoint::find, options.activations())
-                    .record(LayerProgram.full(checkpoint.config().layers()));
+            plan = record(LayerProgram.full(checkpoint.config().layers()));
         } catch (IllegalArgumentException e) {
             throw new FormatException(Path.of(name), -1, e.getMessage(), e);
         }
@@ -85,6 +89,10 @@ public final class Model implements AutoCloseable {
             count--;
         }
         return count > 0 ? count : tokens; // or the whole vocabulary would be padding
+    }
+
+    private Plan record(LayerProgram program) {
+        return config().architecture().record(config(), checkpoint::find, options.activations(), program);
     }
 
     private void requireWeightsForActivations() {
@@ -316,7 +324,7 @@ public final class Model implements AutoCloseable {
         }
         lifetime.enterInTurn();
         try {
-            return compile(new Transformer(config(), checkpoint::find, options.activations()).record(program),
+            return compile(record(program),
                     new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
         } finally {
             lifetime.leave();

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
+import org.gatun.model.convert.Llama2cConverter;
 import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,7 +48,7 @@ class Llama2cCheckpointTest {
         Path out = directory.resolve("out.gguf");
         AtomicLong progress = new AtomicLong();
         try (Llama2cCheckpoint checkpoint = Llama2cCheckpoint.open(ModelFixtures.require(weights))) {
-            checkpoint.writeGguf(ModelFixtures.require(TOKENIZER), out, progress::set);
+            Llama2cConverter.write(checkpoint, ModelFixtures.require(TOKENIZER), out, progress::set);
         }
         assertEquals(Files.size(out), progress.get());
         try (GgufFile expected = GgufFile.open(ModelFixtures.require(expectedFile)); GgufFile actual = GgufFile.open(out)) {
@@ -122,11 +123,11 @@ class Llama2cCheckpointTest {
     void writeGguf_tokenizerOfOtherModel_refused() throws IOException {
         Path tokenizer = ModelFixtures.require(TOKENIZER);
         try (Llama2cCheckpoint tiny = Llama2cCheckpoint.open(tiny(2, 3, 1, 1, 1, 5, 4))) {
-            assertTrue(assertThrows(FormatException.class, () -> tiny.writeGguf(tokenizer, directory.resolve("o"), _ -> {}))
+            assertTrue(assertThrows(FormatException.class, () -> Llama2cConverter.write(tiny, tokenizer, directory.resolve("o"), _ -> {}))
                     .getMessage().contains("bytes after token 4: expected a vocabulary of 5 tokens"));
         }
         try (Llama2cCheckpoint tiny = Llama2cCheckpoint.open(tiny(2, 3, 1, 1, 1, 513, 4))) {
-            assertTrue(assertThrows(FormatException.class, () -> tiny.writeGguf(tokenizer, directory.resolve("o"), _ -> {}))
+            assertTrue(assertThrows(FormatException.class, () -> Llama2cConverter.write(tiny, tokenizer, directory.resolve("o"), _ -> {}))
                     .getMessage().contains("token 512 of 513"));
         }
     }

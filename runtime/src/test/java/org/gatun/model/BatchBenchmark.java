@@ -17,6 +17,8 @@ import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.format.FormatReport;
+import org.gatun.model.checkpoint.Checkpoint;
+import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 import org.gatun.tensor.DType;
@@ -59,8 +61,8 @@ final class BatchBenchmark {
         int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 7;
         try (Backend backend = Backends.open("cpu", threads); Checkpoint checkpoint = Checkpoint.open(file(args[0]), new FormatReport());
                 Arena arena = Arena.ofConfined();
-                Executable executable = backend.compile(new Transformer(checkpoint.config(), checkpoint::find)
-                        .record(LayerProgram.full(checkpoint.config().layers())), LIMITS)) {
+                Executable executable = backend.compile(checkpoint.config().architecture().record(checkpoint.config(), checkpoint::find,
+                        ActivationQuantization.NONE, LayerProgram.full(checkpoint.config().layers())), LIMITS)) {
             System.out.println(args[0] + ", " + backend.description());
             List<Sequence> sequences = new ArrayList<>();
             for (int i = 0; i < SIZES[SIZES.length - 1]; i++) {

@@ -20,6 +20,8 @@ import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.model.convert.ModelQuantizer;
+import org.gatun.model.convert.WeightTypes;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.Test;

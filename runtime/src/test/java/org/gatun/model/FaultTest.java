@@ -21,6 +21,9 @@ import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.Llama2cCheckpoint;
+import org.gatun.model.convert.Llama2cConverter;
+import org.gatun.model.convert.ModelQuantizer;
+import org.gatun.model.convert.WeightTypes;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,7 +74,7 @@ class FaultTest {
             @Override
             void run(Path in) throws IOException {
                 try (Llama2cCheckpoint checkpoint = Llama2cCheckpoint.open(in.resolve("a.bin"))) {
-                    checkpoint.writeGguf(in.resolve("tokenizer.bin"), in.resolve("out.gguf"), _ -> { });
+                    Llama2cConverter.write(checkpoint, in.resolve("tokenizer.bin"), in.resolve("out.gguf"), _ -> { });
                 }
             }
         };

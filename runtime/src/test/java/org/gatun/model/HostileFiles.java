@@ -23,6 +23,7 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.Llama2cCheckpoint;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.model.convert.Llama2cConverter;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A process that loads small models of which something was changed, and generates three tokens with what loads, on every instruction
@@ -243,7 +244,7 @@ final class HostileFiles {
     private Model imported(CpuBackend backend) throws IOException {
         Path target = directory.resolve("imported.gguf");
         try (Llama2cCheckpoint checkpoint = Llama2cCheckpoint.open(directory.resolve("llama2c.bin"))) {
-            checkpoint.writeGguf(directory.resolve("tokenizer.bin"), target, _ -> { });
+            Llama2cConverter.write(checkpoint, directory.resolve("tokenizer.bin"), target, _ -> { });
         }
         return Model.load(target, backend, ModelOptions.STANDARD);
     }

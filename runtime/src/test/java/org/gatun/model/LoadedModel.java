@@ -18,14 +18,14 @@ import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 
 /// What comes of loading a small model: logits after a few tokens, or a refusal in one line.
-final class LoadedModel {
+public final class LoadedModel {
     private LoadedModel() {}
 
-    static float[] logits(Path file) throws IOException {
+    public static float[] logits(Path file) throws IOException {
         return logits(file, new FormatReport());
     }
 
-    static float[] logits(Path file, FormatReport report) throws IOException {
+    public static float[] logits(Path file, FormatReport report) throws IOException {
         try (Backend backend = new ReferenceBackend();
                 Model model = Model.load(file, backend, ModelOptions.STANDARD, report);
                 Session session = model.openSession()) {
@@ -37,7 +37,7 @@ final class LoadedModel {
     }
 
     /// Why it is refused.
-    static String refusal(Path file) {
+    public static String refusal(Path file) {
         String message = assertThrows(FormatException.class, () -> logits(file)).getMessage();
         assertTrue(message.startsWith(file.getParent().toString()), message);
         assertFalse(message.contains("\n"), message);
@@ -45,7 +45,7 @@ final class LoadedModel {
     }
 
     /// A tensor of zeros.
-    static Tensor tensor(String name, DType type, long... shape) {
+    public static Tensor tensor(String name, DType type, long... shape) {
         return new Tensor(name, type, Shape.of(shape), MemorySegment.ofArray(new byte[(int) type.byteSize(Shape.of(shape))]));
     }
 }

@@ -12,6 +12,8 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
 import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.model.convert.ModelQuantizer;
+import org.gatun.model.convert.WeightTypes;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
 import org.junit.jupiter.api.AfterAll;

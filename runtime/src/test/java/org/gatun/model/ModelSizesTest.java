@@ -16,6 +16,8 @@ import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.format.FormatException;
 import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
+import org.gatun.model.architecture.Architectures;
+import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.AttentionShape;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
@@ -123,7 +125,7 @@ class ModelSizesTest {
     }
 
     private static ModelConfig config(int vocabulary, int layers, int hidden, int intermediate, int heads, int kvHeads, int headDim) {
-        return new ModelConfig("llama", vocabulary, layers, hidden, intermediate, heads, kvHeads, headDim, 1e-5f,
+        return new ModelConfig(Architectures.plain(), vocabulary, layers, hidden, intermediate, heads, kvHeads, headDim, 1e-5f,
                 new RopeTable(RopeTable.Pairing.SPLIT, new float[] {1}, 1), 0, 0, 2048);
     }
 

@@ -26,6 +26,8 @@ import org.gatun.format.GgufFile;
 import org.gatun.format.GgufWriter;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.model.architecture.Architectures;
+import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
@@ -170,7 +172,7 @@ class ModelTest {
     @Test
     void ofRandomWeights_aFewTokens_runsAndWritesNumbers() throws IOException {
         RopeTable rope = new RopeTable(RopeTable.Pairing.INTERLEAVED, new float[] {1, 0.5f, 0.25f, 0.125f}, 1);
-        ModelConfig config = new ModelConfig("llama", 100, 2, 64, 96, 8, 2, 8, 1e-5f, rope, 0, 0, 64);
+        ModelConfig config = new ModelConfig(Architectures.plain(), 100, 2, 64, 96, 8, 2, 8, 1e-5f, rope, 0, 0, 64);
         try (Backend backend = Backends.open("reference");
                 Model model = Model.ofRandomWeights("random", config, DType.Q8_0, SEED, backend, ModelOptions.STANDARD);
                 Session session = model.openSession()) {

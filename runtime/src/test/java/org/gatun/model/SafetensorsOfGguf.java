@@ -20,7 +20,7 @@ import org.gatun.tensor.Tensor;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Rewrites a GGUF model of [RandomModel] as Hugging Face would store it.
-final class SafetensorsOfGguf {
+public final class SafetensorsOfGguf {
     private static final Map<String, String> NAMES = Map.ofEntries(
             Map.entry("token_embd", "model.embed_tokens"),
             Map.entry("output_norm", "model.norm"),
@@ -38,7 +38,7 @@ final class SafetensorsOfGguf {
     private SafetensorsOfGguf() {}
 
     /// @param fourBits type of the blocks' matrices, as bitsandbytes writes them; empty for that of the GGUF
-    static void write(Path gguf, Path directory, Optional<DType> fourBits) throws IOException {
+    public static void write(Path gguf, Path directory, Optional<DType> fourBits) throws IOException {
         Files.createDirectories(directory);
         try (GgufFile file = GgufFile.open(gguf)) {
             SafetensorsWriter writer = new SafetensorsWriter();

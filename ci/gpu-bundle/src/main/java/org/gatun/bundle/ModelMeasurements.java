@@ -8,9 +8,10 @@ import org.gatun.backend.Backend;
 import org.gatun.backend.cuda.CudaBackend;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.model.Model;
-import org.gatun.model.ModelConfig;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.Session;
+import org.gatun.model.architecture.Architectures;
+import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.RopeTable;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.TokenTree;
@@ -66,7 +67,7 @@ final class ModelMeasurements {
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = (float) Math.pow(500_000, -(double) i / frequencies.length);
         }
-        return new ModelConfig("llama", vocabulary, layers, hidden, intermediate, heads, kvHeads, hidden / heads, 1e-5f,
+        return new ModelConfig(Architectures.plain(), vocabulary, layers, hidden, intermediate, heads, kvHeads, hidden / heads, 1e-5f,
                 new RopeTable(RopeTable.Pairing.INTERLEAVED, frequencies, 1), 0, 0, 8192);
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.gatun.format.Llama2cCheckpoint;
+import org.gatun.model.convert.Llama2cConverter;
 import org.gatun.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -33,7 +34,7 @@ final class ImportLlama2cCommand implements Callable<Integer> {
         try (Llama2cCheckpoint checkpoint = Llama2cCheckpoint.open(weights)) {
             long bytes = checkpoint.tensors().values().stream().map(Tensor::data).mapToLong(data -> data.byteSize()).sum();
             try (Progress progress = new Progress(console, "writing " + out, bytes)) {
-                checkpoint.writeGguf(tokenizer, out, progress::at);
+                Llama2cConverter.write(checkpoint, tokenizer, out, progress::at);
             }
             console.note("wrote " + checkpoint.tensors().size() + " tensors to " + out);
         }

@@ -10,8 +10,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.gatun.backend.Backend;
 import org.gatun.model.Model;
-import org.gatun.model.ModelConfig;
 import org.gatun.model.ModelOptions;
+import org.gatun.model.architecture.Architectures;
+import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
 
@@ -53,7 +54,7 @@ record RandomShape(String name, ModelConfig target, ModelConfig draft, DType dty
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = (float) Math.pow(10_000, -(double) i / frequencies.length);
         }
-        return new ModelConfig("llama", VOCABULARY, layers, hidden, intermediate, heads, kvHeads, headDim, 1e-5f,
+        return new ModelConfig(Architectures.plain(), VOCABULARY, layers, hidden, intermediate, heads, kvHeads, headDim, 1e-5f,
                 new RopeTable(RopeTable.Pairing.INTERLEAVED, frequencies, 1), 0, 0, CONTEXT);
     }
 
