@@ -16,7 +16,9 @@ static void NAME(gatun_embed)(const struct gatun_command *command, const struct 
     for (int64_t row = from; row < to; row++) {
         const int64_t token = batch->tokens[row];
         float *out = (float *)command->out + row * width;
-        if (command->flags & GATUN_PACKED) {
+        if (token < 0) {
+            memcpy(out, (const float *)command->in + row * width, (size_t)width * sizeof *out);
+        } else if (command->flags & GATUN_PACKED) {
             decode_packed(command->type, command->weights, command->aux, token, out, width);
         } else {
             const uint8_t *table = command->weights;
@@ -111,38 +113,36 @@ INLINE floats swiglu(floats gate, floats up) {
     return gate * choose(negative, power, splat(1)) / (1 + power) * up;
 }
 
-static void NAME(gatun_swiglu)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    UNUSED(batch);
-    const float *gates = command->in;
-    const float *ups = command->aux;
-    float *out = command->out;
-    int64_t from;
-    int64_t to;
-    part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
-    int64_t i = from;
-    for (; i + WIDTH <= to; i += WIDTH) {
-        store(out + i, swiglu(load(gates + i), load(ups + i)));
-    }
-    if (i < to) {
-        floats gate = {0};
-        floats up = {0};
-        memcpy(&gate, gates + i, (size_t)(to - i) * sizeof *gates);
-        memcpy(&up, ups + i, (size_t)(to - i) * sizeof *ups);
-        floats result = swiglu(gate, up);
-        memcpy(out + i, &result, (size_t)(to - i) * sizeof *out);
-    }
+INLINE floats elementwise(floats a, floats b, const int kind) {
+    return kind == GATUN_ADD ? a + b : swiglu(a, b);
 }
 
-static void NAME(gatun_add)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    UNUSED(batch);
+INLINE void map_elements(const struct gatun_command *command, const struct share *share, const int kind) {
     const float *a = command->in;
     const float *b = command->aux;
     float *out = command->out;
     int64_t from;
     int64_t to;
     part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
-    for (int64_t i = from; i < to; i++) {
-        out[i] = a[i] + b[i];
+    int64_t i = from;
+    for (; i + WIDTH <= to; i += WIDTH) {
+        store(out + i, elementwise(load(a + i), load(b + i), kind));
+    }
+    if (i < to) {
+        floats last_a = {0};
+        floats last_b = {0};
+        memcpy(&last_a, a + i, (size_t)(to - i) * sizeof *a);
+        memcpy(&last_b, b + i, (size_t)(to - i) * sizeof *b);
+        floats result = elementwise(last_a, last_b, kind);
+        memcpy(out + i, &result, (size_t)(to - i) * sizeof *out);
+    }
+}
+
+static void NAME(gatun_elementwise)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    UNUSED(batch);
+    switch (command->type) {
+        case GATUN_ADD: map_elements(command, share, GATUN_ADD); break;
+        default: map_elements(command, share, GATUN_SWIGLU);
     }
 }
 

@@ -50,7 +50,7 @@ enum gatun_type {
 };
 
 enum gatun_op {
-    GATUN_EMBED,        /* out[rows, width] = table[token]                           weights: file bytes, width, type; or as below */
+    GATUN_EMBED,        /* out[rows, width] = table[token], or in[row] where that is -1  weights: file bytes, width, type; or as below */
     GATUN_RMS_NORM,     /* out[rows, width] from in, gain weights[group]             width, group, number epsilon          */
     GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width, and as below                   */
     GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type; pairs 1 if
@@ -59,9 +59,13 @@ enum gatun_op {
     GATUN_ROPE,         /* out[rows, width] from in, table aux                       width, group headDim, pairs, type 1 if interleaved */
     GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the pages  layer                                */
     GATUN_ATTENTION,    /* out[rows, heads, headDim] from queries in                 layer, group heads, pairs window, number scale */
-    GATUN_SWIGLU,       /* out = in · sigmoid(in) · aux                              width                                 */
-    GATUN_ADD,          /* out = in + aux                                            width                                 */
+    GATUN_ELEMENTWISE,  /* out = in + aux, or in · sigmoid(in) · aux                 width, type of enum gatun_elementwise */
     GATUN_SELECT_ROWS   /* out[selected, width] = in[selected[i]]                    width                                 */
+};
+
+enum gatun_elementwise {
+    GATUN_ADD,
+    GATUN_SWIGLU
 };
 
 /* Set in gatun_command.flags. */

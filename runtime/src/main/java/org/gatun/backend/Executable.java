@@ -55,12 +55,28 @@ public interface Executable extends AutoCloseable {
     void decodeChain(Batch batch, int count, float margin, SampledTokens sampled);
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.
+    ///
+    /// @throws IllegalArgumentException if the plan has none
     MemorySegment logits();
 
-    /// The hidden state tapped under `name` in the last pass, `[rows, width] f32`, overwritten by the next.
+    /// An output of the last pass, `[rows or selected rows of that pass, width] f32`, overwritten by the next. Where a backend runs rows
+    /// again that an earlier pass of a tree has run, these come first.
     ///
-    /// @throws IllegalArgumentException if the plan has no such tap
-    MemorySegment tap(String name);
+    /// @throws IllegalArgumentException if the plan has no such output
+    MemorySegment output(String name);
+
+    /// Where the caller writes the rows of an input before a pass, `[limits.rows, width] f32`, row by row as they lie in the batch.
+    ///
+    /// @throws IllegalArgumentException if the plan has no such input
+    MemorySegment input(String name);
+
+    /// Takes the rows of an input from an output of another executable of this backend from now on: those of its last pass when a pass of
+    /// this one begins. On a device they do not visit the host.
+    ///
+    /// @param from has run a pass of as many rows
+    /// @throws IllegalArgumentException if there is no such input or output, they differ in width, the output has selected rows only, or
+    ///         the executable is of another backend
+    void connect(String input, Executable from, String output);
 
     @Override
     void close();

@@ -1,6 +1,8 @@
 package org.gatun.backend;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Op;
@@ -17,11 +19,8 @@ public final class HostExecutable implements Executable {
         /// @throws IllegalArgumentException as [Executable#run]
         void run(Batch batch);
 
-        /// As [Executable#logits].
-        MemorySegment logits();
-
-        /// The rows of a value in the last pass, as [Executable#tap].
-        MemorySegment tap(Value value);
+        /// The rows of an input, or of an output in the last pass.
+        MemorySegment rows(Value value);
 
         /// Frees what it owns. Called once.
         void release();
@@ -32,6 +31,10 @@ public final class HostExecutable implements Executable {
     private final Runner runner;
     private final HostVerifier verifier;
     private final Consumer<AutoCloseable> owner;
+    private final Value logits; // null if the plan has none
+    private final List<Connection> connections = new ArrayList<>();
+    private int rows; // of the last pass
+    private int selectedRows;
     private final boolean isWindowed;
     private KvLayout fitting; // the last that the plan was found to fit
     private final Lifetime lifetime = new Lifetime("executable", this::release);
@@ -44,7 +47,8 @@ public final class HostExecutable implements Executable {
         this.runner = runner;
         this.owner = owner;
         isWindowed = plan.ops().stream().anyMatch(op -> op instanceof Op.Attention attention && attention.shape().window() > 0);
-        verifier = new HostVerifier(plan.logits().width());
+        logits = plan.logits().orElse(null);
+        verifier = new HostVerifier(logits == null ? 1 : logits.width());
     }
 
     @Override
@@ -60,6 +64,7 @@ public final class HostExecutable implements Executable {
     @Override
     public void launch(Batch batch) {
         batch.requireSampling();
+        plan.output(Plan.LOGITS);
         run(batch, true);
     }
 
@@ -90,9 +95,12 @@ public final class HostExecutable implements Executable {
     private void runUsing(Batch batch, int index, boolean verify) {
         if (index == batch.size()) {
             batch.reservePages();
+            rows = batch.rows();
+            selectedRows = batch.selectedRows();
+            takeInputs();
             runner.run(batch);
             if (verify) {
-                verifier.verify(batch, runner.logits());
+                verifier.verify(batch, logits());
             }
             return;
         }
@@ -128,17 +136,51 @@ public final class HostExecutable implements Executable {
     @Override
     public MemorySegment logits() {
         lifetime.requireOpen();
-        return runner.logits();
+        return runner.rows(logits == null ? plan.output(Plan.LOGITS) : logits);
     }
 
     @Override
-    public MemorySegment tap(String name) {
+    public MemorySegment output(String name) {
         lifetime.requireOpen();
-        Value value = plan.taps().get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+        Value value = plan.output(name);
+        return runner.rows(value).asSlice(0, (long) Float.BYTES * value.width() * (value.rows() == Value.Rows.ALL ? rows : selectedRows));
+    }
+
+    @Override
+    public MemorySegment input(String name) {
+        lifetime.requireOpen();
+        return runner.rows(plan.input(name));
+    }
+
+    @Override
+    public void connect(String input, Executable from, String output) {
+        Value to = plan.input(input);
+        if (!(from instanceof HostExecutable other) || other.runner.getClass() != runner.getClass()) {
+            throw new IllegalArgumentException("input " + input + " from an executable of another backend: expected one of this");
         }
-        return runner.tap(value);
+        Value of = other.plan.output(output);
+        if (of.width() != to.width() || of.rows() != Value.Rows.ALL) {
+            throw new IllegalArgumentException("input " + input + " of " + to + " from output " + output + " of " + of
+                    + ": expected all rows, as wide");
+        }
+        connections.removeIf(connection -> connection.to.equals(to));
+        connections.add(new Connection(to, other, of));
+    }
+
+    /// An input whose rows another executable leaves.
+    private record Connection(Value to, HostExecutable from, Value of) {}
+
+    private void takeInputs() {
+        for (int i = 0; i < connections.size(); i++) {
+            Connection connection = connections.get(i);
+            connection.from.lifetime.enter();
+            try {
+                MemorySegment.copy(connection.from.runner.rows(connection.of), 0, runner.rows(connection.to), 0,
+                        (long) rows * connection.to.width() * Float.BYTES);
+            } finally {
+                connection.from.lifetime.leave();
+            }
+        }
     }
 
     @Override

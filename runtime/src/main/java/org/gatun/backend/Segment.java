@@ -203,6 +203,7 @@ public final class Segment {
     ///
     /// @param text the tokens before the segment
     /// @throws IllegalStateException if there are no rows, some are selected already, more than `treeRows`, or they attend to ranges
+    /// @throws IllegalArgumentException if a row has no token
     public void sample(Sampling sampling, int[] text) {
         if (mask == ranges) {
             throw new IllegalStateException("sampling after rows that attend to ranges: expected a causal or a tree segment");
@@ -210,6 +211,12 @@ public final class Segment {
         if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
             throw new IllegalStateException("sampling after each of " + rows + " rows, " + selectedRows
                     + " selected: expected 1 to " + limits.treeRows() + ", none selected");
+        }
+        for (int row = 0; row < rows; row++) {
+            if (token(row) < 0) {
+                throw new IllegalArgumentException("token " + token(row) + " in row " + row + ", after which one is sampled: expected one of the "
+                        + "vocabulary");
+            }
         }
         this.sampling = sampling;
         for (int row = 0; row < rows; row++) {

@@ -12,7 +12,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.function.DoubleConsumer;
+import java.util.function.Supplier;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
 import org.gatun.backend.BatchLimits;
@@ -89,10 +91,6 @@ public final class Model implements AutoCloseable {
             count--;
         }
         return count > 0 ? count : tokens; // or the whole vocabulary would be padding
-    }
-
-    private Plan record(LayerProgram program) {
-        return config().architecture().record(config(), checkpoint::find, options.activations(), program);
     }
 
     private void requireWeightsForActivations() {
@@ -273,13 +271,29 @@ public final class Model implements AutoCloseable {
     /// @throws UncheckedIOException if a file of the model was changed before they were ready
     /// @throws IllegalStateException if the model is closed
     public Session openSession(DoubleConsumer progress) {
+        return open(() -> takeIdle().orElseGet(() -> compile(plan, LIMITS, progress)), this::giveBack);
+    }
+
+    /// Opens a session with an empty context whose passes run a program of layers, and keep its [taps][LayerProgram.Tap], see
+    /// [Session#hidden].
+    ///
+    /// @throws IllegalArgumentException as by [#openSession(DoubleConsumer)], or if the program has no head
+    /// @throws IndexOutOfBoundsException if it names a layer that the model does not have
+    public Session openSession(LayerProgram program) {
+        if (!program.hasHead()) {
+            throw new IllegalArgumentException("a session without logits: expected a program that ends with the head");
+        }
+        return open(() -> compile(record(program), LIMITS, _ -> { }), Executable::close);
+    }
+
+    private Session open(Supplier<Executable> executables, Consumer<Executable> giveBack) {
         lifetime.enterInTurn();
         try {
-            Executable executable = takeIdle().orElseGet(() -> compile(plan, LIMITS, progress));
+            Executable executable = executables.get();
             try {
                 SequenceState state = openState();
                 try {
-                    Session session = new Session(this, executable, state);
+                    Session session = new Session(this, executable, state, giveBack);
                     lifetime.adopt(session);
                     return session;
                 } catch (Throwable e) {
@@ -287,7 +301,7 @@ public final class Model implements AutoCloseable {
                     throw e;
                 }
             } catch (Throwable e) {
-                giveBack(executable);
+                giveBack.accept(executable);
                 throw e;
             }
         } finally {
@@ -314,21 +328,24 @@ public final class Model implements AutoCloseable {
 
     /// Some of the layers, for passes no larger than a tree. The weights are shared with those of the whole.
     Executable compile(LayerProgram program) {
-        for (LayerProgram.Step step : program.steps()) {
-            int layer = switch (step) {
-                case LayerProgram.RunAttention(int number) -> number;
-                case LayerProgram.RunFeedForward(int number) -> number;
-                case LayerProgram.Tap _ -> 0;
-            };
-            Objects.checkIndex(layer, config().layers());
-        }
+        Plan recorded = record(program);
         lifetime.enterInTurn();
         try {
-            return compile(record(program),
-                    new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
+            return compile(recorded, new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
         } finally {
             lifetime.leave();
         }
+    }
+
+    private Plan record(LayerProgram program) {
+        program.steps().forEach(step -> {
+            if (step instanceof LayerProgram.RunAttention(int layer)) {
+                Objects.checkIndex(layer, config().layers());
+            } else if (step instanceof LayerProgram.RunFeedForward(int layer)) {
+                Objects.checkIndex(layer, config().layers());
+            }
+        });
+        return config().architecture().record(config(), checkpoint::find, options.activations(), program);
     }
 
     /// Compiles, and makes sure that the weights are those of the file that was opened. When they will not be read again, the file is

@@ -2,6 +2,8 @@ package org.gatun.model;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.gatun.backend.Batch;
 import org.gatun.backend.Executable;
 import org.gatun.backend.SampledTokens;
@@ -20,6 +22,7 @@ import org.gatun.sampling.Sampling;
 public final class Session implements AutoCloseable {
     private final Model model;
     private final Executable executable;
+    private final Consumer<Executable> giveBack;
     private final SequenceState state;
     private final Arena arena = Arena.ofShared();
     private final Segment segment;
@@ -28,9 +31,11 @@ public final class Session implements AutoCloseable {
     private boolean launched; // a pass whose result is awaited
     private final Lifetime lifetime;
 
-    Session(Model model, Executable executable, SequenceState state) {
+    /// @param giveBack takes the executable when the session is closed
+    Session(Model model, Executable executable, SequenceState state, Consumer<Executable> giveBack) {
         this.model = model;
         this.executable = executable;
+        this.giveBack = giveBack;
         this.state = state;
         lifetime = new Lifetime("session of " + model.name(), this::release);
         try {
@@ -288,6 +293,23 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    /// A hidden state of the last pass, `[hidden] f32`, overwritten by the next. The session was opened with a program that taps it.
+    ///
+    /// @param name of the tap
+    /// @param row of the segment; of a tap behind the final norm, number of the row among those with logits
+    /// @throws IllegalArgumentException if there is no tap of that name
+    /// @throws IndexOutOfBoundsException if the pass had no such row
+    public MemorySegment hidden(String name, int row) {
+        enter();
+        try {
+            MemorySegment rows = executable.output(name);
+            long bytes = (long) model.config().hidden() * Float.BYTES;
+            return rows.asSlice(Objects.checkIndex(row, rows.byteSize() / bytes) * bytes, bytes);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
     /// How many of the first `count` tokens of a text it already holds.
     public int commonPrefix(int[] text, int count) {
         return state.commonPrefix(text, count);
@@ -327,7 +349,7 @@ public final class Session implements AutoCloseable {
         try (arena) {
             state.close(); // which waits for a device: whoever gets the executable next finds it idle
         } finally {
-            model.giveBack(executable);
+            giveBack.accept(executable);
             model.forget(this);
         }
     }

@@ -11,14 +11,14 @@ public sealed interface Op {
     /// The values it reads.
     default List<Value> inputs() {
         return switch (this) {
-            case Embed _ -> List.of();
+            case Input _ -> List.of();
+            case Embed op -> op.given.map(List::of).orElseGet(List::of);
             case RmsNorm op -> List.of(op.in);
             case MatMul op -> List.of(op.in);
             case Rope op -> List.of(op.in);
             case AppendKv op -> List.of(op.keys, op.values);
             case Attention op -> List.of(op.queries);
-            case SwiGlu op -> List.of(op.gate, op.up);
-            case Add op -> List.of(op.a, op.b);
+            case Elementwise op -> List.of(op.a, op.b);
             case SelectRows op -> List.of(op.in);
         };
     }
@@ -29,30 +29,40 @@ public sealed interface Op {
             case Embed op -> List.of(op.table);
             case RmsNorm op -> List.of(op.gain);
             case MatMul op -> op.bias.map(bias -> List.of(op.weight, bias)).orElseGet(() -> List.of(op.weight));
-            case Rope _, AppendKv _, Attention _, SwiGlu _, Add _, SelectRows _ -> List.of();
+            case Input _, Rope _, AppendKv _, Attention _, Elementwise _, SelectRows _ -> List.of();
         };
     }
 
     /// The value it writes, if any.
     default Optional<Value> output() {
         return switch (this) {
+            case Input op -> Optional.of(op.out);
             case Embed op -> Optional.of(op.out);
             case RmsNorm op -> Optional.of(op.out);
             case MatMul op -> Optional.of(op.out);
             case Rope op -> Optional.of(op.out);
             case AppendKv _ -> Optional.empty();
             case Attention op -> Optional.of(op.out);
-            case SwiGlu op -> Optional.of(op.out);
-            case Add op -> Optional.of(op.out);
+            case Elementwise op -> Optional.of(op.out);
             case SelectRows op -> Optional.of(op.out);
         };
     }
 
-    /// Row `r` of `out` is row `token[r]` of `table`.
+    /// Rows that the caller gives, or that another executable left: see `org.gatun.backend.Executable#input`.
+    ///
+    /// @param name unique in the plan
+    /// @param out `[rows, width]`
+    record Input(String name, Value out) implements Op {}
+
+    /// Row `r` of `out` is row `token[r]` of `table`, or, where there is no token ([#GIVEN]), row `r` of `given`.
     ///
     /// @param table `[vocabulary, width]`, any stored type
+    /// @param given `[rows, width]`; if there are none, all rows have tokens
     /// @param out `[rows, width]`
-    record Embed(Tensor table, Value out) implements Op {}
+    record Embed(Tensor table, Optional<Value> given, Value out) implements Op {
+        /// In place of the token of a row that is given.
+        public static final int GIVEN = -1;
+    }
 
     /// Root-mean-square normalisation of groups of `gain.columns()` elements (the whole row, or a head):
     /// `out = in / sqrt(mean(in²) + epsilon) · gain`. (Zhang and Sennrich 2019, arXiv 1910.07467.)
@@ -91,19 +101,20 @@ public sealed interface Op {
     /// @param out `[rows, heads, headDim]`
     record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Op {}
 
-    /// `out = gate · σ(gate) · up`, element by element. (Shazeer 2020, arXiv 2002.05202.)
-    ///
-    /// @param gate `[rows, width]`
-    /// @param up `[rows, width]`
-    /// @param out `[rows, width]`
-    record SwiGlu(Value gate, Value up, Value out) implements Op {}
-
-    /// `out = a + b`, element by element: the residual connection.
+    /// `out[r, i] = kind(a[r, i], b[r, i])`.
     ///
     /// @param a `[rows, width]`
     /// @param b `[rows, width]`
     /// @param out `[rows, width]`
-    record Add(Value a, Value b, Value out) implements Op {}
+    record Elementwise(Kind kind, Value a, Value b, Value out) implements Op {
+        /// What is computed of two elements.
+        public enum Kind {
+            /// `a + b`: the residual connection.
+            ADD,
+            /// `a · σ(a) · b`, of a gate and what it lets through. (Shazeer 2020, arXiv 2002.05202.)
+            SWIGLU
+        }
+    }
 
     /// Keeps the rows whose result the caller asked for, in the order asked.
     ///

@@ -13,12 +13,28 @@ import org.gatun.tensor.Tensor;
 public final class PlanBuilder {
     private final List<Op> ops = new ArrayList<>();
     private final List<Value> values = new ArrayList<>();
-    private final Map<String, Value> taps = new LinkedHashMap<>();
+    private final Map<String, Value> outputs = new LinkedHashMap<>();
+
+    /// Records [Op.Input].
+    public Value input(String name, int width) {
+        Value out = value(width, Value.Rows.ALL);
+        ops.add(new Op.Input(name, out));
+        return out;
+    }
+
+    /// Records [Op.Embed] of tokens.
+    public Value embed(Tensor table) {
+        return embed(table, Optional.empty());
+    }
 
     /// Records [Op.Embed].
-    public Value embed(Tensor table) {
+    public Value embed(Tensor table, Optional<Value> given) {
+        given.ifPresent(rows -> {
+            requireAllRows("embedding", rows);
+            require(rows.width() == table.columns(), table, rows.width() + " columns, as the rows given");
+        });
         Value out = value(table.columns(), Value.Rows.ALL);
-        ops.add(new Op.Embed(table, out));
+        ops.add(new Op.Embed(table, given, out));
         return out;
     }
 
@@ -85,20 +101,24 @@ public final class PlanBuilder {
         return out;
     }
 
-    /// Records [Op.SwiGlu].
-    public Value swiGlu(Value gate, Value up) {
-        requireAlike("SwiGLU", gate, up);
-        Value out = value(gate.width(), gate.rows());
-        ops.add(new Op.SwiGlu(gate, up, out));
+    /// Records [Op.Elementwise].
+    public Value elementwise(Op.Elementwise.Kind kind, Value a, Value b) {
+        if (a.width() != b.width() || a.rows() != b.rows()) {
+            throw new IllegalArgumentException(kind + " of " + a + " and " + b + ": expected rows alike");
+        }
+        Value out = value(a.width(), a.rows());
+        ops.add(new Op.Elementwise(kind, a, b, out));
         return out;
     }
 
-    /// Records [Op.Add].
+    /// Records [Op.Elementwise.Kind#SWIGLU].
+    public Value swiGlu(Value gate, Value up) {
+        return elementwise(Op.Elementwise.Kind.SWIGLU, gate, up);
+    }
+
+    /// Records [Op.Elementwise.Kind#ADD].
     public Value add(Value a, Value b) {
-        requireAlike("sum", a, b);
-        Value out = value(a.width(), a.rows());
-        ops.add(new Op.Add(a, b, out));
-        return out;
+        return elementwise(Op.Elementwise.Kind.ADD, a, b);
     }
 
     /// Records [Op.SelectRows].
@@ -110,13 +130,25 @@ public final class PlanBuilder {
     }
 
     /// Keeps `value` for the caller under `name`.
-    public void tap(String name, Value value) {
-        taps.put(name, value);
+    ///
+    /// @throws IllegalArgumentException if there is an output of that name
+    public PlanBuilder output(String name, Value value) {
+        if (outputs.putIfAbsent(name, value) != null) {
+            throw new IllegalArgumentException("output " + name + " a second time: expected one of each name");
+        }
+        return this;
     }
 
     /// The plan of everything recorded.
+    public Plan build() {
+        return new Plan(ops, values, outputs);
+    }
+
+    /// The plan of everything recorded, with logits.
     public Plan build(Value logits) {
-        return new Plan(ops, values, logits, taps);
+        Map<String, Value> all = new LinkedHashMap<>(outputs);
+        all.put(Plan.LOGITS, logits);
+        return new Plan(ops, values, all);
     }
 
     private Value value(int width, Value.Rows rows) {
@@ -129,12 +161,6 @@ public final class PlanBuilder {
     private static void requireAllRows(String op, Value in) {
         if (in.rows() != Value.Rows.ALL) {
             throw new IllegalArgumentException(op + " of selected rows: expected all rows of the pass");
-        }
-    }
-
-    private static void requireAlike(String op, Value a, Value b) {
-        if (a.width() != b.width() || a.rows() != b.rows()) {
-            throw new IllegalArgumentException(op + " of " + a + " and " + b + ": expected rows alike");
         }
     }
 

@@ -600,7 +600,7 @@ class BackendDifferentialTest {
     }
 
     private static float[] logits(Executable executable, Segment segment, Plan plan) {
-        return executable.logits().asSlice(0, 4L * segment.selectedRows() * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
+        return executable.logits().asSlice(0, 4L * segment.selectedRows() * plan.output(Plan.LOGITS).width()).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     private static int kvHeads(Plan plan) {
@@ -652,7 +652,7 @@ class BackendDifferentialTest {
             kv.reserve(0, 1);
             assertThrows(IndexOutOfBoundsException.class, () -> kv.move(0, 4));
             assertThrows(IndexOutOfBoundsException.class, () -> kv.move(64, 0));
-            assertThrows(IllegalArgumentException.class, () -> executable.tap("none"));
+            assertThrows(IllegalArgumentException.class, () -> executable.output("none"));
 
             segment.beginCausal(0).addRow(0);
             kv.close();

@@ -156,13 +156,8 @@ public final class MarkovBackend implements Backend {
         }
 
         @Override
-        public MemorySegment logits() {
-            return result;
-        }
-
-        @Override
-        public MemorySegment tap(Value value) {
-            throw new IllegalArgumentException("no tap " + value);
+        public MemorySegment rows(Value value) {
+            return result; // there are logits only
         }
 
         @Override

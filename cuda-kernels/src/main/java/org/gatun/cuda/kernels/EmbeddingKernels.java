@@ -1,7 +1,9 @@
 package org.gatun.cuda.kernels;
 
+import java.util.Optional;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `embedding.cu`: rows of a table.
@@ -10,24 +12,28 @@ public final class EmbeddingKernels {
 
     private EmbeddingKernels() {}
 
-    /// Row `r` of `out` is row `ids[r]` of the table. An id outside the table gives zeros and sets bit 0 of `error`.
+    /// Row `r` of `out` is row `ids[r]` of the table, or where that is -1 and rows are given, row `r` of these. Any other id outside the
+    /// table gives zeros and sets bit 0 of `error`.
     ///
     /// @param type of the table
     /// @param out `[rows, width] f32`
     /// @param error `[1] int`
     /// @param table `[vocabulary, width]`
+    /// @param given `[rows, width] f32`
     /// @param ids `[rows] int`
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch gather(KernelLibrary library, ElementType type, DeviceSlice out, DeviceSlice error, DeviceSlice table,
-            DeviceSlice ids, Rows rows, int vocabulary, int width) {
+            Optional<DeviceSlice> given, DeviceSlice ids, Rows rows, int vocabulary, int width) {
         CudaFunction kernel = library.kernel("embedding_gather_" + type);
         KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "error", error, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "table", table, type.byteSize(), vocabulary, width);
+        given.ifPresent(slice -> KernelLaunch.check(kernel, "given", slice, Float.BYTES, rows.max(), width));
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
+        KernelArguments arguments = kernel.arguments().set(0, out).set(1, error).set(2, table).set(4, ids).set(5, rows.count())
+                .set(6, vocabulary).set(7, width);
+        given.ifPresentOrElse(slice -> arguments.set(3, slice), () -> arguments.setNull(3));
         return new KernelLaunch(kernel,
-                LaunchConfiguration.of(rows.max(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)),
-                kernel.arguments().set(0, out).set(1, error).set(2, table).set(3, ids).set(4, rows.count())
-                        .set(5, vocabulary).set(6, width));
+                LaunchConfiguration.of(rows.max(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)), arguments);
     }
 }

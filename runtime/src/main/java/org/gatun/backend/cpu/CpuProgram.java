@@ -44,6 +44,7 @@ final class CpuProgram {
     private final Map<Integer, Buffer> cacheLayers = new HashMap<>();
     private long workOfRow;
     private long workOfSelectedRow;
+    private int leastToken;
     private int vocabulary = Integer.MAX_VALUE;
     private int bufferCount;
 
@@ -72,6 +73,12 @@ final class CpuProgram {
     /// @param progress is told the part of the ops that is compiled
     /// @throws IllegalArgumentException if the kernels do not support a type of the plan
     void compile(DoubleConsumer progress) {
+        for (Op op : plan.ops()) {
+            if (op instanceof Op.Input(_, Value rows)) { // first, so that nothing else is ever in their place
+                lastUse[rows.id()] = Integer.MAX_VALUE;
+                buffers.put(rows.id(), allocate(capacity(rows) * rows.width() * Float.BYTES));
+            }
+        }
         for (int index = 0; index < plan.ops().size(); index++) {
             compile(plan.ops().get(index));
             freeUnused(index);
@@ -86,8 +93,7 @@ final class CpuProgram {
                 last[input.id()] = index;
             }
         }
-        last[plan.logits().id()] = Integer.MAX_VALUE;
-        plan.taps().values().forEach(tap -> last[tap.id()] = Integer.MAX_VALUE);
+        plan.outputs().values().forEach(output -> last[output.id()] = Integer.MAX_VALUE);
         return last;
     }
 
@@ -104,9 +110,11 @@ final class CpuProgram {
 
     private void compile(Op op) {
         switch (op) {
-            case Op.Embed(Tensor table, Value out) -> {
+            case Op.Input _ -> { }
+            case Op.Embed(Tensor table, Optional<Value> given, Value out) -> {
                 vocabulary = Math.min(vocabulary, table.rows());
-                emit(Operation.EMBED, out, List.of(), embedding(table));
+                leastToken = given.isPresent() ? Op.Embed.GIVEN : 0;
+                emit(Operation.EMBED, out, given.map(rows -> List.of(buffers.get(rows.id()))).orElseGet(List::of), embedding(table));
             }
             case Op.RmsNorm(Value in, Tensor gain, float epsilon, Value out) ->
                 emit(Operation.RMS_NORM, out, List.of(buffers.get(in.id())), new Settings().group(gain.columns())
@@ -124,10 +132,8 @@ final class CpuProgram {
                 emit(Operation.ATTENTION, out, List.of(buffers.get(queries.id())), new Settings().layer(layer)
                         .group(shape.group()).pairs(shape.window()).number(shape.scale()));
             }
-            case Op.SwiGlu(Value gate, Value up, Value out) ->
-                emit(Operation.SWIGLU, out, List.of(buffers.get(gate.id()), buffers.get(up.id())), new Settings());
-            case Op.Add(Value a, Value b, Value out) ->
-                emit(Operation.ADD, out, List.of(buffers.get(a.id()), buffers.get(b.id())), new Settings());
+            case Op.Elementwise(Op.Elementwise.Kind kind, Value a, Value b, Value out) ->
+                emit(Operation.ELEMENTWISE, out, List.of(buffers.get(a.id()), buffers.get(b.id())), new Settings().type(kind.ordinal()));
             case Op.SelectRows(Value in, Value out) ->
                 emit(Operation.SELECT_ROWS, out, List.of(buffers.get(in.id())), new Settings());
         }
@@ -348,6 +354,11 @@ final class CpuProgram {
 
     long workOfSelectedRow() {
         return workOfSelectedRow;
+    }
+
+    /// Tokens must be this at least.
+    int leastToken() {
+        return leastToken;
     }
 
     /// Tokens must be below this.

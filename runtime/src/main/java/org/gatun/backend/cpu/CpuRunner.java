@@ -17,7 +17,6 @@ final class CpuRunner implements HostExecutable.Runner {
     private final CpuProgram program;
     private final MemorySegment commands;
     private final CpuBatch memory;
-    private final MemorySegment logits;
 
     CpuRunner(CpuBackend backend, NativeLibrary library, Plan plan, BatchLimits limits, Weights weights,
             DoubleConsumer progress) {
@@ -28,7 +27,6 @@ final class CpuRunner implements HostExecutable.Runner {
             program.compile(progress);
             commands = program.write();
             memory = new CpuBatch(arena, limits);
-            logits = program.buffer(plan.logits());
         } catch (Throwable e) {
             program.used().forEach(weights::release);
             arena.close();
@@ -44,16 +42,11 @@ final class CpuRunner implements HostExecutable.Runner {
             largest = largest == null || kv.slots() > largest.slots() ? kv : largest;
         }
         long work = batch.rows() * program.workOfRow() + batch.selectedRows() * program.workOfSelectedRow();
-        backend.run(commands, program.size(), memory.write(batch, program.vocabulary()), largest, work);
+        backend.run(commands, program.size(), memory.write(batch, program.leastToken(), program.vocabulary()), largest, work);
     }
 
     @Override
-    public MemorySegment logits() {
-        return logits;
-    }
-
-    @Override
-    public MemorySegment tap(Value value) {
+    public MemorySegment rows(Value value) {
         return program.buffer(value);
     }
 

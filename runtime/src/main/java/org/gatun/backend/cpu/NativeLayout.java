@@ -36,7 +36,7 @@ final class NativeLayout {
 
     /// `enum gatun_op`, in its order.
     enum Operation {
-        EMBED, RMS_NORM, QUANTIZE, MATMUL, ROPE_TABLE, ROPE, APPEND_KV, ATTENTION, SWIGLU, ADD, SELECT_ROWS
+        EMBED, RMS_NORM, QUANTIZE, MATMUL, ROPE_TABLE, ROPE, APPEND_KV, ATTENTION, ELEMENTWISE, SELECT_ROWS
     }
 
     /// Wait for all threads before the command.

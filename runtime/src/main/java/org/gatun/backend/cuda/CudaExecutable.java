@@ -4,12 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
 import org.gatun.backend.AttentionMask;
@@ -136,8 +135,11 @@ final class CudaExecutable implements Executable {
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
+    private final int leastToken;
     private final int vocabulary;
-    private final Map<String, PinnedBuffer> taps = new HashMap<>();
+    private final int logitsWidth; // 0 if the plan has none
+    private final Map<String, Input> inputs = new LinkedHashMap<>();
+    private final Map<String, PinnedBuffer> outputs = new HashMap<>();
     private KvLayout captured; // of the page tables that the graphs serve
     private int capturedSlots;
     private DeviceBuffer pages; // addresses, where the graphs look for them
@@ -148,6 +150,7 @@ final class CudaExecutable implements Executable {
     private boolean blockIsRead; // by one of them
     private VerificationResult awaited;
     private int awaitedRows;
+    private int rows; // of the last pass
     private int selectedRows;
     private boolean logitsAreHere;
     private boolean ranInTurn; // several segments, each a pass of its own
@@ -162,9 +165,14 @@ final class CudaExecutable implements Executable {
         library = backend.library();
         vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
                 .orElse(Integer.MAX_VALUE);
-        Set<Value> kept = new HashSet<>(plan.taps().values());
-        kept.add(plan.logits());
-        memory = MemoryPlan.of(program.steps(), kept, this::byteSize);
+        for (Op op : plan.ops()) {
+            if (op instanceof Op.Input(String name, Value rows)) {
+                inputs.put(name, new Input(rows));
+            }
+        }
+        leastToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
+        logitsWidth = plan.logits().map(Value::width).orElse(0);
+        memory = MemoryPlan.of(program.steps(), inputs.values().stream().map(Input::rows).toList(), plan.outputs().values(), this::byteSize);
         program.steps().forEach(step -> key(step).ifPresent(keys::add));
         requireRoom();
         List<DeviceWeights.Key> acquired = new ArrayList<>();
@@ -188,7 +196,7 @@ final class CudaExecutable implements Executable {
                     limits.treeRows());
             verification = own(context.allocatePinned(verificationSlots.hostBytes()));
             verification.memory().fill((byte) 0);
-            logits = own(context.allocatePinned((long) limits.logitsRows() * plan.logits().width() * Float.BYTES));
+            logits = own(context.allocatePinned(Math.max(1, (long) limits.logitsRows() * logitsWidth) * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
             closeOwned();
@@ -219,7 +227,7 @@ final class CudaExecutable implements Executable {
     private long bytesWithLayersIn(WeightType type) {
         Map<DeviceWeights.Key, Long> bytes = new HashMap<>();
         for (Step step : program.steps()) {
-            boolean isLayer = !(step instanceof Step.Embed) && !step.outputs().contains(plan.logits());
+            boolean isLayer = !(step instanceof Step.Embed) && plan.logits().stream().noneMatch(step.outputs()::contains);
             key(step).ifPresent(key -> bytes.put(key, isLayer ? Math.min(key.byteSize(), key.with(type).byteSize()) : key.byteSize()));
         }
         return bytes.values().stream().mapToLong(Long::longValue).sum();
@@ -323,6 +331,9 @@ final class CudaExecutable implements Executable {
 
     /// Several segments: one after the other, each with its logits, which then lie one behind the other in the host's memory.
     private void runInTurn(Batch batch, boolean verify) {
+        if (!inputs.isEmpty()) {
+            throw new IllegalArgumentException("inputs of several segments: expected a batch of one on backend " + backend.name());
+        }
         int firstLogits = 0;
         for (int i = 0; i < batch.size(); i++) {
             Segment segment = batch.segment(i);
@@ -331,7 +342,7 @@ final class CudaExecutable implements Executable {
             try {
                 run(segment, table);
                 if (segment.selectedRows() > 0) {
-                    copyToHost(logits(firstLogits, segment.selectedRows()), plan.logits());
+                    copyToHost(logits(firstLogits, segment.selectedRows()), plan.output(Plan.LOGITS));
                 }
                 if (verify && segment.samples()) {
                     awaitPass();
@@ -347,7 +358,7 @@ final class CudaExecutable implements Executable {
     }
 
     private MemorySegment logits(int first, int count) {
-        long rowBytes = (long) plan.logits().width() * Float.BYTES;
+        long rowBytes = (long) logitsWidth * Float.BYTES;
         return logits.memory().asSlice(first * rowBytes, count * rowBytes);
     }
 
@@ -364,6 +375,7 @@ final class CudaExecutable implements Executable {
 
     private void run(Segment segment, PageTable table) {
         prepare(segment, table);
+        rows = segment.rows();
         selectedRows = segment.selectedRows();
         if (segment.rows() == 0) {
             return;
@@ -384,13 +396,55 @@ final class CudaExecutable implements Executable {
         if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
             draftDistributions.upload(stream(table));
         }
+        takeInputs(stream(table), segment.rows());
         stream(table).launch(graph);
         queued(table);
+    }
+
+    /// Where the rows of an input come from: the caller's memory, or an output of another executable.
+    private static final class Input {
+        private final Value rows;
+        private PinnedBuffer host; // made when the caller asked for it
+        private CudaExecutable from;
+        private Value of;
+
+        Input(Value rows) {
+            this.rows = rows;
+        }
+
+        Value rows() {
+            return rows;
+        }
+    }
+
+    /// Brings the rows of all inputs to where the graphs look for them.
+    private void takeInputs(CudaStream stream, int count) {
+        for (Input input : inputs.values()) {
+            long bytes = (long) count * input.rows.width() * Float.BYTES;
+            long offset = memory.offsets().get(input.rows);
+            if (input.from == null) {
+                stream.copyToDevice(activations, offset, hostOf(input).memory().asSlice(0, bytes));
+                blockIsRead = true;
+            } else {
+                if (stream(input.from.running) != stream) {
+                    input.from.awaitPass();
+                }
+                stream.copy(activations, offset, input.from.activations, input.from.memory.offsets().get(input.of), bytes);
+            }
+        }
+    }
+
+    private PinnedBuffer hostOf(Input input) {
+        if (input.host == null) {
+            input.host = own(context.allocatePinned(byteSize(input.rows)));
+        }
+        return input.host;
     }
 
     @Override
     public void launch(Batch batch) {
         batch.requireSampling();
+        plan.output(Plan.LOGITS);
         lifetime.enter();
         try {
             batch.requireWithin(limits);
@@ -526,7 +580,7 @@ final class CudaExecutable implements Executable {
     private void writeDraftDistributions(Segment segment) {
         awaitPass();
         if (draftDistributions == null) {
-            draftDistributions = new DraftDistributionBuffer(context, limits.treeRows(), plan.logits().width());
+            draftDistributions = new DraftDistributionBuffer(context, limits.treeRows(), logitsWidth);
         }
         if (draftDistributions.grow(segment.draftDistributions())) {
             forgetGraphs();
@@ -576,7 +630,7 @@ final class CudaExecutable implements Executable {
 
     private void requireTokens(Segment segment) {
         for (int row = 0; row < segment.rows(); row++) {
-            if (segment.token(row) < 0 || segment.token(row) >= vocabulary) {
+            if (segment.token(row) < leastToken || segment.token(row) >= vocabulary) {
                 throw new IllegalArgumentException("token " + segment.token(row) + ": expected one below " + vocabulary);
             }
         }
@@ -630,15 +684,15 @@ final class CudaExecutable implements Executable {
                         tree(bucket), block.committed(), sampledRows(bucket))
                 : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
                         truncations.slice(),
-                        at(plan.logits()), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
-                        sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), plan.logits().width()));
+                        at(plan.output(Plan.LOGITS)), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
+                        sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), logitsWidth));
         launches.add(KvKernels.move(library, layer(0), verificationSlots.from(), verificationSlots.to(), verificationSlots.moves(),
                 captured.layers().size()));
     }
 
     private KernelLaunch sample(Bucket bucket) {
-        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), truncations.slice(), at(plan.logits()),
-                block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), plan.logits().width());
+        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), truncations.slice(), at(plan.output(Plan.LOGITS)),
+                block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), logitsWidth);
     }
 
     private Rows sampledRows(Bucket bucket) {
@@ -651,8 +705,8 @@ final class CudaExecutable implements Executable {
 
     private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
         return switch (step) {
-            case Step.Embed(var table, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out), error.slice(),
-                    weights.get(table(table)), block.tokens(), rows, table.rows(), table.columns());
+            case Step.Embed(var table, var given, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out),
+                    error.slice(), weights.get(table(table)), given.map(this::at), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
             case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, quantizedAt(out), at(in), rows,
                     activations.threshold());
@@ -699,11 +753,12 @@ final class CudaExecutable implements Executable {
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
                     block.positions(), rows, block.committed(), tree(bucket),
                     partials.slice(), arrivals.slice());
-            case Step.SwiGlu(var gate, var up, var out) -> ActivationKernels.swiglu(library, program.type(out), at(out), at(gate),
-                    at(up), rows, out.width());
-            case Step.Add(var a, var b, var out) -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());
+            case Step.Elementwise(var kind, var a, var b, var out) -> switch (kind) {
+                case ADD -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());
+                case SWIGLU -> ActivationKernels.swiglu(library, program.type(out), at(out), at(a), at(b), rows, out.width());
+            };
             case Step.SelectRows(var in, var out) -> EmbeddingKernels.gather(library, ElementType.F32, at(out), error.slice(), at(in),
-                    block.selected(), rows, limits.rows(), in.width());
+                    Optional.empty(), block.selected(), rows, limits.rows(), in.width());
         };
     }
 
@@ -761,10 +816,11 @@ final class CudaExecutable implements Executable {
 
     @Override
     public MemorySegment logits() {
+        plan.output(Plan.LOGITS);
         lifetime.enter();
         try {
             if (!logitsAreHere && selectedRows > 0) {
-                copyToHost(logits(0, selectedRows), plan.logits());
+                copyToHost(logits(0, selectedRows), plan.output(Plan.LOGITS));
                 logitsAreHere = true;
             }
             return logits.memory();
@@ -784,22 +840,51 @@ final class CudaExecutable implements Executable {
     }
 
     @Override
-    public MemorySegment tap(String name) {
-        Value value = plan.taps().get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("no tap " + name + ": the plan has " + plan.taps().keySet());
+    public MemorySegment output(String name) {
+        Value value = plan.output(name);
+        if (name.equals(Plan.LOGITS)) {
+            return logits();
         }
         if (ranInTurn) {
-            throw new IllegalStateException("tap " + name + " of several segments: expected a batch of one on backend " + backend.name());
+            throw new IllegalStateException("output " + name + " of several segments: expected a batch of one on backend " + backend.name());
         }
         lifetime.enter();
         try {
-            PinnedBuffer copy = taps.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
-            copyToHost(copy.memory(), value);
-            return copy.memory();
+            PinnedBuffer copy = outputs.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
+            MemorySegment rows = copy.memory().asSlice(0, (long) Float.BYTES * value.width()
+                    * (value.rows() == Value.Rows.ALL ? this.rows : selectedRows));
+            copyToHost(rows, value);
+            return rows;
         } finally {
             lifetime.leave();
         }
+    }
+
+    @Override
+    public MemorySegment input(String name) {
+        plan.input(name);
+        lifetime.enter();
+        try {
+            awaitPass(); // which may still read it
+            return hostOf(inputs.get(name)).memory();
+        } finally {
+            lifetime.leave();
+        }
+    }
+
+    @Override
+    public void connect(String input, Executable from, String output) {
+        Value to = plan.input(input);
+        if (!(from instanceof CudaExecutable other) || other.backend != backend) {
+            throw new IllegalArgumentException("input " + input + " from an executable of another backend: expected one of this");
+        }
+        Value of = other.plan.output(output);
+        if (of.width() != to.width() || of.rows() != Value.Rows.ALL) {
+            throw new IllegalArgumentException("input " + input + " of " + to + " from output " + output + " of " + of
+                    + ": expected all rows, as wide");
+        }
+        inputs.get(input).from = other;
+        inputs.get(input).of = of;
     }
 
     @Override

@@ -59,8 +59,8 @@ final class Fusion {
         Fusion fusion = new Fusion(plan);
         for (Op op : plan.ops()) {
             switch (op) {
-                case Op.Add add -> fusion.fuseNorm(add);
-                case Op.SwiGlu swiGlu -> fusion.fuseGate(swiGlu);
+                case Op.Elementwise(var kind, _, _, _) when kind == Op.Elementwise.Kind.ADD -> fusion.fuseNorm((Op.Elementwise) op);
+                case Op.Elementwise gate -> fusion.fuseGate(gate);
                 case Op.AppendKv append -> fusion.fuseAttention(append);
                 default -> { }
             }
@@ -97,7 +97,7 @@ final class Fusion {
         for (Op op : plan.ops()) {
             if (replaced.containsKey(op)) {
                 steps.addAll(replaced.get(op));
-            } else if (!absorbed.contains(op)) {
+            } else if (!absorbed.contains(op) && !(op instanceof Op.Input)) {
                 steps.add(step(op));
             }
         }
@@ -106,15 +106,15 @@ final class Fusion {
 
     private static Step step(Op op) {
         return switch (op) {
-            case Op.Embed(var table, var out) -> new Step.Embed(table, out);
+            case Op.Input _ -> throw new IllegalStateException(op + " is no step");
+            case Op.Embed(var table, var given, var out) -> new Step.Embed(table, given, out);
             case Op.RmsNorm(var in, var gain, var epsilon, var out) -> new Step.RmsNorm(in, gain, epsilon, out);
             case Op.MatMul(var in, var weight, var bias, var activations, var out) ->
                     new Step.Project(in, List.of(new Step.Projection(weight, bias)), activations, out);
             case Op.Rope(var in, var headDim, var table, var out) -> new Step.Rope(in, headDim, table, out);
             case Op.AppendKv(var layer, var keys, var vals) -> new Step.AppendKv(layer, keys, vals);
             case Op.Attention(var layer, var queries, var shape, var out) -> new Step.Attention(layer, queries, shape, out);
-            case Op.SwiGlu(var gate, var up, var out) -> new Step.SwiGlu(gate, up, out);
-            case Op.Add(var a, var b, var out) -> new Step.Add(a, b, out);
+            case Op.Elementwise(var kind, var a, var b, var out) -> new Step.Elementwise(kind, a, b, out);
             case Op.SelectRows(var in, var out) -> new Step.SelectRows(in, out);
         };
     }
@@ -125,11 +125,11 @@ final class Fusion {
 
     /// The op that made a value, if it is of a kind and nobody else reads the value.
     private <T extends Op> Optional<T> soleProducer(Class<T> kind, Value value) {
-        boolean shared = consumers.getOrDefault(value.id(), List.of()).size() != 1 || plan.taps().containsValue(value);
+        boolean shared = consumers.getOrDefault(value.id(), List.of()).size() != 1 || plan.outputs().containsValue(value);
         return shared ? Optional.empty() : Optional.ofNullable(producers.get(value.id())).filter(kind::isInstance).map(kind::cast);
     }
 
-    private void fuseNorm(Op.Add add) {
+    private void fuseNorm(Op.Elementwise add) {
         consumers.getOrDefault(add.out().id(), List.of()).stream()
                 .filter(op -> op instanceof Op.RmsNorm norm && norm.gain().columns() == add.out().width())
                 .map(Op.RmsNorm.class::cast).findFirst().ifPresent(norm -> {
@@ -138,15 +138,15 @@ final class Fusion {
                 });
     }
 
-    private void fuseGate(Op.SwiGlu op) {
-        Optional<Op.MatMul> gate = soleProducer(Op.MatMul.class, op.gate()).filter(matMul -> matMul.bias().isEmpty());
-        Optional<Op.MatMul> up = soleProducer(Op.MatMul.class, op.up()).filter(matMul -> matMul.bias().isEmpty());
+    private void fuseGate(Op.Elementwise op) {
+        Optional<Op.MatMul> gate = soleProducer(Op.MatMul.class, op.a()).filter(matMul -> matMul.bias().isEmpty());
+        Optional<Op.MatMul> up = soleProducer(Op.MatMul.class, op.b()).filter(matMul -> matMul.bias().isEmpty());
         if (gate.isEmpty() || up.isEmpty() || gate.equals(up) || !gate.get().in().equals(up.get().in())) {
             return;
         }
         WeightType type = weightType(gate.get().weight());
         ActivationQuantization activations = gate.get().activations();
-        boolean readInType = !activations.isQuantized() && !plan.taps().containsValue(op.out()) && !plan.logits().equals(op.out())
+        boolean readInType = !activations.isQuantized() && !plan.outputs().containsValue(op.out())
                 && consumers.getOrDefault(op.out().id(), List.of()).stream()
                         .allMatch(user -> user instanceof Op.MatMul matMul && !matMul.activations().isQuantized()
                                 && weightType(matMul.weight()).activations() == type.activations());

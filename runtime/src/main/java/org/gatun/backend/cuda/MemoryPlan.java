@@ -1,11 +1,11 @@
 package org.gatun.backend.cuda;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.ToLongFunction;
 import org.gatun.plan.Value;
 
@@ -24,9 +24,11 @@ record MemoryPlan(Map<Value, Long> offsets, long byteSize) {
 
     /// Plans, largest values first, each at the lowest place that is free as long as it lives.
     ///
+    /// @param inputs values that are there before the first step
     /// @param kept values that are needed after the last step
-    static MemoryPlan of(List<Step> steps, Set<Value> kept, ToLongFunction<Value> byteSize) {
+    static MemoryPlan of(List<Step> steps, Collection<Value> inputs, Collection<Value> kept, ToLongFunction<Value> byteSize) {
         Map<Value, int[]> lives = new HashMap<>();
+        inputs.forEach(value -> lives.put(value, new int[] {0, 0}));
         for (int i = 0; i < steps.size(); i++) {
             for (Value value : steps.get(i).touched()) {
                 int step = i;

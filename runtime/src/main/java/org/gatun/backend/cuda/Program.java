@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.plan.ActivationQuantization;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -19,8 +20,7 @@ import org.gatun.plan.Value;
 /// @param quantized values that are rows in 8 bits
 record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<Value, ActivationQuantization> quantized) {
     static Program of(Plan plan, List<Step> steps) {
-        Set<Value> kept = new HashSet<>(plan.taps().values());
-        kept.add(plan.logits());
+        Set<Value> kept = new HashSet<>(plan.outputs().values());
         Map<Value, ElementType> types = new HashMap<>();
         Map<Value, ActivationQuantization> quantized = new HashMap<>();
         for (Step step : steps) {
@@ -68,7 +68,7 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
 
     private static boolean roundsItsResult(Step step) {
         return step instanceof Step.RmsNorm || step instanceof Step.AddRmsNorm || step instanceof Step.Attention
-                || step instanceof Step.SwiGlu;
+                || step instanceof Step.Elementwise elementwise && elementwise.kind() == Op.Elementwise.Kind.SWIGLU;
     }
 
     /// A form that a value is brought to for products.

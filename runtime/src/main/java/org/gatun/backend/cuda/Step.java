@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
+import org.gatun.plan.Op;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.tensor.Tensor;
@@ -15,7 +16,7 @@ sealed interface Step {
     /// The values it reads.
     default List<Value> inputs() {
         return switch (this) {
-            case Embed _ -> List.of();
+            case Embed step -> step.given.map(List::of).orElseGet(List::of);
             case Round step -> List.of(step.in);
             case Quantize step -> List.of(step.in);
             case RmsNorm step -> List.of(step.in);
@@ -27,8 +28,7 @@ sealed interface Step {
             case AppendKv step -> List.of(step.keys, step.values);
             case RopeAppendKv step -> List.of(step.qkv);
             case Attention step -> List.of(step.queries);
-            case SwiGlu step -> List.of(step.gate, step.up);
-            case Add step -> List.of(step.a, step.b);
+            case Elementwise step -> List.of(step.a, step.b);
             case SelectRows step -> List.of(step.in);
         };
     }
@@ -47,8 +47,7 @@ sealed interface Step {
             case Rope step -> List.of(step.out);
             case RopeAppendKv step -> List.of(step.queries);
             case Attention step -> List.of(step.out);
-            case SwiGlu step -> List.of(step.out);
-            case Add step -> List.of(step.out);
+            case Elementwise step -> List.of(step.out);
             case SelectRows step -> List.of(step.out);
         };
     }
@@ -60,7 +59,7 @@ sealed interface Step {
         return all;
     }
 
-    record Embed(Tensor table, Value out) implements Step {}
+    record Embed(Tensor table, Optional<Value> given, Value out) implements Step {}
 
     /// `out` is `in` in the type that a product wants.
     record Round(Value in, Value out) implements Step {}
@@ -97,9 +96,7 @@ sealed interface Step {
 
     record Attention(int layer, Value queries, AttentionShape shape, Value out) implements Step {}
 
-    record SwiGlu(Value gate, Value up, Value out) implements Step {}
-
-    record Add(Value a, Value b, Value out) implements Step {}
+    record Elementwise(Op.Elementwise.Kind kind, Value a, Value b, Value out) implements Step {}
 
     record SelectRows(Value in, Value out) implements Step {}
 }

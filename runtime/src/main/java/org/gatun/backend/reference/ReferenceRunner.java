@@ -1,6 +1,5 @@
 package org.gatun.backend.reference;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -28,17 +27,16 @@ final class ReferenceRunner implements HostExecutable.Runner {
 
     private final Plan plan;
     private final float[][] memory; // [value][rows · width]
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment logits;
+    private final float[][] given;  // the same of inputs, for as many rows as there may be
 
     ReferenceRunner(Plan plan, BatchLimits limits) {
         this.plan = plan;
         memory = new float[plan.values().size()][];
-        try {
-            logits = arena.allocate(ValueLayout.JAVA_FLOAT, (long) limits.logitsRows() * plan.logits().width());
-        } catch (Throwable failure) {
-            arena.close();
-            throw failure;
+        given = new float[plan.values().size()][];
+        for (Op op : plan.ops()) {
+            if (op instanceof Op.Input(_, Value rows)) {
+                given[rows.id()] = new float[Math.multiplyExact(limits.rows(), rows.width())];
+            }
         }
     }
 
@@ -50,19 +48,17 @@ final class ReferenceRunner implements HostExecutable.Runner {
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> memory[out.id()] = new float[rows(out, batch) * out.width()]);
             switch (op) {
+                case Op.Input(_, Value out) -> System.arraycopy(given[out.id()], 0, memory[out.id()], 0, memory[out.id()].length);
                 case Op.Embed embed -> embed(embed, batch);
                 case Op.RmsNorm norm -> rmsNorm(norm);
                 case Op.MatMul matMul -> matMul(matMul, batch);
                 case Op.Rope rope -> rope(rope, batch);
                 case Op.AppendKv append -> appendKv(append, batch);
                 case Op.Attention attention -> attention(attention, batch);
-                case Op.SwiGlu swiGlu -> swiGlu(swiGlu);
-                case Op.Add add -> add(add);
+                case Op.Elementwise elementwise -> elementwise(elementwise);
                 case Op.SelectRows select -> selectRows(select, batch);
             }
         }
-        float[] result = memory[plan.logits().id()];
-        MemorySegment.copy(result, 0, logits, ValueLayout.JAVA_FLOAT, 0, result.length);
     }
 
     private static ReferenceKvMemory memoryOf(PageTable pages) {
@@ -93,6 +89,11 @@ final class ReferenceRunner implements HostExecutable.Runner {
         Tensor table = op.table();
         eachRow(batch, (row, number, own) -> {
             int token = batch.segment(number).token(own);
+            if (token == Op.Embed.GIVEN && op.given().isPresent()) {
+                System.arraycopy(memory[op.given().get().id()], row * table.columns(), memory[op.out().id()], row * table.columns(),
+                        table.columns());
+                return;
+            }
             if (token < 0 || token >= table.rows()) {
                 throw new IllegalArgumentException("token " + token + ": expected one below " + table.rows());
             }
@@ -270,21 +271,15 @@ final class ReferenceRunner implements HostExecutable.Runner {
         return Arrays.copyOf(slots, count);
     }
 
-    private void swiGlu(Op.SwiGlu op) {
-        float[] gate = memory[op.gate().id()];
-        float[] up = memory[op.up().id()];
-        float[] out = memory[op.out().id()];
-        for (int i = 0; i < out.length; i++) {
-            out[i] = (float) (gate[i] / (1 + Math.exp(-gate[i])) * up[i]);
-        }
-    }
-
-    private void add(Op.Add op) {
+    private void elementwise(Op.Elementwise op) {
         float[] a = memory[op.a().id()];
         float[] b = memory[op.b().id()];
         float[] out = memory[op.out().id()];
         for (int i = 0; i < out.length; i++) {
-            out[i] = a[i] + b[i];
+            out[i] = switch (op.kind()) {
+                case ADD -> a[i] + b[i];
+                case SWIGLU -> (float) (a[i] / (1 + Math.exp(-a[i])) * b[i]);
+            };
         }
     }
 
@@ -321,17 +316,13 @@ final class ReferenceRunner implements HostExecutable.Runner {
     }
 
     @Override
-    public MemorySegment logits() {
-        return logits;
-    }
-
-    @Override
-    public MemorySegment tap(Value value) {
-        return MemorySegment.ofArray(memory[value.id()]);
+    public MemorySegment rows(Value value) {
+        float[] rows = given[value.id()] != null ? given[value.id()] : memory[value.id()];
+        return MemorySegment.ofArray(rows != null ? rows : new float[0]); // nothing has run
     }
 
     @Override
     public void release() {
-        arena.close();
+        // the heap's
     }
 }

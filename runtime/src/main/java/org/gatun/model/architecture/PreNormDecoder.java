@@ -73,23 +73,36 @@ final class PreNormDecoder {
     /// @throws IllegalArgumentException if a weight is missing or has another shape than the config asks for
     Plan record(LayerProgram program) {
         PlanBuilder plan = new PlanBuilder();
-        Tensor embedding = matrix("token_embd.weight", config.vocabulary(), config.hidden());
-        Value hidden = plan.embed(embedding);
+        Value hidden = null;
         for (LayerProgram.Step step : program.steps()) {
             hidden = switch (step) {
+                case LayerProgram.Embed _ -> plan.embed(embedding());
+                case LayerProgram.Input(String name) -> plan.input(name, config.hidden());
+                case LayerProgram.EmbedOrInput(String name) ->
+                    plan.embed(embedding(), Optional.of(plan.input(name, config.hidden())));
                 case LayerProgram.RunAttention(int layer) -> attention(plan, hidden, layer);
                 case LayerProgram.RunFeedForward(int layer) -> feedForward(plan, hidden, layer);
+                case LayerProgram.FinalNorm _ ->
+                    plan.rmsNorm(plan.selectRows(hidden), vector("output_norm.weight", config.hidden()), config.normEpsilon());
+                case LayerProgram.Head _ -> {
+                    plan.output(Plan.LOGITS, product(plan, hidden, head(), Optional.empty()));
+                    yield hidden;
+                }
                 case LayerProgram.Tap(String name) -> {
-                    plan.tap(name, hidden);
+                    plan.output(name, hidden);
                     yield hidden;
                 }
             };
         }
-        Value last = plan.rmsNorm(plan.selectRows(hidden), vector("output_norm.weight", config.hidden()), config.normEpsilon());
-        Tensor head = weights.apply("output.weight").isPresent()
-                ? matrix("output.weight", config.vocabulary(), config.hidden())
-                : embedding;
-        return plan.build(product(plan, last, head, Optional.empty()));
+        return plan.build();
+    }
+
+    private Tensor embedding() {
+        return matrix("token_embd.weight", config.vocabulary(), config.hidden());
+    }
+
+    private Tensor head() {
+        return weights.apply("output.weight").isPresent() ? matrix("output.weight", config.vocabulary(), config.hidden()) : embedding();
     }
 
     private Value attention(PlanBuilder plan, Value hidden, int layer) {

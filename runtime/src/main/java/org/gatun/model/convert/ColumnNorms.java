@@ -56,7 +56,7 @@ public final class ColumnNorms {
                 squares.put(product.weight().name(), new double[product.in().width()]);
             }
         }
-        Plan plan = new Plan(whole.ops(), whole.values(), whole.logits(), inputs);
+        Plan plan = new Plan(whole.ops(), whole.values(), inputs);
         try (Arena arena = Arena.ofConfined(); Executable executable = backend.compile(plan, LIMITS);
                 PageTable pages = PageTable.openAlone(backend, config.kvLayout(DType.F16), WINDOW)) {
             Segment segment = new Segment(arena, LIMITS);
@@ -72,7 +72,7 @@ public final class ColumnNorms {
                     }
                     segment.select(rows - 1);
                     executable.run(batch);
-                    squares.forEach((name, sums) -> add(executable.tap(name), rows, sums));
+                    squares.forEach((name, sums) -> add(executable.output(name), rows, sums));
                 }
                 progress.accept(from);
             }

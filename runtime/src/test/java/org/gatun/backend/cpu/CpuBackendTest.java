@@ -153,8 +153,8 @@ class CpuBackendTest {
             }
             segment.select(0);
             executable.run(Batch.of(segment, kv));
-            int width = plan.taps().get("rows").width();
-            return executable.tap("rows").asSlice(0, 4L * tokens * width).toArray(ValueLayout.JAVA_INT);
+            int width = plan.output("rows").width();
+            return executable.output("rows").asSlice(0, 4L * tokens * width).toArray(ValueLayout.JAVA_INT);
         }
     }
 
@@ -167,10 +167,10 @@ class CpuBackendTest {
             Tensor table = randomBytes(arena, dtype, 37, width);
             PlanBuilder alone = new PlanBuilder();
             Value looked = alone.embed(table);
-            alone.tap("rows", looked);
+            alone.output("rows", looked);
             PlanBuilder both = new PlanBuilder();
             Value alsoLooked = both.embed(table);
-            both.tap("rows", alsoLooked);
+            both.output("rows", alsoLooked);
             Plan shared = both.build(both.matMul(both.selectRows(alsoLooked), table));
             for (String instructionSet : CpuBackend.instructionSets()) {
                 try (CpuBackend backend = CpuBackend.open(new CpuOptions(2, Optional.of(instructionSet)))) {
@@ -215,13 +215,13 @@ class CpuBackendTest {
             Value hidden = plan.matMul(plan.embed(onHeap("embedding", 3, 64, 1)), part);
             Value wide = plan.matMul(hidden, whole);
             wide = plan.add(wide, plan.matMul(hidden, whole));
-            plan.tap("wide", wide);
+            plan.output("wide", wide);
             try (Executable executable = backend.compile(plan.build(plan.selectRows(hidden)), LIMITS);
                     PageTable kv = PageTable.openAlone(backend, KvLayout.uniform(1, 1, 1, DType.F16), 4)) {
                 Segment segment = new Segment(arena, LIMITS).beginCausal(0);
                 segment.addRow(0);
                 executable.run(Batch.of(segment, kv));
-                assertEquals(2 * 64 * 128 * 2, executable.tap("wide").getAtIndex(ValueLayout.JAVA_FLOAT, 8191));
+                assertEquals(2 * 64 * 128 * 2, executable.output("wide").getAtIndex(ValueLayout.JAVA_FLOAT, 8191));
             }
         }
     }

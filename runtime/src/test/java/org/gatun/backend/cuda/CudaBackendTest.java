@@ -97,7 +97,7 @@ class CudaBackendTest {
             Value gate = product.apply(again, tensor(arena, random, dtype, 96, HIDDEN));
             Value up = product.apply(again, tensor(arena, random, dtype, 96, HIDDEN));
             hidden = plan.add(hidden, product.apply(plan.swiGlu(gate, up), tensor(arena, random, dtype, HIDDEN, 96)));
-            plan.tap("layer " + layer, hidden);
+            plan.output("layer " + layer, hidden);
         }
         return plan.build(plan.matMul(plan.rmsNorm(plan.selectRows(hidden), vector(arena, random, HIDDEN), 1e-5f),
                 tensor(arena, random, dtype, 40, HIDDEN)));
@@ -154,7 +154,7 @@ class CudaBackendTest {
                     }
                     assertTrue(Math.sqrt(difference / norm) < 1e-3, dtype + ": " + Math.sqrt(difference / norm));
                     // taps are f32, whatever is fused around them
-                    assertEquals(unfused.tap("layer 0").byteSize(), fused.tap("layer 0").byteSize());
+                    assertEquals(unfused.output("layer 0").byteSize(), fused.output("layer 0").byteSize());
                 }
             }
         }

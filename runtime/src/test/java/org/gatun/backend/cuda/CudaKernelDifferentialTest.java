@@ -392,8 +392,8 @@ class CudaKernelDifferentialTest {
             int[] ids = random.ints(rows, 0, vocabulary).toArray();
             DeviceSlice out = bench.empty((long) rows * width * Float.BYTES);
             DeviceSlice error = bench.zeros(Integer.BYTES);
-            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), bench.ints(ids), bench.rows(rows),
-                    vocabulary, width));
+            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), Optional.empty(), bench.ints(ids),
+                    bench.rows(rows), vocabulary, width));
             float[] expected = new float[rows * width];
             for (int row = 0; row < rows; row++) {
                 System.arraycopy(table.values(), ids[row] * width, expected, row * width, width);
@@ -401,9 +401,18 @@ class CudaKernelDifferentialTest {
             assertArrayEquals(expected, bench.floats(out, ElementType.F32, rows * width));
             assertEquals(0, bench.ints(error, 1)[0]);
 
+            Operand given = bench.random(random, ElementType.F32, rows, width);
+            ids[0] = -1;
+            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), Optional.of(given.slice()), bench.ints(ids),
+                    bench.rows(rows), vocabulary, width));
+            System.arraycopy(given.values(), 0, expected, 0, width);
+            assertArrayEquals(expected, bench.floats(out, ElementType.F32, rows * width), "a row that is given");
+            assertEquals(0, bench.ints(error, 1)[0]);
+
+            Arrays.fill(expected, 0, width, 0);
             ids[rows - 1] = random.nextBoolean() ? -1 : vocabulary;
-            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), bench.ints(ids), bench.rows(rows),
-                    vocabulary, width));
+            bench.run(EmbeddingKernels.gather(bench.library, type, out, error, table.slice(), Optional.empty(), bench.ints(ids),
+                    bench.rows(rows), vocabulary, width));
             Arrays.fill(expected, (rows - 1) * width, rows * width, 0);
             assertArrayEquals(expected, bench.floats(out, ElementType.F32, rows * width), "an id that is not there");
             assertEquals(1, bench.ints(error, 1)[0]);

@@ -170,7 +170,7 @@ final class KernelBench implements AutoCloseable {
                 segment.select(row);
             }
             executable.run(Batch.of(segment, kv));
-            return executable.logits().asSlice(0, 4L * rows * plan.logits().width()).toArray(ValueLayout.JAVA_FLOAT);
+            return executable.logits().asSlice(0, 4L * rows * plan.output(Plan.LOGITS).width()).toArray(ValueLayout.JAVA_FLOAT);
         }
     }
 

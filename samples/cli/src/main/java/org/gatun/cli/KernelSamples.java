@@ -109,8 +109,8 @@ final class KernelSamples implements AutoCloseable {
                 case "add" -> ActivationKernels.add(library, activations(), activations(), activations(), rowCount(), width);
                 default -> ActivationKernels.round(library, type, activations(type), activations(), rowCount(), width);
             };
-            case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), ints(rows, rows),
-                    rowCount(), rows, width);
+            case "embedding" -> EmbeddingKernels.gather(library, type, activations(), ints(1, 1), activations(type), Optional.empty(),
+                    ints(rows, rows), rowCount(), rows, width);
             case "quantize" -> Int8Kernels.quantize(library, quantized(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
