@@ -46,8 +46,9 @@ class PackageDependencyTest {
             Map.entry("speculative.retrieval", Set.of("decoding", "model", "sampling", "speculative", "tokenizer")),
             Map.entry("speculative.selfspeculation", Set.of("decoding", "lifetime", "model", "model.architecture", "plan", "sampling",
                     "speculative")),
-            Map.entry("speculative.method", Set.of("decoding", "model", "sampling", "speculative", "speculative.draftmodel",
-                    "speculative.retrieval", "speculative.selfspeculation")),
+            Map.entry("speculative.adaptive", Set.of("decoding", "model", "sampling", "speculative")),
+            Map.entry("speculative.method", Set.of("decoding", "model", "sampling", "speculative", "speculative.adaptive",
+                    "speculative.draftmodel", "speculative.retrieval", "speculative.selfspeculation")),
             Map.entry("generation", Set.of("lifetime", "model", "sampling", "speculative", "speculative.method", "tokenizer")));
 
     /// What a single file may import beyond that.

@@ -142,7 +142,7 @@ public final class TokenTree {
     }
 
     /// Number of samples in the tree.
-    int samples() {
+    public int samples() {
         return draftDistributions.count();
     }
 

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.gatun.model.Model;
-import org.gatun.speculative.AutoDrafter;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.adaptive.AutoDrafter;
 
 /// Opens the drafters among which one is chosen as a text goes: those of the given methods that the models at hand allow.
 final class Automatic {

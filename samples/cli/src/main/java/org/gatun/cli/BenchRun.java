@@ -6,9 +6,9 @@ import java.util.Optional;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
-import org.gatun.speculative.CostModel;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.SyntheticAcceptance;
+import org.gatun.speculative.adaptive.CostModel;
 import org.gatun.speculative.method.Speculation;
 
 /// Runs prompts through methods. The methods take turns prompt by prompt, so that what else the machine does meets all alike. In each

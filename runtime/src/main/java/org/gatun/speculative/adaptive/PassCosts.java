@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 /// What passes of the target cost by their rows, learnt from those that are run anyway.
 ///

@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.DoubleStream;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.SpeculationStatistics;
 
 /// What a pass of the target costs by its number of rows, and what follows for speculation: it pays where the tokens of a pass grow
 /// faster than its time. (The speedup of Leviathan et al. 2023, arXiv 2211.17192, theorem 3.8, with pass times as measured instead of

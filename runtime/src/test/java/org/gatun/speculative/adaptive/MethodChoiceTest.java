@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;

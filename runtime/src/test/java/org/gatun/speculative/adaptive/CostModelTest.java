@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -18,6 +18,7 @@ import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.SpeculationStatistics;
 import org.gatun.speculative.SpeculationStatistics.Depth;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

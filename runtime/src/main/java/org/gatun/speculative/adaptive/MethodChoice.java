@@ -1,4 +1,4 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 /// Decides which of several drafters makes the next tree, if any, and how large it may be, from what steps so far cost and gave.
 ///

@@ -1,9 +1,12 @@
-package org.gatun.speculative;
+package org.gatun.speculative.adaptive;
 
 import java.util.List;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Step;
+import org.gatun.speculative.TokenTree;
 
 /// Lets the one of several drafters propose that has turned out fastest for this text on this machine, none of them if plain decoding
 /// is. What it learnt stays from text to text.
