@@ -1,6 +1,8 @@
 package org.gatun.backend;
 
+import java.util.Optional;
 import java.util.function.DoubleConsumer;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 
 /// Something that can execute plans. A backend compiles a plan once and replays it; it owns the memory in which it
@@ -36,11 +38,25 @@ public interface Backend extends AutoCloseable {
     /// worse.
     WeightReading weightReading();
 
+    /// Why an op cannot run on this backend; empty if it can. A plan of ops that can is refused only for want of memory.
+    Optional<String> unsupportedReason(Op op);
+
+    /// Checks every op of a plan, before anything of it is prepared.
+    ///
+    /// @throws IllegalArgumentException if one cannot run on this backend
+    default void requireSupported(Plan plan) {
+        for (Op op : plan.ops()) {
+            unsupportedReason(op).ifPresent(reason -> {
+                throw new IllegalArgumentException(reason);
+            });
+        }
+    }
+
     /// Makes `plan` executable for passes within `limits`. Weights are prepared once for all executables of this backend
     /// that share them.
     ///
     /// @param progress is told the part of the weights that is ready, from 0 to 1
-    /// @throws IllegalArgumentException if the plan holds an op or type that the backend does not support, or is too large for it
+    /// @throws IllegalArgumentException if the plan holds an op that the backend does not support ([#unsupportedReason]), or is too large
     Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress);
 
     /// Makes `plan` executable and tells nobody how far it is.

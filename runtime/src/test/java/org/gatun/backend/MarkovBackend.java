@@ -4,8 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 
@@ -82,6 +84,11 @@ public final class MarkovBackend implements Backend {
     @Override
     public WeightReading weightReading() {
         return WeightReading.ONCE;
+    }
+
+    @Override
+    public Optional<String> unsupportedReason(Op op) {
+        return Optional.empty();
     }
 
     @Override

@@ -13,7 +13,9 @@ import org.gatun.backend.KvLayout;
 import org.gatun.backend.KvPool;
 import org.gatun.backend.PageTable;
 import org.gatun.lifetime.Lifetime;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
+import org.gatun.tensor.Tensor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -100,7 +102,26 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public Optional<String> unsupportedReason(Op op) {
+        return switch (op) {
+            case Op.Embed embed -> unsupportedReason(embed.table());
+            case Op.MatMul matMul -> unsupportedReason(matMul.weight());
+            case Op.Input _, Op.RmsNorm _, Op.Rope _, Op.AppendKv _, Op.Attention _, Op.Elementwise _, Op.SelectRows _ -> Optional.empty();
+        };
+    }
+
+    private static Optional<String> unsupportedReason(Tensor weight) {
+        try {
+            NativeLayout.type(weight.dtype());
+            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.of("tensor " + weight.name() + ": " + e.getMessage());
+        }
+    }
+
+    @Override
     public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
+        requireSupported(plan);
         return lifetime.own(() -> new HostExecutable(plan, limits, new CpuRunner(this, library, plan, limits, weights, progress),
                 lifetime::disown));
     }

@@ -1,5 +1,6 @@
 package org.gatun.backend.cuda;
 
+import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BatchLimits;
@@ -10,8 +11,10 @@ import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDevice;
 import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.lifetime.Lifetime;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 
 /// A CUDA device, through any [CudaDriver]: the real one, or the simulator.
@@ -81,7 +84,26 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public Optional<String> unsupportedReason(Op op) {
+        return switch (op) {
+            case Op.MatMul product -> reason(() -> Fusion.requireWholeTiles(product));
+            case Op.Attention attention -> reason(() -> KvLayer.storedDim(attention.shape().headDim()));
+            case Op.Input _, Op.Embed _, Op.RmsNorm _, Op.Rope _, Op.AppendKv _, Op.Elementwise _, Op.SelectRows _ -> Optional.empty();
+        };
+    }
+
+    private static Optional<String> reason(Runnable check) {
+        try {
+            check.run();
+            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            return Optional.of(e.getMessage());
+        }
+    }
+
+    @Override
     public Executable compile(Plan plan, BatchLimits limits, DoubleConsumer progress) {
+        requireSupported(plan);
         return compile(plan, limits, Program.of(plan, Fusion.steps(plan)), progress);
     }
 

@@ -38,16 +38,14 @@ final class Fusion {
         values = plan.values().size();
         for (Op op : plan.ops()) {
             op.output().ifPresent(out -> producers.put(out.id(), op));
-            if (op instanceof Op.MatMul product && product.activations().isQuantized()) {
-                requireWholeTiles(product);
-            }
             op.inputs().forEach(in -> consumers.computeIfAbsent(in.id(), _ -> new ArrayList<>()).add(op));
         }
     }
 
-    private static void requireWholeTiles(Op.MatMul product) {
+    /// @throws IllegalArgumentException if there is no kernel for the product of activations in 8 bits with its weight
+    static void requireWholeTiles(Op.MatMul product) {
         Tensor weight = product.weight();
-        if (weightType(weight) != WeightType.INT8) {
+        if (product.activations().isQuantized() && weightType(weight) != WeightType.INT8) {
             throw new IllegalArgumentException("tensor " + weight.name() + " " + weight.shape() + ": activations " + product.activations()
                     + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + ActivationQuantization.NONE
                     + " or backend cpu");

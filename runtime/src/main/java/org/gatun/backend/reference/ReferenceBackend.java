@@ -1,5 +1,6 @@
 package org.gatun.backend.reference;
 
+import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BatchLimits;
@@ -8,6 +9,7 @@ import org.gatun.backend.HostExecutable;
 import org.gatun.backend.KvLayout;
 import org.gatun.backend.KvPool;
 import org.gatun.lifetime.Lifetime;
+import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 
 /// The definition of every op, in plain Java: values are f32, everything in between is f64, nothing is fused and nothing
@@ -28,6 +30,11 @@ public final class ReferenceBackend implements Backend {
     @Override
     public WeightReading weightReading() {
         return WeightReading.ALWAYS;
+    }
+
+    @Override
+    public Optional<String> unsupportedReason(Op op) {
+        return Optional.empty();
     }
 
     @Override
