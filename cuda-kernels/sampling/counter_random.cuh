@@ -7,15 +7,21 @@ struct Random4 {
     unsigned bits[4];
 };
 
+// Of a text.
+struct RandomSource {
+    unsigned long long seed;
+    int stream;
+};
+
 // 32 random bits for each of the ids 4 group to 4 group + 3 at a position.
-__device__ __forceinline__ Random4 random_of(unsigned long long seed, int position, int group, Purpose purpose = Purpose::TOKEN,
-        int stream = 0) {
+__device__ __forceinline__ Random4 random_of(RandomSource source, int position, int group, Purpose purpose = Purpose::TOKEN,
+        int number = 0) {
     unsigned c0 = position;
-    unsigned c1 = static_cast<unsigned>(purpose);
+    unsigned c1 = static_cast<unsigned>(purpose) | static_cast<unsigned>(source.stream) << 8;
     unsigned c2 = group;
-    unsigned c3 = stream;
-    unsigned k0 = static_cast<unsigned>(seed);
-    unsigned k1 = static_cast<unsigned>(seed >> 32);
+    unsigned c3 = number;
+    unsigned k0 = static_cast<unsigned>(source.seed);
+    unsigned k1 = static_cast<unsigned>(source.seed >> 32);
 #pragma unroll
     for (int round = 0; round < 10; round++) {
         const unsigned high0 = __umulhi(0xD2511F53u, c0);

@@ -1,26 +1,35 @@
 // Sampling the token after each row of a pass, and walking the pass's tree by the tokens sampled.
 //
 // Entry points:
+//     verification_adjust_f32
+//         (adjusted, logits, request, lists, tokens, positions, paths, lengths, rows, vocabulary, stride)
 //     verification_sample_f32
-//         (ids, margins, truncations, logits, settings, tokens, positions, paths, lengths, rows, vocabulary, stride)
+//         (ids, margins, truncations, logits, request, tokens, positions, paths, lengths, rows, vocabulary, stride, adjusted)
 //     verification_walk
 //         (result, ids, margins, tokens, paths, lengths, committed, rows, capacity, stride)
 //     verification_rejection_sampling_f32
-//         (result, ids, margins, truncations, logits, settings, tokens, positions, paths, lengths, committed, rows, draft_distributions,
-//          left, vocabulary, capacity, stride)
+//         (result, ids, margins, truncations, logits, request, tokens, positions, paths, lengths, committed, rows, draft_distributions,
+//          left, vocabulary, capacity, stride, adjusted)
 //     verification_advance
-//         (result, settings, tokens, positions, committed, ids, margins, capacity)
+//         (result, request, lists, tokens, positions, committed, ids, margins, capacity)
 //
 // logits [rows, vocabulary], unchanged in the end; ids [rows] int, margins [rows] f32, by how much the largest logit exceeds the second;
-// truncations [rows], settings and draft_distributions as below; tokens and positions [rows] int, of the rows; rows and committed [1] int.
+// truncations [rows], request and draft_distributions as below; tokens and positions [rows] int, of the rows; rows and committed [1] int.
 // paths [rows, stride] and lengths [rows] int are what tree_paths makes, or null in a chain, where each row continues the one before. left
-// is scratch, [vocabulary rounded up to a multiple of 4] of 64 bits.
+// is scratch, [vocabulary rounded up to a multiple of 4] of 64 bits. lists [*] int are what the request has of any length, as it says where:
+// biases, counts and masks. Where it has any, sample and rejection_sampling read the logits that adjust has written, [rows, vocabulary],
+// and `adjusted` is 1: they penalise nothing.
 // result ints: accepted, moves, 0, 0, then, of capacity each, accepted rows; tokens sampled along the path, one more; their margins, f32;
 // slots that the accepted rows are to be moved from, and to.
-// Advance makes of a pass of one row the one that reads the token sampled: token, position, committed and recent tokens. It writes token
-// and margin behind those in the result, whose first number counts them.
-// Launch: sample grid (max rows), block 1024; walk grid 1, block 256; rejection_sampling grid 1, block 1024; advance grid 1, block 64; no
-// dynamic shared memory, compute capability 8.0. Addresses are multiples of 16.
+// Advance makes of a pass of one row the one that reads the token sampled: token, position, committed, recent tokens and counts, for which
+// there must be room, unless lists is null. It writes token and margin behind those in the result, whose first number counts them.
+// Launch: adjust grid (slices of 4096 logits, max rows), block 256; sample grid (max rows), block 1024; walk grid 1, block 256;
+// rejection_sampling grid 1, block 1024; advance grid 1, block 256; no dynamic shared memory, compute capability 8.0. Addresses are
+// multiples of 16.
+//
+// Adjust is what Sampler.java does to logits before it looks for the largest, to the bit: bias, the repetition penalty, what a token was
+// generated costs it, in this order, and minus infinity for those not allowed. A block has a slice of a row and does of the lists, which
+// are sorted, what falls into it.
 //
 // Sample is Sampler.java to the bit: an exponential race (the Gumbel-max trick) among what top-k, top-p and min-p leave of the weights
 // e^((logit - largest) / temperature). Sums are of weights in units of 2^-40, whole numbers, and so do not depend on their order. A block
@@ -42,17 +51,50 @@ constexpr int THREADS = 1024;
 constexpr int WARPS = THREADS / 32;
 constexpr int WINDOW = 64; // tokens that the repetition penalty looks at
 constexpr int WALKERS = 256;
+constexpr int ADJUSTERS = 256;
+constexpr int SLICE = 4096; // logits that a block adjusts
+constexpr int ADVANCERS = 256;
+constexpr float LARGEST_MARGIN = 0x1.fffffep127f;
 
-struct Settings {
+// How tokens are sampled, SamplingRequest.java. Lists begin so many 32 bits behind the head of the buffer.
+struct SamplingRequest {
     unsigned long long seed;
     double top_p;
     float temperature;
     float min_p;
     float repetition_penalty;
+    float frequency_penalty;
+    float presence_penalty;
     int top_k;
+    int stream;
+    int prompt_length; // tokens from this position on were generated
+    int biases;        // how many
+    int first_bias;
+    int counts; // distinct tokens generated before the pass
+    int first_count;
+    int first_mask; // of each row: where its mask begins, or -1; -1 if no row has one
     int recent_tokens;
-    int unused;
+    int unused[2];
     int recent[WINDOW]; // the latest tokens before the pass, the last one last
+
+    __device__ __forceinline__ RandomSource random() const {
+        return {seed, stream};
+    }
+
+    __device__ __forceinline__ bool counts_tokens() const {
+        return frequency_penalty != 0 || presence_penalty != 0;
+    }
+};
+
+// An entry of a list, by rising token.
+struct Bias {
+    int token;
+    float bias;
+};
+
+struct Count {
+    int token;
+    int count;
 };
 
 // What sample leaves of a row: the weights to keep, those of this rank and up, unless its token is certain.
@@ -294,33 +336,34 @@ __device__ __forceinline__ Key lowest_rank(Shared& shared, const Weights& weight
     return lowest;
 }
 
-// Penalises recent tokens in the logits of a row, in place; what was there can be put back.
+// Penalises recent tokens in a part of the logits of a row, in place; what was there can be put back. Begins and ends with all threads
+// of the block.
 struct Penalty {
     float* penalised = nullptr; // by this thread
     float kept = 0;
 
-    __device__ __forceinline__ Penalty(Shared& shared, float* logits, const Settings* settings, const int* tokens, Path path,
-            int vocabulary) {
-        if (settings->repetition_penalty == 1) {
+    __device__ __forceinline__ Penalty(int* window, float* logits, const SamplingRequest* request, const int* tokens, Path path, int from,
+            int to) {
+        if (request->repetition_penalty == 1 || from == to) {
             return;
         }
-        const int before = settings->recent_tokens;
+        const int before = request->recent_tokens;
         const int index = max(0, before + path.length - WINDOW) + threadIdx.x;
         if (threadIdx.x < WINDOW) {
-            shared.window[threadIdx.x] = index < before ? settings->recent[index]
+            window[threadIdx.x] = index < before ? request->recent[index]
                     : index < before + path.length ? tokens[path[index - before]] : -1;
         }
         __syncthreads();
         if (threadIdx.x < WINDOW) {
-            const int token = shared.window[threadIdx.x];
-            bool first = token >= 0 && token < vocabulary;
+            const int token = window[threadIdx.x];
+            bool first = token >= from && token < to;
             for (int i = 0; i < threadIdx.x; i++) {
-                first = first && shared.window[i] != token;
+                first = first && window[i] != token;
             }
             if (first) {
                 penalised = logits + token;
                 kept = *penalised;
-                *penalised = kept > 0 ? __fdiv_rn(kept, settings->repetition_penalty) : __fmul_rn(kept, settings->repetition_penalty);
+                *penalised = kept > 0 ? __fdiv_rn(kept, request->repetition_penalty) : __fmul_rn(kept, request->repetition_penalty);
             }
         }
         __syncthreads();
@@ -336,12 +379,12 @@ struct Penalty {
 
 // The first arrival of the race at a position: weights_of(group) are those of four neighbours, 0 for who takes no part.
 template <typename F>
-__device__ __forceinline__ int exponential_race(Shared& shared, int groups, unsigned long long seed, int position, F weights_of) {
+__device__ __forceinline__ int exponential_race(Shared& shared, int groups, RandomSource source, int position, F weights_of) {
     Key winner = ~Key{0};
 #pragma unroll 1
     for (int group = threadIdx.x; group < groups; group += THREADS) {
         const Pack<float, 4> weights = weights_of(group);
-        const Random4 random = random_of(seed, position, group);
+        const Random4 random = random_of(source, position, group);
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             if (weights.elements[i] > 0) {
@@ -353,17 +396,138 @@ __device__ __forceinline__ int exponential_race(Shared& shared, int groups, unsi
     return static_cast<int>(block_reduce(shared, winner, [](Key a, Key b) { return min(a, b); }));
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1)
-verification_sample_f32(int* ids, float* margins, Truncation* truncations, float* logits, const Settings* settings, const int* tokens,
+// The first entry of a list whose token is not below one.
+template <typename Entry> __device__ __forceinline__ int place_of(const Entry* list, int size, int token) {
+    int low = 0;
+    int high = size;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (list[middle].token < token) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// Calls use(entry) for each entry of a list whose token lies in a part of the vocabulary, one thread each.
+template <typename Entry, typename F>
+__device__ __forceinline__ void each_within(const Entry* list, int size, int from, int to, F use) {
+#pragma unroll 1
+    for (int i = place_of(list, size, from) + threadIdx.x; i < size && list[i].token < to; i += blockDim.x) {
+        use(list[i]);
+    }
+}
+
+// What was generated in the pass itself, up to a row.
+struct GeneratedPath {
+    Path path;
+    const int* tokens;
+    int first; // of its rows, along the path
+
+    __device__ __forceinline__ GeneratedPath(Path path, const int* tokens, const int* positions, int prompt_length)
+        : path(path), tokens(tokens), first(0) {
+        while (first < path.length && positions[path[first]] < prompt_length) {
+            first++;
+        }
+    }
+
+    __device__ __forceinline__ int token(int index) const {
+        return tokens[path[index]];
+    }
+
+    // How often a token is among the rows before one.
+    __device__ __forceinline__ int occurrences(int token_sought, int before) const {
+        int count = 0;
+#pragma unroll 1
+        for (int i = first; i < before; i++) {
+            count += token(i) == token_sought;
+        }
+        return count;
+    }
+};
+
+// Takes from logits what it costs a token to have been generated.
+__device__ __forceinline__ void penalise_generated(float* logits, const SamplingRequest* request, const Count* counts, GeneratedPath path,
+        int from, int to) {
+    const auto penalise = [&](int token, int count) {
+        const float penalty = __fadd_rn(__fmul_rn(request->frequency_penalty, static_cast<float>(count)), request->presence_penalty);
+        logits[token] = __fadd_rn(logits[token], -penalty);
+    };
+    const int length = path.path.length;
+    each_within(counts, request->counts, from, to,
+            [&](Count entry) { penalise(entry.token, entry.count + path.occurrences(entry.token, length)); });
+#pragma unroll 1
+    for (int i = path.first + threadIdx.x; i < length; i += blockDim.x) {
+        const int token = path.token(i);
+        if (token < from || token >= to || path.occurrences(token, i) > 0) {
+            continue;
+        }
+        const int place = place_of(counts, request->counts, token);
+        if (place == request->counts || counts[place].token != token) {
+            penalise(token, path.occurrences(token, length));
+        }
+    }
+}
+
+// Copies a part of a row, with minus infinity for tokens that its mask does not allow.
+template <int SIZE> __device__ __forceinline__ void copy_allowed(float* adjusted, const float* logits, const int* mask, int from, int to) {
+#pragma unroll 1
+    for (int id = from + threadIdx.x * SIZE; id < to; id += ADJUSTERS * SIZE) {
+        Pack<float, SIZE> values = *reinterpret_cast<const Pack<float, SIZE>*>(logits + id);
+        const int allowed = mask == nullptr ? -1 : mask[id / 32] >> id % 32;
+#pragma unroll
+        for (int i = 0; i < SIZE; i++) {
+            values.elements[i] = (allowed >> i & 1) != 0 ? values.elements[i] : -INFINITY;
+        }
+        *reinterpret_cast<Pack<float, SIZE>*>(adjusted + id) = values;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(ADJUSTERS)
+verification_adjust_f32(float* adjusted, const float* logits, const SamplingRequest* request, const int* lists, const int* tokens,
         const int* positions, const int* paths, const int* lengths, const int* rows, int vocabulary, int stride) {
+    __shared__ int window[WINDOW];
+    const int row = blockIdx.y;
+    if (row >= *rows) {
+        return;
+    }
+    const int from = blockIdx.x * SLICE;
+    const int to = min(from + SLICE, vocabulary);
+    adjusted += static_cast<long long>(row) * vocabulary;
+    logits += static_cast<long long>(row) * vocabulary;
+    const int first_mask = request->first_mask < 0 ? -1 : lists[request->first_mask + row];
+    const int* mask = first_mask < 0 ? nullptr : lists + first_mask;
+    if (vocabulary % 4 == 0) {
+        copy_allowed<4>(adjusted, logits, mask, from, to);
+    } else {
+        copy_allowed<1>(adjusted, logits, mask, from, to);
+    }
+    __syncthreads();
+    each_within(reinterpret_cast<const Bias*>(lists + request->first_bias), request->biases, from, to,
+            [&](Bias entry) { adjusted[entry.token] = __fadd_rn(adjusted[entry.token], entry.bias); });
+    __syncthreads();
+    const Path path(paths, lengths, stride, row);
+    const Penalty penalty(window, adjusted, request, tokens, path, from, to);
+    if (request->counts_tokens()) {
+        penalise_generated(adjusted, request, reinterpret_cast<const Count*>(lists + request->first_count),
+                GeneratedPath(path, tokens, positions, request->prompt_length), from, to);
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+verification_sample_f32(int* ids, float* margins, Truncation* truncations, float* logits, const SamplingRequest* request,
+        const int* tokens, const int* positions, const int* paths, const int* lengths, const int* rows, int vocabulary, int stride,
+        int adjusted) {
     __shared__ Shared shared;
     const int row = blockIdx.x;
     if (row >= *rows) {
         return;
     }
     logits += static_cast<long long>(row) * vocabulary;
-    const Penalty penalty(shared, logits, settings, tokens, Path(paths, lengths, stride, row), vocabulary);
-    Weights weights{logits, vocabulary, 0, settings->temperature};
+    const Penalty penalty(shared.window, logits, request, tokens, Path(paths, lengths, stride, row), 0, adjusted ? 0 : vocabulary);
+    Weights weights{logits, vocabulary, 0, request->temperature};
     Key best = 0;
     Key second = 0;
 #pragma unroll 1
@@ -381,13 +545,14 @@ verification_sample_f32(int* ids, float* margins, Truncation* truncations, float
     int id = id_of(best);
     Truncation truncation{0, weights.largest, !(weights.temperature > 0 && isfinite(weights.largest))};
     if (!truncation.certain) {
-        truncation.lowest = lowest_rank(shared, weights, settings->top_k, settings->top_p);
-        id = exponential_race(shared, weights.groups(), settings->seed, positions[row] + 1,
-                [&](int group) { return weights.kept(group, truncation.lowest, settings->min_p); });
+        truncation.lowest = lowest_rank(shared, weights, request->top_k, request->top_p);
+        id = exponential_race(shared, weights.groups(), request->random(), positions[row] + 1,
+                [&](int group) { return weights.kept(group, truncation.lowest, request->min_p); });
     }
     if (threadIdx.x == 0) {
         ids[row] = id;
-        margins[row] = weights.largest - (second == 0 ? -INFINITY : value_of(second));
+        const float margin = weights.largest - (second == 0 ? -INFINITY : value_of(second));
+        margins[row] = isfinite(weights.largest) ? fminf(margin, LARGEST_MARGIN) : margin;
         truncations[row] = truncation;
     }
     penalty.undo();
@@ -522,8 +687,8 @@ struct Left {
         mass -= block_reduce(shared, taken, [](Key a, Key b) { return a + b; });
     }
 
-    __device__ __forceinline__ int sample(Shared& shared, unsigned long long seed, int position) const {
-        return exponential_race(shared, (vocabulary + 3) / 4, seed, position, [&](int group) {
+    __device__ __forceinline__ int sample(Shared& shared, RandomSource source, int position) const {
+        return exponential_race(shared, (vocabulary + 3) / 4, source, position, [&](int group) {
             const Pack<Key, 4> whole = weights[group];
             Pack<float, 4> rounded;
 #pragma unroll
@@ -537,9 +702,8 @@ struct Left {
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
 verification_rejection_sampling_f32(int* result, const int* ids, const float* margins, const Truncation* truncations, float* logits,
-        const Settings* settings,
-        const int* tokens, const int* positions, const int* paths, const int* lengths, const int* committed, const int* rows,
-        DraftDistributions* draft_distributions, Key* scratch, int vocabulary, int capacity, int stride) {
+        const SamplingRequest* request, const int* tokens, const int* positions, const int* paths, const int* lengths, const int* committed,
+        const int* rows, DraftDistributions* draft_distributions, Key* scratch, int vocabulary, int capacity, int stride, int adjusted) {
     constexpr double ROUNDING = 0x1p-23; // less than this share left means that two distributions are equal but for rounding
     __shared__ Shared shared;
     __shared__ int next;
@@ -556,9 +720,10 @@ verification_rejection_sampling_f32(int* result, const int* ids, const float* ma
             }
             if (tested == 0) {
                 float* own = logits + static_cast<long long>(row) * vocabulary;
-                const Penalty penalty(shared, own, settings, tokens, Path(paths, lengths, stride, row), vocabulary);
+                const Penalty penalty(shared.window, own, request, tokens, Path(paths, lengths, stride, row), 0,
+                        adjusted ? 0 : vocabulary);
                 const Truncation truncation = truncations[row];
-                left.begin(shared, Weights{own, vocabulary, truncation.largest, settings->temperature}, truncation, settings->min_p,
+                left.begin(shared, Weights{own, vocabulary, truncation.largest, request->temperature}, truncation, request->min_p,
                         ids[row]);
                 penalty.undo();
                 offered_mass = sample.mass;
@@ -567,7 +732,7 @@ verification_rejection_sampling_f32(int* result, const int* ids, const float* ma
             const double ratio = offered_mass > 0 ? __ddiv_rn(real(left.mass), real(offered_mass)) : 0;
             const Key wanted = left[token];
             const Key offered = share(sample.weight, ratio);
-            const Random4 random = random_of(settings->seed, position, 0, Purpose::ACCEPTANCE, tested++);
+            const Random4 random = random_of(request->random(), position, 0, Purpose::ACCEPTANCE, tested++);
             const double uniform = __dmul_rn(__uint2double_rn(random.bits[0]), 0x1p-32);
             if (wanted >= offered || uniform < __ddiv_rn(real(wanted), real(offered))) {
                 return Emitted{token, sample.row};
@@ -580,26 +745,53 @@ verification_rejection_sampling_f32(int* result, const int* ids, const float* ma
             }
             offered_mass -= sample.without_replacement ? min(offered_mass, sample.weight) : 0;
         }
-        return Emitted{tested == 0 ? ids[row] : left.sample(shared, settings->seed, position), -1};
+        return Emitted{tested == 0 ? ids[row] : left.sample(shared, request->random(), position), -1};
     });
 }
 
-extern "C" __global__ void __launch_bounds__(WINDOW)
-verification_advance(int* result, Settings* settings, int* tokens, int* positions, int* committed, const int* ids, const float* margins,
-        int capacity) {
-    const int recent = settings->recent_tokens;
+// Counts a token once more; there must be room for it. By a whole block.
+__device__ __forceinline__ void count_token(Count* counts, int& size, int token) {
+    const int before = size;
+    const int place = place_of(counts, before, token);
+    const bool is_new = place == before || counts[place].token != token;
+    __syncthreads();
+    if (is_new) {
+#pragma unroll 1
+        for (int end = before; end > place; end -= blockDim.x) { // a block's worth of the larger ones at a time, the last first
+            const int i = end - 1 - static_cast<int>(threadIdx.x);
+            const Count moved = i >= place ? counts[i] : Count{};
+            __syncthreads();
+            if (i >= place) {
+                counts[i + 1] = moved;
+            }
+            __syncthreads();
+        }
+    }
+    if (threadIdx.x == 0) {
+        counts[place] = {token, is_new ? 1 : counts[place].count + 1};
+        size = before + is_new;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(ADVANCERS)
+verification_advance(int* result, SamplingRequest* request, int* lists, int* tokens, int* positions, int* committed, const int* ids,
+        const float* margins, int capacity) {
+    const int recent = request->recent_tokens;
     const int from = threadIdx.x + (recent == WINDOW);
-    const int kept = from < recent ? settings->recent[from] : tokens[0];
+    const int kept = threadIdx.x < WINDOW && from < recent ? request->recent[from] : tokens[0];
+    if (lists != nullptr && request->counts_tokens() && positions[0] >= request->prompt_length) {
+        count_token(reinterpret_cast<Count*>(lists + request->first_count), request->counts, tokens[0]);
+    }
     __syncthreads();
     if (threadIdx.x < min(recent + 1, WINDOW)) {
-        settings->recent[threadIdx.x] = kept;
+        request->recent[threadIdx.x] = kept;
     }
     if (threadIdx.x == 0) {
         const int sampled = result[0];
         result[4 + capacity + sampled] = ids[0];
         result[4 + 2 * capacity + sampled] = __float_as_int(margins[0]);
         result[0] = sampled + 1;
-        settings->recent_tokens = min(recent + 1, WINDOW);
+        request->recent_tokens = min(recent + 1, WINDOW);
         tokens[0] = ids[0];
         positions[0]++;
         (*committed)++;

@@ -139,14 +139,21 @@ public final class Batch {
         }
     }
 
-    /// Checks that there is something to verify.
+    /// Checks that there is something to verify, and how tokens are sampled.
     ///
+    /// @param vocabulary width of a row of logits
     /// @throws IllegalStateException if no segment samples
-    public void requireSampling() {
+    /// @throws IllegalArgumentException as [Segment#requireSampling]
+    public void requireSampling(int vocabulary) {
+        boolean samples = false;
         for (int i = 0; i < size; i++) {
             if (segments[i].samples()) {
-                return;
+                segments[i].requireSampling(vocabulary);
+                samples = true;
             }
+        }
+        if (samples) {
+            return;
         }
         throw new IllegalStateException("a batch that samples no tokens: expected Segment.sample() before it is verified");
     }

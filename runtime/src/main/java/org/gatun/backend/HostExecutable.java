@@ -63,8 +63,7 @@ public final class HostExecutable implements Executable {
 
     @Override
     public void launch(Batch batch) {
-        batch.requireSampling();
-        plan.output(Plan.LOGITS);
+        batch.requireSampling(plan.output(Plan.LOGITS).width());
         run(batch, true);
     }
 

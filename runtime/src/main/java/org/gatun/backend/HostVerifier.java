@@ -1,11 +1,12 @@
 package org.gatun.backend;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingContext;
+import org.gatun.sampling.SamplingRequest;
 
 /// [Executable#verify] and [Executable#decodeChain] for logits in the host's memory; what it does is the definition of verification.
 ///
@@ -21,8 +22,7 @@ public final class HostVerifier {
     private CounterRandom random;
     private int firstLogits; // number of the segment's first row among those with logits
     private RejectionSampling rejection; // made when a proposal was first sampled
-    private final int[] text = new int[2 * Sampling.REPETITION_WINDOW]; // the latest tokens
-    private int length;
+    private final SamplingContext context = new SamplingContext(); // behind the row last read
 
     /// @param vocabulary width of a row of logits
     public HostVerifier(int vocabulary) {
@@ -68,6 +68,7 @@ public final class HostVerifier {
     public void decodeChain(Executable executable, Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
         segment.requireChain(executable.limits(), batch.pages(0), count);
+        segment.requireSampling(vocabulary);
         begin(segment);
         firstLogits = 0;
         sampled.clear();
@@ -83,15 +84,15 @@ public final class HostVerifier {
     }
 
     private void begin(Segment segment) {
-        Sampling sampling = segment.sampling();
+        SamplingRequest request = segment.request();
+        Sampling sampling = request.sampling();
         if (sampler == null) {
             sampler = new Sampler(sampling, vocabulary);
-            random = new CounterRandom(sampling.seed());
+            random = new CounterRandom(sampling.seed(), sampling.stream());
         }
         sampler.use(sampling);
-        random.reseed(sampling.seed());
-        length = segment.recentTokens();
-        MemorySegment.copy(segment.recent(), ValueLayout.JAVA_INT, 0, text, 0, length);
+        random.reseed(sampling.seed(), sampling.stream());
+        context.set(request.context());
     }
 
     private int sampleTarget(Segment segment, MemorySegment logits, int row, VerificationResult result) {
@@ -101,17 +102,17 @@ public final class HostVerifier {
     }
 
     private int sample(Segment segment, MemorySegment logits, int row) {
-        read(segment.token(row));
-        return sampler.sample(logits, firstLogits + row, segment.position(row) + 1, text, length);
+        read(segment, row);
+        return sampler.sample(logits, firstLogits + row, segment.position(row) + 1, context);
     }
 
     /// Where the walk goes on from a row with sampled children, or -1.
     private int testSamples(Segment segment, MemorySegment logits, int row, VerificationResult result) {
-        read(segment.token(row));
+        read(segment, row);
         if (rejection == null) {
             rejection = new RejectionSampling(vocabulary);
         }
-        sampler.distribution(logits, firstLogits + row, text, length, rejection.target());
+        sampler.distribution(logits, firstLogits + row, context, rejection.target());
         int position = segment.position(row) + 1;
         int child = acceptedSample(segment, row, position);
         int token = child >= 0 ? segment.token(child) : sampler.sample(rejection.target(), position);
@@ -133,11 +134,8 @@ public final class HostVerifier {
         return -1;
     }
 
-    private void read(int token) {
-        if (length == text.length) {
-            length = Sampling.REPETITION_WINDOW;
-            System.arraycopy(text, text.length - length, text, 0, length);
-        }
-        text[length++] = token;
+    private void read(Segment segment, int row) {
+        context.add(segment.token(row), segment.request().isGenerated(segment.position(row)));
+        context.restrict(segment.request().masks(), row);
     }
 }

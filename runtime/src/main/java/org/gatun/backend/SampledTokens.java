@@ -24,8 +24,8 @@ public final class SampledTokens {
         return tokens[Objects.checkIndex(index, count)];
     }
 
-    /// By how much the largest logit exceeded the second where a token was sampled, repetition penalty included; NaN or infinite where the
-    /// largest is no number.
+    /// By how much the largest logit exceeded the second where a token was sampled, bias and penalties included and tokens not allowed left
+    /// out; the largest f32 where there is no second, NaN or infinite where the largest is no number.
     public float margin(int index) {
         return margins[Objects.checkIndex(index, count)];
     }

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingRequest;
+import org.gatun.sampling.TokenMasks;
 
 /// The rows of one sequence in a [Batch], written into off-heap buffers that a backend reads in place. Reused from pass to pass; its
 /// methods allocate nothing.
@@ -23,15 +25,15 @@ public final class Segment {
     private final MemorySegment selected;     // [limits.treeRows] i32
     private final AttentionMask.Tree tree;
     private final AttentionMask.Ranges ranges;
-    private final MemorySegment recent;       // [REPETITION_WINDOW] i32
+    private final SamplingRequest request;
     private int committed;
     private int firstSlot;
     private int first;
     private int rows;
     private int selectedRows;
-    private int recentTokens;
     private AttentionMask mask = AttentionMask.Causal.INSTANCE;
-    private Sampling sampling;
+    private boolean samples;
+    private TokenMasks tokenMasks;
     private DraftDistributions draftDistributions;
 
     /// @param arena owner of the buffers
@@ -43,7 +45,7 @@ public final class Segment {
         selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
         tree = new AttentionMask.Tree(arena, limits.treeRows());
         ranges = new AttentionMask.Ranges(arena);
-        recent = arena.allocate(ValueLayout.JAVA_INT, Sampling.REPETITION_WINDOW);
+        request = new SamplingRequest(arena);
     }
 
     /// Starts a causal segment: rows continue the committed text one after the other.
@@ -84,9 +86,14 @@ public final class Segment {
         first = 0;
         rows = 0;
         selectedRows = 0;
-        sampling = null;
-        draftDistributions = null;
+        forgetSampling();
         return this;
+    }
+
+    private void forgetSampling() {
+        samples = false;
+        tokenMasks = null;
+        draftDistributions = null;
     }
 
     /// Lets the rows of a segment of ranges attend to slots, behind those given before.
@@ -127,8 +134,7 @@ public final class Segment {
         }
         first = rows;
         selectedRows = 0;
-        sampling = null;
-        draftDistributions = null;
+        forgetSampling();
         return this;
     }
 
@@ -181,7 +187,7 @@ public final class Segment {
     }
 
     private void put(int token, int position) {
-        if (sampling != null) {
+        if (samples) {
             throw new IllegalStateException("a row after the segment samples: expected all rows before Segment.sample()");
         }
         tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);
@@ -202,9 +208,11 @@ public final class Segment {
     /// Asks for the logits of every row, and for the tokens sampled from them, see [Executable#verify].
     ///
     /// @param text the tokens before the segment
+    /// @param promptLength how many tokens of the text and the rows behind it are prompt; the frequency and presence penalties count the
+    ///        others
     /// @throws IllegalStateException if there are no rows, some are selected already, more than `treeRows`, or they attend to ranges
     /// @throws IllegalArgumentException if a row has no token
-    public void sample(Sampling sampling, int[] text) {
+    public void sample(Sampling sampling, int[] text, int promptLength) {
         if (mask == ranges) {
             throw new IllegalStateException("sampling after rows that attend to ranges: expected a causal or a tree segment");
         }
@@ -218,12 +226,23 @@ public final class Segment {
                         + "vocabulary");
             }
         }
-        this.sampling = sampling;
+        samples = true;
         for (int row = 0; row < rows; row++) {
             select(row);
         }
-        recentTokens = Math.min(committed, Sampling.REPETITION_WINDOW);
-        MemorySegment.copy(text, committed - recentTokens, recent, ValueLayout.JAVA_INT, 0, recentTokens);
+        request.set(sampling, text, committed, promptLength);
+        request.restrict(tokenMasks);
+    }
+
+    /// Says which tokens may be sampled after rows, before [#sample].
+    ///
+    /// @param masks read in place until the segment was verified; null for any token
+    /// @throws IllegalStateException if tokens are sampled already
+    public void setTokenMasks(TokenMasks masks) {
+        if (samples) {
+            throw new IllegalStateException("token masks after the segment samples: expected them before Segment.sample()");
+        }
+        tokenMasks = masks;
     }
 
     /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
@@ -253,11 +272,7 @@ public final class Segment {
         if (rows != 1 || !samples()) {
             throw new IllegalStateException("advancing a segment of " + rows + " rows: expected one, with a token sampled after it");
         }
-        if (recentTokens == Sampling.REPETITION_WINDOW) {
-            MemorySegment.copy(recent, Integer.BYTES, recent, 0, recent.byteSize() - Integer.BYTES);
-            recentTokens--;
-        }
-        recent.setAtIndex(ValueLayout.JAVA_INT, recentTokens++, token(0));
+        request.advance(token(0), position(0));
         tokens.setAtIndex(ValueLayout.JAVA_INT, 0, token);
         positions.setAtIndex(ValueLayout.JAVA_INT, 0, position(0) + 1);
         committed++;
@@ -267,26 +282,16 @@ public final class Segment {
     /// How tokens are sampled.
     ///
     /// @throws IllegalStateException if none are
-    public Sampling sampling() {
+    public SamplingRequest request() {
         if (!samples()) {
             throw new IllegalStateException("a segment that samples no tokens: expected Segment.sample() before it is verified");
         }
-        return sampling;
+        return request;
     }
 
     /// Whether tokens are sampled.
     public boolean samples() {
-        return sampling != null;
-    }
-
-    /// The latest tokens before the segment, `[recentTokens] i32`; only if tokens are sampled.
-    public MemorySegment recent() {
-        return recent;
-    }
-
-    /// How many there are, at most [Sampling#REPETITION_WINDOW].
-    public int recentTokens() {
-        return recentTokens;
+        return samples;
     }
 
     /// Slots filled before the segment; 0 in a segment of ranges.
@@ -379,13 +384,30 @@ public final class Segment {
         mask.requireWithin(this, pages, number);
     }
 
+    /// Checks that tokens can be sampled as was asked.
+    ///
+    /// @param vocabulary width of a row of logits
+    /// @throws IllegalStateException if none are sampled
+    /// @throws IllegalArgumentException if a bias, a token mask or a distribution is not for this vocabulary, or a mask is of no row or
+    ///         allows no token
+    public void requireSampling(int vocabulary) {
+        request().requireFor(rows, vocabulary);
+        if (draftDistributions != null) {
+            draftDistributions.requireVocabulary(vocabulary);
+        }
+    }
+
     /// Checks that so many tokens can be sampled one after the other from this segment.
     ///
-    /// @throws IllegalArgumentException if their number is out of range or there are not so many slots
+    /// @throws IllegalArgumentException if their number is out of range, there are not so many slots, or there is a token mask, which
+    ///         is of the first token only
     public void requireChain(BatchLimits max, PageTable pages, int count) {
         if (count < 1 || count > max.treeRows() || (long) committed + count > pages.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
                     + max.treeRows() + ", and the page table holds " + pages.slots() + " slots");
+        }
+        if (count > 1 && samples && request.masks() != null) {
+            throw new IllegalArgumentException("sampling " + count + " tokens under a token mask: expected one, as the next has another mask");
         }
     }
 

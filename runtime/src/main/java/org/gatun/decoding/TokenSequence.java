@@ -5,6 +5,7 @@ import java.util.Objects;
 
 /// The tokens of a text as it grows: prompt, then what was generated. One thread at a time.
 public final class TokenSequence {
+    private final int promptLength;
     private int[] tokens;
     private int length;
 
@@ -12,6 +13,7 @@ public final class TokenSequence {
     public TokenSequence(int... tokens) {
         this.tokens = Arrays.copyOf(tokens, Math.max(64, 2 * tokens.length));
         length = tokens.length;
+        promptLength = length;
     }
 
     /// Adds a token.
@@ -27,6 +29,11 @@ public final class TokenSequence {
     /// @throws IndexOutOfBoundsException if the text is shorter
     public void truncate(int length) {
         this.length = Objects.checkIndex(length, this.length + 1);
+    }
+
+    /// How many of the tokens are the prompt.
+    public int promptLength() {
+        return promptLength;
     }
 
     /// Number of tokens.

@@ -28,6 +28,7 @@ public final class Session implements AutoCloseable {
     private final Segment segment;
     private final Batch batch; // of the segment alone
     private final SampledTokens sampled;
+    private int promptLength;
     private boolean launched; // a pass whose result is awaited
     private final Lifetime lifetime;
 
@@ -105,6 +106,17 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    /// Says how many tokens of the text are prompt. The others, to be sampled or read, are what the frequency and presence penalties
+    /// count; all are, if nothing was said.
+    ///
+    /// @throws IllegalArgumentException if the number is negative
+    public void setPromptLength(int promptLength) {
+        if (promptLength < 0) {
+            throw new IllegalArgumentException("a prompt of " + promptLength + " tokens: expected 0 or more");
+        }
+        this.promptLength = promptLength;
+    }
+
     /// Reads one token and samples the next. Hot.
     ///
     /// @return what was sampled, overwritten by the next call
@@ -125,7 +137,7 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             segment.beginCausal(length()).addRow(token);
-            segment.sample(sampling, state.tokens());
+            segment.sample(sampling, state.tokens(), promptLength);
             executable.decodeChain(batch, count, margin, sampled);
             for (int i = 0; i < sampled.count(); i++) {
                 requireNumber(i, sampled.margin(i));
@@ -139,7 +151,7 @@ public final class Session implements AutoCloseable {
 
     /// Checks that a token was sampled from numbers: its margin is NaN or infinite where the largest logit is no number.
     private void requireNumber(int index, float margin) {
-        if (!(margin < Float.POSITIVE_INFINITY) && vocabularySize() > 1) {
+        if (!(margin < Float.POSITIVE_INFINITY)) {
             throw new NonFiniteLogitsException(model, length() + 1 + index);
         }
     }
@@ -222,7 +234,7 @@ public final class Session implements AutoCloseable {
     public void launch(Sampling sampling) {
         enter();
         try {
-            segment.sample(sampling, state.tokens());
+            segment.sample(sampling, state.tokens(), promptLength);
             executable.launch(batch);
             launched = true;
         } finally {

@@ -1,6 +1,6 @@
 package org.gatun.sampling;
 
-/// Random numbers by counter, not by stream: a number depends on the seed, the position in the text and an index, never on
+/// Random numbers by counter: a number depends on the seed, the stream of the text, the position in it and an index, never on
 /// how many were sampled before. Speculation therefore cannot shift it, and sampled decoding is as testable as greedy.
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); kernels have it in `counter_random.cuh`.
 ///
@@ -23,36 +23,50 @@ public final class CounterRandom {
     private static final int WEYL_1 = 0xBB67AE85;
     private static final int ROUNDS = 10;
 
+    /// How many texts of one seed have numbers of their own.
+    public static final int STREAMS = 1 << 24;
+
+    private static final int PURPOSE_BITS = 8;
+
     private long seed;
+    private int stream;
     private final int[] block = new int[4];
     private Purpose blockPurpose;
     private int blockPosition;
-    private int blockStream;
+    private int blockNumber;
     private int blockIndex;
 
     /// @param seed the same seed gives the same numbers
     public CounterRandom(long seed) {
-        this.seed = seed;
+        this(seed, 0);
     }
 
-    /// Gives the numbers of another seed from now on.
-    public void reseed(long seed) {
-        if (seed != this.seed) {
+    /// @param seed the same seed and stream give the same numbers
+    /// @param stream of the text, below [#STREAMS]
+    public CounterRandom(long seed, int stream) {
+        this.seed = seed;
+        this.stream = stream;
+    }
+
+    /// Gives the numbers of another seed and stream from now on.
+    public void reseed(long seed, int stream) {
+        if (seed != this.seed || stream != this.stream) {
             this.seed = seed;
+            this.stream = stream;
             blockPurpose = null;
         }
     }
 
     /// 32 random bits for a token at a position. Hot.
     ///
-    /// @param stream tells apart what is sampled for one purpose at one position; 0 if there is one thing
-    public int bits(Purpose purpose, int position, int stream, int token) {
+    /// @param number tells apart what is sampled for one purpose at one position; 0 if there is one thing
+    public int bits(Purpose purpose, int position, int number, int token) {
         int index = token >>> 2;
-        if (index != blockIndex || position != blockPosition || stream != blockStream || purpose != blockPurpose) {
-            philox(position, purpose.ordinal(), index, stream);
+        if (index != blockIndex || position != blockPosition || number != blockNumber || purpose != blockPurpose) {
+            philox(position, purpose.ordinal() | stream << PURPOSE_BITS, index, number);
             blockPurpose = purpose;
             blockPosition = position;
-            blockStream = stream;
+            blockNumber = number;
             blockIndex = index;
         }
         return block[token & 3];
@@ -60,23 +74,23 @@ public final class CounterRandom {
 
     /// A number from 0 on and below 1, for a use at a position.
     ///
-    /// @param stream as for [#bits]
-    public double uniform(Purpose purpose, int position, int stream) {
-        return (bits(purpose, position, stream, 0) & 0xFFFFFFFFL) * 0x1p-32;
+    /// @param number as for [#bits]
+    public double uniform(Purpose purpose, int position, int number) {
+        return (bits(purpose, position, number, 0) & 0xFFFFFFFFL) * 0x1p-32;
     }
 
     /// An exponentially distributed number of mean 1 for a token at a position.
     ///
-    /// @param stream as for [#bits]
-    public float exponential(Purpose purpose, int position, int stream, int token) {
-        return PortableMath.exponential(bits(purpose, position, stream, token));
+    /// @param number as for [#bits]
+    public float exponential(Purpose purpose, int position, int number, int token) {
+        return PortableMath.exponential(bits(purpose, position, number, token));
     }
 
-    private void philox(int position, int purpose, int index, int stream) {
+    private void philox(int position, int purpose, int index, int number) {
         int c0 = position;
         int c1 = purpose;
         int c2 = index;
-        int c3 = stream;
+        int c3 = number;
         int k0 = (int) seed;
         int k1 = (int) (seed >>> 32);
         for (int round = 0; round < ROUNDS; round++) {

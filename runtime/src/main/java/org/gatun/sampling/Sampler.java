@@ -42,14 +42,14 @@ public final class Sampler {
         }
         this.sampling = sampling;
         this.width = width;
-        random = new CounterRandom(sampling.seed());
+        random = new CounterRandom(sampling.seed(), sampling.stream());
         weights = new float[vocabulary];
         candidates = new long[vocabulary];
     }
 
     /// Samples by other settings from now on. Hot.
     public void use(Sampling sampling) {
-        random.reseed(sampling.seed());
+        random.reseed(sampling.seed(), sampling.stream());
         this.sampling = sampling;
     }
 
@@ -63,10 +63,9 @@ public final class Sampler {
     /// @param logits `[rows, vocabulary] f32`; NaN counts as minus infinity
     /// @param row which row
     /// @param position of the token sampled
-    /// @param recent the tokens before that position, the latest last
-    /// @param count how many of them there are; those before the last [Sampling#REPETITION_WINDOW] do not matter
-    public int sample(MemorySegment logits, int row, int position, int[] recent, int count) {
-        int best = toWeights(logits, row, recent, count);
+    /// @param context the tokens before that position, and those allowed there
+    public int sample(MemorySegment logits, int row, int position, SamplingContext context) {
+        int best = toWeights(logits, row, context);
         return isCertain(best) ? best : exponentialRace(keepCandidates(), position);
     }
 
@@ -74,8 +73,8 @@ public final class Sampler {
     ///
     /// @param logits as in [#sample]
     /// @param distribution receives the distribution: 1 for the token that is certain, or the weight of each token that may be sampled
-    public void distribution(MemorySegment logits, int row, int[] recent, int count, TokenDistribution distribution) {
-        int best = toWeights(logits, row, recent, count);
+    public void distribution(MemorySegment logits, int row, SamplingContext context, TokenDistribution distribution) {
+        int best = toWeights(logits, row, context);
         distribution.clear();
         if (isCertain(best)) {
             distribution.add(best, 1);
@@ -101,14 +100,16 @@ public final class Sampler {
         return sampling.temperature() == 0 || weights[best] != 1;
     }
 
-    /// Leaves the penalized logits in [#weights], or their weights, the largest 1, if there is something to sample.
+    /// Leaves the logits with bias and penalties in [#weights], minus infinity for those not allowed, or their weights, the largest 1, if
+    /// there is something to sample.
     ///
     /// @return the token of the largest
-    private int toWeights(MemorySegment logits, int row, int[] recent, int count) {
+    private int toWeights(MemorySegment logits, int row, SamplingContext context) {
         MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, (long) row * width * Float.BYTES, weights, 0, weights.length);
-        if (sampling.repetitionPenalty() != 1) {
-            penalizeRepetition(recent, count);
-        }
+        addBias();
+        penalizeRepetition(context);
+        penalizeGenerated(context);
+        forbid(context);
         int best = indexOfLargest();
         float max = weights[best];
         if (sampling.temperature() == 0 || !(Math.abs(max) < Float.POSITIVE_INFINITY)) {
@@ -121,24 +122,55 @@ public final class Sampler {
         return best;
     }
 
-    private void penalizeRepetition(int[] recent, int count) {
-        float penalty = (float) sampling.repetitionPenalty();
-        int start = Math.max(0, count - Sampling.REPETITION_WINDOW);
-        for (int i = start; i < count; i++) {
-            if (recent[i] < weights.length && !contains(recent, start, i, recent[i])) {
-                float logit = weights[recent[i]];
-                weights[recent[i]] = logit > 0 ? logit / penalty : logit * penalty;
+    private void addBias() {
+        LogitBias bias = sampling.logitBias();
+        for (int i = 0; i < bias.size() && bias.token(i) < weights.length; i++) {
+            weights[bias.token(i)] += bias.bias(i);
+        }
+    }
+
+    private void penalizeRepetition(SamplingContext context) {
+        float penalty = (float) sampling.penalties().repetition();
+        for (int i = 0; i < context.recentTokens() && penalty != 1; i++) {
+            int token = context.recent(i);
+            if (token < weights.length && !isAmongFirst(context, i, token)) {
+                float logit = weights[token];
+                weights[token] = logit > 0 ? logit / penalty : logit * penalty;
             }
         }
     }
 
-    private static boolean contains(int[] text, int from, int to, int token) {
-        for (int i = from; i < to; i++) {
-            if (text[i] == token) {
+    private static boolean isAmongFirst(SamplingContext context, int count, int token) {
+        for (int i = 0; i < count; i++) {
+            if (context.recent(i) == token) {
                 return true;
             }
         }
         return false;
+    }
+
+    private void penalizeGenerated(SamplingContext context) {
+        if (!sampling.penalties().countTokens()) {
+            return;
+        }
+        float frequency = (float) sampling.penalties().frequency();
+        float presence = (float) sampling.penalties().presence();
+        TokenCounts counts = context.counts();
+        for (int i = 0; i < counts.size() && counts.token(i) < weights.length; i++) {
+            float penalty = frequency * counts.count(i) + presence;
+            weights[counts.token(i)] -= penalty;
+        }
+    }
+
+    private void forbid(SamplingContext context) {
+        for (int first = 0; first < weights.length && context.isRestricted(); first += Integer.SIZE) {
+            int allowed = context.allowed(first / Integer.SIZE);
+            for (int id = first; id < Math.min(first + Integer.SIZE, weights.length) && allowed != -1; id++) {
+                if ((allowed >>> id & 1) == 0) {
+                    weights[id] = Float.NEGATIVE_INFINITY;
+                }
+            }
+        }
     }
 
     private int indexOfLargest() {
@@ -158,17 +190,18 @@ public final class Sampler {
             }
         }
         largest = max;
-        margin = max - second + 0f; // 0 where -0 is followed by 0, which are equal
+        float difference = max - second + 0f; // 0 where -0 is followed by 0, which are equal
+        margin = Math.abs(max) < Float.POSITIVE_INFINITY ? Math.min(difference, Float.MAX_VALUE) : difference;
         return best;
     }
 
-    /// By how much the largest logit of the last row exceeded the second, penalties included: how sure the model was. NaN or infinite if
-    /// the largest is no number.
+    /// By how much the largest logit of the last row exceeded the second, bias, penalties and tokens not allowed taken into account: how
+    /// sure the model was. The largest f32 if there is no second; NaN or infinite if the largest is no number.
     public float margin() {
         return margin;
     }
 
-    /// The largest logit of the last row, penalties included; not finite if no logit is a number, or one is infinite.
+    /// The largest logit of the last row, bias and penalties included; not finite if no logit is a number, or one is infinite.
     public float largest() {
         return largest;
     }

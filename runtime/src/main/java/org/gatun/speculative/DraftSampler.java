@@ -21,7 +21,7 @@ public final class DraftSampler {
     /// @param target how the target's tokens are sampled
     public void begin(Sampling target) {
         random = target.temperature() > 0;
-        counterRandom = new CounterRandom(target.seed());
+        counterRandom = new CounterRandom(target.seed(), target.stream());
         stream = 0;
     }
 

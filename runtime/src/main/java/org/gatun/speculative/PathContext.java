@@ -2,32 +2,33 @@ package org.gatun.speculative;
 
 import org.gatun.decoding.TokenSequence;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingContext;
 
-/// The latest tokens up to a node of a tree: the end of the text, then the node's path. Reused from node to node.
+/// What a token is sampled by after a node of a tree: the text, then the node's path. Reused from node to node.
 public final class PathContext {
-    private int[] tokens = new int[2 * Sampling.REPETITION_WINDOW];
-    private int length;
+    private final SamplingContext context = new SamplingContext();
+    private int[] path = new int[16];
 
+    /// @param sampling whose penalties say what is looked at
     /// @param text of which the first `committed` tokens count, the tree's root being the last of them
-    public void set(TokenSequence text, int committed, TokenTree tree, int node) {
-        int kept = Math.min(committed, Sampling.REPETITION_WINDOW);
-        length = kept + tree.depth(node);
-        if (length > tokens.length) {
-            tokens = new int[2 * length];
+    public void set(Sampling sampling, TokenSequence text, int committed, TokenTree tree, int node) {
+        context.set(sampling, text.array(), committed, text.promptLength());
+        int depth = tree.depth(node);
+        if (depth > path.length) {
+            path = new int[2 * depth];
         }
-        System.arraycopy(text.array(), committed - kept, tokens, 0, kept);
-        for (int ancestor = node; ancestor > 0; ancestor = tree.parent(ancestor)) {
-            tokens[kept - 1 + tree.depth(ancestor)] = tree.token(ancestor);
+        int ancestor = node;
+        for (int i = depth - 1; i >= 0; i--) {
+            path[i] = tree.token(ancestor);
+            ancestor = tree.parent(ancestor);
+        }
+        for (int i = 0; i < depth; i++) {
+            context.add(path[i], true);
         }
     }
 
-    /// The backing array, of which the first [#length] elements count.
-    public int[] tokens() {
-        return tokens;
-    }
-
-    /// How many tokens there are: those that a [org.gatun.sampling.Sampler] looks at, at least.
-    public int length() {
-        return length;
+    /// What the node that was set leaves to be looked at.
+    public SamplingContext context() {
+        return context;
     }
 }

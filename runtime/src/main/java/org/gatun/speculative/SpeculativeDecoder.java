@@ -50,6 +50,7 @@ public final class SpeculativeDecoder {
         tested = new long[tree.capacity()];
         accepted = new long[tree.capacity()];
         step = new Step(session, tree, text, sampling);
+        session.setPromptLength(prompt.length);
         session.prefill(prompt, session.length(), prompt.length - 1);
         drafter.begin(session, text, sampling);
     }

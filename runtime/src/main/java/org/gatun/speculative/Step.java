@@ -117,7 +117,7 @@ public final class Step {
         if (sampler == null) {
             sampler = new Sampler(sampling, session.vocabularySize(), session.model().unpaddedVocabulary());
         }
-        pathContext.set(text, text.length() - verification.accepted() - 1, tree, node);
-        sampler.distribution(session.logits(), node, pathContext.tokens(), pathContext.length(), distribution);
+        pathContext.set(sampling, text, text.length() - verification.accepted() - 1, tree, node);
+        sampler.distribution(session.logits(), node, pathContext.context(), distribution);
     }
 }

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 import org.gatun.backend.cpu.CpuBackend;
 import org.gatun.backend.cpu.CpuOptions;
@@ -25,7 +26,9 @@ import org.gatun.plan.Plan;
 import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
+import org.gatun.sampling.LogitBias;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.TokenMasks;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -53,7 +56,7 @@ class BatchTest {
     ///
     /// @param before rows of a tree that an earlier pass has run
     private record Sequence(int[] text, Mask mask, int[] tokens, int[] parents, int before, boolean samples, Sampling sampling,
-            int slots, DType kvType) {
+            TokenMasks tokenMasks, int slots, DType kvType) {
         private enum Mask { CAUSAL, TREE, RANGES }
 
         /// @param text of another sequence, whose beginning this one may have too
@@ -69,11 +72,10 @@ class BatchTest {
             for (int row = 1; row < rows; row++) {
                 parents[row] = tree ? random.nextInt(row) : row - 1;
             }
-            Sampling sampling = Sampling.GREEDY.withTemperature(random.nextBoolean() ? 0 : 0.9).withSeed(random.nextInt(100));
             int before = tree && random.nextBoolean() ? random.nextInt(rows) : 0;
             return new Sequence(text, mask, random.ints(rows, 0, VOCABULARY).toArray(), parents, before,
-                    mask != Mask.RANGES && before == 0 && random.nextBoolean(), sampling, text.length + rows + 1 + random.nextInt(100),
-                    kvTypes.get(random.nextInt(kvTypes.size())));
+                    mask != Mask.RANGES && before == 0 && random.nextBoolean(), sampling(random), masks(random, rows),
+                    text.length + rows + 1 + random.nextInt(100), kvTypes.get(random.nextInt(kvTypes.size())));
         }
 
         /// The second half of the text before the first, and the rows between them.
@@ -87,6 +89,25 @@ class BatchTest {
             if (middle > 0) {
                 segment.attendTo(0, middle);
             }
+        }
+
+        private static Sampling sampling(SplittableRandom random) {
+            Sampling sampling = Sampling.GREEDY.withTemperature(random.nextBoolean() ? 0 : 0.9).withSeed(random.nextInt(100));
+            return random.nextInt(3) > 0 ? sampling : sampling.withFrequencyPenalty(random.nextInt(2)).withPresencePenalty(0.5)
+                    .withRepetitionPenalty(1.1).withLogitBias(LogitBias.of(Map.of(random.nextInt(VOCABULARY), 1.5)));
+        }
+
+        private static TokenMasks masks(SplittableRandom random, int rows) {
+            TokenMasks masks = new TokenMasks(rows, VOCABULARY);
+            for (int row = 0; row < rows && random.nextInt(4) == 0; row++) {
+                masks.restrict(row);
+                random.ints(10, 0, VOCABULARY).forEach(allowed(masks, row));
+            }
+            return masks;
+        }
+
+        private static IntConsumer allowed(TokenMasks masks, int row) {
+            return token -> masks.allow(row, token);
         }
 
         void fill(Segment segment, Consumer<Segment> run) {
@@ -111,7 +132,8 @@ class BatchTest {
                 }
             }
             if (samples) {
-                segment.sample(sampling, text);
+                segment.setTokenMasks(tokenMasks);
+                segment.sample(sampling, text, text.length / 2);
             } else {
                 for (int row = before; row < tokens.length; row += 3) {
                     segment.select(row);

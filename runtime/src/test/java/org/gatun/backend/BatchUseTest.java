@@ -55,7 +55,7 @@ class BatchUseTest {
                 for (int row = 0; length == 0 && row < i; row++) {
                     segments.get(i).addRow(row);
                 }
-                segments.get(i).sample(Sampling.GREEDY, text);
+                segments.get(i).sample(Sampling.GREEDY, text, 0);
             }
             executable.verify(batch);
         }

@@ -50,7 +50,7 @@ final class BatchBenchmark {
         /// The next row: the last token of the text, of which all before has its keys.
         void next() {
             segment.beginCausal(length - 1).addRow(text[length - 1]);
-            segment.sample(Sampling.GREEDY, text);
+            segment.sample(Sampling.GREEDY, text, 0);
         }
     }
 

@@ -52,9 +52,9 @@ class SamplerTest {
         long[] counts = new long[LOGITS.length];
         Sampler sampler = new Sampler(sampling, LOGITS.length);
         MemorySegment logits = MemorySegment.ofArray(LOGITS);
-        int[] text = new int[SAMPLES];
+        SamplingContext context = new SamplingContext();
         for (int position = 0; position < SAMPLES; position++) {
-            counts[sampler.sample(logits, 0, position, text, position)]++;
+            counts[sampler.sample(logits, 0, position, context)]++;
         }
 
         double chiSquare = 0;
@@ -120,6 +120,8 @@ class SamplerTest {
     }
 
     private static int sample(Sampling sampling, float[] logits, int[] text) {
-        return new Sampler(sampling, logits.length).sample(MemorySegment.ofArray(logits), 0, text.length, text, text.length);
+        SamplingContext context = new SamplingContext();
+        context.set(sampling, text, text.length, 0);
+        return new Sampler(sampling, logits.length).sample(MemorySegment.ofArray(logits), 0, text.length, context);
     }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
@@ -21,6 +22,7 @@ import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
 import org.gatun.plan.ActivationQuantization;
+import org.gatun.sampling.LogitBias;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
@@ -40,13 +42,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LosslessTest {
     private static final long SEED = 42;
     private static final int PROMPTS = 200;
-    private static final int SIMULATED_PROMPTS = 4;
+    private static final int SIMULATED_PROMPTS = 5;
     private static final int TOKENS = 24;
     private static final List<Sampling> SAMPLINGS = List.of(
             Sampling.GREEDY,
             Sampling.GREEDY.withRepetitionPenalty(1.3),
             Sampling.GREEDY.withTemperature(1).withSeed(SEED),
-            Sampling.GREEDY.withTemperature(0.7).withTopK(12).withTopP(0.9).withMinP(0.01).withSeed(SEED));
+            Sampling.GREEDY.withTemperature(0.7).withTopK(12).withTopP(0.9).withMinP(0.01).withSeed(SEED),
+            Sampling.GREEDY.withTemperature(0.5).withFrequencyPenalty(0.6).withPresencePenalty(0.4).withRepetitionPenalty(1.1)
+                    .withLogitBias(LogitBias.of(Map.of(5, 2.0, 31, -1.5))).withSeed(SEED).withStream(1));
 
     @TempDir
     Path directory;

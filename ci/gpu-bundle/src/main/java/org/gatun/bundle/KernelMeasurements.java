@@ -1,5 +1,6 @@
 package org.gatun.bundle;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,6 +31,8 @@ import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
+import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingRequest;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Kernels at the shapes of Llama 3, against what the device can at best: bytes that must be moved over measured bandwidth.
@@ -267,9 +270,9 @@ final class KernelMeasurements {
         int vocabulary = real ? VOCABULARY : 1000;
         measure("verification_sample_f32", "top-p " + topP, rows, 4L * rows * vocabulary, 20.0 * rows * vocabulary, 4L * rows * vocabulary,
                 () -> {
-                    MemorySegment settings = MemorySegment.ofArray(new long[(int) VerificationKernels.SETTINGS.byteSize() / 8]);
-                    VerificationKernels.writeSettings(settings, 0, 1, 1, 0, topP, 0, 1, MemorySegment.NULL, 0);
-                    DeviceBuffer uploaded = context.allocateFrom(settings);
+                    SamplingRequest request = new SamplingRequest(Arena.ofAuto());
+                    request.set(Sampling.GREEDY.withTemperature(1).withTopP(topP).withSeed(1), new int[0], 0, 0);
+                    DeviceBuffer uploaded = context.allocateFrom(request.memory());
                     buffers.add(uploaded);
                     float[] logits = new float[rows * vocabulary];
                     for (int i = 0; i < logits.length; i++) {
@@ -278,7 +281,7 @@ final class KernelMeasurements {
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
                     return VerificationKernels.sample(library, filled(4L * rows), filled(4L * rows),
-                            filled((long) VerificationKernels.TRUNCATION_BYTES * rows), onDevice.slice(), uploaded.slice(),
+                            filled((long) VerificationKernels.TRUNCATION_BYTES * rows), new VerificationKernels.Logits(onDevice.slice(), false), uploaded.slice(),
                             filled(4L * rows), ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });
     }

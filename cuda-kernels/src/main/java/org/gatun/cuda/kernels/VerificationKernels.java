@@ -13,15 +13,8 @@ import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `verification.cu`: the token sampled after each row of a pass, and the walk through the pass's tree by them.
 public final class VerificationKernels {
-    /// Tokens that the repetition penalty looks at.
-    public static final int WINDOW = 64;
-    /// How tokens are sampled, as the kernel reads it.
-    public static final StructLayout SETTINGS = MemoryLayout.structLayout(
-            ValueLayout.JAVA_LONG.withName("seed"), ValueLayout.JAVA_DOUBLE.withName("top_p"),
-            ValueLayout.JAVA_FLOAT.withName("temperature"), ValueLayout.JAVA_FLOAT.withName("min_p"),
-            ValueLayout.JAVA_FLOAT.withName("repetition_penalty"), ValueLayout.JAVA_INT.withName("top_k"),
-            ValueLayout.JAVA_INT.withName("recent_tokens"), MemoryLayout.paddingLayout(4),
-            MemoryLayout.sequenceLayout(WINDOW, ValueLayout.JAVA_INT).withName("recent"));
+    /// Bytes of how tokens are sampled; what lies where is for whoever writes it to know, see `SamplingRequest` in the kernels' source.
+    public static final int REQUEST_BYTES = 336;
     /// Bytes that [#sample] leaves of a row for [#rejectionSampling].
     public static final int TRUNCATION_BYTES = 16;
     /// Bytes before the first sample.
@@ -33,14 +26,6 @@ public final class VerificationKernels {
             ValueLayout.JAVA_INT.withName("first"), ValueLayout.JAVA_INT.withName("size"),
             ValueLayout.JAVA_INT.withName("without_replacement"), MemoryLayout.paddingLayout(4));
 
-    private static final long SEED = offset(SETTINGS, "seed");
-    private static final long TOP_P = offset(SETTINGS, "top_p");
-    private static final long TEMPERATURE = offset(SETTINGS, "temperature");
-    private static final long MIN_P = offset(SETTINGS, "min_p");
-    private static final long REPETITION_PENALTY = offset(SETTINGS, "repetition_penalty");
-    private static final long TOP_K = offset(SETTINGS, "top_k");
-    private static final long RECENT_TOKENS = offset(SETTINGS, "recent_tokens");
-    private static final long RECENT = offset(SETTINGS, "recent");
     private static final long PARENT = offset(SAMPLED_DRAFT, "parent");
     private static final long ROW = offset(SAMPLED_DRAFT, "row");
     private static final long WEIGHT = offset(SAMPLED_DRAFT, "weight");
@@ -51,31 +36,15 @@ public final class VerificationKernels {
 
     private static final int SAMPLE_THREADS = 1024;
     private static final int WALK_THREADS = 256;
+    private static final int ADJUST_THREADS = 256;
+    private static final int ADJUST_SLICE = 4096;
+    private static final int ADVANCE_THREADS = 256;
     private static final int RESULT_HEAD = 4;
 
     private VerificationKernels() {}
 
     private static long offset(StructLayout layout, String field) {
         return layout.byteOffset(MemoryLayout.PathElement.groupElement(field));
-    }
-
-    /// Writes [#SETTINGS].
-    ///
-    /// @param offset of them in `target`
-    /// @param temperature 0 for the largest logit
-    /// @param topK 0 for all
-    /// @param recent `[recentTokens] int`, the latest tokens before the pass
-    /// @param recentTokens at most [#WINDOW]
-    public static void writeSettings(MemorySegment target, long offset, long seed, double temperature, int topK, double topP,
-            double minP, double repetitionPenalty, MemorySegment recent, int recentTokens) {
-        target.set(ValueLayout.JAVA_LONG, offset + SEED, seed);
-        target.set(ValueLayout.JAVA_DOUBLE, offset + TOP_P, topP);
-        target.set(ValueLayout.JAVA_FLOAT, offset + TEMPERATURE, (float) temperature);
-        target.set(ValueLayout.JAVA_FLOAT, offset + MIN_P, (float) minP);
-        target.set(ValueLayout.JAVA_FLOAT, offset + REPETITION_PENALTY, (float) repetitionPenalty);
-        target.set(ValueLayout.JAVA_INT, offset + TOP_K, topK);
-        target.set(ValueLayout.JAVA_INT, offset + RECENT_TOKENS, recentTokens);
-        MemorySegment.copy(recent, 0, target, offset + RECENT, (long) Integer.BYTES * recentTokens);
     }
 
     /// Writes a [#SAMPLED_DRAFT].
@@ -97,36 +66,72 @@ public final class VerificationKernels {
         target.set(ValueLayout.JAVA_INT, offset + WITHOUT_REPLACEMENT, withoutReplacement ? 1 : 0);
     }
 
+    /// The logits of each row with bias and penalties, and minus infinity for tokens that are not allowed, to the bit as the host has them
+    /// before it looks for the largest.
+    ///
+    /// @param adjusted `[rows, vocabulary] f32`, written
+    /// @param logits `[rows, vocabulary] f32`
+    /// @param request [#REQUEST_BYTES]
+    /// @param lists `[*] int`, where the request says that its lists are, which is not checked
+    /// @param tokens `[rows] int`
+    /// @param positions `[rows] int`
+    /// @param tree empty for a chain
+    /// @throws IllegalArgumentException if an operand is too small
+    public static KernelLaunch adjust(KernelLibrary library, DeviceSlice adjusted, DeviceSlice logits, DeviceSlice request,
+            DeviceSlice lists, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
+        CudaFunction kernel = library.kernel("verification_adjust_f32");
+        KernelLaunch.check(kernel, "adjusted", adjusted, Float.BYTES, rows.max(), vocabulary);
+        KernelLaunch.check(kernel, "lists", lists, Integer.BYTES, 1);
+        checkRows(kernel, logits, request, tokens, positions, tree, rows, vocabulary);
+        KernelArguments arguments = kernel.arguments().set(0, adjusted).set(1, logits).set(2, request).set(3, lists).set(4, tokens)
+                .set(5, positions).set(8, rows.count()).set(9, vocabulary).set(10, tree.map(TreePaths::stride).orElse(0));
+        TreePaths.set(arguments, 6, tree);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(vocabulary, ADJUST_SLICE), rows.max(), ADJUST_THREADS),
+                arguments);
+    }
+
+    /// Logits that tokens are sampled from.
+    ///
+    /// @param slice `[rows, vocabulary] f32`; changed meanwhile, by the repetition penalty, unless adjusted
+    /// @param adjusted whether [#adjust] has written them
+    public record Logits(DeviceSlice slice, boolean adjusted) {
+        private int flag() {
+            return adjusted ? 1 : 0;
+        }
+    }
+
     /// The token sampled after each row, to the bit what the host samples from the same logits.
     ///
     /// @param ids `[rows] int`, written
     /// @param margins `[rows] f32`, written: by how much the largest logit exceeds the second
     /// @param truncations `[rows]` of [#TRUNCATION_BYTES], written: what may be sampled
-    /// @param logits `[rows, vocabulary] f32`, changed meanwhile
-    /// @param settings [#SETTINGS]
+    /// @param request [#REQUEST_BYTES]
     /// @param tokens `[rows] int`
     /// @param positions `[rows] int`
     /// @param tree empty for a chain
     /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations,
-            DeviceSlice logits,
-            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
+    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, Logits logits,
+            DeviceSlice request, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_sample_f32");
-        checkSampled(kernel, ids, margins, truncations, logits, settings, tokens, positions, tree, rows, vocabulary);
-        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, truncations).set(3, logits).set(4, settings)
+        checkSampled(kernel, ids, margins, truncations, rows);
+        checkRows(kernel, logits.slice, request, tokens, positions, tree, rows, vocabulary);
+        KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, truncations).set(3, logits.slice).set(4, request)
                 .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
-                .set(11, tree.map(TreePaths::stride).orElse(0));
+                .set(11, tree.map(TreePaths::stride).orElse(0)).set(12, logits.flag());
         TreePaths.set(arguments, 7, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), SAMPLE_THREADS), arguments);
     }
 
-    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, DeviceSlice logits,
-            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
+    private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, Rows rows) {
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "margins", margins, Float.BYTES, rows.max());
         KernelLaunch.check(kernel, "truncations", truncations, TRUNCATION_BYTES, rows.max());
+    }
+
+    private static void checkRows(CudaFunction kernel, DeviceSlice logits, DeviceSlice request, DeviceSlice tokens, DeviceSlice positions,
+            Optional<TreePaths> tree, Rows rows, int vocabulary) {
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.max(), vocabulary);
-        KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
+        KernelLaunch.check(kernel, "request", request, 1, REQUEST_BYTES);
         KernelLaunch.check(kernel, "tokens", tokens, Integer.BYTES, rows.max());
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
         tree.ifPresent(paths -> paths.check(kernel, rows.max()));
@@ -169,17 +174,19 @@ public final class VerificationKernels {
     /// @param left scratch, [#leftBytes]
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch rejectionSampling(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
-            DeviceSlice truncations, DeviceSlice logits, DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions,
+            DeviceSlice truncations, Logits logits, DeviceSlice request, DeviceSlice tokens, DeviceSlice positions,
             Optional<TreePaths> tree, DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
         CudaFunction kernel = library.kernel("verification_rejection_sampling_f32");
         KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.max()));
-        checkSampled(kernel, ids, margins, truncations, logits, settings, tokens, positions, tree, rows, vocabulary);
+        checkSampled(kernel, ids, margins, truncations, rows);
+        checkRows(kernel, logits.slice, request, tokens, positions, tree, rows, vocabulary);
         KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         KernelLaunch.check(kernel, "draftDistributions", draftDistributions, 1, DISTRIBUTIONS_HEAD);
         KernelLaunch.check(kernel, "left", left, 1, leftBytes(vocabulary));
-        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, truncations).set(4, logits)
-                .set(5, settings).set(6, tokens).set(7, positions).set(10, committed).set(11, rows.count()).set(12, draftDistributions)
-                .set(13, left).set(14, vocabulary).set(15, result.capacity).set(16, tree.map(TreePaths::stride).orElse(0));
+        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, ids).set(2, margins).set(3, truncations).set(4, logits.slice)
+                .set(5, request).set(6, tokens).set(7, positions).set(10, committed).set(11, rows.count()).set(12, draftDistributions)
+                .set(13, left).set(14, vocabulary).set(15, result.capacity).set(16, tree.map(TreePaths::stride).orElse(0))
+                .set(17, logits.flag());
         TreePaths.set(arguments, 8, tree);
         return new KernelLaunch(kernel, LaunchConfiguration.of(1, SAMPLE_THREADS), arguments);
     }
@@ -189,20 +196,23 @@ public final class VerificationKernels {
     ///
     /// @param ids `[1] int`, see [#sample]
     /// @param margins `[1] f32`
-    /// @param settings of the pass, [#SETTINGS]; here and below what the next pass reads
+    /// @param request of the pass, [#REQUEST_BYTES]; here and below what the next pass reads
+    /// @param lists of the request, with room for one count more; empty if it has none, then nothing is counted
     /// @param tokens `[1] int`
     /// @param positions `[1] int`
     /// @param committed `[1] int`
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch advance(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
-            DeviceSlice settings, DeviceSlice tokens, DeviceSlice positions, DeviceSlice committed) {
+            DeviceSlice request, Optional<DeviceSlice> lists, DeviceSlice tokens, DeviceSlice positions, DeviceSlice committed) {
         CudaFunction kernel = library.kernel("verification_advance");
-        KernelLaunch.check(kernel, "settings", settings, 1, SETTINGS.byteSize());
+        KernelLaunch.check(kernel, "request", request, 1, REQUEST_BYTES);
         for (DeviceSlice operand : List.of(ids, margins, tokens, positions, committed)) {
             KernelLaunch.check(kernel, "operand", operand, Integer.BYTES, 1);
         }
-        return new KernelLaunch(kernel, LaunchConfiguration.of(1, WINDOW), kernel.arguments().set(0, result.slice).set(1, settings)
-                .set(2, tokens).set(3, positions).set(4, committed).set(5, ids).set(6, margins).set(7, result.capacity));
+        KernelArguments arguments = kernel.arguments().set(0, result.slice).set(1, request).set(3, tokens).set(4, positions)
+                .set(5, committed).set(6, ids).set(7, margins).set(8, result.capacity);
+        lists.ifPresentOrElse(slice -> arguments.set(2, slice), () -> arguments.setNull(2));
+        return new KernelLaunch(kernel, LaunchConfiguration.of(1, ADVANCE_THREADS), arguments);
     }
 
     /// Where a walk leaves what it found.

@@ -1,13 +1,11 @@
 package org.gatun.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
@@ -44,7 +42,6 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
-import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.ActivationQuantization;
@@ -63,7 +60,8 @@ final class CudaExecutable implements Executable {
     /// @param rows most rows
     /// @param tree whether rows attend by paths
     /// @param result what is asked for
-    private record Bucket(int rows, boolean tree, Result result) {
+    /// @param lists whether tokens are sampled by a request with lists
+    private record Bucket(int rows, boolean tree, Result result, boolean lists) {
         /// What a pass is asked for besides keys and values.
         private enum Result {
             NOTHING, LOGITS, VERIFICATION,
@@ -73,12 +71,12 @@ final class CudaExecutable implements Executable {
             CHAIN
         }
 
-        private static final int KINDS = 2 * Result.values().length;
+        private static final int KINDS = 4 * Result.values().length;
 
         private static Bucket of(Segment segment, BatchLimits limits) {
             int rows = 1 << logarithm(segment.rows());
             boolean tree = isTree(segment);
-            return new Bucket(Math.min(rows, tree ? limits.treeRows() : limits.rows()), tree, result(segment));
+            return new Bucket(Math.min(rows, tree ? limits.treeRows() : limits.rows()), tree, result(segment), hasLists(segment));
         }
 
         private static boolean isTree(Segment segment) {
@@ -90,6 +88,10 @@ final class CudaExecutable implements Executable {
             };
         }
 
+        private static boolean hasLists(Segment segment) {
+            return segment.samples() && segment.request().hasLists();
+        }
+
         private static Result result(Segment segment) {
             if (segment.samples()) {
                 return segment.draftDistributions() == null ? Result.VERIFICATION : Result.VERIFICATION_OF_SAMPLES;
@@ -99,11 +101,11 @@ final class CudaExecutable implements Executable {
 
         /// Number of the graph.
         private int index() {
-            return index(rows, tree, result);
+            return index(rows, tree, result, lists);
         }
 
-        private static int index(int rows, boolean tree, Result result) {
-            return (2 * logarithm(rows) + (tree ? 1 : 0)) * (KINDS / 2) + result.ordinal();
+        private static int index(int rows, boolean tree, Result result, boolean lists) {
+            return (4 * logarithm(rows) + (tree ? 2 : 0) + (lists ? 1 : 0)) * (KINDS / 4) + result.ordinal();
         }
 
         private static int logarithm(int rows) {
@@ -126,12 +128,7 @@ final class CudaExecutable implements Executable {
     private final DeviceBuffer activations;
     private final DeviceBuffer error;
     private final TreePaths paths;
-    private final DeviceBuffer sampledIds;
-    private final DeviceBuffer sampledMargins;
-    private final DeviceBuffer truncations;
-    private final VerificationSlots verificationSlots;
-    private final PinnedBuffer verification;
-    private DraftDistributionBuffer draftDistributions; // made when rows were first sampled
+    private final VerificationStage verification;
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -189,13 +186,7 @@ final class CudaExecutable implements Executable {
             error = own(context.allocateFrom(MemorySegment.ofArray(new int[1])));
             paths = new TreePaths(own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES)).slice(),
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
-            sampledIds = own(context.allocate((long) limits.treeRows() * Integer.BYTES));
-            sampledMargins = own(context.allocate((long) limits.treeRows() * Float.BYTES));
-            truncations = own(context.allocate((long) limits.treeRows() * VerificationKernels.TRUNCATION_BYTES));
-            verificationSlots = new VerificationSlots(own(context.allocate(VerificationSlots.byteSize(limits.treeRows()))).slice(),
-                    limits.treeRows());
-            verification = own(context.allocatePinned(verificationSlots.hostBytes()));
-            verification.memory().fill((byte) 0);
+            verification = own(new VerificationStage(context, library, limits, logitsWidth, block));
             logits = own(context.allocatePinned(Math.max(1, (long) limits.logitsRows() * logitsWidth) * Float.BYTES));
         } catch (Throwable e) {
             backend.weights().release(acquired);
@@ -346,7 +337,7 @@ final class CudaExecutable implements Executable {
                 }
                 if (verify && segment.samples()) {
                     awaitPass();
-                    readResult(batch.result(i), segment.rows());
+                    verification.read(batch.result(i), segment.rows());
                 }
             } finally {
                 table.lifetime().leave();
@@ -381,10 +372,11 @@ final class CudaExecutable implements Executable {
             return;
         }
         Bucket.Result result = Bucket.result(segment);
-        if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-            writeDraftDistributions(segment);
+        boolean more = VerificationStage.hasMore(segment);
+        if (more) {
+            writeMore(segment);
         }
-        int index = Bucket.index(segment.rows(), Bucket.isTree(segment), result);
+        int index = Bucket.index(segment.rows(), Bucket.isTree(segment), result, Bucket.hasLists(segment));
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), table);
         attach(table);
         if (result == Bucket.Result.NOTHING) {
@@ -393,8 +385,8 @@ final class CudaExecutable implements Executable {
             write(segment);
             blockIsRead = true;
         }
-        if (result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-            draftDistributions.upload(stream(table));
+        if (more) {
+            verification.upload(segment, stream(table));
         }
         takeInputs(stream(table), segment.rows());
         stream(table).launch(graph);
@@ -443,8 +435,7 @@ final class CudaExecutable implements Executable {
 
     @Override
     public void launch(Batch batch) {
-        batch.requireSampling();
-        plan.output(Plan.LOGITS);
+        batch.requireSampling(plan.output(Plan.LOGITS).width());
         lifetime.enter();
         try {
             batch.requireWithin(limits);
@@ -468,21 +459,10 @@ final class CudaExecutable implements Executable {
             awaitPass();
             if (awaited != null) {
                 running.lifetime().requireOpen(); // who closed it may have waited in vain
-                readResult(awaited, awaitedRows);
+                verification.read(awaited, awaitedRows);
             }
         } finally {
             lifetime.leave();
-        }
-    }
-
-    private void readResult(VerificationResult result, int rows) {
-        int accepted = Objects.checkIndex(verification.memory().get(ValueLayout.JAVA_INT, 0), rows);
-        result.clear();
-        for (int i = 0; i <= accepted; i++) {
-            result.setToken(sampledToken(i), sampledMargin(i));
-            if (i < accepted) {
-                result.accept(verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.row(i)));
-            }
         }
     }
 
@@ -497,15 +477,12 @@ final class CudaExecutable implements Executable {
         Segment segment = batch.onlySegment();
         batch.requireWithin(limits);
         segment.requireChain(limits, batch.pages(0), count);
-        segment.sampling(); // refuses one without
+        segment.requireSampling(plan.output(Plan.LOGITS).width());
         PageTable table = ofThisBackend(batch.pages(0));
         lifetime.enter();
         try {
             runChain(segment, table, count);
-            sampled.clear();
-            do {
-                sampled.add(sampledToken(sampled.count()), sampledMargin(sampled.count()));
-            } while (sampled.count() < count && sampled.margin(sampled.count() - 1) >= margin);
+            verification.read(sampled, count, margin);
         } finally {
             lifetime.leave();
         }
@@ -528,26 +505,26 @@ final class CudaExecutable implements Executable {
     private void queueChain(Segment segment, PageTable table, int count) {
         prepare(segment, table);
         table.reserve(segment.committed(), segment.committed() + count);
-        int index = Bucket.index(1, false, Bucket.Result.CHAIN);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN), table);
+        boolean more = VerificationStage.hasMore(segment);
+        if (more) {
+            writeMore(segment);
+        }
+        boolean lists = Bucket.hasLists(segment);
+        int index = Bucket.index(1, false, Bucket.Result.CHAIN, lists);
+        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN, lists), table);
         attach(table);
         write(segment);
         CudaStream stream = stream(table);
         block.upload(stream);
-        stream.fillWords(verificationSlots.slice().buffer(), 0, 1, 0);
+        if (more) {
+            verification.upload(segment, stream);
+        }
+        verification.clear(stream);
         for (int i = 0; i < count; i++) {
             stream.launch(graph);
         }
-        stream.copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
+        verification.download(stream);
         queued(table);
-    }
-
-    private int sampledToken(int index) {
-        return verification.memory().get(ValueLayout.JAVA_INT, verificationSlots.token(index));
-    }
-
-    private float sampledMargin(int index) {
-        return verification.memory().get(ValueLayout.JAVA_FLOAT, verificationSlots.margin(index));
     }
 
     /// Checks a pass and its KV cache. Graphs serve all caches of a shape.
@@ -576,16 +553,13 @@ final class CudaExecutable implements Executable {
         block.write(segment);
     }
 
-    /// Writes what was sampled, once the pass that may still read the block is done. Graphs that know too small a block are forgotten.
-    private void writeDraftDistributions(Segment segment) {
+    /// Writes what does not fit the step block, once the pass that may still read it is done. Graphs that know too small a buffer are
+    /// forgotten.
+    private void writeMore(Segment segment) {
         awaitPass();
-        if (draftDistributions == null) {
-            draftDistributions = new DraftDistributionBuffer(context, limits.treeRows(), logitsWidth);
-        }
-        if (draftDistributions.grow(segment.draftDistributions())) {
+        if (verification.write(segment)) {
             forgetGraphs();
         }
-        draftDistributions.write(segment);
     }
 
     /// Lets the graphs work on the pages of a table from now on, when they are done with those of another.
@@ -645,7 +619,7 @@ final class CudaExecutable implements Executable {
             }
             launches.forEach(launch -> launch.on(stream(table)));
             if (bucket.result == Bucket.Result.VERIFICATION || bucket.result == Bucket.Result.VERIFICATION_OF_SAMPLES) {
-                stream(table).copyToHost(verification.memory(), verificationSlots.slice().buffer(), 0);
+                verification.download(stream(table));
             }
         });
         graphs[bucket.index()] = graph;
@@ -668,9 +642,8 @@ final class CudaExecutable implements Executable {
         switch (bucket.result) {
             case VERIFICATION, VERIFICATION_OF_SAMPLES -> verification(launches, bucket);
             case CHAIN -> {
-                launches.add(sample(bucket));
-                launches.add(VerificationKernels.advance(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
-                        block.settings(), block.tokens(), block.positions(), block.committed()));
+                sample(launches, bucket);
+                launches.add(verification.advance(bucket.lists));
             }
             default -> { }
         }
@@ -678,21 +651,15 @@ final class CudaExecutable implements Executable {
     }
 
     private void verification(List<KernelLaunch> launches, Bucket bucket) {
-        launches.add(sample(bucket));
-        launches.add(bucket.result == Bucket.Result.VERIFICATION
-                ? VerificationKernels.walk(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(), block.tokens(),
-                        tree(bucket), block.committed(), sampledRows(bucket))
-                : VerificationKernels.rejectionSampling(library, verificationSlots, sampledIds.slice(), sampledMargins.slice(),
-                        truncations.slice(),
-                        at(plan.output(Plan.LOGITS)), block.settings(), block.tokens(), block.positions(), tree(bucket), block.committed(),
-                        sampledRows(bucket), draftDistributions.slice(), draftDistributions.left(), logitsWidth));
-        launches.add(KvKernels.move(library, layer(0), verificationSlots.from(), verificationSlots.to(), verificationSlots.moves(),
-                captured.layers().size()));
+        sample(launches, bucket);
+        launches.add(bucket.result == Bucket.Result.VERIFICATION ? verification.walk(tree(bucket), sampledRows(bucket))
+                : verification.rejectionSampling(at(plan.output(Plan.LOGITS)), tree(bucket), sampledRows(bucket), bucket.lists));
+        VerificationSlots slots = verification.slots();
+        launches.add(KvKernels.move(library, layer(0), slots.from(), slots.to(), slots.moves(), captured.layers().size()));
     }
 
-    private KernelLaunch sample(Bucket bucket) {
-        return VerificationKernels.sample(library, sampledIds.slice(), sampledMargins.slice(), truncations.slice(), at(plan.output(Plan.LOGITS)),
-                block.settings(), block.tokens(), block.positions(), tree(bucket), sampledRows(bucket), logitsWidth);
+    private void sample(List<KernelLaunch> launches, Bucket bucket) {
+        verification.sample(launches, at(plan.output(Plan.LOGITS)), tree(bucket), sampledRows(bucket), bucket.lists);
     }
 
     private Rows sampledRows(Bucket bucket) {
@@ -901,9 +868,6 @@ final class CudaExecutable implements Executable {
         if (partials != null) {
             partials.close();
             arrivals.close();
-        }
-        if (draftDistributions != null) {
-            draftDistributions.close();
         }
         closeOwned();
         backend.weights().release(keys);

@@ -8,7 +8,6 @@ import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
-import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.TokenDistribution;
@@ -17,42 +16,21 @@ import org.gatun.sampling.TokenDistribution;
 /// that are possible. One copy brings there as much as there is, in whole pages. Also the memory in which the device keeps what is left of
 /// the target's distribution.
 final class DraftDistributionBuffer implements AutoCloseable {
-    private static final int MIN_PAGES = 16;
-    private static final int PAGE = 1 << 12;
-
-    private final CudaContext context;
     private final int vocabulary;
     private final int[] distributions; // [rows] where a parent's distribution begins, counted in 64 bits
     private final DeviceBuffer left;
-    private PinnedBuffer host;
-    private DeviceBuffer device;
-    private MemorySegment[] parts; // the first page of the host's, the first two and so on, each made when first copied
-    private long size;
+    private final UploadBuffer samples;
 
     DraftDistributionBuffer(CudaContext context, int rows, int vocabulary) {
-        this.context = context;
         this.vocabulary = vocabulary;
         distributions = new int[rows];
         left = context.allocate(VerificationKernels.leftBytes(vocabulary));
         try {
-            allocate(MIN_PAGES);
+            samples = new UploadBuffer(context);
         } catch (Throwable e) {
             left.close();
             throw e;
         }
-    }
-
-    private void allocate(int pages) {
-        long bytes = (long) pages * PAGE;
-        PinnedBuffer larger = context.allocatePinned(bytes);
-        try {
-            device = context.allocate(bytes);
-        } catch (Throwable e) {
-            larger.close();
-            throw e;
-        }
-        host = larger;
-        parts = new MemorySegment[pages];
     }
 
     /// Makes room for what was sampled in a pass; the passes before must be done.
@@ -61,21 +39,13 @@ final class DraftDistributionBuffer implements AutoCloseable {
     /// @throws IllegalArgumentException if a distribution is not over the vocabulary
     boolean grow(DraftDistributions draftDistributions) {
         draftDistributions.requireVocabulary(vocabulary);
-        size = distributionsAt(draftDistributions);
+        long size = distributionsAt(draftDistributions);
         for (int sample = 0; sample < draftDistributions.count(); sample++) {
             if (isFirst(draftDistributions, sample)) {
                 size += (long) Long.BYTES * draftDistributions.distribution(draftDistributions.parent(sample)).size();
             }
         }
-        if (size <= host.byteSize()) {
-            return false;
-        }
-        PinnedBuffer smallerHost = host;
-        DeviceBuffer smallerDevice = device;
-        allocate(Math.max(Math.toIntExact(Math.ceilDiv(size, PAGE)), 2 * parts.length));
-        smallerHost.close();
-        smallerDevice.close();
-        return true;
+        return samples.grow(size);
     }
 
     private static long distributionsAt(DraftDistributions draftDistributions) {
@@ -89,7 +59,7 @@ final class DraftDistributionBuffer implements AutoCloseable {
     /// Takes what was sampled in a pass, for which there must be room; the pass before must be done.
     void write(Segment segment) {
         DraftDistributions draftDistributions = segment.draftDistributions();
-        MemorySegment memory = host.memory();
+        MemorySegment memory = samples.host();
         memory.set(ValueLayout.JAVA_INT, 0, draftDistributions.count());
         long end = distributionsAt(draftDistributions);
         for (int sample = 0; sample < draftDistributions.count(); sample++) {
@@ -110,16 +80,12 @@ final class DraftDistributionBuffer implements AutoCloseable {
 
     /// Queues the copy to the device of what was written.
     void upload(CudaStream stream) {
-        int last = (int) ((size - 1) / PAGE);
-        if (parts[last] == null) {
-            parts[last] = host.memory().asSlice(0, (last + 1L) * PAGE);
-        }
-        stream.copyToDevice(device, 0, parts[last]);
+        samples.upload(stream);
     }
 
     /// Where the samples are.
     DeviceSlice slice() {
-        return device.slice();
+        return samples.slice();
     }
 
     DeviceSlice left() {
@@ -128,8 +94,7 @@ final class DraftDistributionBuffer implements AutoCloseable {
 
     @Override
     public void close() {
-        host.close();
-        device.close();
+        samples.close();
         left.close();
     }
 }

@@ -13,7 +13,6 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.VerificationKernels;
-import org.gatun.sampling.Sampling;
 
 /// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there. The copy of a pass that the host waits
 /// for is part of its graph. Others have two blocks on the host in turns, so that a pass is queued while the one before still runs.
@@ -21,8 +20,8 @@ final class StepBlock implements AutoCloseable {
     private static final long ROWS = 0;
     private static final long SELECTED_ROWS = 4;
     private static final long COMMITTED = 8;
-    private static final long SETTINGS = 16;
-    private static final long TOKENS = SETTINGS + VerificationKernels.SETTINGS.byteSize();
+    private static final long REQUEST = 16;
+    private static final long TOKENS = REQUEST + VerificationKernels.REQUEST_BYTES;
 
     private final BatchLimits limits;
     private final DeviceResources owned = new DeviceResources();
@@ -90,9 +89,7 @@ final class StepBlock implements AutoCloseable {
             MemorySegment.copy(tree.words(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
         }
         if (segment.samples()) {
-            Sampling sampling = segment.sampling();
-            VerificationKernels.writeSettings(memory, SETTINGS, sampling.seed(), sampling.temperature(), sampling.topK(),
-                    sampling.topP(), sampling.minP(), sampling.repetitionPenalty(), segment.recent(), segment.recentTokens());
+            MemorySegment.copy(segment.request().memory(), 0, memory, REQUEST, VerificationKernels.REQUEST_BYTES);
         }
     }
 
@@ -114,8 +111,8 @@ final class StepBlock implements AutoCloseable {
     }
 
     /// How tokens are sampled.
-    DeviceSlice settings() {
-        return device.slice(SETTINGS, TOKENS - SETTINGS);
+    DeviceSlice request() {
+        return device.slice(REQUEST, TOKENS - REQUEST);
     }
 
     DeviceSlice tokens() {

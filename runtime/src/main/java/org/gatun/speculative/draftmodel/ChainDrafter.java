@@ -55,7 +55,8 @@ public final class ChainDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenSequence prompt, Sampling targetSampling) {
-        sampling = targetSampling;
+        sampling = targetSampling.withLogitBias(targetSampling.logitBias().below(session.vocabularySize()));
+        session.setPromptLength(prompt.length());
         draftText.begin(target);
         goesOn = draftAhead == DraftAhead.YES || draftAhead == DraftAhead.AUTO && target.isAsynchronous();
         nextLength = 0;

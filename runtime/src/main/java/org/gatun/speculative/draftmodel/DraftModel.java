@@ -31,6 +31,7 @@ final class DraftModel implements AutoCloseable {
     private final PathContext pathContext = new PathContext();
     private final DraftSampler draftSampler = new DraftSampler();
     private int vocabulary;              // of the target
+    private Sampling sampling;
     private Sampler sampler;
     private TokenSequence text;
     private TokenTree tree;
@@ -48,7 +49,8 @@ final class DraftModel implements AutoCloseable {
     }
 
     /// Starts on a text of a target. Distributions are over the target's vocabulary, and padding has no probability in them.
-    void begin(Session target, Sampling sampling) {
+    void begin(Session target, Sampling targetSampling) {
+        sampling = targetSampling;
         if (target.vocabularySize() != vocabulary) {
             vocabulary = target.vocabularySize();
             distributions = new TokenDistribution[distributions.length];
@@ -81,7 +83,8 @@ final class DraftModel implements AutoCloseable {
         }
         session.segment().select(text.length() - 1 - from);
         session.run();
-        sampler.distribution(session.logits(), 0, text.array(), text.length(), storedDistribution(0));
+        pathContext.set(sampling, text, text.length(), tree, 0);
+        sampler.distribution(session.logits(), 0, pathContext.context(), storedDistribution(0));
         session.requireNumber(sampler.largest(), text.length());
         session.segment().beginTree(session.length());
     }
@@ -101,8 +104,8 @@ final class DraftModel implements AutoCloseable {
         }
         session.evaluate();
         for (int i = 0; i < count; i++) {
-            pathContext.set(text, text.length(), tree, nodes[i]);
-            sampler.distribution(session.logits(), i, pathContext.tokens(), pathContext.length(), storedDistribution(1 + first + i));
+            pathContext.set(sampling, text, text.length(), tree, nodes[i]);
+            sampler.distribution(session.logits(), i, pathContext.context(), storedDistribution(1 + first + i));
         }
     }
 

@@ -42,7 +42,7 @@ public final class AdedDrafter implements Drafter {
 
     @Override
     public void begin(Session target, TokenSequence prompt, Sampling sampling) {
-        random = new CounterRandom(sampling.seed());
+        random = new CounterRandom(sampling.seed(), sampling.stream());
         table.adapt(prompt, 0, vocabulary);
     }
 

@@ -53,7 +53,7 @@ public final class LookaheadDrafter implements Drafter {
     public void begin(Session target, TokenSequence text, Sampling sampling) {
         prompt = text;
         promptLength = text.length();
-        random = new CounterRandom(sampling.seed());
+        random = new CounterRandom(sampling.seed(), sampling.stream());
         stream = 0;
         for (int i = 0; i < window.length; i++) {
             window[i] = anyOfPrompt();

@@ -9,6 +9,7 @@ import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingContext;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -35,7 +36,9 @@ public final class ExitDrafter implements Drafter {
     private Session session;
     private int layers;
     private boolean random;
+    private Sampling sampling;
     private Sampler sampler;
+    private final SamplingContext context = new SamplingContext();
     private Exit[] exits = {};
     private TokenDistribution distribution;
     private double head;             // what it takes beside a layer
@@ -73,7 +76,8 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(Session target, TokenSequence prompt, Sampling targetSampling) {
+        sampling = targetSampling;
         lifetime.enter();
         try {
             prepare(target);
@@ -154,22 +158,22 @@ public final class ExitDrafter implements Drafter {
     }
 
     private void draftChain(TokenSequence text, TokenTree tree, Exit exit, int length) {
-        TokenSequence drafted = new TokenSequence(text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW)));
+        context.set(sampling, text.array(), text.length(), text.promptLength());
         int node = 0;
         for (int depth = 0; depth < length; depth++) {
             exit.model.read(depth, tree.token(node));
-            int token = sample(exit, 0, text.length() + depth, drafted.array(), drafted.length());
+            int token = sample(exit, 0, text.length() + depth);
             node = tree.add(node, token);
-            drafted.append(token);
+            context.add(token, true);
             if (distribution.probability(distribution.mostProbable()) < exit.threshold()) {
                 return;
             }
         }
     }
 
-    /// Samples a token, and leaves its distribution in [#distribution].
-    private int sample(Exit exit, int row, int position, int[] recent, int count) {
-        sampler.distribution(exit.model.logits(), row, recent, count, distribution);
+    /// Samples a token behind what the context says, and leaves its distribution in [#distribution].
+    private int sample(Exit exit, int row, int position) {
+        sampler.distribution(exit.model.logits(), row, context, distribution);
         return random ? sampler.sample(distribution, position) : distribution.mostProbable();
     }
 
@@ -188,7 +192,8 @@ public final class ExitDrafter implements Drafter {
             exit.sureWhenWrong *= kept;
             for (int row = 0; row < count; row++) {
                 int position = session.length() - count + row + 1;
-                int sampled = sample(exit, row, position, text.array(), position);
+                context.set(sampling, text.array(), position, text.promptLength());
+                int sampled = sample(exit, row, position);
                 double confidence = distribution.probability(distribution.mostProbable());
                 exit.seen++;
                 if (sampled == text.token(position)) {

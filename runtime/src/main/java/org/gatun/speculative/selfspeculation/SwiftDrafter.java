@@ -9,6 +9,7 @@ import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingContext;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.Drafter;
@@ -37,7 +38,9 @@ public final class SwiftDrafter implements Drafter {
     private PartialModel draft;
     private boolean[] drafting;     // the set of `draft`
     private Session session;
+    private Sampling sampling;
     private Sampler sampler;
+    private final SamplingContext context = new SamplingContext();
     private TokenDistribution[] distributions; // by depth
     private int steps;
 
@@ -62,7 +65,8 @@ public final class SwiftDrafter implements Drafter {
         }
     }
 
-    private void prepare(Session target, Sampling sampling) {
+    private void prepare(Session target, Sampling targetSampling) {
+        sampling = targetSampling;
         if (search == null) {
             int parts = 2 * Math.max(0, target.model().config().layers() - 2); // the first and the last layer stay
             search = new SkipSearch(parts, (int) (parts * skippedShare), ENOUGH, sampling.seed());
@@ -101,20 +105,18 @@ public final class SwiftDrafter implements Drafter {
             draft = session.partial(program(drafting));
         }
         int room = Math.min(maxNodes, session.capacity() - session.length());
-        int[] context = text.from(Math.max(0, text.length() - Sampling.REPETITION_WINDOW));
-        int contextLength = context.length;
-        context = Arrays.copyOf(context, contextLength + max);
+        context.set(sampling, text.array(), text.length(), text.promptLength());
         int node = 0;
         for (int depth = 0; depth < max && tree.size() < room; depth++) {
             draft.read(depth, tree.token(node));
             TokenDistribution distribution = distributions[depth];
-            sampler.distribution(draft.logits(), 0, context, contextLength, distribution);
+            sampler.distribution(draft.logits(), 0, context, distribution);
             double confidence = distribution.probability(distribution.mostProbable());
             int count = Math.min(siblings(confidence), room - tree.size());
             int first = tree.size();
             draftSampler.propose(tree, node, distribution, text.length() + depth, count, ProposalSampling.WITHOUT_REPLACEMENT);
             node = first;
-            context[contextLength++] = tree.token(node);
+            context.add(tree.token(node), true);
             if (confidence < UNSURE) {
                 return; // what follows an unsure token is seldom accepted
             }
@@ -141,9 +143,9 @@ public final class SwiftDrafter implements Drafter {
                 return;
             }
             int guessed = 0;
-            int[] none = new int[0];
+            context.set(sampling, new int[0], 0, 0); // judged without penalties
             for (int row = 0; row < count; row++) {
-                sampler.distribution(candidate.logits(), row, none, 0, distributions[0]);
+                sampler.distribution(candidate.logits(), row, context, distributions[0]);
                 guessed += distributions[0].mostProbable() == text.token(session.length() - count + row + 1) ? 1 : 0;
             }
             search.observe(set, (double) guessed / count);

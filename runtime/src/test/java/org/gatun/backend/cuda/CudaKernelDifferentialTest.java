@@ -242,9 +242,10 @@ class CudaKernelDifferentialTest {
             }
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("sample and walk " + shape, List.of("verification_sample_f32",
+            cases.add(new Case("sample and walk " + shape, List.of("verification_adjust_f32", "verification_sample_f32",
                     shape.how().isPresent() ? "verification_rejection_sampling_f32" : "verification_walk"),
-                    List.of("%d rows of %d, tree %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(), shape.how()),
+                    List.of("%d rows of %d, tree %s, masks %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(),
+                            shape.masked(), shape.how()),
                             shape.sampling().toString()),
                     (bench, random) -> VerificationCase.check(bench, random, shape)));
         }

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
@@ -29,12 +30,16 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
+import org.gatun.sampling.LogitBias;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.RejectionSampling;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
-import org.gatun.tensor.DType;
+import org.gatun.sampling.SamplingContext;
+import org.gatun.sampling.SamplingRequest;
 import org.gatun.sampling.TokenDistribution;
+import org.gatun.sampling.TokenMasks;
+import org.gatun.tensor.DType;
 
 /// A tree whose children often carry the token that is sampled after their parent, or were sampled themselves, sampled and walked on the
 /// device and by the host: both must agree to the bit.
@@ -46,14 +51,23 @@ final class VerificationCase {
 
     /// Of a case.
     ///
+    /// @param masked whether some rows have token masks
     /// @param how rows were sampled, if some were
-    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling, Optional<ProposalSampling> how) {}
+    record Shape(int rows, int vocabulary, boolean tree, Sampling sampling, boolean masked, Optional<ProposalSampling> how) {
+        Shape(int rows, int vocabulary, boolean tree, Sampling sampling, Optional<ProposalSampling> how) {
+            this(rows, vocabulary, tree, sampling, false, how);
+        }
+    }
 
     private final KernelBench bench;
     private final SplittableRandom random;
     private final Shape shape;
     private final float[] logits;
+    private final Sampling sampling;
     private final int[] before;
+    private final int promptLength;
+    private final TokenMasks masks;
+    private final SamplingContext context = new SamplingContext();
     private final int[] tokens;
     private final int[] parents;
     private final int[] sampled;
@@ -64,11 +78,37 @@ final class VerificationCase {
         this.random = random;
         this.shape = shape;
         logits = CudaKernelDifferentialTest.logits(random, shape.rows, shape.vocabulary);
+        sampling = shape.sampling.withLogitBias(shape.sampling.logitBias().below(shape.vocabulary));
         before = random.ints(random.nextInt(100), 0, shape.vocabulary).toArray();
+        promptLength = random.nextInt(before.length + 3);
+        masks = masks(random, shape);
         tokens = new int[shape.rows];
         parents = new int[shape.rows];
         sampled = new int[shape.rows];
         draftDistributions = new DraftDistributions(shape.rows);
+    }
+
+    /// Masks that allow much, little or one token, for most rows.
+    private static TokenMasks masks(SplittableRandom random, Shape shape) {
+        TokenMasks masks = new TokenMasks(shape.rows, shape.vocabulary);
+        for (int row = 0; row < shape.rows && shape.masked; row++) {
+            if (random.nextInt(4) > 0) {
+                masks.restrict(row);
+                masks.allow(row, random.nextInt(shape.vocabulary));
+                int share = List.of(1, 2, 10, Integer.MAX_VALUE).get(random.nextInt(4));
+                for (int token = 0; token < shape.vocabulary; token++) {
+                    if (random.nextInt(share) == 0) {
+                        masks.allow(row, token);
+                    }
+                }
+            }
+        }
+        return masks;
+    }
+
+    /// On every third token at first, later ones being further apart.
+    private static LogitBias bias() {
+        return LogitBias.of(IntStream.range(0, 60).boxed().collect(Collectors.toMap(i -> 3 * i + i * i, i -> (i * 7 % 11 - 5) / 3.0)));
     }
 
     private static List<Shape> shapes() {
@@ -83,6 +123,19 @@ final class VerificationCase {
                 shapes.add(new Shape(24, 301, true, sampling, Optional.of(how)));
             }
         }
+        Sampling penalized = HOT.withFrequencyPenalty(0.7).withPresencePenalty(-0.3);
+        for (Sampling sampling : List.of(Sampling.GREEDY.withPresencePenalty(1.5), penalized.withStream(9), HOT.withLogitBias(bias()),
+                penalized.withLogitBias(bias()).withRepetitionPenalty(1.3).withTopK(300).withTopP(0.9).withMinP(0.001))) {
+            for (boolean masked : new boolean[] {false, true}) {
+                shapes.add(new Shape(9, 1001, true, sampling, masked, Optional.empty()));
+                shapes.add(new Shape(3, 4100, false, sampling, masked, Optional.empty()));
+                for (ProposalSampling how : ProposalSampling.values()) {
+                    shapes.add(new Shape(24, 301, true, sampling, masked, Optional.of(how)));
+                }
+            }
+        }
+        shapes.add(new Shape(70, 32, true, HOT, true, Optional.empty()));
+        shapes.add(new Shape(2, 1, false, HOT, true, Optional.empty()));
         shapes.add(new Shape(64, 29, true, HOT.withTopP(0.9), Optional.empty()));
         shapes.add(new Shape(130, 3, true, HOT, Optional.empty()));
         shapes.add(new Shape(2, 1, false, HOT.withTopK(1).withTopP(0.5), Optional.empty()));
@@ -121,9 +174,14 @@ final class VerificationCase {
                     : Optional.empty();
             DeviceSlice deviceTokens = bench.ints(tokens);
             DeviceSlice truncations = bench.empty((long) VerificationKernels.TRUNCATION_BYTES * shape.rows);
-            DeviceSlice settings = bench.allocateFrom(settings(arena, segment));
+            Optional<DeviceSlice> lists = lists(arena, segment);
+            DeviceSlice request = bench.allocateFrom(segment.request().memory());
             DeviceSlice positions = bench.ints(IntStream.range(0, shape.rows).map(segment::position).toArray());
-            bench.run(VerificationKernels.sample(bench.library, ids, margins, truncations, onDevice, settings, deviceTokens, positions,
+            VerificationKernels.Logits sampledLogits = new VerificationKernels.Logits(
+                    lists.isPresent() ? bench.empty(4L * logits.length) : onDevice, lists.isPresent());
+            lists.ifPresent(found -> bench.run(VerificationKernels.adjust(bench.library, sampledLogits.slice(), onDevice, request, found,
+                    deviceTokens, positions, paths, rows, shape.vocabulary)));
+            bench.run(VerificationKernels.sample(bench.library, ids, margins, truncations, sampledLogits, request, deviceTokens, positions,
                     paths, rows, shape.vocabulary));
             VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
@@ -134,7 +192,7 @@ final class VerificationCase {
                     block.grow(draftDistributions);
                     block.write(segment);
                     bench.run(block::upload);
-                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, truncations, onDevice, settings,
+                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, truncations, sampledLogits, request,
                             deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (draftDistributions.next(last, 0) >= 0) {
@@ -162,15 +220,24 @@ final class VerificationCase {
         }
     }
 
-    /// Advances a pass of one row as often as the window is long, and some: the device's pass must stay the host's.
+    /// Advances a pass of one row as often as the window is long, and some: the device's pass must stay the host's, counts and all.
     static void checkAdvance(KernelBench bench, SplittableRandom random) {
+        checkAdvance(bench, random, HOT, 30);
+        checkAdvance(bench, random, HOT.withFrequencyPenalty(1), 12);
+        checkAdvance(bench, random, HOT.withPresencePenalty(1), 33);
+    }
+
+    private static void checkAdvance(KernelBench bench, SplittableRandom random, Sampling sampling, int promptLength) {
         int count = Sampling.REPETITION_WINDOW + 20;
         try (Arena arena = Arena.ofConfined()) {
             Segment segment = new Segment(arena, new BatchLimits(64, 64)).beginCausal(30);
             segment.addRow(7);
-            segment.sample(HOT, random.ints(30, 0, 99).toArray());
-            MemorySegment settings = settings(arena, segment);
-            DeviceSlice onDevice = bench.allocateFrom(settings);
+            segment.sample(sampling, random.ints(30, 0, 99).toArray(), promptLength);
+            SamplingRequest request = segment.request();
+            MemorySegment lists = arena.allocate(Integer.BYTES * (1 + request.listInts(1, count)), Long.BYTES);
+            request.writeLists(lists, 1, 1);
+            Optional<DeviceSlice> listsOnDevice = request.hasLists() ? Optional.of(bench.allocateFrom(lists)) : Optional.empty();
+            DeviceSlice onDevice = bench.allocateFrom(request.memory());
             DeviceSlice tokens = bench.ints(7);
             DeviceSlice positions = bench.ints(30);
             DeviceSlice committed = bench.ints(30);
@@ -179,11 +246,17 @@ final class VerificationCase {
                 int token = random.nextInt(99);
                 float margin = random.nextInt(99);
                 bench.run(VerificationKernels.advance(bench.library, slots, bench.ints(token), bench.ints(Float.floatToIntBits(margin)),
-                        onDevice, tokens, positions, committed));
+                        onDevice, listsOnDevice, tokens, positions, committed));
                 segment.advance(token);
 
-                assertArrayEquals(settings(arena, segment).toArray(ValueLayout.JAVA_INT),
-                        bench.ints(onDevice, (int) settings.byteSize() / 4));
+                int[] found = bench.ints(onDevice, VerificationKernels.REQUEST_BYTES / 4);
+                request.writeLists(lists, 1, 1);
+                assertArrayEquals(request.memory().toArray(ValueLayout.JAVA_INT), found);
+                int listed = (int) request.listInts(1, 0);
+                if (listsOnDevice.isPresent()) {
+                    assertArrayEquals(Arrays.copyOf(lists.toArray(ValueLayout.JAVA_INT), 1 + listed),
+                            bench.ints(listsOnDevice.get(), 1 + listed));
+                }
                 assertEquals(segment.token(0), bench.ints(tokens, 1)[0]);
                 assertEquals(segment.position(0), bench.ints(positions, 1)[0]);
                 assertEquals(segment.committed(), bench.ints(committed, 1)[0]);
@@ -195,18 +268,20 @@ final class VerificationCase {
         }
     }
 
-    private static MemorySegment settings(Arena arena, Segment segment) {
-        MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
-        Sampling sampling = segment.sampling();
-        VerificationKernels.writeSettings(settings, 0, sampling.seed(), sampling.temperature(), sampling.topK(), sampling.topP(),
-                sampling.minP(), sampling.repetitionPenalty(), segment.recent(), segment.recentTokens());
-        return settings;
+    private Optional<DeviceSlice> lists(Arena arena, Segment segment) {
+        if (!segment.request().hasLists()) {
+            return Optional.empty();
+        }
+        int unused = random.nextInt(9);
+        MemorySegment lists = arena.allocate(Integer.BYTES * (unused + segment.request().listInts(shape.rows, 0)), Long.BYTES);
+        segment.request().writeLists(lists, unused, shape.rows);
+        return Optional.of(bench.allocateFrom(lists));
     }
 
     /// Also samples after every row, by definition.
     private Segment segment(Arena arena, BatchLimits limits) {
         Segment segment = new Segment(arena, limits);
-        Sampler sampler = new Sampler(shape.sampling, shape.vocabulary);
+        Sampler sampler = new Sampler(sampling, shape.vocabulary);
         long[] ancestors = new long[shape.rows * 4];
         int[] depths = new int[shape.rows];
         if (shape.tree) {
@@ -231,23 +306,26 @@ final class VerificationCase {
                 segment.addRow(tokens[row]);
             }
             int[] text = text(row, depths[row]);
-            sampled[row] = sampler.sample(MemorySegment.ofArray(logits), row, text.length, text, text.length);
+            enter(row, text);
+            sampled[row] = sampler.sample(MemorySegment.ofArray(logits), row, text.length, context);
             if (shape.how.isPresent() && random.nextInt(5) > 0) {
-                draftDistributions.setDistribution(row, shape.how.get(), distribution(row, text));
+                draftDistributions.setDistribution(row, shape.how.get(), distribution(row));
             }
         }
-        segment.sample(shape.sampling, before);
+        segment.setTokenMasks(masks);
+        segment.sample(sampling, before, promptLength);
+        segment.requireSampling(shape.vocabulary);
         segment.setDraftDistributions(draftDistributions);
         return segment;
     }
 
     /// The target's own, one near it, one that knows nothing of it, or one token: what is sampled from it always comes, mostly, at times.
-    private TokenDistribution distribution(int row, int[] text) {
+    private TokenDistribution distribution(int row) {
         TokenDistribution distribution = new TokenDistribution(shape.vocabulary);
         int kind = random.nextInt(4);
         if (kind < 2) {
-            Sampling sampling = kind == 0 ? shape.sampling : Sampling.GREEDY.withTemperature(5).withTopP(0.9);
-            new Sampler(sampling, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, text, text.length, distribution);
+            Sampling draft = kind == 0 ? sampling : Sampling.GREEDY.withTemperature(5).withTopP(0.9);
+            new Sampler(draft, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, context, distribution);
         } else if (kind == 2) {
             for (int token = 0; token < shape.vocabulary; token++) {
                 distribution.add(token, random.nextInt(3) == 0 ? 0 : Math.pow(random.nextDouble(), 20));
@@ -278,14 +356,19 @@ final class VerificationCase {
     /// The weights that are left when all that was sampled below a row is rejected.
     private long[] leftBelow(int row, int depth) {
         RejectionSampling rejection = new RejectionSampling(shape.vocabulary);
-        int[] text = text(row, depth);
-        new Sampler(shape.sampling, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, text, text.length,
-                rejection.target());
+        enter(row, text(row, depth));
+        new Sampler(sampling, shape.vocabulary).distribution(MemorySegment.ofArray(logits), row, context, rejection.target());
         rejection.begin(draftDistributions.sampling(row), draftDistributions.distribution(row));
         for (int sample = draftDistributions.next(row, 0); sample >= 0; sample = draftDistributions.next(row, sample + 1)) {
             assertTrue(rejection.reject(tokens[draftDistributions.row(sample)]), "something is left");
         }
         return IntStream.range(0, shape.vocabulary).mapToLong(rejection.target()::weight).toArray();
+    }
+
+    /// Looks at what is sampled after a row, which ends a text.
+    private void enter(int row, int[] text) {
+        context.set(sampling, text, text.length, promptLength);
+        context.restrict(masks, row);
     }
 
     private int[] text(int row, int depth) {

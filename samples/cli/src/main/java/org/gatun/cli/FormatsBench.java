@@ -10,6 +10,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingContext;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.tokenizer.Tokenizer;
 
@@ -79,14 +80,14 @@ final class FormatsBench {
                     int[][] sampled = new int[rows][];
                     for (int row = 0; row < rows; row++) {
                         expected[row] = TextWindows.logProbabilities(stored, row);
-                        sampled[row] = samples(samplers, stored, row, window, start + row + 1);
+                        sampled[row] = samples(samplers, stored, row, start + row + 1);
                     }
                     if (other != stored) {
                         TextWindows.read(other, window, start);
                     }
                     for (int row = 0; row < rows; row++) {
                         double[] found = TextWindows.logProbabilities(other, row);
-                        int[] alsoSampled = samples(samplers, other, row, window, start + row + 1);
+                        int[] alsoSampled = samples(samplers, other, row, start + row + 1);
                         logLikelihood += found[window[start + row + 1]];
                         same += largest(found) == largest(expected[row]) ? 1 : 0;
                         for (int i = 0; i < divergences.length; i++) {
@@ -111,8 +112,9 @@ final class FormatsBench {
     }
 
     /// What each sampler samples after a row of the last pass.
-    private static int[] samples(List<Sampler> samplers, Session session, int row, int[] window, int position) {
-        return samplers.stream().mapToInt(sampler -> sampler.sample(session.logits(), row, position, window, position)).toArray();
+    private static int[] samples(List<Sampler> samplers, Session session, int row, int position) {
+        SamplingContext context = new SamplingContext(); // no penalty asks for the window
+        return samplers.stream().mapToInt(sampler -> sampler.sample(session.logits(), row, position, context)).toArray();
     }
 
     /// Sum of `p · log(p / q)`, both at a temperature.

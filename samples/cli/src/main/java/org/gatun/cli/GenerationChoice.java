@@ -1,8 +1,12 @@
 package org.gatun.cli;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.gatun.generation.GenerationOptions;
+import org.gatun.sampling.LogitBias;
+import org.gatun.sampling.Penalties;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import picocli.CommandLine.Option;
@@ -32,6 +36,18 @@ final class GenerationChoice {
             description = "above 1 makes recent tokens less probable; 1 (default) does nothing")
     double repetitionPenalty;
 
+    @Option(names = "--frequency-penalty", paramLabel = "F", defaultValue = "0",
+            description = "taken from a token's logit as often as it was generated, -2 to 2; 0 (default) does nothing")
+    double frequencyPenalty;
+
+    @Option(names = "--presence-penalty", paramLabel = "P", defaultValue = "0",
+            description = "taken from the logits of all tokens generated, -2 to 2; 0 (default) does nothing")
+    double presencePenalty;
+
+    @Option(names = "--logit-bias", paramLabel = "TOKEN:BIAS",
+            description = "add BIAS, -100 to 100, to the logit of a token, given by its number; repeatable")
+    List<String> logitBias = List.of();
+
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
             description = "of the random numbers; the same seed (default 0) gives the same text")
     long seed;
@@ -44,11 +60,28 @@ final class GenerationChoice {
             throw new IllegalArgumentException("--max-tokens " + maxTokens + ": expected 0 or more");
         }
         try {
-            Sampling sampling = new Sampling(
-                    temperature.orElse(standardTemperature), topK, topP, minP, repetitionPenalty, seed);
+            Sampling sampling = new Sampling(temperature.orElse(standardTemperature), topK, topP, minP,
+                    new Penalties(repetitionPenalty, frequencyPenalty, presencePenalty), bias(), seed, 0);
             return new GenerationOptions(maxTokens, sampling, speculation, List.of(), false);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("--" + e.getMessage(), e); // settings are named like the options
         }
+    }
+
+    private LogitBias bias() {
+        Map<Integer, Double> byToken = new HashMap<>();
+        for (String option : logitBias) {
+            String[] parts = option.split(":", -1);
+            try {
+                if (parts.length == 2 && byToken.put(Integer.valueOf(parts[0]), Double.valueOf(parts[1])) == null) {
+                    continue;
+                }
+            } catch (NumberFormatException e) {
+                // said below
+            }
+            throw new IllegalArgumentException("logit-bias " + option + ": expected the number of a token, each once, a colon and a number, "
+                    + "such as 42:-1.5");
+        }
+        return LogitBias.of(byToken);
     }
 }

@@ -36,6 +36,8 @@ import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.quantize.Codec;
+import org.gatun.sampling.Sampling;
+import org.gatun.sampling.SamplingRequest;
 import org.gatun.tensor.DType;
 
 /// Launches of each kernel on random operands, as a layer of a model would make them.
@@ -123,9 +125,10 @@ final class KernelSamples implements AutoCloseable {
                 case "rejection" -> rejectionSampling();
                 case "walk" -> VerificationKernels.walk(library, result(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
-                default -> VerificationKernels.advance(library, result(), value(1), floats(ElementType.F32, 1),
-                        ints((int) VerificationKernels.SETTINGS.byteSize() / Integer.BYTES, 1), value(1), value(context),
-                        value(context));
+                case "adjust" -> VerificationKernels.adjust(library, logits(), logits(), request(), ints(1, 1), ints(rows, 1),
+                        ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
+                default -> VerificationKernels.advance(library, result(), value(1), floats(ElementType.F32, 1), request(), Optional.empty(),
+                        value(1), value(context), value(context));
             };
             default -> throw new IllegalArgumentException("there is no sample for kernel " + kernel);
         };
@@ -262,17 +265,21 @@ final class KernelSamples implements AutoCloseable {
     }
 
     private KernelLaunch sample() {
-        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), truncations(), logits(), settings(),
-                ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
+        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), truncations(), sampledLogits(),
+                request(), ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
     }
 
     /// At temperature 1, from nine tenths of the probability.
-    private DeviceSlice settings() {
+    private DeviceSlice request() {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment settings = arena.allocate(VerificationKernels.SETTINGS);
-            VerificationKernels.writeSettings(settings, 0, 0, 1, 0, 0.9, 0, 1, MemorySegment.NULL, 0);
-            return allocateFrom(settings).slice();
+            SamplingRequest request = new SamplingRequest(arena);
+            request.set(Sampling.GREEDY.withTemperature(1).withTopP(0.9), new int[0], 0, 0);
+            return allocateFrom(request.memory()).slice();
         }
+    }
+
+    private VerificationKernels.Logits sampledLogits() {
+        return new VerificationKernels.Logits(logits(), false);
     }
 
     /// Of rows whose logits are at most 1, with nothing cut off.
@@ -302,7 +309,7 @@ final class KernelSamples implements AutoCloseable {
                 draftDistributions.set(ValueLayout.JAVA_LONG, distributions + (long) Long.BYTES * token, weight << tokenBits | token);
             }
             return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), truncations(),
-                    logits(), settings(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
+                    sampledLogits(), request(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
                     allocateFrom(draftDistributions).slice(),
                     allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
