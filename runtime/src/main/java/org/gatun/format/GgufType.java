@@ -44,7 +44,7 @@ public final class GgufType {
 
     /// The types that are read, for messages.
     public static String supported() {
-        return Arrays.stream(DType.values()).filter(SUPPORTED::containsValue).map(DType::name)
+        return DType.all().stream().filter(SUPPORTED::containsValue).map(DType::name)
                 .collect(Collectors.joining(", "));
     }
 }

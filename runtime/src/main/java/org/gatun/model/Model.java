@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.Objects;
 import java.util.Optional;
@@ -96,7 +97,7 @@ public final class Model implements AutoCloseable {
     private void requireWeightsForActivations() {
         boolean taken = plan.ops().stream().anyMatch(op -> op instanceof Op.MatMul product && product.activations().isQuantized());
         if (options.activations().isQuantized() && !taken) {
-            Set<DType> found = new TreeSet<>();
+            Set<DType> found = new TreeSet<>(Comparator.comparing(DType::name));
             plan.ops().forEach(op -> {
                 if (op instanceof Op.MatMul product) {
                     found.add(product.weight().dtype());

@@ -11,10 +11,12 @@ public final class Codebook {
     /// @param dtype [DType#NF4] or [DType#FP4]
     /// @throws IllegalArgumentException if the type has no codebook
     public static float[] of(DType dtype) {
-        return switch (dtype) {
-            case NF4 -> CodebookLayout.NF4.codebook.clone();
-            case FP4 -> CodebookLayout.FP4.codebook.clone();
-            default -> throw new IllegalArgumentException(dtype + " has no codebook: expected NF4 or FP4");
-        };
+        if (dtype == DType.NF4) {
+            return CodebookLayout.NF4.codebook.clone();
+        }
+        if (dtype == DType.FP4) {
+            return CodebookLayout.FP4.codebook.clone();
+        }
+        throw new IllegalArgumentException(dtype + " has no codebook: expected NF4 or FP4");
     }
 }

@@ -6,6 +6,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 import org.gatun.tensor.Tensor;
 
 /// Turns the stored elements of one [DType] into floats and back: the definition of what the bytes mean, written to be
@@ -35,7 +38,7 @@ public final class Codec {
     ///
     /// @throws IllegalArgumentException if one of the types holds integers that stand for themselves
     public static Codec encoding(DType dtype, Tensor tensor) {
-        return dtype.hasTensorScale() ? new Codec(dtype, layout(dtype), OptionalDouble.of(scale(dtype, largest(tensor)))) : of(dtype);
+        return dtype == DType.NVFP4 ? new Codec(dtype, layout(dtype), OptionalDouble.of(scale(dtype, largest(tensor)))) : of(dtype);
     }
 
     private static float largest(Tensor tensor) {
@@ -64,28 +67,27 @@ public final class Codec {
 
     private static Layout layout(DType dtype) {
         return switch (dtype) {
-            case F64 -> PlainLayout.F64;
-            case F32 -> PlainLayout.F32;
-            case F16 -> PlainLayout.F16;
-            case BF16 -> PlainLayout.BF16;
-            case Q4_0 -> new NibbleLayout(NibbleLayout.Bits.FOUR, NibbleLayout.Origin.MIDDLE);
-            case Q4_1 -> new NibbleLayout(NibbleLayout.Bits.FOUR, NibbleLayout.Origin.MINIMUM);
-            case Q5_0 -> new NibbleLayout(NibbleLayout.Bits.FIVE, NibbleLayout.Origin.MIDDLE);
-            case Q5_1 -> new NibbleLayout(NibbleLayout.Bits.FIVE, NibbleLayout.Origin.MINIMUM);
-            case Q8_0 -> new ByteLayout();
-            case Q4_K -> SuperBlockLayout.Q4_K;
-            case Q5_K -> SuperBlockLayout.Q5_K;
-            case Q6_K -> SuperBlockLayout.Q6_K;
-            case NF4 -> CodebookLayout.NF4;
-            case FP4 -> CodebookLayout.FP4;
-            case MXFP4 -> MicroscaledLayout.MXFP4;
-            case NVFP4 -> MicroscaledLayout.NVFP4;
-            case NVFP4_BLOCKS -> new BlocksOfFourLayout();
-            case F8_E4M3 -> PlainLayout.F8_E4M3;
-            case INT8 -> new SignedLayout();
-            case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
-                    SPARSE_2_16_F16 -> new SparseLayout(dtype.sparsity().orElseThrow());
-            case I64, I32, I16, I8, U8, BOOL -> throw new IllegalArgumentException(
+            case Plain.F64 -> PlainLayout.F64;
+            case Plain.F32 -> PlainLayout.F32;
+            case Plain.F16 -> PlainLayout.F16;
+            case Plain.BF16 -> PlainLayout.BF16;
+            case Block.Q4_0 -> new NibbleLayout(NibbleLayout.Bits.FOUR, NibbleLayout.Origin.MIDDLE);
+            case Block.Q4_1 -> new NibbleLayout(NibbleLayout.Bits.FOUR, NibbleLayout.Origin.MINIMUM);
+            case Block.Q5_0 -> new NibbleLayout(NibbleLayout.Bits.FIVE, NibbleLayout.Origin.MIDDLE);
+            case Block.Q5_1 -> new NibbleLayout(NibbleLayout.Bits.FIVE, NibbleLayout.Origin.MINIMUM);
+            case Block.Q8_0 -> new ByteLayout();
+            case Block.Q4_K -> SuperBlockLayout.Q4_K;
+            case Block.Q5_K -> SuperBlockLayout.Q5_K;
+            case Block.Q6_K -> SuperBlockLayout.Q6_K;
+            case Block.NF4 -> CodebookLayout.NF4;
+            case Block.FP4 -> CodebookLayout.FP4;
+            case Block.MXFP4 -> MicroscaledLayout.MXFP4;
+            case Block.NVFP4 -> MicroscaledLayout.NVFP4;
+            case Block.NVFP4_BLOCKS -> new BlocksOfFourLayout();
+            case Plain.F8_E4M3 -> PlainLayout.F8_E4M3;
+            case Block.INT8 -> new SignedLayout();
+            case Sparse sparse -> new SparseLayout(sparse);
+            case Plain.I64, Plain.I32, Plain.I16, Plain.I8, Plain.U8, Plain.BOOL -> throw new IllegalArgumentException(
                     "there is no codec for " + dtype + ": expected a floating-point or quantized type");
         };
     }

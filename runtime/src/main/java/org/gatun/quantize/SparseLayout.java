@@ -7,23 +7,22 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.gatun.tensor.DType;
 
-/// 64 elements of which in each group some are kept, see [DType.Sparsity]. Encoding keeps those of largest magnitude, of equal ones the
+/// 64 elements of which in each group some are kept, see [DType.Sparse]. Encoding keeps those of largest magnitude, of equal ones the
 /// first; the places of a group rise, also those of zeros.
-record SparseLayout(DType.Sparsity sparsity) implements Layout {
+record SparseLayout(DType.Sparse sparsity) implements Layout {
 
     @Override
     public void decode(MemorySegment source, long offset, float[] target, int targetOffset) {
         float[] values = new float[sparsity.blockKept()];
-        switch (sparsity.values()) {
-            case NF4 -> CodebookLayout.NF4.decode(source, offset, values, 0, values.length);
-            default -> {
-                Layout layout = layoutOfValue();
-                for (int i = 0; i < values.length; i++) {
-                    layout.decode(source, offset + (long) i * sparsity.values().blockBytes(), values, i);
-                }
+        if (sparsity.valueType() == DType.NF4) {
+            CodebookLayout.NF4.decode(source, offset, values, 0, values.length);
+        } else {
+            Layout layout = layoutOfValue();
+            for (int i = 0; i < values.length; i++) {
+                layout.decode(source, offset + (long) i * sparsity.valueType().blockBytes(), values, i);
             }
         }
-        for (int i = 0; i < DType.Sparsity.BLOCK_ELEMENTS; i++) {
+        for (int i = 0; i < DType.Sparse.BLOCK_ELEMENTS; i++) {
             target[targetOffset + i] = 0;
         }
         for (int i = 0; i < values.length; i++) {
@@ -37,26 +36,25 @@ record SparseLayout(DType.Sparsity sparsity) implements Layout {
         long places = offset + sparsity.valueBytes();
         target.asSlice(places, values.length * sparsity.indexBits() / Byte.SIZE).fill((byte) 0);
         int count = 0;
-        for (int i = 0; i < DType.Sparsity.BLOCK_ELEMENTS; i++) {
+        for (int i = 0; i < DType.Sparse.BLOCK_ELEMENTS; i++) {
             int group = sourceOffset + i - i % sparsity.group();
             if (isKept(source, group, sourceOffset + i)) {
                 putBits(target, places, count * sparsity.indexBits(), i % sparsity.group());
                 values[count++] = source[sourceOffset + i];
             }
         }
-        switch (sparsity.values()) {
-            case NF4 -> CodebookLayout.NF4.encode(values, 0, target, offset, values.length);
-            default -> {
-                Layout layout = layoutOfValue();
-                for (int i = 0; i < values.length; i++) {
-                    layout.encode(values, i, target, offset + (long) i * sparsity.values().blockBytes());
-                }
+        if (sparsity.valueType() == DType.NF4) {
+            CodebookLayout.NF4.encode(values, 0, target, offset, values.length);
+        } else {
+            Layout layout = layoutOfValue();
+            for (int i = 0; i < values.length; i++) {
+                layout.encode(values, i, target, offset + (long) i * sparsity.valueType().blockBytes());
             }
         }
     }
 
     private Layout layoutOfValue() {
-        return sparsity.values() == DType.INT8 ? new SignedLayout() : PlainLayout.F16;
+        return sparsity.valueType() == DType.INT8 ? new SignedLayout() : PlainLayout.F16;
     }
 
     /// Whether fewer elements of its group come before this one than are kept.

@@ -149,10 +149,10 @@ class BackendDifferentialTest {
                 DType.SPARSE_2_4_INT8, DType.SPARSE_2_4_NF4, DType.SPARSE_1_4_F16, DType.SPARSE_2_8_F16, DType.SPARSE_4_8_F16,
                 DType.SPARSE_1_16_F16, DType.SPARSE_2_16_F16)) {
             int block = dtype.blockElements();
-            double bound = switch (dtype.sparsity().map(DType.Sparsity::values).orElse(dtype)) {
-                case NF4, FP4 -> CODEBOOKS;
-                case F32, F16, BF16 -> EXACT;
-                default -> QUANTIZED;
+            double bound = switch (dtype instanceof DType.Sparse sparse ? sparse.valueType() : dtype) {
+                case DType.Block.NF4, DType.Block.FP4 -> CODEBOOKS;
+                case DType.Plain _ -> EXACT;
+                case DType.Block _, DType.Sparse _ -> QUANTIZED;
             };
             for (int[] shape : new int[][] {{1, 1}, {16, 3}, {17, 5}, {31, 2}, {100, 9}, {513, 1}}) {
                 int outputs = shape[0];

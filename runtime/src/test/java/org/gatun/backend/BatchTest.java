@@ -8,7 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -267,7 +267,7 @@ class BatchTest {
 
     /// A pool for all sequences of a type: its pages are in no order, and full of what is no number.
     private static final class Pools implements AutoCloseable {
-        private final Map<DType, KvPool> pools = new EnumMap<>(DType.class);
+        private final Map<DType, KvPool> pools = new HashMap<>();
 
         Pools(Backend backend, Executable executable, List<Sequence> sequences, SplittableRandom random) {
             for (DType type : sequences.stream().map(Sequence::kvType).distinct().toList()) {

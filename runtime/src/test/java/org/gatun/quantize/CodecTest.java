@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
@@ -14,12 +15,17 @@ import org.gatun.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CodecTest {
     private static final int SCALE_HALF = 0x3800;
     private static final int SCALE_ONE = 0x3c00;
     private static final int SCALE_TWO = 0x4000;
+
+    static List<DType> withCodec() {
+        return DType.all().stream().filter(type -> !List.of(DType.I64, DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL).contains(type)).toList();
+    }
 
     @Test
     void decode_everyHalf_isSignTimesSignificandTimesPower() {
@@ -78,7 +84,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NF4", "FP4"})
+    @ValueSource(strings = {"NF4", "FP4"})
     void encode_everyEntryOfTheCodebook_comesBack(DType dtype) {
         CodebookLayout layout = CodebookLayout.valueOf(dtype.name());
         float[] values = new float[64];
@@ -92,7 +98,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NF4", "FP4"})
+    @ValueSource(strings = {"NF4", "FP4"})
     void encode_zerosAndSubnormals_areZero(DType dtype) {
         float[] values = new float[64];
         assertArrayEquals(values, decodeBlock(dtype, encode(dtype, values)));
@@ -222,7 +228,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
+    @ValueSource(strings = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
     void encode_randomElements_withinOneStep(DType dtype) {
         for (long seed = 0; seed < 200; seed++) {
             SplittableRandom random = new SplittableRandom(seed);
@@ -238,10 +244,10 @@ class CodecTest {
                 float range = sorted[31] - sorted[0];
                 float largest = Math.max(sorted[31], -sorted[0]);
                 float step = switch (dtype) {
-                    case Q4_0 -> largest / 8;
-                    case Q4_1 -> range / 15;
-                    case Q5_0 -> largest / 16;
-                    case Q5_1 -> range / 31;
+                    case DType.Block.Q4_0 -> largest / 8;
+                    case DType.Block.Q4_1 -> range / 15;
+                    case DType.Block.Q5_0 -> largest / 16;
+                    case DType.Block.Q5_1 -> range / 31;
                     default -> largest / 127;
                 };
                 for (int i = block; i < block + 32; i++) {
@@ -252,7 +258,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
+    @ValueSource(strings = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
     void encode_extremes_zeroOrRefused(DType dtype) {
         float[] tiny = new float[32];
         tiny[3] = Float.MIN_VALUE;
@@ -267,7 +273,7 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"F64", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "NVFP4"})
+    @ValueSource(strings = {"F64", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "NVFP4"})
     void encode_notFinite_namesElement(DType dtype) {
         for (float value : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
             float[] source = new float[32];
@@ -286,14 +292,14 @@ class CodecTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"I64", "I32", "I16", "I8", "U8", "BOOL"}, mode = EnumSource.Mode.EXCLUDE)
+    @MethodSource("withCodec")
     void decode_partOfUnalignedSegment_touchesThatOnly(DType dtype) {
         Codec codec = Codec.of(dtype);
         assertEquals(dtype, codec.dtype());
         int elements = dtype.blockElements();
         int bytes = Math.toIntExact(dtype.rowBytes(elements));
         byte[] source = new byte[3 * bytes + 1];
-        new SplittableRandom(dtype.ordinal()).nextBytes(source);
+        new SplittableRandom(DType.all().indexOf(dtype)).nextBytes(source);
         float[] middle = new float[elements];
         codec.decode(MemorySegment.ofArray(source).asSlice(1), bytes, middle, 0, elements);
         float[] target = new float[3 * elements];

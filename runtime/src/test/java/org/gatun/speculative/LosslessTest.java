@@ -35,6 +35,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Every registered method, and drafters made to break the loop, must give the tokens of plain decoding: greedily and, as
 /// random numbers belong to positions, sampled too. That sampled tokens follow the distribution is shown for the sampler by itself.
@@ -220,7 +221,7 @@ class LosslessTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"BF16", "Q8_0"})
+    @ValueSource(strings = {"BF16", "Q8_0"})
     void fullTree_everyTypeOfTheCache_givesTokensOfPlainDecoding(DType kvType) throws IOException {
         checkAgainstPlain(Adversary.FULL_TREE, ModelOptions.STANDARD.withKvType(kvType), 4);
         checkAgainstPlain(Adversary.ORACLE, ModelOptions.STANDARD.withKvType(kvType), 4);

@@ -5,10 +5,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 
 /// The structs and constants of `native/gatun.h`; the library's own sizes are compared when it is loaded.
 final class NativeLayout {
@@ -57,7 +60,7 @@ final class NativeLayout {
     /// Whether products with weights of a type take activations rounded to 8 bits.
     static boolean roundsActivations(DType weights) {
         return weights.isQuantized() && weights != DType.NVFP4
-                && weights.sparsity().map(DType.Sparsity::values).orElse(weights) != DType.F16;
+                && !(weights instanceof Sparse sparse && sparse.valueType() == DType.F16);
     }
 
     /// `gatun_quantized_bytes`.
@@ -79,30 +82,30 @@ final class NativeLayout {
     /// @throws IllegalArgumentException if the kernels have no such type
     static int type(DType dtype) {
         return switch (dtype) {
-            case F32 -> 0;
-            case F16 -> 1;
-            case BF16, NVFP4 -> 2; // which Weights makes of it
-            case Q4_0 -> 3;
-            case Q4_1 -> 4;
-            case Q5_0 -> 5;
-            case Q5_1 -> 6;
-            case Q8_0 -> 7;
-            case Q4_K -> 8;
-            case Q5_K -> 9;
-            case Q6_K -> 10;
-            case NF4 -> 11;
-            case FP4 -> 12;
-            case INT8 -> 13;
-            case SPARSE_2_4_F16 -> 14;
-            case SPARSE_2_4_INT8 -> 15;
-            case SPARSE_2_4_NF4 -> 16;
-            case SPARSE_1_4_F16 -> 17;
-            case SPARSE_2_8_F16 -> 18;
-            case SPARSE_4_8_F16 -> 19;
-            case SPARSE_1_16_F16 -> 20;
-            case SPARSE_2_16_F16 -> 21;
-            case MXFP4 -> 22;
-            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> throw new IllegalArgumentException(
+            case Plain.F32 -> 0;
+            case Plain.F16 -> 1;
+            case Plain.BF16, Block.NVFP4 -> 2; // which Weights makes of it
+            case Block.Q4_0 -> 3;
+            case Block.Q4_1 -> 4;
+            case Block.Q5_0 -> 5;
+            case Block.Q5_1 -> 6;
+            case Block.Q8_0 -> 7;
+            case Block.Q4_K -> 8;
+            case Block.Q5_K -> 9;
+            case Block.Q6_K -> 10;
+            case Block.NF4 -> 11;
+            case Block.FP4 -> 12;
+            case Block.INT8 -> 13;
+            case Sparse.SPARSE_2_4_F16 -> 14;
+            case Sparse.SPARSE_2_4_INT8 -> 15;
+            case Sparse.SPARSE_2_4_NF4 -> 16;
+            case Sparse.SPARSE_1_4_F16 -> 17;
+            case Sparse.SPARSE_2_8_F16 -> 18;
+            case Sparse.SPARSE_4_8_F16 -> 19;
+            case Sparse.SPARSE_1_16_F16 -> 20;
+            case Sparse.SPARSE_2_16_F16 -> 21;
+            case Block.MXFP4 -> 22;
+            case Plain.F64, Plain.I64, Plain.I32, Plain.I16, Plain.I8, Plain.U8, Plain.BOOL, Plain.F8_E4M3, Block.NVFP4_BLOCKS -> throw new IllegalArgumentException(
                     "weights of " + dtype + " are not supported on the cpu backend");
         };
     }

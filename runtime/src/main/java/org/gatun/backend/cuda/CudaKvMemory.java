@@ -12,6 +12,9 @@ import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KvKernels;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.KvType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 
 /// Pages on the device, with the stream of everything that is done to them: so a page may go from one sequence to another while a pass
 /// over it is under way.
@@ -45,10 +48,10 @@ final class CudaKvMemory implements KvPool.Memory {
 
     private static KvType type(KvLayout layout) {
         return switch (layout.dtype()) {
-            case F16 -> KvType.F16;
-            case BF16 -> KvType.BF16;
-            case Q8_0 -> KvType.Q8_0;
-            default -> throw new IllegalArgumentException("KV cache of " + layout.dtype() + ": on CUDA expected F16, BF16 or Q8_0");
+            case Plain.F16 -> KvType.F16;
+            case Plain.BF16 -> KvType.BF16;
+            case Block.Q8_0 -> KvType.Q8_0;
+            case Plain _, Block _, Sparse _ -> throw new IllegalArgumentException("KV cache of " + layout.dtype() + ": on CUDA expected F16, BF16 or Q8_0");
         };
     }
 

@@ -15,6 +15,9 @@ import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.Value;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 import org.gatun.tensor.Tensor;
 
 /// Turns the ops of a plan into steps, several ops into one where a kernel does them together:
@@ -76,11 +79,30 @@ final class Fusion {
     static WeightType weightType(Tensor weight) {
         boolean inFull = weight.rows() % WeightType.TILE_OUTPUTS == 0 && weight.columns() % 8 == 0;
         WeightType decoded = WeightType.valueOf(tableType(weight).name());
-        return switch (weight.dtype()) {
-            case Q8_0, Q4_0, Q4_K, Q6_K, NF4, FP4, MXFP4, NVFP4, INT8, SPARSE_2_4_INT8 -> inFull ? WeightType.valueOf(weight.dtype().name()) : decoded;
-            case SPARSE_2_4_F16, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16, SPARSE_2_16_F16 ->
-                    inFull ? WeightType.valueOf(weight.dtype().name().replaceFirst("_F16$", "")) : decoded;
-            default -> decoded;
+        return inFull ? tiled(weight.dtype()).orElse(decoded) : decoded;
+    }
+
+    /// The weight tiles that a type of the file is kept in.
+    private static Optional<WeightType> tiled(DType dtype) {
+        return switch (dtype) {
+            case Plain _ -> Optional.empty();
+            case Block.Q4_1, Block.Q5_0, Block.Q5_1, Block.Q5_K, Block.NVFP4_BLOCKS, Sparse.SPARSE_2_4_NF4 -> Optional.empty();
+            case Block.Q8_0 -> Optional.of(WeightType.Q8_0);
+            case Block.Q4_0 -> Optional.of(WeightType.Q4_0);
+            case Block.Q4_K -> Optional.of(WeightType.Q4_K);
+            case Block.Q6_K -> Optional.of(WeightType.Q6_K);
+            case Block.NF4 -> Optional.of(WeightType.NF4);
+            case Block.FP4 -> Optional.of(WeightType.FP4);
+            case Block.MXFP4 -> Optional.of(WeightType.MXFP4);
+            case Block.NVFP4 -> Optional.of(WeightType.NVFP4);
+            case Block.INT8 -> Optional.of(WeightType.INT8);
+            case Sparse.SPARSE_2_4_F16 -> Optional.of(WeightType.SPARSE_2_4);
+            case Sparse.SPARSE_2_4_INT8 -> Optional.of(WeightType.SPARSE_2_4_INT8);
+            case Sparse.SPARSE_1_4_F16 -> Optional.of(WeightType.SPARSE_1_4);
+            case Sparse.SPARSE_2_8_F16 -> Optional.of(WeightType.SPARSE_2_8);
+            case Sparse.SPARSE_4_8_F16 -> Optional.of(WeightType.SPARSE_4_8);
+            case Sparse.SPARSE_1_16_F16 -> Optional.of(WeightType.SPARSE_1_16);
+            case Sparse.SPARSE_2_16_F16 -> Optional.of(WeightType.SPARSE_2_16);
         };
     }
 

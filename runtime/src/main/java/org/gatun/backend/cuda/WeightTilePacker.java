@@ -161,7 +161,7 @@ final class WeightTilePacker {
                 MemorySegment.copy(data, block + INPUTS / 2, target, scales, INPUTS / Byte.SIZE);
             }
             case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
-                DType.Sparsity sparsity = tensor.dtype().sparsity().orElseThrow();
+                DType.Sparse sparsity = (DType.Sparse) tensor.dtype();
                 long block = row + (long) tile * blockBytes;
                 long places = scales - (long) output * type.scaleBytes(); // of the weight tile
                 MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());

@@ -2,7 +2,6 @@ package org.gatun.model.checkpoint;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,7 +19,7 @@ import org.gatun.tensor.Tensor;
 /// @param weights pattern of the names that belong to the architecture
 /// @param harmless patterns of names that belong to it and change nothing, and why
 record ModelTensors(String file, Pattern weights, Map<String, String> harmless) {
-    private static final Set<DType> INTEGERS = EnumSet.of(DType.I64, DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
+    private static final Set<DType> INTEGERS = Set.of(DType.I64, DType.I32, DType.I16, DType.I8, DType.U8, DType.BOOL);
     private static final int MAX_NAMED = 5;
 
     private static final Pattern GGUF_WEIGHTS = Pattern.compile(

@@ -12,7 +12,7 @@ import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
 
-/// Reads weights of which some of every few elements are kept: `[rows, bytes of a row] U8`, rows as [DType.Sparsity] has them, and beside
+/// Reads weights of which some of every few elements are kept: `[rows, bytes of a row] U8`, rows as [DType.Sparse] has them, and beside
 /// them `.gatun_type`, the name of the type.
 public final class SparseWeight {
     public static final String TYPE = ".gatun_type";
@@ -32,8 +32,7 @@ public final class SparseWeight {
         }
         String text = typeName.data().byteSize() > MAX_NAME_BYTES ? "a long name"
                 : new String(typeName.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
-        DType dtype = Arrays.stream(DType.values())
-                .filter(type -> type.sparsity().isPresent() && nameOf(type).equals(text)).findFirst()
+        DType dtype = Arrays.stream(DType.Sparse.values()).filter(type -> nameOf(type).equals(text)).findFirst()
                 .orElseThrow(() -> new FormatException(path, -1, "tensor " + name + TYPE + ": found " + text
                         + ", expected a sparse type as sparse_2_4_f16"));
         WeightParts parts = new WeightParts(path, tensors, name, dtype);

@@ -20,6 +20,9 @@ import org.gatun.model.checkpoint.Checkpoint;
 import org.gatun.model.checkpoint.GgufCheckpoint;
 import org.gatun.plan.RopeTable;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 import org.gatun.tensor.Tensor;
 import org.gatun.tokenizer.Tokenizer;
 import org.slf4j.Logger;
@@ -149,12 +152,12 @@ public final class ModelQuantizer implements AutoCloseable {
 
     private static boolean isStored(DType dtype, boolean gguf) {
         return switch (dtype) {
-            case F32, F16, BF16 -> true;
-            case NVFP4 -> true;
-            case Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, Q4_K, Q5_K, Q6_K, MXFP4 -> gguf;
-            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> false;
-            case NF4, FP4, INT8, SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16,
-                    SPARSE_1_16_F16, SPARSE_2_16_F16 -> !gguf;
+            case Plain.F32, Plain.F16, Plain.BF16 -> true;
+            case Block.NVFP4 -> true;
+            case Block.Q8_0, Block.Q5_1, Block.Q5_0, Block.Q4_1, Block.Q4_0, Block.Q4_K, Block.Q5_K, Block.Q6_K, Block.MXFP4 -> gguf;
+            case Plain.F64, Plain.I64, Plain.I32, Plain.I16, Plain.I8, Plain.U8, Plain.BOOL, Plain.F8_E4M3, Block.NVFP4_BLOCKS -> false;
+            case Block.NF4, Block.FP4, Block.INT8 -> !gguf;
+            case Sparse _ -> !gguf;
         };
     }
 

@@ -43,6 +43,9 @@ import org.gatun.model.checkpoint.WeightParts;
 import org.gatun.plan.RopeTable;
 import org.gatun.quantize.Codebook;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 import org.gatun.tensor.Shape;
 import org.gatun.tokenizer.ChatTemplate;
 import tools.jackson.databind.json.JsonMapper;
@@ -113,8 +116,8 @@ final class SafetensorsModelWriter {
         String name = names.ofHuggingFace(weight.name());
         Shape shape = weight.source().shape();
         switch (weight.dtype()) {
-            case NF4, FP4 -> addFourBits(name, weight);
-            case NVFP4 -> {
+            case Block.NF4, Block.FP4 -> addFourBits(name, weight);
+            case Block.NVFP4 -> {
                 int blocks = Math.toIntExact(shape.columns() / Nvfp4Weight.BLOCK);
                 writer.tensor(name + "_packed", DType.U8, Shape.of(shape.rows(), shape.columns() / 2),
                         weight.data(Math.toIntExact(shape.columns() / 2), (_, row, target) -> Nvfp4Weight.writeCodes(row, target)));
@@ -123,7 +126,7 @@ final class SafetensorsModelWriter {
                 writer.tensor(name + "_global_scale", DType.F32, Shape.of(1),
                         channel -> channel.write(WeightParts.bytes(new float[] {1 / weight.tensorScale()}).asByteBuffer()));
             }
-            case INT8 -> {
+            case Block.INT8 -> {
                 int header = DType.INT8.headerBytes();
                 writer.tensor(name, DType.I8, shape, weight.data(Math.toIntExact(shape.columns()),
                         (_, row, target) -> target.copyFrom(row.asSlice(header))));
@@ -131,13 +134,12 @@ final class SafetensorsModelWriter {
                         weight.data(Float.BYTES, (row, _, target) -> WeightConversion.largestMagnitude(row, target)));
                 addBytes(EightBitWeight.partName(name, "weight_format"), new byte[1], Shape.of());
             }
-            case SPARSE_2_4_F16, SPARSE_2_4_INT8, SPARSE_2_4_NF4, SPARSE_1_4_F16, SPARSE_2_8_F16, SPARSE_4_8_F16, SPARSE_1_16_F16,
-                    SPARSE_2_16_F16 -> {
+            case Sparse _ -> {
                 writer.tensor(name, DType.U8, Shape.of(shape.rows(), weight.dtype().rowBytes(shape.columns())), weight.data());
                 byte[] type = SparseWeight.nameOf(weight.dtype()).getBytes(StandardCharsets.UTF_8);
                 addBytes(name + SparseWeight.TYPE, type, Shape.of(type.length));
             }
-            default -> writer.tensor(name, weight.dtype(), shape, weight.data());
+            case Plain _, Block _ -> writer.tensor(name, weight.dtype(), shape, weight.data());
         }
     }
 

@@ -205,13 +205,13 @@ final class WeightConversion {
         long sourceBytes = source.dtype().rowBytes(columns);
         long at = sourceRow.applyAsInt(row) * sourceBytes;
         decoder.decode(source.data(), at, elements, 0, columns);
-        boolean chosen = columnNorms.isPresent() && dtype.sparsity().isPresent();
+        boolean chosen = columnNorms.isPresent() && dtype instanceof DType.Sparse;
         if (source.dtype() == dtype && !chosen) {
             encoded.copyFrom(source.data().asSlice(at, sourceBytes));
             return;
         }
         try {
-            encoder.orElseThrow().encode(chosen ? pruned(elements, columnNorms.get(), dtype.sparsity().get()) : elements, 0, encoded, 0,
+            encoder.orElseThrow().encode(chosen ? pruned(elements, columnNorms.get(), (DType.Sparse) dtype) : elements, 0, encoded, 0,
                     columns);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("tensor " + name + ", row " + row + ": " + e.getMessage(), e);
@@ -220,7 +220,7 @@ final class WeightConversion {
 
     /// A row with 0 for all elements of a group but those of the largest magnitude times norm of their column, of equal ones the first.
     /// (Wanda: Sun et al. 2023, arXiv 2306.11695.)
-    static float[] pruned(float[] row, double[] norms, DType.Sparsity sparsity) {
+    static float[] pruned(float[] row, double[] norms, DType.Sparse sparsity) {
         float[] kept = new float[row.length];
         for (int i = 0; i < row.length; i++) {
             int group = i - i % sparsity.group();

@@ -10,6 +10,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.gatun.model.architecture.WeightNames;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.DType.Block;
+import org.gatun.tensor.DType.Plain;
+import org.gatun.tensor.DType.Sparse;
 
 /// Which type each weight of a model is to be written in: what the first rule says whose pattern its name matches; where none does, the
 /// standard type for the matrices of the blocks, and the type it has for embedding, head, norms and biases.
@@ -76,7 +79,7 @@ public record WeightTypes(DType standard, List<Rule> rules, boolean nestsMagnitu
     ///
     /// @throws IllegalArgumentException if there is none that weights are written in
     public static DType parse(String name) {
-        List<DType> types = Arrays.stream(DType.values()).filter(WeightTypes::isWritten).toList();
+        List<DType> types = DType.all().stream().filter(WeightTypes::isWritten).toList();
         return types.stream().filter(type -> type.name().equalsIgnoreCase(name)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("type '" + name + "': expected one of "
                         + types.stream().map(type -> type.name().toLowerCase(Locale.ROOT)).collect(Collectors.joining(", "))));
@@ -84,8 +87,10 @@ public record WeightTypes(DType standard, List<Rule> rules, boolean nestsMagnitu
 
     private static boolean isWritten(DType type) {
         return switch (type) {
-            case F64, I64, I32, I16, I8, U8, BOOL, F8_E4M3, NVFP4_BLOCKS -> false;
-            default -> true;
+            case Plain.F32, Plain.F16, Plain.BF16 -> true;
+            case Block.NVFP4_BLOCKS -> false;
+            case Plain _ -> false;
+            case Block _, Sparse _ -> true;
         };
     }
 

@@ -122,7 +122,7 @@ class CpuBackendTest {
     /// Types of weights that the kernels have.
     static List<DType> types() {
         List<DType> types = new ArrayList<>();
-        for (DType dtype : DType.values()) {
+        for (DType dtype : DType.all()) {
             try {
                 NativeLayout.type(dtype);
                 types.add(dtype);
@@ -135,7 +135,7 @@ class CpuBackendTest {
 
     private static Tensor randomBytes(Arena arena, DType dtype, int rows, int columns) {
         byte[] bytes = new byte[Math.toIntExact(dtype.byteSize(Shape.of(rows, columns)))];
-        new Random(SEED + dtype.ordinal()).nextBytes(bytes);
+        new Random(SEED + DType.all().indexOf(dtype)).nextBytes(bytes);
         for (int i = 0; i < bytes.length && dtype == DType.NVFP4; i++) {
             bytes[i] &= 0x3F; // becomes BF16, which must be finite
         }
@@ -195,9 +195,11 @@ class CpuBackendTest {
             program.compile(_ -> {});
             List<Weights.Form> forms = program.used().stream().map(Weights.Key::form).distinct().sorted().toList();
             assertEquals(switch (dtype) {
-                case F32, F16, BF16, NVFP4, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, MXFP4 -> List.of(Weights.Form.MATRIX);
-                case Q4_K, Q5_K, Q6_K -> List.of(Weights.Form.MATRIX, Weights.Form.SCALES);
-                default -> List.of(Weights.Form.FILE, Weights.Form.MATRIX);
+                case DType.Plain _ -> List.of(Weights.Form.MATRIX);
+                case DType.Block.NVFP4, DType.Block.Q8_0, DType.Block.Q4_0, DType.Block.Q4_1, DType.Block.Q5_0,
+                        DType.Block.Q5_1, DType.Block.MXFP4 -> List.of(Weights.Form.MATRIX);
+                case DType.Block.Q4_K, DType.Block.Q5_K, DType.Block.Q6_K -> List.of(Weights.Form.MATRIX, Weights.Form.SCALES);
+                case DType.Block _, DType.Sparse _ -> List.of(Weights.Form.FILE, Weights.Form.MATRIX);
             }, forms);
             program.used().forEach(weights::release);
             library.poolClose(pool);

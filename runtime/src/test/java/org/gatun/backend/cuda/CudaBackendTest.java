@@ -135,7 +135,7 @@ class CudaBackendTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"F32", "F16", "BF16", "Q8_0", "INT8"})
+    @ValueSource(strings = {"F32", "F16", "BF16", "Q8_0", "INT8"})
     void fusion_everyWeightType_changesRoundingOnly(DType dtype) {
         for (boolean headNorms : new boolean[] {false, true}) {
             try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(
@@ -162,7 +162,7 @@ class CudaBackendTest {
 
     /// More rows than a tree has go by products of four warps on compute capability 9.0, others never.
     @ParameterizedTest
-    @EnumSource(names = {"F16", "BF16", "Q8_0", "INT8"})
+    @ValueSource(strings = {"F16", "BF16", "Q8_0", "INT8"})
     void run_promptInOnePassOrTwo_hasTheSameBits(DType dtype) {
         BatchLimits limits = new BatchLimits(128, 64);
         float[] expected = null;

@@ -746,7 +746,7 @@ class CudaKernelDifferentialTest {
         byte[] bytes = new byte[(int) dtype.byteSize(Shape.of(rows, columns))];
         random.nextBytes(bytes);
         MemorySegment data = MemorySegment.ofArray(bytes);
-        if (dtype.sparsity().isPresent()) {
+        if (dtype instanceof DType.Sparse) {
             float[] elements = new float[rows * columns];
             for (int i = 0; i < elements.length; i++) {
                 elements[i] = (float) random.nextDouble(-2, 2);
