@@ -20,7 +20,7 @@ import org.gatun.tensor.DType;
 /// interleaved, medians are printed, and for each type but the first how much faster it decodes, beside how much less it reads.
 /// `docs/benchmarks/cpu.md` says how to run it.
 ///
-/// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [MOST-ROWS]]]]. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
+/// Arguments: SHAPE TYPE,... [THREADS [DIRECTORY [ROUNDS [MAX-ROWS [CONTEXT]]]]], CONTEXT the tokens that stand before each pass. SHAPE is `170m` or `1b`. TYPE is that of a file, such as
 /// Q8_0, or F16:NF4 for a file of the first whose blocks are brought to the second, or F16:INT8/int8 for one whose activations are taken
 /// in that form. Files are kept in DIRECTORY and reused.
 final class PassBenchmark {
@@ -28,15 +28,18 @@ final class PassBenchmark {
     private final long bytes;
     private final Model model;
     private final Session session;
+    private final int context;
     private final double[][] seconds; // [kinds, rounds] of a pass
 
     /// @param bytes of the weights that a token reads
-    private PassBenchmark(String name, long bytes, Model model, double[][] seconds) {
+    private PassBenchmark(String name, long bytes, Model model, int context, double[][] seconds) {
         this.name = name;
         this.bytes = bytes;
         this.model = model;
         session = model.openSession();
+        this.context = context;
         this.seconds = seconds;
+        session.prefill(new SplittableRandom(2).ints(context, 0, 32_000).toArray(), 0, context);
     }
 
     public static void main(String[] args) throws IOException {
@@ -44,13 +47,14 @@ final class PassBenchmark {
         Path directory = Path.of(args.length > 3 ? args[3] : "target");
         int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 7;
         int max = args.length > 5 ? Integer.parseInt(args[5]) : 512;
+        int context = args.length > 6 ? Integer.parseInt(args[6]) : 0;
         int[] rows = IntStream.of(1, 2, 4, 8, 16, 64, 512).filter(count -> count <= max).toArray();
         List<PassBenchmark> benchmarks = new ArrayList<>();
         try (Backend backend = Backends.open("cpu", threads)) {
             System.out.println(args[0] + ", " + backend.description());
             try {
                 for (String type : args[1].split(",")) {
-                    benchmarks.add(open(args[0], type, directory, backend, new double[rows.length][rounds]));
+                    benchmarks.add(open(args[0], type, directory, backend, context, new double[rows.length][rounds]));
                 }
                 measure(benchmarks, rows, rounds);
             } finally {
@@ -62,7 +66,7 @@ final class PassBenchmark {
         }
     }
 
-    private static PassBenchmark open(String name, String type, Path directory, Backend backend, double[][] seconds)
+    private static PassBenchmark open(String name, String type, Path directory, Backend backend, int context, double[][] seconds)
             throws IOException {
         String[] form = type.split("/");
         String[] types = form[0].split(":");
@@ -80,7 +84,7 @@ final class PassBenchmark {
         long keys = (long) shape.hidden() / shape.heads() * shape.kvHeads();
         long bytes = shape.layers() * ((2L * shape.hidden() + 2 * keys + 2L * shape.intermediate()) * blocks.rowBytes(shape.hidden())
                 + shape.hidden() * blocks.rowBytes(shape.intermediate())) + shape.vocabulary() * stored.rowBytes(shape.hidden());
-        PassBenchmark opened = new PassBenchmark(type, bytes, model, seconds);
+        PassBenchmark opened = new PassBenchmark(type, bytes, model, context, seconds);
         opened.session.decode(1, Sampling.GREEDY);
         System.out.printf("%s: first token after %.2f s%n", type, (System.nanoTime() - start) / 1e9);
         return opened;
@@ -106,7 +110,7 @@ final class PassBenchmark {
         int passes = tokens.length > 16 ? 1 : 8;
         long start = System.nanoTime();
         for (int i = 0; i < passes; i++) {
-            run(session, tokens);
+            run(tokens);
         }
         return (System.nanoTime() - start) / 1e9 / passes;
     }
@@ -124,13 +128,15 @@ final class PassBenchmark {
     }
 
     /// Small passes give logits for every row, as trees do, large ones for none, as prompts do.
-    private static void run(Session session, int[] tokens) {
-        session.rewind(0);
+    private void run(int[] tokens) {
+        session.rewind(context);
         if (tokens.length > 16) {
-            session.prefill(tokens, 0, tokens.length);
+            int[] text = new int[context + tokens.length];
+            System.arraycopy(tokens, 0, text, context, tokens.length);
+            session.prefill(text, context, text.length);
             return;
         }
-        session.segment().beginCausal(0);
+        session.segment().beginCausal(context);
         for (int row = 0; row < tokens.length; row++) {
             session.segment().addRow(tokens[row]);
             session.segment().select(row);
