@@ -2,6 +2,8 @@
 //
 // Entry points:
 //     sampling_top_k_f32  (ids, values, arrived, lists, logits, rows, vocabulary, k)
+//     sampling_row_statistics_f32
+//         (ids, values, sums, chosen, arrived, lists, parts, logits, columns, rows, vocabulary, k, chosen_count)
 //
 // logits [rows, vocabulary], rows [1] int; ids int and values f32 [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
 // Among equals the lowest id comes first; -0 equals +0 and is given as +0; NaN counts as minus infinity and is given as such.
@@ -10,6 +12,10 @@
 // Launch: grid (slices, max rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
 // result: keys are unique, so neither order nor grouping matters. 4096 logits a slice fill the device best.
 // Each block reduces its slice of the row; the last to arrive completes the row, so one launch does all.
+// Row_statistics gives besides sums [rows, 2] f32, the logarithm of the sum of e^x and the entropy of the softmax, -inf or inf and NaN where
+// the largest is that, and chosen [rows, chosen_count] f32, the logits of the tokens in columns [chosen_count] int. Its scratch parts is
+// [rows, slices, 4] f32, and its slices are of 4096 logits at most, which its threads hold, so that they too are read once. Sums are over
+// the lanes of a warp, then warps, then slices, in this order: the same bits whatever other rows there are. RowStatistics.java defines it.
 // Logits are read once; a warp looks at 32 keys at a time and inserts only if one of them is among its best so far.
 
 #include "elements.cuh"
@@ -162,5 +168,171 @@ sampling_top_k_f32(int* ids, float* values, unsigned* arrived, Key* lists, const
     }
     if (lane == 0) {
         *arrived = 0;
+    }
+}
+
+constexpr int HELD = 16; // logits of a slice that a thread has
+static_assert(HELD * THREADS == 4096, "a slice");
+
+// Sums over a part of a row: of e^(x - largest), and of these times x - largest.
+struct alignas(16) Part {
+    float largest;
+    float sum;
+    float weighted;
+    float unused;
+};
+
+__device__ __forceinline__ Part both(Part a, Part b) {
+    const float largest = fmaxf(a.largest, b.largest);
+    if (isinf(largest)) {
+        return {largest, 0, 0, 0};
+    }
+    const float below_a = a.largest - largest;
+    const float below_b = b.largest - largest;
+    const float factor_a = expf(below_a);
+    const float factor_b = expf(below_b);
+    const float weighted_a = isinf(below_a) ? 0 : factor_a * (a.weighted + below_a * a.sum);
+    const float weighted_b = isinf(below_b) ? 0 : factor_b * (b.weighted + below_b * b.sum);
+    return {largest, factor_a * a.sum + factor_b * b.sum, weighted_a + weighted_b, 0};
+}
+
+// The logits of a slice that a thread has, and where they are: SIZE neighbours at a time. Minus infinity behind the end.
+template <int SIZE> struct Held {
+    float logits[HELD];
+    Slice slice;
+
+    __device__ __forceinline__ Held(const float* row, Slice slice) : slice(slice) {
+#pragma unroll
+        for (int i = 0; i < HELD; i += SIZE) {
+            Pack<float, SIZE> values = {};
+            if (id(i) < slice.end) {
+                values = *reinterpret_cast<const Pack<float, SIZE>*>(row + id(i));
+            }
+#pragma unroll
+            for (int j = 0; j < SIZE; j++) {
+                const bool is_number = id(i) < slice.end && !isnan(values.elements[j]);
+                logits[i + j] = is_number ? values.elements[j] : -INFINITY;
+            }
+        }
+    }
+
+    __device__ __forceinline__ int id(int index) const {
+        return slice.begin + (index / SIZE * THREADS + static_cast<int>(threadIdx.x)) * SIZE + index % SIZE;
+    }
+
+    // Of a warp; all lanes hold it.
+    __device__ __forceinline__ Part part() const {
+        float largest = -INFINITY;
+#pragma unroll
+        for (int i = 0; i < HELD; i++) {
+            largest = fmaxf(largest, logits[i]);
+        }
+#pragma unroll
+        for (int distance = 16; distance > 0; distance /= 2) {
+            largest = fmaxf(largest, __shfl_xor_sync(FULL_WARP, largest, distance));
+        }
+        float sum = 0;
+        float weighted = 0;
+#pragma unroll
+        for (int i = 0; i < HELD; i++) {
+            const float below = logits[i] - largest;
+            if (below > -INFINITY) {
+                sum += expf(below);
+                weighted += below * expf(below);
+            }
+        }
+        return {largest, warp_sum(sum), warp_sum(weighted), 0};
+    }
+
+    // Leaves them where a loop can get at them.
+    __device__ __forceinline__ void store(float* own) const {
+#pragma unroll
+        for (int i = 0; i < HELD; i++) {
+            own[i * THREADS] = logits[i];
+        }
+    }
+};
+
+// Describes a warp's part of a slice. own is room for HELD logits of this thread, THREADS apart.
+template <int SIZE>
+__device__ __forceinline__ void describe(const float* logits, Slice slice, int k, float* own, TopList& top, Part& part) {
+    const Held<SIZE> held(logits, slice);
+    held.store(own);
+    part = held.part();
+#pragma unroll 1
+    for (int i = 0; i < HELD; i++) {
+        top.insert(held.id(i) < slice.end ? key_of(own[i * THREADS], held.id(i)) : 0, k);
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+sampling_row_statistics_f32(int* ids, float* values, float* sums, float* chosen, unsigned* arrived, Key* lists, Part* parts,
+        const float* logits, const int* columns, const int* rows, int vocabulary, int k, int chosen_count) {
+    __shared__ Key shared[WARPS][LIST];
+    __shared__ Part shared_parts[WARPS];
+    __shared__ float held[HELD * THREADS];
+    if (blockIdx.y >= *rows) {
+        return;
+    }
+    logits += static_cast<long long>(blockIdx.y) * vocabulary;
+    lists += static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
+    parts += static_cast<long long>(blockIdx.y) * gridDim.x;
+    const int warp = threadIdx.x / 32;
+    const int lane = threadIdx.x % 32;
+    TopList top;
+    Part part;
+    if (vocabulary % 4 == 0) {
+        describe<4>(logits, slice_of(vocabulary), k, held + threadIdx.x, top, part);
+    } else {
+        describe<1>(logits, slice_of(vocabulary), k, held + threadIdx.x, top, part);
+    }
+    top.store(shared[warp]);
+    if (lane == 0) {
+        shared_parts[warp] = part;
+    }
+    __syncthreads();
+    if (warp > 0) {
+        return;
+    }
+#pragma unroll 1
+    for (int other = 1; other < WARPS; other++) {
+        top.insert(shared[other], k);
+        part = both(part, shared_parts[other]);
+    }
+    top.store(lists + static_cast<long long>(blockIdx.x) * LIST);
+    if (lane == 0) {
+        parts[blockIdx.x] = part;
+    }
+    __syncwarp();
+    const bool last = lane == 0 && is_last(arrived + blockIdx.y);
+    if (!__any_sync(FULL_WARP, last)) {
+        return;
+    }
+    part = parts[0];
+#pragma unroll 1
+    for (int other = 0; other < gridDim.x; other++) {
+        if (other != blockIdx.x) {
+            top.insert(lists + static_cast<long long>(other) * LIST, k);
+        }
+        part = other == 0 ? part : both(part, parts[other]);
+    }
+    const long long out = static_cast<long long>(blockIdx.y) * k + lane;
+    if (lane < k) {
+        ids[out] = id_of(top.high);
+        values[out] = value_of(top.high);
+    }
+    if (32 + lane < k) {
+        ids[out + 32] = id_of(top.low);
+        values[out + 32] = value_of(top.low);
+    }
+#pragma unroll 1
+    for (int i = lane; i < chosen_count; i += 32) {
+        chosen[static_cast<long long>(blockIdx.y) * chosen_count + i] = logits[columns[i]];
+    }
+    if (lane == 0) {
+        const float log_sum = logf(part.sum);
+        sums[2 * blockIdx.y] = isinf(part.largest) ? part.largest : part.largest + log_sum;
+        sums[2 * blockIdx.y + 1] = isinf(part.largest) ? __int_as_float(0x7fffffff) : log_sum - part.weighted / part.sum;
+        arrived[blockIdx.y] = 0;
     }
 }

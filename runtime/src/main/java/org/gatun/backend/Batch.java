@@ -139,6 +139,21 @@ public final class Batch {
         }
     }
 
+    /// Checks what statistics are asked for.
+    ///
+    /// @param vocabulary width of a row of logits, 0 if there are none
+    /// @throws IllegalArgumentException if there are no logits, or as [org.gatun.sampling.RowStatistics#requireFor]
+    public void requireStatistics(int vocabulary) {
+        for (int i = 0; i < size; i++) {
+            if (segments[i].statistics() != null) {
+                if (vocabulary == 0) {
+                    throw new IllegalArgumentException("row statistics in segment " + i + ": the plan has no logits");
+                }
+                segments[i].statistics().requireFor(segments[i].selectedRows(), vocabulary);
+            }
+        }
+    }
+
     /// Checks that there is something to verify, and how tokens are sampled.
     ///
     /// @param vocabulary width of a row of logits

@@ -71,6 +71,7 @@ public final class HostExecutable implements Executable {
         lifetime.enter();
         try {
             batch.requireWithin(limits);
+            batch.requireStatistics(logits == null ? 0 : logits.width());
             if (isWindowed && batch.hasRanges()) {
                 throw new IllegalArgumentException("ranges of slots in a plan of which layers have windows: expected one without");
             }
@@ -90,6 +91,17 @@ public final class HostExecutable implements Executable {
         }
     }
 
+    private void describe(Batch batch) {
+        int first = 0;
+        for (int i = 0; i < batch.size(); i++) {
+            Segment segment = batch.segment(i);
+            if (segment.statistics() != null) {
+                segment.statistics().compute(logits(), first, segment.selectedRows(), logits.width());
+            }
+            first += segment.selectedRows();
+        }
+    }
+
     /// Runs the batch within a use of every page table from number `index` on.
     private void runUsing(Batch batch, int index, boolean verify) {
         if (index == batch.size()) {
@@ -98,6 +110,7 @@ public final class HostExecutable implements Executable {
             selectedRows = batch.selectedRows();
             takeInputs();
             runner.run(batch);
+            describe(batch);
             if (verify) {
                 verifier.verify(batch, logits());
             }

@@ -3,6 +3,7 @@ package org.gatun.backend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.gatun.sampling.RowStatistics;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.SamplingRequest;
 import org.gatun.sampling.TokenMasks;
@@ -35,6 +36,7 @@ public final class Segment {
     private boolean samples;
     private TokenMasks tokenMasks;
     private DraftDistributions draftDistributions;
+    private RowStatistics statistics;
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
@@ -94,6 +96,7 @@ public final class Segment {
         samples = false;
         tokenMasks = null;
         draftDistributions = null;
+        statistics = null;
     }
 
     /// Lets the rows of a segment of ranges attend to slots, behind those given before.
@@ -243,6 +246,18 @@ public final class Segment {
             throw new IllegalStateException("token masks after the segment samples: expected them before Segment.sample()");
         }
         tokenMasks = masks;
+    }
+
+    /// Asks for statistics of the rows whose logits are asked for.
+    ///
+    /// @param statistics filled by the pass, at [Executable#run] or [Executable#await]; null for none
+    public void setStatistics(RowStatistics statistics) {
+        this.statistics = statistics;
+    }
+
+    /// What is to be filled; null if nothing is.
+    public RowStatistics statistics() {
+        return statistics;
     }
 
     /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
@@ -405,6 +420,9 @@ public final class Segment {
         if (count < 1 || count > max.treeRows() || (long) committed + count > pages.slots()) {
             throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
                     + max.treeRows() + ", and the page table holds " + pages.slots() + " slots");
+        }
+        if (statistics != null) {
+            throw new IllegalArgumentException("row statistics of a chain of tokens: expected none");
         }
         if (count > 1 && samples && request.masks() != null) {
             throw new IllegalArgumentException("sampling " + count + " tokens under a token mask: expected one, as the next has another mask");

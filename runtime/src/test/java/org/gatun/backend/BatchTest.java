@@ -27,6 +27,7 @@ import org.gatun.plan.PlanBuilder;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.sampling.LogitBias;
+import org.gatun.sampling.RowStatistics;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenMasks;
 import org.gatun.tensor.DType;
@@ -148,6 +149,7 @@ class BatchTest {
         private final Segment segment;
         private final PageTable kv;
         private final VerificationResult result = new VerificationResult(ALONE.treeRows());
+        private final RowStatistics statistics = new RowStatistics(ALONE.treeRows(), 5, 3, VOCABULARY - 1);
 
         /// @param kv pages that hold the first `read` tokens of its text
         Open(Sequence sequence, PageTable kv, int read, Executable executable, Arena arena) {
@@ -162,6 +164,7 @@ class BatchTest {
                 executable.run(Batch.of(segment, kv));
             }
             sequence.fill(segment, filled -> executable.run(Batch.of(filled, kv)));
+            segment.setStatistics(sequence.tokens[0] % 2 == 0 ? null : statistics);
         }
 
         /// Logits of the rows asked for, and what was sampled.
@@ -172,7 +175,24 @@ class BatchTest {
             } else {
                 executable.run(batch);
             }
+            requireStatistics(executable);
             return rows(executable, 0, segment.selectedRows());
+        }
+
+        /// By definition, and within what a device may be off.
+        private void requireStatistics(Executable executable) {
+            RowStatistics expected = new RowStatistics(ALONE.treeRows(), 5, 3, VOCABULARY - 1);
+            expected.compute(executable.logits(), 0, segment.statistics() == null ? 0 : segment.selectedRows(), VOCABULARY);
+            assertEquals(expected.rows(), statistics.rows());
+            for (int row = 0; row < expected.rows(); row++) {
+                assertEquals(expected.logSumExp(row), statistics.logSumExp(row), 2e-6 * Math.max(1, Math.abs(expected.logSumExp(row))));
+                assertEquals(expected.entropy(row), statistics.entropy(row), 2e-6 * Math.log(VOCABULARY));
+                for (int rank = 0; rank < 5; rank++) {
+                    assertEquals(expected.token(row, rank), statistics.token(row, rank));
+                    assertEquals(expected.logit(row, rank), statistics.logit(row, rank));
+                }
+                assertEquals(expected.column(row, 1), statistics.column(row, 1));
+            }
         }
 
         /// What was sampled and accepted, and by which margin.
@@ -181,6 +201,13 @@ class BatchTest {
             for (int i = 0; sequence.samples && i <= result.accepted(); i++) {
                 text.append(result.token(i)).append(" by ").append(result.margin(i));
                 text.append(i < result.accepted() ? " row " + result.row(i) + ", " : "");
+            }
+            for (int row = 0; row < statistics.rows(); row++) {
+                text.append(", ").append(statistics.logSumExp(row)).append(' ').append(statistics.entropy(row)).append(' ')
+                        .append(statistics.column(row, 0)).append(' ').append(statistics.column(row, 1));
+                for (int rank = 0; rank < 5; rank++) {
+                    text.append(' ').append(statistics.token(row, rank)).append(' ').append(statistics.logit(row, rank));
+                }
             }
             return text.toString();
         }

@@ -49,6 +49,7 @@ import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
 import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
+import org.gatun.sampling.RowStatistics;
 import org.gatun.tensor.Tensor;
 
 /// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch. Only
@@ -129,6 +130,8 @@ final class CudaExecutable implements Executable {
     private final DeviceBuffer error;
     private final TreePaths paths;
     private final VerificationStage verification;
+    private StatisticsStage statistics;  // made when a segment first asked for any
+    private RowStatistics described;     // by the pass that was queued, null if nothing was asked
     private DeviceBuffer partials;
     private DeviceBuffer arrivals;
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -300,8 +303,10 @@ final class CudaExecutable implements Executable {
         lifetime.enter();
         try {
             batch.requireWithin(limits);
+            batch.requireStatistics(logitsWidth);
             if (batch.size() == 1) {
                 runAlone(batch);
+                readStatistics();
             } else {
                 runInTurn(batch, false);
             }
@@ -335,6 +340,7 @@ final class CudaExecutable implements Executable {
                 if (segment.selectedRows() > 0) {
                     copyToHost(logits(firstLogits, segment.selectedRows()), plan.output(Plan.LOGITS));
                 }
+                readStatistics();
                 if (verify && segment.samples()) {
                     awaitPass();
                     verification.read(batch.result(i), segment.rows());
@@ -391,6 +397,34 @@ final class CudaExecutable implements Executable {
         takeInputs(stream(table), segment.rows());
         stream(table).launch(graph);
         queued(table);
+        describe(segment, table);
+    }
+
+    /// Queues the statistics that a segment asks for.
+    private void describe(Segment segment, PageTable table) {
+        if (segment.statistics() == null || segment.selectedRows() == 0) {
+            return;
+        }
+        if (statistics == null) {
+            statistics = own(new StatisticsStage(context, library, limits.treeRows(), logitsWidth, block, at(plan.output(Plan.LOGITS))));
+        }
+        described = segment.statistics();
+        statistics.queue(described, segment.selectedRows(), stream(table));
+    }
+
+    /// Hands over the statistics of the pass that was queued, when it is done.
+    private void readStatistics() {
+        if (described == null) {
+            return;
+        }
+        running.lifetime().enter();
+        try {
+            awaitPass();
+            statistics.read(described);
+        } finally {
+            described = null;
+            running.lifetime().leave();
+        }
     }
 
     /// Where the rows of an input come from: the caller's memory, or an output of another executable.
@@ -439,6 +473,7 @@ final class CudaExecutable implements Executable {
         lifetime.enter();
         try {
             batch.requireWithin(limits);
+            batch.requireStatistics(logitsWidth);
             if (batch.size() == 1) {
                 runAlone(batch);
                 awaited = batch.result(0);
@@ -460,6 +495,7 @@ final class CudaExecutable implements Executable {
             if (awaited != null) {
                 running.lifetime().requireOpen(); // who closed it may have waited in vain
                 verification.read(awaited, awaitedRows);
+                readStatistics();
             }
         } finally {
             lifetime.leave();

@@ -57,6 +57,7 @@ import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.quantize.Codec;
 import org.gatun.quantize.RowCodes;
+import org.gatun.sampling.RowStatistics;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Shape;
 import org.gatun.tensor.Tensor;
@@ -240,6 +241,10 @@ class CudaKernelDifferentialTest {
                     cases.add(topK(shape[0], shape[1], k));
                 }
             }
+        }
+        for (int[] shape : new int[][] {{1, 4096, 2, 0}, {3, 1001, 20, 5}, {2, 1, 2, 1}, {70, 37, 64, 3}, {2, 20_003, 64, 64}, {3, 8200, 2, 1},
+            {1, 12_289, 5, 2}}) {
+            cases.add(rowStatistics(shape[0], shape[1], shape[2], shape[3]));
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
             cases.add(new Case("sample and walk " + shape, List.of("verification_adjust_f32", "verification_sample_f32",
@@ -1025,6 +1030,43 @@ class CudaKernelDifferentialTest {
                 int[] expected = largest(logits, rows, vocabulary, k);
                 assertArrayEquals(expected, bench.ints(ids, rows * k));
                 assertArrayEquals(valuesAt(logits, expected, vocabulary, k), bench.floats(values, ElementType.F32, rows * k));
+            }
+        });
+    }
+
+    private static Case rowStatistics(int rows, int vocabulary, int largest, int columns) {
+        String name = "statistics of " + rows + "x" + vocabulary + ", largest " + largest + ", " + columns + " columns";
+        return new Case(name, List.of("sampling_row_statistics_f32"), (bench, random) -> {
+            int k = Math.min(largest, vocabulary);
+            int[] tokens = random.ints(columns, 0, vocabulary).toArray();
+            float[] logits = logits(random, rows, vocabulary);
+            RowStatistics expected = new RowStatistics(rows, largest, tokens);
+            expected.compute(MemorySegment.ofArray(logits), 0, rows, vocabulary);
+            DeviceSlice ids = bench.empty(4L * rows * k);
+            DeviceSlice values = bench.empty(4L * rows * k);
+            DeviceSlice sums = bench.empty(8L * rows);
+            DeviceSlice chosen = bench.empty(4L * (1 + rows * columns));
+            DeviceSlice arrived = bench.zeros(4L * rows);
+            bench.run(SamplingKernels.rowStatistics(bench.library, ids, values, sums, chosen, arrived,
+                    bench.empty(SamplingKernels.listBytes(rows, vocabulary)), bench.empty(SamplingKernels.partBytes(rows, vocabulary)),
+                    bench.allocateFrom(MemorySegment.ofArray(logits)), bench.ints(columns == 0 ? new int[1] : tokens), bench.rows(rows),
+                    vocabulary, k, columns));
+
+            RowStatistics found = new RowStatistics(rows, largest, tokens);
+            int[] all = IntStream.of(0, 1, 2, 3).mapToObj(i -> bench.ints(List.of(ids, values, sums, chosen).get(i),
+                    i < 2 ? rows * k : i == 2 ? 2 * rows : 1 + rows * columns)).flatMapToInt(Arrays::stream).toArray();
+            found.take(rows, k, MemorySegment.ofArray(all), 0, 4L * rows * k, 8L * rows * k, 8L * rows * k + 8L * rows);
+            assertArrayEquals(new int[rows], bench.ints(arrived, rows), "left for the next launch");
+            for (int row = 0; row < rows; row++) {
+                for (int rank = 0; rank < k; rank++) {
+                    assertEquals(expected.token(row, rank), found.token(row, rank));
+                    assertEquals(expected.logit(row, rank), found.logit(row, rank));
+                }
+                for (int i = 0; i < columns; i++) {
+                    assertEquals(expected.column(row, i), found.column(row, i));
+                }
+                assertEquals(expected.logSumExp(row), found.logSumExp(row), 2e-6 * Math.max(1, Math.abs(expected.logSumExp(row))));
+                assertEquals(expected.entropy(row), found.entropy(row), 2e-6 * Math.max(1, Math.log(vocabulary)));
             }
         });
     }

@@ -116,7 +116,7 @@ final class KernelSamples implements AutoCloseable {
             case "quantize" -> Int8Kernels.quantize(library, quantized(), activations(), rowCount(), Float.POSITIVE_INFINITY);
             case "matmul" -> matmul(words);
             case "probe" -> ProbeKernels.read(library, ints(4, 1), activations());
-            case "sampling" -> SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
+            case "sampling" -> words[1].equals("row") ? rowStatistics() : SamplingKernels.topK(library, ints(rows * SamplingKernels.MAX_K, 1),
                     floats(type, (long) rows * SamplingKernels.MAX_K), ints(rows, 1),
                     allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
@@ -262,6 +262,14 @@ final class KernelSamples implements AutoCloseable {
 
     private VerificationSlots result() {
         return new VerificationSlots(ints((int) VerificationSlots.byteSize(rows) / Integer.BYTES, 1), rows);
+    }
+
+    private KernelLaunch rowStatistics() {
+        return SamplingKernels.rowStatistics(library, ints(rows * SamplingKernels.MAX_K, 1),
+                floats(ElementType.F32, (long) rows * SamplingKernels.MAX_K), floats(ElementType.F32, 2L * rows), floats(ElementType.F32, rows),
+                ints(rows, 1), allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(),
+                allocate(SamplingKernels.partBytes(rows, vocabulary())).slice(), logits(), ints(1, 1), rowCount(), vocabulary(),
+                SamplingKernels.MAX_K, 1);
     }
 
     private KernelLaunch sample() {
