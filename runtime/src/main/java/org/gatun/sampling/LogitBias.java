@@ -63,12 +63,12 @@ public final class LogitBias {
         return biases[index];
     }
 
-    /// Checks that all tokens are of a vocabulary.
+    /// Checks that all tokens are of a vocabulary. Hot.
     ///
     /// @throws IllegalArgumentException if one is not
     public void requireBelow(int vocabulary) {
-        if (size() > 0) {
-            Sampling.require(tokens[size() - 1] < vocabulary, "logit-bias of token", tokens[size() - 1], "one below " + vocabulary);
+        if (size() > 0 && tokens[size() - 1] >= vocabulary) {
+            throw new IllegalArgumentException("logit-bias of token " + tokens[size() - 1] + ": expected one below " + vocabulary);
         }
     }
 

@@ -47,15 +47,19 @@ public final class RowStatistics {
         columnLogits = new float[capacity * columns.length];
     }
 
-    /// Checks that rows can be described.
+    /// Checks that rows can be described. Hot.
     ///
     /// @param rows with logits
     /// @param vocabulary width of a row of logits
     /// @throws IllegalArgumentException if there are too many rows, or a token is outside the vocabulary
     public void requireFor(int rows, int vocabulary) {
-        Sampling.require(rows <= capacity, "row statistics of", rows + " rows", capacity + " at most");
+        if (rows > capacity) {
+            throw new IllegalArgumentException("row statistics of " + rows + " rows: expected " + capacity + " at most");
+        }
         for (int column : columns) {
-            Sampling.require(column < vocabulary, "row statistics of token", column, "one below " + vocabulary);
+            if (column >= vocabulary) {
+                throw new IllegalArgumentException("row statistics of token " + column + ": expected one below " + vocabulary);
+            }
         }
     }
 

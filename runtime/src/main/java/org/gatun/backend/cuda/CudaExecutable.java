@@ -139,6 +139,7 @@ final class CudaExecutable implements Executable {
     private final int vocabulary;
     private final int logitsWidth; // 0 if the plan has none
     private final Map<String, Input> inputs = new LinkedHashMap<>();
+    private final List<Input> inputsInOrder; // which a pass goes through without an iterator
     private final Map<String, PinnedBuffer> outputs = new HashMap<>();
     private KvLayout captured; // of the page tables that the graphs serve
     private int capturedSlots;
@@ -172,6 +173,7 @@ final class CudaExecutable implements Executable {
         }
         leastToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
         logitsWidth = plan.logits().map(Value::width).orElse(0);
+        inputsInOrder = List.copyOf(inputs.values());
         memory = MemoryPlan.of(program.steps(), inputs.values().stream().map(Input::rows).toList(), plan.outputs().values(), this::byteSize);
         program.steps().forEach(step -> key(step).ifPresent(keys::add));
         requireRoom();
@@ -445,7 +447,8 @@ final class CudaExecutable implements Executable {
 
     /// Brings the rows of all inputs to where the graphs look for them.
     private void takeInputs(CudaStream stream, int count) {
-        for (Input input : inputs.values()) {
+        for (int i = 0; i < inputsInOrder.size(); i++) {
+            Input input = inputsInOrder.get(i);
             long bytes = (long) count * input.rows.width() * Float.BYTES;
             long offset = memory.offsets().get(input.rows);
             if (input.from == null) {

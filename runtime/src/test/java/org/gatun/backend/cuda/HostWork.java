@@ -5,6 +5,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Backends;
@@ -13,6 +14,7 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
 import org.gatun.model.Session;
+import org.gatun.sampling.LogitBias;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
@@ -46,9 +48,11 @@ public final class HostWork {
             session.prefill(text, 0, TEXT);
             drafting.prefill(text, 0, TEXT);
             TokenTree tree = tree(5, session);
-            for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session)),
-                    new Kind("tree of 64", verifying(tree(64, session), session)),
-                    new Kind("sampled tree of 64", verifying(sampledTree(session), session)),
+            for (Kind kind : List.of(new Kind("row", verifying(tree(1, session), session, SAMPLING)),
+                    new Kind("tree of 64", verifying(tree(64, session), session, SAMPLING)),
+                    new Kind("sampled tree of 64", verifying(sampledTree(session), session, SAMPLING)),
+                    new Kind("row under penalties", verifying(tree(1, session), session, SAMPLING.withFrequencyPenalty(0.5)
+                            .withLogitBias(LogitBias.of(Map.of(7, 1.0))))),
                     new Kind("draft of 8", () -> {
                         session.rewind(TEXT);
                         session.decodeChain(1, 8, 0, SAMPLING);
@@ -102,11 +106,11 @@ public final class HostWork {
         return tree;
     }
 
-    private static Runnable verifying(TokenTree tree, Session session) {
+    private static Runnable verifying(TokenTree tree, Session session, Sampling sampling) {
         return () -> {
             session.rewind(TEXT);
             tree.writeTo(session.segment(), TEXT);
-            session.verify(SAMPLING);
+            session.verify(sampling);
         };
     }
 

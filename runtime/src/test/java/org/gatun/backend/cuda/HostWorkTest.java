@@ -25,6 +25,7 @@ class HostWorkTest {
         assertStep(lines, "row", "cuGraphLaunch cuStreamSynchronize");
         assertStep(lines, "tree of 64", "cuGraphLaunch cuStreamSynchronize");
         assertStep(lines, "sampled tree of 64", "cuMemcpyHtoDAsync_v2 cuGraphLaunch cuStreamSynchronize");
+        assertStep(lines, "row under penalties", "cuMemcpyHtoDAsync_v2 cuGraphLaunch cuStreamSynchronize");
         assertStep(lines, "draft of 8", "cuMemcpyHtoDAsync_v2 cuMemsetD32Async " + "cuGraphLaunch ".repeat(8)
                 + "cuMemcpyDtoHAsync_v2 cuStreamSynchronize");
         // what a drafter missed is read in the same go: one wait still
