@@ -94,32 +94,8 @@ final class WeightTilePacker {
                     readBlock(block + 2, start + half * INPUTS / 2);
                 }
             }
-            case Q4_K -> {
-                long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
-                int sub = tile % SUPER_BLOCK_TILES * 2;
-                target.set(SHORT, scales, data.get(SHORT, block));
-                target.set(SHORT, scales + 2, data.get(SHORT, block + 2));
-                for (int half = 0; half < 2; half++) {
-                    target.set(BYTE, scales + 4 + 2L * half, (byte) SixBitScales.scale(data, block + 4, sub + half));
-                    target.set(BYTE, scales + 5 + 2L * half, (byte) SixBitScales.minimum(data, block + 4, sub + half));
-                }
-                readNibbles(block + 16 + 16L * sub, start, INPUTS / 2);
-            }
-            case Q6_K -> {
-                long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
-                int first = tile % SUPER_BLOCK_TILES * INPUTS;
-                for (int i = 0; i < INPUTS; i++) {
-                    int half = (first + i) / 128;
-                    int run = (first + i) / 32 % 4;
-                    int low = data.get(BYTE, block + 64 * half + 32 * (run % 2) + i % 32) >> 4 * (run / 2) & 15;
-                    int high = data.get(BYTE, block + 128 + 32 * half + i % 32) >> 2 * run & 3;
-                    codes[start + i] = (byte) (low | high << 4);
-                }
-                for (int i = 0; i < INPUTS / 16; i++) {
-                    target.set(BYTE, scales + i, (byte) (data.get(BYTE, block + 192 + first / 16 + i) + 128));
-                }
-                target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
-            }
+            case Q4_K -> readQ4K(row, tile, output, target, scales);
+            case Q6_K -> readQ6K(row, tile, output, target, scales);
             case NF4, FP4 -> {
                 long block = row + (long) tile * blockBytes;
                 MemorySegment.copy(data, block, target, scales, Float.BYTES);
@@ -135,17 +111,7 @@ final class WeightTilePacker {
                     readNibbles(block + 1, start + half * 32, 16);
                 }
             }
-            case NVFP4 -> {
-                for (int i = 0; i < 4 && tile * INPUTS + i * 16 < tensor.columns(); i++) {
-                    long block = row + Float.BYTES + (long) (4 * tile + i) * blockBytes;
-                    int scale = data.get(BYTE, block);
-                    if (scale != 0) {
-                        int bits = normal(scale);
-                        target.set(BYTE, scales + i, (byte) (bits >> 4 | bits << 4));
-                        readNibbles(block + 1, start + i * 16, 8);
-                    }
-                }
-            }
+            case NVFP4 -> readNvfp4(row, tile, output, target, scales);
             case INT8 -> MemorySegment.copy(data, BYTE, row + Float.BYTES + (long) tile * INPUTS, codes, start,
                     Math.min(INPUTS, tensor.columns() - tile * INPUTS));
             case SPARSE_2_4 -> {
@@ -160,17 +126,62 @@ final class WeightTilePacker {
                 }
                 MemorySegment.copy(data, block + INPUTS / 2, target, scales, INPUTS / Byte.SIZE);
             }
-            case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> {
-                DType.Sparse sparsity = (DType.Sparse) tensor.dtype();
-                long block = row + (long) tile * blockBytes;
-                long places = scales - (long) output * type.scaleBytes(); // of the weight tile
-                MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());
-                for (int part = 0; part < INPUTS / 16; part++) {
-                    writePlaces(block + sparsity.valueBytes(), part, type.scaleBytes() * Byte.SIZE / 4, target, places,
-                            output * 4 + part);
-                }
-            }
+            case SPARSE_1_4, SPARSE_2_8, SPARSE_4_8, SPARSE_1_16, SPARSE_2_16 -> readSparse(row, tile, output, target, scales);
             default -> throw new IllegalArgumentException(type + " is not kept in weight tiles");
+        }
+    }
+
+    private void readQ4K(long row, int tile, int output, MemorySegment target, long scales) {
+        int start = output * INPUTS;
+        long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
+        int sub = tile % SUPER_BLOCK_TILES * 2;
+        target.set(SHORT, scales, data.get(SHORT, block));
+        target.set(SHORT, scales + 2, data.get(SHORT, block + 2));
+        for (int half = 0; half < 2; half++) {
+            target.set(BYTE, scales + 4 + 2L * half, (byte) SixBitScales.scale(data, block + 4, sub + half));
+            target.set(BYTE, scales + 5 + 2L * half, (byte) SixBitScales.minimum(data, block + 4, sub + half));
+        }
+        readNibbles(block + 16 + 16L * sub, start, INPUTS / 2);
+    }
+
+    private void readQ6K(long row, int tile, int output, MemorySegment target, long scales) {
+        int start = output * INPUTS;
+        long block = row + (long) (tile / SUPER_BLOCK_TILES) * blockBytes;
+        int first = tile % SUPER_BLOCK_TILES * INPUTS;
+        for (int i = 0; i < INPUTS; i++) {
+            int half = (first + i) / 128;
+            int run = (first + i) / 32 % 4;
+            int low = data.get(BYTE, block + 64 * half + 32 * (run % 2) + i % 32) >> 4 * (run / 2) & 15;
+            int high = data.get(BYTE, block + 128 + 32 * half + i % 32) >> 2 * run & 3;
+            codes[start + i] = (byte) (low | high << 4);
+        }
+        for (int i = 0; i < INPUTS / 16; i++) {
+            target.set(BYTE, scales + i, (byte) (data.get(BYTE, block + 192 + first / 16 + i) + 128));
+        }
+        target.set(SHORT, scales + INPUTS / 16, data.get(SHORT, block + 208));
+    }
+
+    private void readNvfp4(long row, int tile, int output, MemorySegment target, long scales) {
+        int start = output * INPUTS;
+        for (int i = 0; i < 4 && tile * INPUTS + i * 16 < tensor.columns(); i++) {
+            long block = row + Float.BYTES + (long) (4 * tile + i) * blockBytes;
+            int scale = data.get(BYTE, block);
+            if (scale != 0) {
+                int bits = normal(scale);
+                target.set(BYTE, scales + i, (byte) (bits >> 4 | bits << 4));
+                readNibbles(block + 1, start + i * 16, 8);
+            }
+        }
+    }
+
+    private void readSparse(long row, int tile, int output, MemorySegment target, long scales) {
+        DType.Sparse sparsity = (DType.Sparse) tensor.dtype();
+        long block = row + (long) tile * blockBytes;
+        long places = scales - (long) output * type.scaleBytes(); // of the weight tile
+        MemorySegment.copy(data, block, target, places - (long) (OUTPUTS - output) * sparsity.valueBytes(), sparsity.valueBytes());
+        for (int part = 0; part < INPUTS / 16; part++) {
+            writePlaces(block + sparsity.valueBytes(), part, type.scaleBytes() * Byte.SIZE / 4, target, places,
+                    output * 4 + part);
         }
     }
 
