@@ -101,7 +101,7 @@ public record KvLayout(List<Attention> layers, DType dtype) {
                 case Op.Attention(int layer, _, AttentionShape shape, _) ->
                     requireFits(layer, shape.kvHeads() * shape.headDim(), shape.headDim());
                 case Op.AppendKv(int layer, Value keys, _) -> requireFits(layer, keys.width(), 0);
-                default -> { }
+                case Op.Input _, Op.Embed _, Op.RmsNorm _, Op.MatMul _, Op.Rope _, Op.Elementwise _, Op.SelectRows _ -> { }
             }
         }
     }

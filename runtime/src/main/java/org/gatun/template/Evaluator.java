@@ -401,11 +401,10 @@ final class Evaluator {
 
     /// What a function is called, for messages.
     private static String name(Expression function) {
-        return switch (function) {
-            case Expression.Name name -> name.name();
-            case Expression.Attribute attribute -> attribute.name();
-            default -> "a value";
-        };
+        if (function instanceof Expression.Name name) {
+            return name.name();
+        }
+        return function instanceof Expression.Attribute attribute ? attribute.name() : "a value";
     }
 
     private Arguments arguments(String function, CallArguments given, Scope scope) {

@@ -63,7 +63,7 @@ final class Fusion {
                 case Op.Elementwise(var kind, _, _, _) when kind == Op.Elementwise.Kind.ADD -> fusion.fuseNorm((Op.Elementwise) op);
                 case Op.Elementwise gate -> fusion.fuseGate(gate);
                 case Op.AppendKv append -> fusion.fuseAttention(append);
-                default -> { }
+                case Op.Input _, Op.Embed _, Op.RmsNorm _, Op.MatMul _, Op.Rope _, Op.Attention _, Op.SelectRows _ -> { }
             }
         }
         return fusion.emit();

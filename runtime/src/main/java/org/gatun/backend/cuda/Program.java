@@ -50,20 +50,13 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
 
     /// How a step takes its inputs.
     private static ActivationQuantization activations(Step step) {
-        return switch (step) {
-            case Step.Project project -> project.activations();
-            case Step.ProjectSwiGlu project -> project.activations();
-            default -> ActivationQuantization.NONE;
-        };
+        return step instanceof Step.Product product ? product.activations() : ActivationQuantization.NONE;
     }
 
     /// The type in which a step, or that which makes codes for it, reads its inputs.
     static ElementType wanted(Step step) {
-        return activations(step).isQuantized() ? ElementType.F32 : switch (step) {
-            case Step.Project project -> Fusion.weightType(project.projections().getFirst().weight()).activations();
-            case Step.ProjectSwiGlu project -> Fusion.weightType(project.gate()).activations();
-            default -> ElementType.F32;
-        };
+        return step instanceof Step.Product product && !product.activations().isQuantized()
+                ? Fusion.weightType(product.firstWeight()).activations() : ElementType.F32;
     }
 
     private static boolean roundsItsResult(Step step) {
@@ -89,11 +82,7 @@ record Program(Plan plan, List<Step> steps, Map<Value, ElementType> types, Map<V
         Map<Value, Map<Form, Value>> rounded = new HashMap<>();
         List<Step> result = new ArrayList<>();
         for (Step step : steps) {
-            Value in = switch (step) {
-                case Step.Project project -> project.in();
-                case Step.ProjectSwiGlu project -> project.in();
-                default -> null;
-            };
+            Value in = step instanceof Step.Product product ? product.in() : null;
             Form form = new Form(wanted(step), activations(step));
             if (in == null || quantized.containsKey(in)
                     || !form.activations.isQuantized() && form.type == types.getOrDefault(in, ElementType.F32)) {

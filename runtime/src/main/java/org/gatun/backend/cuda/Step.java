@@ -78,14 +78,34 @@ sealed interface Step {
     /// @param width of the part
     record RmsNormPart(Value rows, int first, int width, Tensor gain, float epsilon) implements Step {}
 
+    /// Products of rows with weights of one type.
+    sealed interface Product extends Step {
+        Value in();
+
+        ActivationQuantization activations();
+
+        /// The first of the weights, or the only one.
+        Tensor firstWeight();
+    }
+
     /// Products with weights of one type, side by side in a row of `out`.
-    record Project(Value in, List<Projection> projections, ActivationQuantization activations, Value out) implements Step {}
+    record Project(Value in, List<Projection> projections, ActivationQuantization activations, Value out) implements Product {
+        @Override
+        public Tensor firstWeight() {
+            return projections.getFirst().weight();
+        }
+    }
 
     /// A weight and what is added to its product.
     record Projection(Tensor weight, Optional<Tensor> bias) {}
 
     /// The products with gate and up, and SwiGLU of these.
-    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, ActivationQuantization activations, Value out) implements Step {}
+    record ProjectSwiGlu(Value in, Tensor gate, Tensor up, ActivationQuantization activations, Value out) implements Product {
+        @Override
+        public Tensor firstWeight() {
+            return gate;
+        }
+    }
 
     record Rope(Value in, int headDim, RopeTable table, Value out) implements Step {}
 
