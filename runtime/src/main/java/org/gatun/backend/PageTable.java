@@ -26,6 +26,7 @@ public final class PageTable implements AutoCloseable {
         this.slots = slots;
         pages = new int[KvPool.pagesFor(slots)];
         taken = new int[pages.length];
+        Arrays.fill(pages, -1);
         list = pool.memory().openList(pages.length);
     }
 
@@ -127,9 +128,12 @@ public final class PageTable implements AutoCloseable {
         }
     }
 
+    /// A page that was given back and is taken again, as after each rewinding of a draft, is in the list still.
     private void put(int index, int page) {
-        pages[index] = page;
-        list.set(index, page);
+        if (pages[index] != page) {
+            pages[index] = page;
+            list.set(index, page);
+        }
     }
 
     /// A table of the same slots up to `length`, whose pages both share; the caller closes it.
