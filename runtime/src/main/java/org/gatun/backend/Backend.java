@@ -24,6 +24,9 @@ public interface Backend extends AutoCloseable {
     /// What it runs on, for people: instruction set and threads, or the device's name.
     String description();
 
+    /// Whether the thread that launches a pass has time until it awaits it, since a device does the work.
+    boolean isAsynchronous();
+
     /// When weights are read from where the plan has them.
     enum WeightReading {
         /// When they are first used in a compiled plan; then they may go, as long as an executable that uses them is open.

@@ -100,6 +100,15 @@ public final class Batch {
         return rows;
     }
 
+    /// Number of a segment's first selected row among those of the batch.
+    public int firstLogits(int index) {
+        int rows = 0;
+        for (int i = 0; i < Objects.checkIndex(index, size); i++) {
+            rows += segments[i].selectedRows();
+        }
+        return rows;
+    }
+
     /// Checks that an executable with these limits can run this batch.
     ///
     /// @throws IllegalArgumentException if there is no segment, there are too many or too many rows, or a segment reaches beyond the slots
@@ -154,22 +163,29 @@ public final class Batch {
         }
     }
 
+    /// Whether a segment samples, so that there is something to verify.
+    public boolean samples() {
+        for (int i = 0; i < size; i++) {
+            if (segments[i].samples()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// Checks that there is something to verify, and how tokens are sampled.
     ///
     /// @param vocabulary width of a row of logits
     /// @throws IllegalStateException if no segment samples
     /// @throws IllegalArgumentException as [Segment#requireSampling]
     public void requireSampling(int vocabulary) {
-        boolean samples = false;
+        if (!samples()) {
+            throw new IllegalStateException("a batch that samples no tokens: expected Segment.sample() before it is verified");
+        }
         for (int i = 0; i < size; i++) {
             if (segments[i].samples()) {
                 segments[i].requireSampling(vocabulary);
-                samples = true;
             }
         }
-        if (samples) {
-            return;
-        }
-        throw new IllegalStateException("a batch that samples no tokens: expected Segment.sample() before it is verified");
     }
 }

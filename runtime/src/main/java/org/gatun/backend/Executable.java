@@ -31,7 +31,7 @@ public interface Executable extends AutoCloseable {
         await();
     }
 
-    /// The first part of [#verify]: where [#isAsynchronous], the pass is under way when this returns, else it is done. Until [#await],
+    /// The first part of [#verify]: where [Backend#isAsynchronous], the pass is under way when this returns, else it is done. Until [#await],
     /// nothing else may be asked of this executable; the segments may be filled anew, other executables may run.
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
@@ -39,9 +39,6 @@ public interface Executable extends AutoCloseable {
 
     /// The second part of [#verify]: waits for the pass that was launched, if it may still run, and gives its results what they lack.
     void await();
-
-    /// Whether the calling thread has time between [#launch] and [#await], since a device does the work.
-    boolean isAsynchronous();
 
     /// Runs a pass of one row, samples a token after it, reads that in a pass of its own, and so on: a chain of tokens, each with its
     /// margin. The last one sampled is not read. Hot: allocates nothing.

@@ -131,11 +131,6 @@ public final class HostExecutable implements Executable {
     }
 
     @Override
-    public boolean isAsynchronous() {
-        return false;
-    }
-
-    @Override
     public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
         lifetime.enter();
         try {

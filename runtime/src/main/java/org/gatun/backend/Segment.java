@@ -335,7 +335,7 @@ public final class Segment {
     }
 
     /// The largest segments it can hold.
-    BatchLimits limits() {
+    public BatchLimits limits() {
         return limits;
     }
 

@@ -144,7 +144,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         } else if (session.length() == session.capacity()) {
             end(Finish.CONTEXT_FULL);
         } else {
-            decoder.step(options.maxTokens() - generated);
+            session.step(decoder, options.maxTokens() - generated);
             read(promptTokens + generated);
         }
     }

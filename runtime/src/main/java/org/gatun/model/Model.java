@@ -312,7 +312,7 @@ public final class Model implements AutoCloseable {
 
     private SequenceState openState() {
         try {
-            return new SequenceState(PageTable.openAlone(backend, kvLayout, contextLength()));
+            return new SequenceState(this, PageTable.openAlone(backend, kvLayout, contextLength()));
         } catch (OutOfMemoryError e) {
             OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + kvLayout.describe(contextLength())
                     + ", of which there is not so much");
@@ -325,6 +325,12 @@ public final class Model implements AutoCloseable {
         synchronized (idle) {
             return Optional.ofNullable(idle.poll());
         }
+    }
+
+    /// The whole model, for batches of many texts: the caller makes a [SequenceState] for each, and closes this before the model. Throws as
+    /// [#openSession(DoubleConsumer)].
+    public Executable compile(BatchLimits limits) {
+        return compile(plan, limits, _ -> { });
     }
 
     /// Some of the layers, for passes no larger than a tree. The weights are shared with those of the whole.
@@ -352,6 +358,7 @@ public final class Model implements AutoCloseable {
     /// Compiles, and makes sure that the weights are those of the file that was opened. When they will not be read again, the file is
     /// closed: whatever becomes of it, the model stays what it is.
     private Executable compile(Plan of, BatchLimits limits, DoubleConsumer progress) {
+        lifetime.enterInTurn();
         try {
             Executable executable = backend.compile(of, limits, progress);
             try {
@@ -371,6 +378,8 @@ public final class Model implements AutoCloseable {
             throw new UncheckedIOException(FormatException.ofFault(Path.of(name), fault));
         } catch (FormatException changed) {
             throw new UncheckedIOException(changed);
+        } finally {
+            lifetime.leave();
         }
     }
 

@@ -8,13 +8,12 @@ import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.lifetime.Lifetime;
 
-/// Some of a model's layers over the text of a session: a cheaper and worse model that needs no memory of its own for weights, keys or
+/// Some of a model's layers over a text: a cheaper and worse model that needs no memory of its own for weights, keys or
 /// values. It reads what the whole model stored for the text; what it stores itself lies behind the text and is forgotten.
 ///
-/// Used by one thread at a time, that of the session. Opened by [Session#partial]; closed by the caller, by any thread and at any time, or
-/// with the session: closing waits for the pass that runs, and later calls throw `IllegalStateException`. Closing twice is harmless.
+/// Used by one thread at a time, that of the text. Opened by [SequenceState#partial]; closed by the caller, by any thread and at any time, or
+/// with the text's state: closing waits for the pass that runs, and later calls throw `IllegalStateException`. Closing twice is harmless.
 public final class PartialModel implements AutoCloseable {
-    private final Session session;
     private final SequenceState state;
     private final Executable executable;
     private final Lifetime lifetime;
@@ -22,11 +21,10 @@ public final class PartialModel implements AutoCloseable {
     private final Segment segment;
     private final Batch batch; // of the segment alone
 
-    PartialModel(Session session, SequenceState state, Executable executable) {
-        this.session = session;
+    PartialModel(SequenceState state, Executable executable) {
         this.state = state;
         this.executable = executable;
-        lifetime = new Lifetime("partial model of " + session.model().name(), this::release);
+        lifetime = new Lifetime("partial model of " + state.model().name(), this::release);
         segment = new Segment(arena, executable.limits());
         batch = Batch.of(segment, state.pages());
     }
@@ -41,7 +39,7 @@ public final class PartialModel implements AutoCloseable {
         }
         enter();
         try {
-            segment.beginCausal(session.length() + ahead).addRow(token);
+            segment.beginCausal(state.length() + ahead).addRow(token);
             segment.select(0);
             executable.run(batch);
         } finally {
@@ -50,7 +48,7 @@ public final class PartialModel implements AutoCloseable {
     }
 
     /// Runs the last tokens of the text again, each row seeing what the whole model stored for the text before them, and leaves the
-    /// session as it was. [#logits] are those of every row.
+    /// text as it was. [#logits] are those of every row.
     ///
     /// @param count of tokens, at most as many as have logits in one pass
     /// @return whether it was done: not if there is no room behind the text
@@ -64,9 +62,9 @@ public final class PartialModel implements AutoCloseable {
     }
 
     private boolean runAgain(int count) {
-        int length = session.length();
+        int length = state.length();
         int start = length - count;
-        if (start < 0 || length + count > session.capacity() || count > session.maxTreeRows()) {
+        if (start < 0 || length + count > state.capacity() || count > executable.limits().treeRows()) {
             return false;
         }
         PageTable pages = state.pages();
@@ -96,11 +94,11 @@ public final class PartialModel implements AutoCloseable {
     }
 
     private void enter() {
-        session.lifetime().enter();
+        state.lifetime().enter();
         try {
             lifetime.enter();
         } catch (IllegalStateException e) {
-            session.lifetime().leave();
+            state.lifetime().leave();
             throw e;
         }
     }
@@ -109,7 +107,7 @@ public final class PartialModel implements AutoCloseable {
         try {
             lifetime.leave();
         } finally {
-            session.lifetime().leave();
+            state.lifetime().leave();
         }
     }
 
@@ -120,7 +118,7 @@ public final class PartialModel implements AutoCloseable {
 
     private void release() {
         try (arena; executable) {
-            session.forget(this);
+            state.lifetime().disown(this);
         }
     }
 }

@@ -8,13 +8,14 @@ import org.gatun.backend.Batch;
 import org.gatun.backend.Executable;
 import org.gatun.backend.SampledTokens;
 import org.gatun.backend.Segment;
+import org.gatun.backend.SegmentResult;
 import org.gatun.backend.VerificationResult;
+import org.gatun.decoding.Decoder;
 import org.gatun.lifetime.Lifetime;
-import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampling;
 
-/// One text being read and continued by a model: its pages of keys and values and the buffers of its passes. Decoding methods drive it; it
-/// knows nothing of them.
+/// One text being read and continued by a model, in passes of its own: its [SequenceState], and what runs them. A [Decoder] says how the text
+/// is continued.
 ///
 /// Used by one thread at a time, else `IllegalStateException`. Opened by [Model#openSession()]; closed by the caller, by any thread and at
 /// any time, or with its model: closing waits for the pass that runs (on a device also for what is under way there, whose result
@@ -26,7 +27,8 @@ public final class Session implements AutoCloseable {
     private final SequenceState state;
     private final Arena arena = Arena.ofShared();
     private final Segment segment;
-    private final Batch batch; // of the segment alone
+    private final Batch batch = new Batch(); // of the segment alone
+    private final SegmentResult result;
     private final SampledTokens sampled;
     private int promptLength;
     private boolean launched; // a pass whose result is awaited
@@ -41,7 +43,8 @@ public final class Session implements AutoCloseable {
         lifetime = new Lifetime("session of " + model.name(), this::release);
         try {
             segment = new Segment(arena, executable.limits());
-            batch = Batch.of(segment, state.pages());
+            result = new SegmentResult(executable.limits());
+            batch.add(segment, state.pages(), result.verification());
             sampled = new SampledTokens(executable.limits().treeRows());
         } catch (Throwable e) {
             arena.close();
@@ -52,6 +55,11 @@ public final class Session implements AutoCloseable {
     /// The model it was opened on.
     public Model model() {
         return model;
+    }
+
+    /// What its text keeps between passes; closed with the session.
+    public SequenceState sequence() {
+        return state;
     }
 
     /// Tokens read so far, those with rows in the KV cache.
@@ -139,20 +147,10 @@ public final class Session implements AutoCloseable {
             segment.beginCausal(length()).addRow(token);
             segment.sample(sampling, state.tokens(), promptLength);
             executable.decodeChain(batch, count, margin, sampled);
-            for (int i = 0; i < sampled.count(); i++) {
-                requireNumber(i, sampled.margin(i));
-            }
             state.append(token, sampled);
             return sampled;
         } finally {
             lifetime.leave();
-        }
-    }
-
-    /// Checks that a token was sampled from numbers: its margin is NaN or infinite where the largest logit is no number.
-    private void requireNumber(int index, float margin) {
-        if (!(margin < Float.POSITIVE_INFINITY)) {
-            throw new NonFiniteLogitsException(model, length() + 1 + index);
         }
     }
 
@@ -227,19 +225,23 @@ public final class Session implements AutoCloseable {
         return await();
     }
 
-    /// The first part of [#verify]: the pass is under way where [#isAsynchronous], else done. Until [#await] the session refuses
-    /// everything else. Hot.
+    /// The first part of [#verify]: the pass is under way where the backend is [asynchronous][org.gatun.backend.Backend#isAsynchronous], else
+    /// done. Until [#await] the session refuses everything else. Hot.
     ///
     /// @throws IllegalArgumentException as by [#verify]; then there is nothing to await
     public void launch(Sampling sampling) {
         enter();
         try {
             segment.sample(sampling, state.tokens(), promptLength);
-            executable.launch(batch);
-            launched = true;
+            launchBatch();
         } finally {
             lifetime.leave();
         }
+    }
+
+    private void launchBatch() {
+        executable.launch(batch);
+        launched = true;
     }
 
     /// The second part of [#verify]: waits for what [#launch] began. Hot.
@@ -248,6 +250,12 @@ public final class Session implements AutoCloseable {
     /// @throws IllegalStateException if nothing was launched
     /// @throws NonFiniteLogitsException if the logits after a row of the path are not numbers
     public VerificationResult await() {
+        awaitResult();
+        state.accept(segment.token(0), result.verification());
+        return result.verification();
+    }
+
+    private void awaitResult() {
         if (!launched) {
             throw new IllegalStateException("session of " + model.name() + " has launched nothing: expected launch() before await()");
         }
@@ -255,44 +263,35 @@ public final class Session implements AutoCloseable {
         enter();
         try {
             executable.await();
-            VerificationResult result = batch.result(0);
-            for (int i = 0; i <= result.accepted(); i++) {
-                requireNumber(i, result.margin(i));
-            }
-            state.append(segment.token(0), result);
-            return result;
         } finally {
             lifetime.leave();
         }
     }
 
-    /// Whether this thread can do something else while the model verifies, since a device does the work.
-    public boolean isAsynchronous() {
-        return executable.isAsynchronous();
-    }
-
-    /// Some of the model's layers over this session's text, to be closed by the caller, or with the session.
+    /// A step of a decoder of this session's text: what it proposes is run in a pass, during which it may prepare the next, and it accepts the
+    /// result. Hot.
     ///
-    /// @throws IndexOutOfBoundsException if the program names a layer that the model does not have
-    public PartialModel partial(LayerProgram program) {
+    /// @param maxTokens most tokens to emit, at least one
+    /// @return how many were emitted; none while the text is being read
+    /// @throws IllegalStateException if there is no slot left
+    /// @throws NonFiniteLogitsException if the logits that a token is sampled from are not numbers
+    public int step(Decoder decoder, int maxTokens) {
+        decoder.propose(segment(), maxTokens);
         enter();
         try {
-            PartialModel partial = new PartialModel(this, state, model.compile(program));
-            lifetime.adopt(partial);
-            return partial;
+            if (segment.samples()) {
+                launchBatch();
+            } else {
+                executable.run(batch);
+            }
         } finally {
             lifetime.leave();
         }
-    }
-
-    /// Calls of a partial model are uses of the session too.
-    Lifetime lifetime() {
-        return lifetime;
-    }
-
-    /// Forgets a partial model that has freed what it had.
-    void forget(PartialModel closed) {
-        lifetime.disown(closed);
+        if (launched) {
+            decoder.duringPass(maxTokens);
+            awaitResult();
+        }
+        return decoder.accept(result.of(executable, batch, 0));
     }
 
     /// Logits of the last pass, `[selected rows, vocabulary] f32`, overwritten by the next.

@@ -1,7 +1,7 @@
 package org.gatun.speculative;
 
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 
 /// Proposes continuations of a text for the target to verify. It owns its own state, hears the outcome of every step, and
@@ -14,10 +14,10 @@ public interface Drafter extends AutoCloseable {
 
     /// Starts on a text; called before its first [#draft]. What was learnt from texts before may be kept.
     ///
-    /// @param target the session whose text it is, for drafters that run parts of the target
+    /// @param target what the target keeps of the text, for drafters that run parts of it
     /// @param prompt tokens so far; the last one is the first root
     /// @param sampling the target's, so that a drafter may sample with the same random numbers
-    void begin(Session target, TokenSequence prompt, Sampling sampling);
+    void begin(SequenceState target, TokenSequence prompt, Sampling sampling);
 
     /// Adds proposals to `tree`, whose root is the last token of `text`. Adding none is allowed.
     ///
@@ -27,7 +27,7 @@ public interface Drafter extends AutoCloseable {
     void draft(TokenSequence text, TokenTree tree, int maxNodes);
 
     /// Gives time to go on while the target verifies the last proposal: what is prepared for the result that is likely costs no waiting
-    /// if it comes. The target's session must be left alone. Does nothing unless overridden.
+    /// if it comes. What the target keeps must be left alone. Does nothing unless overridden.
     ///
     /// @param text as it was when the proposal was made
     /// @param tree the proposal, as it is verified

@@ -2,94 +2,175 @@ package org.gatun.speculative;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.gatun.backend.Segment;
+import org.gatun.backend.SegmentResult;
 import org.gatun.backend.VerificationResult;
+import org.gatun.decoding.Decoder;
 import org.gatun.decoding.TokenSequence;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationStatistics.Depth;
 
-/// The one loop behind every method: draft, verify, observe. Each [#step] is one pass of the target and emits at least one
-/// token. Lossless: where nothing in a tree was sampled from a distribution, the text is that of plain decoding with the same seed and
+/// The one loop behind every method: draft, verify, observe. Each step proposes a tree, and emits what a pass of the target accepts of it and
+/// one token more. Lossless: where nothing in a tree was sampled from a distribution, the text is that of plain decoding with the same seed and
 /// backend (see [org.gatun.backend.HostVerifier]; that the backend computes a row alike in every pass is its contract); else it follows the
 /// target's distribution.
 ///
-/// Borrows the session and the drafter, and has nothing to close: after either was closed, a step throws `IllegalStateException`. One thread
-/// at a time.
-public final class SpeculativeDecoder {
-    private final Session session;
+/// Borrows the text's state and the drafter, and has nothing to close: after either was closed, a step throws `IllegalStateException`. One
+/// thread at a time.
+public final class SpeculativeDecoder implements Decoder {
+    private final SequenceState sequence;
     private final Drafter drafter;
     private final TokenSequence text;
     private final TokenTree tree;
     private final Sampling sampling;
     private final Step step;
+    private Proposal proposal = Proposal.NONE;
+    private int unread;               // rows of a proposal that is text
+    private long proposed;            // when, in nanoseconds
     private long steps;
     private long emitted;
     private long drafted;
     private final long[] tested;      // [depth - 1]
     private final long[] accepted;
     private long draftNanos;
+    private long stepDraftNanos;
     private long verifyNanos;
     private long draftAheadNanos;
 
-    /// Reads the prompt: all of it but the last token, which is the first root. Rows that the session already holds for
-    /// the start of the prompt are kept.
+    /// What the next result is of.
+    private enum Proposal { NONE, TEXT, TREE }
+
+    /// Reads the prompt in passes of the session's: all of it but the last token, which is the first root. Rows that the session already holds
+    /// for the start of the prompt are kept.
     ///
     /// @param session of the target, empty or holding rows of a prefix of `prompt`
     /// @param drafter begun on the prompt here
     /// @param prompt at least one token
     /// @throws IllegalArgumentException if the prompt is empty or too long for the session
     public SpeculativeDecoder(Session session, Drafter drafter, Sampling sampling, int[] prompt) {
-        if (prompt.length == 0) {
-            throw new IllegalArgumentException("the prompt is empty: expected at least one token");
+        requirePrompt(prompt, session.capacity());
+        session.prefill(prompt, session.length(), prompt.length - 1);
+        this(session.sequence(), drafter, sampling, prompt, session.maxTreeRows());
+    }
+
+    /// Reads nothing yet: the first steps propose the rows of the prompt that are missing.
+    ///
+    /// @param sequence of the target, empty or holding rows of a prefix of `prompt`
+    /// @param drafter begun on the prompt here
+    /// @param prompt at least one token
+    /// @param treeRows most rows of a tree in the passes to come
+    /// @throws IllegalArgumentException if the prompt is empty or too long, or no longer than what is held
+    public SpeculativeDecoder(SequenceState sequence, Drafter drafter, Sampling sampling, int[] prompt, int treeRows) {
+        requirePrompt(prompt, sequence.capacity());
+        if (sequence.length() >= prompt.length) {
+            throw new IllegalArgumentException("prompt of " + prompt.length + " tokens after " + sequence.length()
+                    + " with rows: expected rows of a prefix");
         }
-        this.session = session;
+        this.sequence = sequence;
         this.drafter = drafter;
         this.sampling = sampling;
         text = new TokenSequence(prompt);
-        tree = new TokenTree(session.maxTreeRows(), session.model().unpaddedVocabulary());
-        tested = new long[tree.capacity()];
-        accepted = new long[tree.capacity()];
-        step = new Step(session, tree, text, sampling);
-        session.setPromptLength(prompt.length);
-        session.prefill(prompt, session.length(), prompt.length - 1);
-        drafter.begin(session, text, sampling);
+        tree = new TokenTree(treeRows, sequence.model().unpaddedVocabulary());
+        tested = new long[treeRows];
+        accepted = new long[treeRows];
+        step = new Step(sequence.model(), tree, text, sampling);
+        drafter.begin(sequence, text, sampling);
     }
 
-    /// One pass of the target. Appends to [#text] what was accepted and one token more, and returns how many that is.
-    ///
-    /// @param maxTokens most tokens to emit, at least one
-    /// @throws IllegalStateException if the session has no slot left
-    public int step(int maxTokens) {
-        int start = text.length();
-        int room = session.capacity() - session.length();
+    private static void requirePrompt(int[] prompt, int capacity) {
+        if (prompt.length == 0 || prompt.length > capacity) {
+            throw new IllegalArgumentException(prompt.length == 0 ? "the prompt is empty: expected at least one token"
+                    : "text of " + prompt.length + " tokens: the context has room for " + capacity);
+        }
+    }
+
+    @Override
+    public TokenSequence text() {
+        return text;
+    }
+
+    @Override
+    public void propose(Segment segment, int maxRows) {
+        int missing = text.length() - 1 - sequence.length();
+        if (missing > 0) {
+            proposeText(segment, Math.min(missing, Math.min(maxRows, segment.limits().rows())));
+        } else {
+            proposeTree(segment, Math.min(maxRows, requireRoom()));
+        }
+    }
+
+    /// Slots that are left.
+    private int requireRoom() {
+        int room = sequence.capacity() - sequence.length();
         if (room < 1) {
-            throw new IllegalStateException("the context is full: " + session.capacity() + " tokens");
+            throw new IllegalStateException("the context is full: " + sequence.capacity() + " tokens");
         }
+        return room;
+    }
+
+    private void proposeText(Segment segment, int rows) {
+        segment.beginCausal(sequence.length());
+        for (int i = 0; i < rows; i++) {
+            segment.addRow(text.token(sequence.length() + i));
+        }
+        unread = rows;
+        proposal = Proposal.TEXT;
+    }
+
+    private void proposeTree(Segment segment, int maxRows) {
         long begun = System.nanoTime();
-        int max = Math.min(room, maxTokens);
-        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), max));
-        long draftDone = System.nanoTime();
+        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), maxRows));
+        proposed = System.nanoTime();
+        stepDraftNanos = proposed - begun;
+        tree.writeTo(segment, sequence.length());
+        segment.sample(sampling, sequence.tokens(), text.promptLength());
+        proposal = Proposal.TREE;
+    }
 
-        tree.writeTo(session.segment(), session.length());
-        session.launch(sampling);
-        long launched = System.nanoTime();
-        drafter.draftAhead(text, tree, max);
-        draftAheadNanos += System.nanoTime() - launched;
-        VerificationResult result = session.await();
-        for (int i = 0; i <= result.accepted(); i++) {
-            text.append(result.token(i));
+    @Override
+    public void duringPass(int maxTokens) {
+        if (proposal == Proposal.TREE) {
+            long begun = System.nanoTime();
+            drafter.draftAhead(text, tree, Math.min(maxTokens, sequence.capacity() - sequence.length()));
+            draftAheadNanos += System.nanoTime() - begun;
         }
-        long verifyDone = System.nanoTime();
+    }
 
-        step.set(result, draftDone - begun, verifyDone - draftDone);
+    @Override
+    public int accept(SegmentResult result) {
+        Proposal done = proposal;
+        proposal = Proposal.NONE;
+        return switch (done) {
+            case TREE -> acceptTree(result);
+            case TEXT -> {
+                for (int i = 0; i < unread; i++) {
+                    sequence.append(text.token(sequence.length()));
+                }
+                yield 0;
+            }
+            case NONE -> throw new IllegalStateException("a result, and nothing was proposed: expected propose() before accept()");
+        };
+    }
+
+    private int acceptTree(SegmentResult result) {
+        VerificationResult verification = result.verification();
+        sequence.accept(text.last(), verification);
+        for (int i = 0; i <= verification.accepted(); i++) {
+            text.append(verification.token(i));
+        }
+        long verified = System.nanoTime();
+
+        step.set(result, stepDraftNanos, verified - proposed);
         drafter.observe(text, step);
         steps++;
-        emitted += text.length() - start;
+        emitted += verification.accepted() + 1;
         drafted += tree.size() - 1;
         countDepths();
-        draftNanos += draftDone - begun + System.nanoTime() - verifyDone;
-        verifyNanos += verifyDone - draftDone;
-        return text.length() - start;
+        draftNanos += stepDraftNanos + System.nanoTime() - verified;
+        verifyNanos += verified - proposed;
+        return verification.accepted() + 1;
     }
 
     private void countDepths() {
@@ -100,11 +181,6 @@ public final class SpeculativeDecoder {
         if (tree.hasChild(step.acceptedNode(step.accepted()))) {
             tested[step.accepted()]++;
         }
-    }
-
-    /// Prompt and emitted tokens; grows with each step.
-    public TokenSequence text() {
-        return text;
     }
 
     /// Counts since the start.

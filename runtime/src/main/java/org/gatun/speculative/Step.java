@@ -2,9 +2,10 @@ package org.gatun.speculative;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.gatun.backend.SegmentResult;
 import org.gatun.backend.VerificationResult;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.Model;
 import org.gatun.sampling.Sampler;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
@@ -12,7 +13,7 @@ import org.gatun.sampling.TokenDistribution;
 /// What became of a proposal, and what the target computed for it: every row of the pass, those of rejected nodes too. Shown to the
 /// drafter, valid until the next pass.
 public final class Step {
-    private final Session session;
+    private final Model target;
     private final TokenTree tree;
     private final TokenSequence text;
     private final Sampling sampling;
@@ -20,19 +21,21 @@ public final class Step {
     private final PathContext pathContext = new PathContext();
     private float[] row = new float[0];     // [vocabulary]
     private float[] best = new float[0];
+    private SegmentResult result;
     private VerificationResult verification;
     private long draftNanos;
     private long verifyNanos;
 
-    Step(Session session, TokenTree tree, TokenSequence text, Sampling sampling) {
-        this.session = session;
+    Step(Model target, TokenTree tree, TokenSequence text, Sampling sampling) {
+        this.target = target;
         this.tree = tree;
         this.text = text;
         this.sampling = sampling;
     }
 
-    void set(VerificationResult result, long drafting, long verifying) {
-        verification = result;
+    void set(SegmentResult of, long drafting, long verifying) {
+        result = of;
+        verification = of.verification();
         draftNanos = drafting;
         verifyNanos = verifying;
     }
@@ -87,12 +90,13 @@ public final class Step {
     /// @param count how many
     /// @param tokens receives them from `offset` on
     public void mostProbable(int node, int count, int[] tokens, int offset) {
-        int vocabulary = session.model().unpaddedVocabulary();
+        int vocabulary = target.unpaddedVocabulary();
         if (row.length < vocabulary || best.length < count) {
             row = new float[vocabulary];
             best = new float[count];
         }
-        MemorySegment.copy(session.logits(), ValueLayout.JAVA_FLOAT, (long) node * session.vocabularySize() * Float.BYTES, row, 0, vocabulary);
+        long first = (long) (result.firstLogits() + node) * target.config().vocabulary() * Float.BYTES;
+        MemorySegment.copy(result.logits(), ValueLayout.JAVA_FLOAT, first, row, 0, vocabulary);
         int found = 0;
         float min = Float.NEGATIVE_INFINITY; // of those found, once there are enough
         for (int token = 0; token < vocabulary; token++) {
@@ -115,9 +119,9 @@ public final class Step {
     /// The distribution of the target's next token after a node, all settings of the sampling applied, padding left out.
     public void distribution(int node, TokenDistribution distribution) {
         if (sampler == null) {
-            sampler = new Sampler(sampling, session.vocabularySize(), session.model().unpaddedVocabulary());
+            sampler = new Sampler(sampling, target.config().vocabulary(), target.unpaddedVocabulary());
         }
         pathContext.set(sampling, text, text.length() - verification.accepted() - 1, tree, node);
-        sampler.distribution(session.logits(), node, pathContext.context(), distribution);
+        sampler.distribution(result.logits(), result.firstLogits() + node, pathContext.context(), distribution);
     }
 }

@@ -2,7 +2,7 @@ package org.gatun.speculative;
 
 import java.util.SplittableRandom;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 
 /// Measures the engine at a chosen acceptance, without a trained drafter: another drafter proposes, at its own cost, and each node of
@@ -44,7 +44,7 @@ public final class SyntheticAcceptance implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         promptLength = prompt.length();
         inner.begin(target, prompt, sampling);
     }

@@ -82,6 +82,11 @@ public final class MarkovBackend implements Backend {
     }
 
     @Override
+    public boolean isAsynchronous() {
+        return false;
+    }
+
+    @Override
     public WeightReading weightReading() {
         return WeightReading.ONCE;
     }

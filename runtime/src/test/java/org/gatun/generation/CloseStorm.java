@@ -20,6 +20,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -262,7 +263,7 @@ public final class CloseStorm {
         }
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             // has nothing to prepare
         }
 

@@ -16,6 +16,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.ProposalSampling;
@@ -107,7 +108,7 @@ class JointDistributionTest {
         private int stream;
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             random = new CounterRandom(sampling.seed());
         }
 
@@ -145,7 +146,7 @@ class JointDistributionTest {
                 session.rewind(0);
                 SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling.withSeed(SEED + run), PROMPT);
                 while (decoder.text().length() < PROMPT.length + TOKENS) {
-                    decoder.step(16);
+                    session.step(decoder, 16);
                 }
                 int cell = 0;
                 for (int i = 0; i < TOKENS; i++) {

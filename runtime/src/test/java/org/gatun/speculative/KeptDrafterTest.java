@@ -66,7 +66,7 @@ class KeptDrafterTest {
         int[] prompt = new SplittableRandom(SEED).ints(20, 3, 32).toArray();
         SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt);
         while (decoder.text().length() < prompt.length + TOKENS) {
-            decoder.step(prompt.length + TOKENS - decoder.text().length());
+            session.step(decoder, prompt.length + TOKENS - decoder.text().length());
         }
         return decoder;
     }
@@ -110,7 +110,7 @@ class KeptDrafterTest {
     /// Proposes after a text that is begun anew, and leaves it as it is.
     private static List<Integer> draft(Session session, Drafter drafter, TokenSequence text, long seed) {
         TokenTree tree = new TokenTree(session.maxTreeRows()).begin(text.last());
-        drafter.begin(session, text, SAMPLING.withSeed(seed));
+        drafter.begin(session.sequence(), text, SAMPLING.withSeed(seed));
         drafter.draft(text, tree, MAX_NODES);
         assertTrue(tree.samples() > 0, "it samples");
         List<Integer> nodes = new ArrayList<>();

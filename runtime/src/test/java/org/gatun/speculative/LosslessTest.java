@@ -20,6 +20,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.sampling.LogitBias;
@@ -260,7 +261,7 @@ class LosslessTest {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt);
             while (decoder.text().length() < prompt.length + TOKENS) {
                 int before = decoder.text().length();
-                int emitted = decoder.step(prompt.length + TOKENS - before);
+                int emitted = session.step(decoder, prompt.length + TOKENS - before);
                 assertEquals(before + emitted, decoder.text().length());
                 assertEquals(decoder.text().length() - 1, session.length(), "all but the new root has a row");
             }
@@ -289,7 +290,7 @@ class LosslessTest {
         }
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 

@@ -10,6 +10,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
@@ -37,13 +38,13 @@ class SpeculativeDecoderTest {
             TwoBranches drafter = new TwoBranches(sampled);
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY.withTemperature(1), new int[] {0, 1, 2});
 
-            assertEquals(3, decoder.step(16));
+            assertEquals(3, session.step(decoder, 16));
             assertArrayEquals(new int[] {4, 0, 3}, decoder.text().from(3));
             assertEquals(5, session.length());
             assertEquals(2, drafter.accepted);
             assertArrayEquals(new int[] {0, 2, 4}, drafter.path);
 
-            assertEquals(1, decoder.step(16));
+            assertEquals(1, session.step(decoder, 16));
             assertEquals(5, decoder.text().last());
             assertEquals(4, decoder.statistics().emitted());
             assertEquals(2, decoder.statistics().targetPasses());
@@ -62,7 +63,7 @@ class SpeculativeDecoderTest {
         }
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 

@@ -16,6 +16,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.SpeculationStatistics.Depth;
@@ -34,7 +35,7 @@ class SyntheticAcceptanceTest {
     /// Proposes a tree of one shape: a chain of three whose first node has a sibling, all of the same token where siblings allow it.
     private static final class Fork implements Drafter {
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             // needs nothing
         }
 

@@ -97,6 +97,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public boolean isAsynchronous() {
+        return false;
+    }
+
+    @Override
     public WeightReading weightReading() {
         return WeightReading.ONCE;
     }

@@ -79,6 +79,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public boolean isAsynchronous() {
+        return true;
+    }
+
+    @Override
     public WeightReading weightReading() {
         return WeightReading.COMPILING;
     }

@@ -505,11 +505,6 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    @Override
-    public boolean isAsynchronous() {
-        return true;
-    }
-
     /// Nothing waits for the host between the passes: those after an unsure token are run in vain.
     @Override
     public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {

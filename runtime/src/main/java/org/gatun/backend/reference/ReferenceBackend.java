@@ -28,6 +28,11 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public boolean isAsynchronous() {
+        return false;
+    }
+
+    @Override
     public WeightReading weightReading() {
         return WeightReading.ALWAYS;
     }

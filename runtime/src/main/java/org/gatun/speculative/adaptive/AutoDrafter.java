@@ -2,7 +2,7 @@ package org.gatun.speculative.adaptive;
 
 import java.util.List;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -32,7 +32,7 @@ public final class AutoDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         drafters.forEach(drafter -> drafter.begin(target, prompt, sampling));
         choice.begin();
     }

@@ -2,6 +2,7 @@ package org.gatun.speculative.draftmodel;
 
 import org.gatun.backend.SampledTokens;
 import org.gatun.decoding.TokenSequence;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
@@ -22,7 +23,7 @@ public final class ChainDrafter implements Drafter {
 
     /// When to go on during verification.
     public enum DraftAhead {
-        /// Where the target's executable is asynchronous.
+        /// Where the target's backend is asynchronous.
         AUTO,
         YES,
         NO
@@ -54,11 +55,11 @@ public final class ChainDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling targetSampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling targetSampling) {
         sampling = targetSampling.withLogitBias(targetSampling.logitBias().below(session.vocabularySize()));
         session.setPromptLength(prompt.length());
-        draftText.begin(target);
-        goesOn = draftAhead == DraftAhead.YES || draftAhead == DraftAhead.AUTO && target.isAsynchronous();
+        draftText.begin(target.model());
+        goesOn = draftAhead == DraftAhead.YES || draftAhead == DraftAhead.AUTO && target.model().backend().isAsynchronous();
         nextLength = 0;
     }
 

@@ -2,6 +2,7 @@ package org.gatun.speculative.draftmodel;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenSequence;
+import org.gatun.model.Model;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
@@ -49,10 +50,10 @@ final class DraftModel implements AutoCloseable {
     }
 
     /// Starts on a text of a target. Distributions are over the target's vocabulary, and padding has no probability in them.
-    void begin(Session target, Sampling targetSampling) {
+    void begin(Model target, Sampling targetSampling) {
         sampling = targetSampling;
-        if (target.vocabularySize() != vocabulary) {
-            vocabulary = target.vocabularySize();
+        if (target.config().vocabulary() != vocabulary) {
+            vocabulary = target.config().vocabulary();
             distributions = new TokenDistribution[distributions.length];
         }
         draftText.begin(target);

@@ -2,6 +2,7 @@ package org.gatun.speculative.draftmodel;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenSequence;
+import org.gatun.model.Model;
 import org.gatun.model.Session;
 
 /// A text of the target as the draft model reads it. The target may have more rows of padding, and emit one: the draft model, which has no
@@ -17,8 +18,8 @@ final class DraftText {
     }
 
     /// Starts on a text of a target.
-    void begin(Session target) {
-        same = target.vocabularySize() <= vocabulary;
+    void begin(Model target) {
+        same = target.config().vocabulary() <= vocabulary;
     }
 
     /// The tokens of a text, of which as many as it has count; valid until the next call or until the text grows.

@@ -1,6 +1,7 @@
 package org.gatun.speculative.draftmodel;
 
 import org.gatun.decoding.TokenSequence;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
@@ -58,8 +59,8 @@ public final class TreeDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
-        model.begin(target, sampling);
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
+        model.begin(target.model(), sampling);
     }
 
     @Override

@@ -1,7 +1,7 @@
 package org.gatun.speculative.method;
 
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -11,7 +11,7 @@ import org.gatun.speculative.TokenTree;
 final class NoDrafter implements Drafter {
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         // no state
     }
 

@@ -2,7 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -41,7 +41,7 @@ public final class AdedDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         random = new CounterRandom(sampling.seed(), sampling.stream());
         table.adapt(prompt, 0, vocabulary);
     }

@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -26,7 +26,7 @@ public final class FusionDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         inner.begin(target, prompt, sampling);
         retrieval.begin(target, prompt, sampling);
     }

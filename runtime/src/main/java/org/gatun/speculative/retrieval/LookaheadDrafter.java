@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -50,7 +50,7 @@ public final class LookaheadDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence text, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence text, Sampling sampling) {
         prompt = text;
         promptLength = text.length();
         random = new CounterRandom(sampling.seed(), sampling.stream());

@@ -1,7 +1,7 @@
 package org.gatun.speculative.retrieval;
 
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
 import org.gatun.speculative.Drafter;
@@ -28,7 +28,7 @@ public final class LookupDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         // the text is all it needs
     }
 

@@ -2,7 +2,7 @@ package org.gatun.speculative.retrieval;
 
 import java.util.Arrays;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -32,7 +32,7 @@ public final class RecyclingDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         // what was learnt stays
     }
 

@@ -3,7 +3,7 @@ package org.gatun.speculative.retrieval;
 import java.util.List;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.Step;
@@ -47,7 +47,7 @@ public final class RetrievalDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         retrievers.forEach(retriever -> retriever.begin(prompt));
     }
 

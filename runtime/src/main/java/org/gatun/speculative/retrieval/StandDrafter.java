@@ -3,7 +3,7 @@ package org.gatun.speculative.retrieval;
 import java.util.ArrayList;
 import java.util.List;
 import org.gatun.decoding.TokenSequence;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
@@ -44,7 +44,7 @@ public final class StandDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         draftSampler.begin(sampling);
     }
 

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.model.PartialModel;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.model.architecture.ModelConfig;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.Sampler;
@@ -33,7 +33,7 @@ public final class ExitDrafter implements Drafter {
 
     private final int max;
     private final Lifetime lifetime = new Lifetime("drafter del", this::forget);
-    private Session session;
+    private SequenceState sequence;
     private int layers;
     private boolean random;
     private Sampling sampling;
@@ -76,7 +76,7 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling targetSampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling targetSampling) {
         sampling = targetSampling;
         lifetime.enter();
         try {
@@ -85,20 +85,20 @@ public final class ExitDrafter implements Drafter {
             lifetime.leave();
         }
         random = sampling.temperature() > 0;
-        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.vocabularySize(),
+        sampler = new Sampler(random ? sampling : sampling.withTemperature(1), target.model().config().vocabulary(),
                 target.model().unpaddedVocabulary());
     }
 
     /// Looks at the exits of a session's model.
-    private void prepare(Session target) {
-        if (session != target) {
+    private void prepare(SequenceState target) {
+        if (sequence != target) {
             forget();
-            session = target;
+            sequence = target;
             layers = target.model().config().layers();
             head = headShare(target.model().config());
             interval = FIRST_INTERVAL;
             untilNext = 0;
-            distribution = new TokenDistribution(target.vocabularySize());
+            distribution = new TokenDistribution(target.model().config().vocabulary());
             int count = Math.min(layers - 1, MAX_EXITS);
             for (int i = 0; i < count; i++) {
                 int depth = (i + 1) * layers / (count + 1);
@@ -179,7 +179,7 @@ public final class ExitDrafter implements Drafter {
 
     /// Finds out which of the latest tokens each exit would have sampled.
     private void judgeExits(TokenSequence text) {
-        int count = Math.min(MAX_REPLAYED, session.length());
+        int count = Math.min(MAX_REPLAYED, sequence.length());
         boolean pays = false;
         for (Exit exit : exits) {
             if (count == 0 || !exit.model.replay(count)) {
@@ -191,7 +191,7 @@ public final class ExitDrafter implements Drafter {
             exit.sureWhenRight *= kept;
             exit.sureWhenWrong *= kept;
             for (int row = 0; row < count; row++) {
-                int position = session.length() - count + row + 1;
+                int position = sequence.length() - count + row + 1;
                 context.set(sampling, text.array(), position, text.promptLength());
                 int sampled = sample(exit, row, position);
                 double confidence = distribution.probability(distribution.mostProbable());

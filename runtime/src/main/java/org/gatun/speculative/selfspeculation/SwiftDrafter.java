@@ -4,7 +4,7 @@ import java.util.Arrays;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.model.PartialModel;
-import org.gatun.model.Session;
+import org.gatun.model.SequenceState;
 import org.gatun.plan.LayerProgram;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampler;
@@ -37,7 +37,7 @@ public final class SwiftDrafter implements Drafter {
     private SkipSearch search;
     private PartialModel draft;
     private boolean[] drafting;     // the set of `draft`
-    private Session session;
+    private SequenceState sequence;
     private Sampling sampling;
     private Sampler sampler;
     private final SamplingContext context = new SamplingContext();
@@ -56,7 +56,7 @@ public final class SwiftDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+    public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         lifetime.enter();
         try {
             prepare(target, sampling);
@@ -65,20 +65,20 @@ public final class SwiftDrafter implements Drafter {
         }
     }
 
-    private void prepare(Session target, Sampling targetSampling) {
+    private void prepare(SequenceState target, Sampling targetSampling) {
         sampling = targetSampling;
         if (search == null) {
             int parts = 2 * Math.max(0, target.model().config().layers() - 2); // the first and the last layer stay
             search = new SkipSearch(parts, (int) (parts * skippedShare), ENOUGH, sampling.seed());
         }
-        if (session != target) {
+        if (sequence != target) {
             forget();
-            session = target;
+            sequence = target;
             distributions = new TokenDistribution[max];
-            Arrays.setAll(distributions, _ -> new TokenDistribution(target.vocabularySize()));
+            Arrays.setAll(distributions, _ -> new TokenDistribution(target.model().config().vocabulary()));
         }
         draftSampler.begin(sampling);
-        sampler = new Sampler(draftSampler.isRandom() ? sampling : sampling.withTemperature(1), target.vocabularySize(),
+        sampler = new Sampler(draftSampler.isRandom() ? sampling : sampling.withTemperature(1), target.model().config().vocabulary(),
                 target.model().unpaddedVocabulary());
     }
 
@@ -102,9 +102,9 @@ public final class SwiftDrafter implements Drafter {
         if (drafting != search.best()) {
             forget();
             drafting = search.best();
-            draft = session.partial(program(drafting));
+            draft = sequence.partial(program(drafting));
         }
-        int room = Math.min(maxNodes, session.capacity() - session.length());
+        int room = Math.min(maxNodes, sequence.capacity() - sequence.length());
         context.set(sampling, text.array(), text.length(), text.promptLength());
         int node = 0;
         for (int depth = 0; depth < max && tree.size() < room; depth++) {
@@ -133,12 +133,12 @@ public final class SwiftDrafter implements Drafter {
 
     /// Judges a set by the latest tokens: how many of them would have been its most probable ones.
     private void tryAnotherSet(TokenSequence text) {
-        int count = Math.min(window, session.length());
+        int count = Math.min(window, sequence.length());
         if (count < window / 2) {
             return; // too few to judge by
         }
         boolean[] set = search.next();
-        try (PartialModel candidate = session.partial(program(set))) {
+        try (PartialModel candidate = sequence.partial(program(set))) {
             if (!candidate.replay(count)) {
                 return;
             }
@@ -146,14 +146,14 @@ public final class SwiftDrafter implements Drafter {
             context.set(sampling, new int[0], 0, 0); // judged without penalties
             for (int row = 0; row < count; row++) {
                 sampler.distribution(candidate.logits(), row, context, distributions[0]);
-                guessed += distributions[0].mostProbable() == text.token(session.length() - count + row + 1) ? 1 : 0;
+                guessed += distributions[0].mostProbable() == text.token(sequence.length() - count + row + 1) ? 1 : 0;
             }
             search.observe(set, (double) guessed / count);
         }
     }
 
     private LayerProgram program(boolean[] set) {
-        int layers = session.model().config().layers();
+        int layers = sequence.model().config().layers();
         boolean[] attention = new boolean[layers];
         boolean[] feedForward = new boolean[layers];
         for (int i = 0; i < set.length; i += 2) {

@@ -35,6 +35,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.AttentionShape;
@@ -378,10 +379,10 @@ class CudaBackendTest {
                 Session session = model.openSession();
                 Drafter drafter = SpeculationMethod.parse("draft:first=2:max=3:margin=0").open(model, Optional.of(model))) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY.withTemperature(1), new int[] {3, 5});
-            decoder.step(100);
+            session.step(decoder, 100);
             for (int step = 0; step < 3; step++) {
                 calls.clear();
-                assertEquals(4, decoder.step(100), "all of 3 drafts, and the token after them");
+                assertEquals(4, session.step(decoder, 100), "all of 3 drafts, and the token after them");
                 String target = calls.getFirst().substring("launch in ".length());
                 String draft = calls.get(1).substring("launch in ".length());
                 assertNotEquals(target, draft);
@@ -407,7 +408,7 @@ class CudaBackendTest {
             List<List<String>> steps = new ArrayList<>();
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, new Drafter() {
                 @Override
-                public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+                public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
                     inner.begin(target, prompt, sampling);
                 }
 
@@ -430,7 +431,7 @@ class CudaBackendTest {
                 }
             }, sampling, new int[] {3, 5});
             while (steps.size() < 12) {
-                decoder.step(100);
+                session.step(decoder, 100);
             }
             long launchesOnly = steps.stream().filter(List.of("copyToDeviceAsync", "graphLaunch", "streamSynchronize")::equals).count();
             assertTrue(launchesOnly >= steps.size() - 2, "all but those that capture: " + steps);

@@ -17,6 +17,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
@@ -48,7 +49,7 @@ class AutoDrafterTest {
         }
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             begun++;
         }
 

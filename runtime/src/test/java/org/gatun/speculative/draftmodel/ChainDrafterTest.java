@@ -12,6 +12,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -48,7 +49,7 @@ class ChainDrafterTest {
         }
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             inner.begin(target, prompt, sampling);
         }
 
@@ -91,7 +92,7 @@ class ChainDrafterTest {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, prompt);
             int end = prompt.length + TOKENS;
             while (decoder.text().length() < end) {
-                decoder.step(end - decoder.text().length());
+                session.step(decoder, end - decoder.text().length());
             }
             SpeculationStatistics found = decoder.statistics();
             return new Run(decoder.text().from(0), new SpeculationStatistics(found.emitted(), found.targetPasses(), found.drafted(),
@@ -168,7 +169,7 @@ class ChainDrafterTest {
                 session.rewind(0);
                 Sampling sampling = Sampling.GREEDY.withTemperature(2).withSeed(seed);
                 SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, sampling, text);
-                decoder.step(TOKENS);
+                session.step(decoder, TOKENS);
                 assertEquals(decoder.statistics().drafted(), decoder.statistics().accepted(), "both sample alike with seed " + seed);
                 text = decoder.text().from(0);
             }

@@ -13,6 +13,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.model.SequenceState;
 import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
@@ -94,7 +95,7 @@ class FusionDrafterTest {
         try (drafter; Session session = target.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {5, 6, 7, 8, 5, 6, 7});
             while (decoder.text().length() < 127) {
-                decoder.step(127 - decoder.text().length());
+                session.step(decoder, 127 - decoder.text().length());
             }
             return decoder.text().from(0);
         }
@@ -108,7 +109,7 @@ class FusionDrafterTest {
     private record FixedTree(int[]... nodes) implements Drafter {
 
         @Override
-        public void begin(Session target, TokenSequence prompt, Sampling sampling) {
+        public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
             // always the same tree
         }
 

@@ -40,7 +40,7 @@ class LookaheadDrafterTest {
                 Session session = model.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {3, 4, 5, 6, 7});
             for (int pass = 0; pass < 20; pass++) {
-                decoder.step(100);
+                session.step(decoder, 100);
             }
 
             assertTrue(drafter.knows(3, 4, 5, 6));

@@ -30,8 +30,8 @@ class RecyclingDrafterTest {
         RecyclingDrafter drafter = new RecyclingDrafter(VOCABULARY, 4);
         try (Model before = model(tables().withFollowers(5, 7, 9).withFollowers(7, 3, 4)); Session session = before.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 5});
-            decoder.step(1);
-            decoder.step(1);
+            session.step(decoder, 1);
+            session.step(decoder, 1);
         }
         assertEquals("7(3) 9", Trees.text(drafter, 64, 5));
 
@@ -39,7 +39,7 @@ class RecyclingDrafterTest {
         try (Model model = model(target); Session session = model.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 5});
 
-            assertEquals(2, decoder.step(10));
+            assertEquals(2, session.step(decoder, 10));
 
             assertArrayEquals(new int[] {1, 5, 7, 4}, decoder.text().from(0));
         }
@@ -65,7 +65,7 @@ class RecyclingDrafterTest {
         try (Session session = model.openSession()) {
             SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {1, 3});
             while (decoder.text().length() < 8) {
-                decoder.step(8 - decoder.text().length());
+                session.step(decoder, 8 - decoder.text().length());
             }
             assertArrayEquals(new int[] {1, 3, 4, 5, 6, 7, 8, 9}, decoder.text().from(0));
             return decoder.statistics().targetPasses();

@@ -117,7 +117,7 @@ class StandDrafterTest {
         RandomModel shape = new RandomModel("llama", DType.F32, VOCABULARY, 32, 1, 1, 1, 32, 128, 1, 1);
         try (Model model = Model.load(shape.write(directory.resolve("model.gguf")), tables, ModelOptions.STANDARD);
                 Session session = model.openSession()) {
-            new SpeculativeDecoder(session, drafter, sampling, prompt).step(1);
+            session.step(new SpeculativeDecoder(session, drafter, sampling, prompt), 1);
         }
     }
 }
