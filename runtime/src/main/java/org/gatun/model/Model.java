@@ -335,13 +335,7 @@ public final class Model implements AutoCloseable {
 
     /// Some of the layers, for passes no larger than a tree. The weights are shared with those of the whole.
     Executable compile(LayerProgram program) {
-        Plan recorded = record(program);
-        lifetime.enterInTurn();
-        try {
-            return compile(recorded, new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
-        } finally {
-            lifetime.leave();
-        }
+        return compile(record(program), new BatchLimits(LIMITS.treeRows(), LIMITS.treeRows()), _ -> { });
     }
 
     private Plan record(LayerProgram program) {

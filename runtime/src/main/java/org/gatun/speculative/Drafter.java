@@ -12,6 +12,11 @@ import org.gatun.sampling.Sampling;
 /// that holds nothing but objects of the heap has nothing to free, and nothing happens. Closing twice is harmless.
 public interface Drafter extends AutoCloseable {
 
+    /// What it needs besides the text: nothing unless overridden.
+    default Requirements requirements() {
+        return Requirements.NONE;
+    }
+
     /// Starts on a text; called before its first [#draft]. What was learnt from texts before may be kept.
     ///
     /// @param target what the target keeps of the text, for drafters that run parts of it

@@ -75,7 +75,7 @@ public final class SpeculativeDecoder implements Decoder {
         tree = new TokenTree(treeRows, sequence.model().unpaddedVocabulary());
         tested = new long[treeRows];
         accepted = new long[treeRows];
-        step = new Step(sequence.model(), tree, text, sampling);
+        step = new Step(sequence.model(), tree, text, sampling, drafter.requirements().logits());
         drafter.begin(sequence, text, sampling);
     }
 

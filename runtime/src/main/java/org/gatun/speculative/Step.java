@@ -17,6 +17,7 @@ public final class Step {
     private final TokenTree tree;
     private final TokenSequence text;
     private final Sampling sampling;
+    private final boolean showsLogits;
     private Sampler sampler; // made when a drafter first asks for a distribution
     private final PathContext pathContext = new PathContext();
     private float[] row = new float[0];     // [vocabulary]
@@ -26,11 +27,12 @@ public final class Step {
     private long draftNanos;
     private long verifyNanos;
 
-    Step(Model target, TokenTree tree, TokenSequence text, Sampling sampling) {
+    Step(Model target, TokenTree tree, TokenSequence text, Sampling sampling, boolean showsLogits) {
         this.target = target;
         this.tree = tree;
         this.text = text;
         this.sampling = sampling;
+        this.showsLogits = showsLogits;
     }
 
     void set(SegmentResult of, long drafting, long verifying) {
@@ -89,7 +91,9 @@ public final class Step {
     ///
     /// @param count how many
     /// @param tokens receives them from `offset` on
+    /// @throws IllegalStateException if the drafter did not say that it needs logits
     public void mostProbable(int node, int count, int[] tokens, int offset) {
+        requireLogits();
         int vocabulary = target.unpaddedVocabulary();
         if (row.length < vocabulary || best.length < count) {
             row = new float[vocabulary];
@@ -117,11 +121,20 @@ public final class Step {
     }
 
     /// The distribution of the target's next token after a node, all settings of the sampling applied, padding left out.
+    ///
+    /// @throws IllegalStateException if the drafter did not say that it needs logits
     public void distribution(int node, TokenDistribution distribution) {
+        requireLogits();
         if (sampler == null) {
             sampler = new Sampler(sampling, target.config().vocabulary(), target.unpaddedVocabulary());
         }
         pathContext.set(sampling, text, text.length() - verification.accepted() - 1, tree, node);
         sampler.distribution(result.logits(), result.firstLogits() + node, pathContext.context(), distribution);
+    }
+
+    private void requireLogits() {
+        if (!showsLogits) {
+            throw new IllegalStateException("a drafter reads logits that it did not ask for: expected its requirements() to say so");
+        }
     }
 }

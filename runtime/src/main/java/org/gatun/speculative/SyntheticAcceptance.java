@@ -44,6 +44,11 @@ public final class SyntheticAcceptance implements Drafter {
     }
 
     @Override
+    public Requirements requirements() {
+        return inner.requirements();
+    }
+
+    @Override
     public void begin(SequenceState target, TokenSequence prompt, Sampling sampling) {
         promptLength = prompt.length();
         inner.begin(target, prompt, sampling);

@@ -156,7 +156,7 @@ class ManyTextsTest {
     private static List<Request> requests(SplittableRandom random) {
         List<Request> requests = new ArrayList<>();
         for (SpeculationMethod method : SpeculationMethod.ALL) {
-            if (!method.name().equals("swift") && !method.name().equals("del")) {
+            if (!SpeculationMethod.parse(method.name()).requirements().targetLayers()) {
                 requests.add(Request.random(method.name(), random));
             }
         }

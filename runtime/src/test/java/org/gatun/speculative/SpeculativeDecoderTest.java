@@ -2,9 +2,11 @@ package org.gatun.speculative;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.stream.IntStream;
 import org.gatun.backend.MarkovBackend;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.model.Model;
@@ -16,6 +18,7 @@ import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.tensor.DType;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -53,10 +56,25 @@ class SpeculativeDecoderTest {
         }
     }
 
+    @Test
+    void step_drafterThatReadsLogitsUnasked_isRefused() throws IOException {
+        RandomModel shape = new RandomModel("llama", DType.F32, 6, 32, 1, 1, 1, 32, 128, 1, 1);
+        try (Model model = Model.load(shape.write(directory.resolve("m.gguf")), new MarkovBackend(6, 1, 1, null), ModelOptions.STANDARD);
+                Session session = model.openSession()) {
+            TwoBranches drafter = new TwoBranches(false);
+            SpeculativeDecoder decoder = new SpeculativeDecoder(session, drafter, Sampling.GREEDY, new int[] {0, 1});
+            session.step(decoder, 16);
+
+            assertThrows(IllegalStateException.class, () -> drafter.step.mostProbable(0, 1, new int[1], 0));
+            assertThrows(IllegalStateException.class, () -> drafter.step.distribution(0, new TokenDistribution(6)));
+        }
+    }
+
     private static final class TwoBranches implements Drafter {
         private final boolean sampled;
         private int accepted = -1;
         private int[] path;
+        private Step step;
 
         TwoBranches(boolean sampled) {
             this.sampled = sampled;
@@ -82,10 +100,11 @@ class SpeculativeDecoderTest {
         }
 
         @Override
-        public void observe(TokenSequence text, Step step) {
+        public void observe(TokenSequence text, Step observed) {
+            step = observed;
             if (accepted < 0) {
                 accepted = step.accepted();
-                path = new int[] {step.acceptedNode(0), step.acceptedNode(1), step.acceptedNode(2)};
+                path = IntStream.rangeClosed(0, accepted).map(step::acceptedNode).toArray();
             }
         }
 

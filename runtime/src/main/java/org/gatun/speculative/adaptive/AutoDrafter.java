@@ -5,6 +5,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -29,6 +30,11 @@ public final class AutoDrafter implements Drafter {
         this.drafters = List.copyOf(drafters);
         this.maxRows = maxRows;
         choice = new MethodChoice(drafters.size(), maxRows);
+    }
+
+    @Override
+    public Requirements requirements() {
+        return drafters.stream().map(Drafter::requirements).reduce(Requirements.NONE, Requirements::and);
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.gatun.model.Session;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.DraftLength;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -52,6 +53,11 @@ public final class ChainDrafter implements Drafter {
         this.draftAhead = draftAhead;
         length = new DraftLength(first, max);
         draftText = new DraftText(session);
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.DRAFT_MODEL;
     }
 
     @Override

@@ -6,6 +6,7 @@ import org.gatun.model.Session;
 import org.gatun.sampling.ProposalSampling;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -56,6 +57,11 @@ public final class TreeDrafter implements Drafter {
     /// See [BestFirstPolicy].
     public static TreeDrafter bestFirst(Session session, int branch, int depth, int rows) {
         return new TreeDrafter(session, new BestFirstPolicy(branch, depth, session.maxTreeRows()), rows);
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.DRAFT_MODEL;
     }
 
     @Override

@@ -1,10 +1,12 @@
 package org.gatun.speculative.method;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.adaptive.AutoDrafter;
 
 /// Opens the drafters among which one is chosen as a text goes: those of the given methods that the models at hand allow.
@@ -13,6 +15,14 @@ final class Automatic {
     private static final int MAX_ROWS = 64;
 
     private Automatic() {}
+
+    /// What the methods need that need no draft model, and of the others what they need besides.
+    ///
+    /// @throws IllegalArgumentException if there is no such method
+    static Requirements requirements(String[] names) {
+        return Arrays.stream(names).map(name -> SpeculationMethod.parse(name).requirements()).reduce(Requirements.NONE, Requirements::and)
+                .withoutDraftModel();
+    }
 
     /// @param names of methods, with standard options
     /// @throws IllegalArgumentException if there is no such method, or one samples its proposals or cannot be opened
@@ -25,7 +35,7 @@ final class Automatic {
                     throw new IllegalArgumentException("method " + name + " samples its proposals, so the text would depend on the clock: "
                             + "expected methods whose proposals are deterministic");
                 }
-                if (draft.isPresent() || !speculation.method().needsDraftModel()) {
+                if (draft.isPresent() || !speculation.requirements().draftModel()) {
                     drafters.add(speculation.open(target, draft));
                 }
             }

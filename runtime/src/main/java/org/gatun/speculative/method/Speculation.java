@@ -3,6 +3,7 @@ package org.gatun.speculative.method;
 import java.util.Optional;
 import org.gatun.model.Model;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 
 /// A method with its options set. Made by [SpeculationMethod#parse].
 ///
@@ -12,13 +13,20 @@ public record Speculation(SpeculationMethod method, Settings settings) {
     /// Plain decoding.
     public static final Speculation NONE = SpeculationMethod.parse("none");
 
+    /// What it needs besides the text, known before anything is opened.
+    ///
+    /// @throws IllegalArgumentException if a method named among the settings does not exist
+    public Requirements requirements() {
+        return method.needs().apply(settings);
+    }
+
     /// A drafter for `target`, to be closed by the caller.
     ///
     /// @param draft a second model with the same vocabulary but for padding, for methods that need one
     /// @throws IllegalArgumentException if the method needs a draft model and there is none, or its vocabulary differs, or a file among
     ///         its options cannot be used
     public Drafter open(Model target, Optional<Model> draft) {
-        if (method.needsDraftModel()) {
+        if (requirements().draftModel()) {
             Model model = draft.orElseThrow(() -> new IllegalArgumentException(
                     "speculation method " + method.name() + " needs a draft model: give one with the same vocabulary"));
             if (!model.sharesVocabularyWith(target)) {

@@ -4,6 +4,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -23,6 +24,11 @@ public final class FusionDrafter implements Drafter {
         this.inner = inner;
         this.retrieval = retrieval;
         this.rows = rows;
+    }
+
+    @Override
+    public Requirements requirements() {
+        return inner.requirements().and(retrieval.requirements());
     }
 
     @Override

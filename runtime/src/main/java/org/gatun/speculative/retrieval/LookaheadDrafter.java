@@ -8,6 +8,7 @@ import org.gatun.model.SequenceState;
 import org.gatun.sampling.CounterRandom;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -47,6 +48,11 @@ public final class LookaheadDrafter implements Drafter {
         this.window = new int[rows * columns];
         ends = new int[columns];
         next = new int[columns];
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.LOGITS;
     }
 
     @Override

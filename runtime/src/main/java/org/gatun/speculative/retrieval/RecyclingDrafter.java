@@ -5,6 +5,7 @@ import org.gatun.decoding.TokenSequence;
 import org.gatun.model.SequenceState;
 import org.gatun.sampling.Sampling;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -29,6 +30,11 @@ public final class RecyclingDrafter implements Drafter {
         nodes = new int[template.size()];
         successors = new int[Math.multiplyExact(vocabulary, TreeTemplate.RANKS)];
         Arrays.fill(successors, UNKNOWN);
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.LOGITS;
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.gatun.sampling.Sampling;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -41,6 +42,11 @@ public final class StandDrafter implements Drafter {
         template = TreeTemplate.of(rows);
         nodes = new int[template.size()];
         observed = new TokenDistribution(vocabulary);
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.LOGITS;
     }
 
     @Override

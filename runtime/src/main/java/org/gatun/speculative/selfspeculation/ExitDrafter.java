@@ -12,6 +12,7 @@ import org.gatun.sampling.Sampling;
 import org.gatun.sampling.SamplingContext;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -76,6 +77,11 @@ public final class ExitDrafter implements Drafter {
     }
 
     @Override
+    public Requirements requirements() {
+        return Requirements.TARGET_LAYERS;
+    }
+
+    @Override
     public void begin(SequenceState target, TokenSequence prompt, Sampling targetSampling) {
         sampling = targetSampling;
         lifetime.enter();
@@ -89,7 +95,7 @@ public final class ExitDrafter implements Drafter {
                 target.model().unpaddedVocabulary());
     }
 
-    /// Looks at the exits of a session's model.
+    /// Looks at the exits of a text's model.
     private void prepare(SequenceState target) {
         if (sequence != target) {
             forget();

@@ -13,6 +13,7 @@ import org.gatun.sampling.SamplingContext;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.speculative.DraftSampler;
 import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
 import org.gatun.speculative.Step;
 import org.gatun.speculative.TokenTree;
 
@@ -53,6 +54,11 @@ public final class SwiftDrafter implements Drafter {
         this.branch = branch;
         this.window = window;
         this.skippedShare = skippedShare;
+    }
+
+    @Override
+    public Requirements requirements() {
+        return Requirements.TARGET_LAYERS;
     }
 
     @Override

@@ -4,17 +4,66 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.gatun.backend.MarkovBackend;
+import org.gatun.model.Model;
+import org.gatun.model.ModelOptions;
+import org.gatun.model.RandomModel;
+import org.gatun.speculative.Drafter;
+import org.gatun.speculative.Requirements;
+import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class SpeculationMethodTest {
+
+    @TempDir
+    private Path directory;
 
     @Test
     void parse_optionsGiven_overrideStandards() {
         assertEquals(Map.of("first", "4", "max", "12", "margin", "0.5", "draft-ahead", "auto"),
                 SpeculationMethod.parse("draft:max=12").settings().values());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"none, false, false, false", "draft, true, false, false", "swift, false, false, true", "recycling, false, true, false",
+        "rasd, false, true, false", "rasd:inner=draft, true, false, false", "auto, false, false, false",
+        "auto:methods=draft+recycling, false, true, false"})
+    void requirements_methodsAndTheirSettings_areKnownBeforeAnythingIsOpen(String text, boolean draftModel, boolean logits, boolean layers) {
+        assertEquals(new Requirements(draftModel, logits, layers), SpeculationMethod.parse(text).requirements());
+    }
+
+    static Stream<String> methods() {
+        return SpeculationMethod.ALL.stream().map(SpeculationMethod::name);
+    }
+
+    @ParameterizedTest
+    @MethodSource("methods")
+    void requirements_everyMethod_coverThoseOfItsDrafter(String name) throws IOException {
+        Speculation speculation = SpeculationMethod.parse(name);
+        Requirements said = speculation.requirements();
+        RandomModel shape = new RandomModel("llama", DType.F32, 6, 32, 1, 1, 1, 32, 128, 1, 1);
+        try (Model model = Model.load(shape.write(directory.resolve("m.gguf")), new MarkovBackend(6, 1, 1, null), ModelOptions.STANDARD)) {
+            for (Optional<Model> draft : List.of(Optional.of(model), Optional.<Model>empty())) {
+                if (draft.isEmpty() && said.draftModel()) {
+                    assertThrows(IllegalArgumentException.class, () -> speculation.open(model, draft));
+                } else {
+                    try (Drafter drafter = speculation.open(model, draft)) {
+                        assertEquals(said.withoutDraftModel(), said.and(drafter.requirements()).withoutDraftModel());
+                        assertTrue(draft.isPresent() || !drafter.requirements().draftModel());
+                    }
+                }
+            }
+        }
     }
 
     /// Of the release before.

@@ -144,8 +144,8 @@ final class BenchCommand implements Callable<Integer> {
     /// A row without rounds for each method asked for.
     private List<BenchRow> rows() {
         Stream<String> names = methods.equals(ALL)
-                ? SpeculationMethod.ALL.stream().filter(method -> models.hasDraft() || !method.needsDraftModel())
-                        .map(SpeculationMethod::name)
+                ? SpeculationMethod.ALL.stream().map(SpeculationMethod::name)
+                        .filter(name -> models.hasDraft() || !SpeculationMethod.parse(name).requirements().draftModel())
                 : Arrays.stream(methods.split(",", -1)).map(String::strip);
         return names.map(name -> new BenchRow(name, models.speculation(Optional.of(name)), new ArrayList<>())).toList();
     }

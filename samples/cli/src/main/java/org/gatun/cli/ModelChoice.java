@@ -87,7 +87,7 @@ final class ModelChoice {
         }
         try {
             Speculation speculation = SpeculationMethod.parse(text.get());
-            if (speculation.method().needsDraftModel() && !hasDraft()) {
+            if (speculation.requirements().draftModel() && !hasDraft()) {
                 throw new IllegalArgumentException("found no draft model, expected --draft FILE");
             }
             return speculation;
