@@ -59,8 +59,13 @@ public final class KvPool implements AutoCloseable {
         this.layout = layout;
         window = layout.window();
         this.memory = memory;
-        references = new int[pages];
-        free = new int[pages];
+        try {
+            references = new int[pages];
+            free = new int[pages];
+        } catch (Throwable e) {
+            memory.release();
+            throw e;
+        }
         for (int page = 0; page < pages; page++) {
             free[page] = pages - 1 - page; // the lowest are taken first
         }

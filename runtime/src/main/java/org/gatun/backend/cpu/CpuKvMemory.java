@@ -76,7 +76,12 @@ final class CpuKvMemory implements KvPool.Memory {
     @Override
     public KvPool.PageList openList(int pages) {
         Arena list = Arena.ofShared();
-        return new Numbers(list, list.allocate(ValueLayout.JAVA_INT, pages));
+        try {
+            return new Numbers(list, list.allocate(ValueLayout.JAVA_INT, pages));
+        } catch (Throwable e) {
+            list.close();
+            throw e;
+        }
     }
 
     /// Most slots that a row can attend to.
