@@ -8,6 +8,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.function.Function;
 import org.gatun.cuda.CudaException;
@@ -125,10 +126,16 @@ public final class Gatun {
     /// Reports arguments that cannot be understood.
     private int refuse(ParameterException e) {
         String suggestion = !(e instanceof UnmatchedArgumentException unmatched) ? ""
-                : unmatched.getSuggestions().stream().findFirst().map(known -> "; did you mean " + known + "?").orElse("");
+                : unmatched.getSuggestions().stream().min(Comparator.comparingInt(known -> lettersApart(known, unmatched)))
+                        .map(known -> "; did you mean " + known + "?").orElse("");
         report(e, e.getCommandLine(), oneLine(e.getMessage()).replaceFirst("^Error: ", "") + suggestion
                 + " (see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help)");
         return BAD_INPUT;
+    }
+
+    /// Picocli's suggestions share pieces with what was typed; the nearest is about as long, too.
+    private static int lettersApart(String known, UnmatchedArgumentException unmatched) {
+        return Math.abs(known.length() - unmatched.getUnmatched().getFirst().length());
     }
 
     /// Reports what a command threw.
