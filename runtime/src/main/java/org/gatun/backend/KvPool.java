@@ -134,11 +134,18 @@ public final class KvPool implements AutoCloseable {
             throw new IllegalArgumentException("a sequence of " + slots + " tokens needs " + pagesFor(slots) + " pages of "
                     + pageBytes(layout) + " bytes: the KV pool has " + pages());
         }
-        return lifetime.own(() -> new PageTable(this, slots));
+        lifetime.enterInTurn();
+        try {
+            PageTable table = new PageTable(this, slots);
+            lifetime.adopt(table.lifetime());
+            return table;
+        } finally {
+            lifetime.leave();
+        }
     }
 
     void forget(PageTable table) {
-        lifetime.disown(table);
+        lifetime.disown(table.lifetime());
     }
 
     boolean isShared(int page) {

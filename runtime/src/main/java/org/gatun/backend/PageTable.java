@@ -30,7 +30,7 @@ public final class PageTable implements AutoCloseable {
         list = pool.memory().openList(pages.length);
     }
 
-    /// Opens the pages of a sequence in a pool of its own, which is closed with the table.
+    /// Opens the pages of a sequence in a pool of its own, which is closed with the table, and so are its forks.
     ///
     /// @throws IllegalArgumentException if the backend cannot store keys and values so, or there are no slots
     /// @throws OutOfMemoryError if there is not so much memory
@@ -208,19 +208,21 @@ public final class PageTable implements AutoCloseable {
         }
     }
 
+    /// One that has a pool of its own is closed by that: were it the other way round, who closes the pool and who closes the table would
+    /// wait for each other.
     @Override
     public void close() {
-        lifetime.close();
+        if (ownsPool) {
+            pool.close();
+        } else {
+            lifetime.close();
+        }
     }
 
     private void release() {
         try (list) {
             pool.giveBack(pages, firstPage, endPage);
             pool.forget(this);
-        } finally {
-            if (ownsPool) {
-                pool.close();
-            }
         }
     }
 

@@ -3,13 +3,17 @@ package org.gatun.backend;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
 import org.gatun.backend.reference.ReferenceBackend;
 import org.gatun.tensor.DType;
 import org.gatun.test.TestScale;
@@ -254,5 +258,33 @@ class PageTableTest {
         table.close();
         assertThrows(IllegalStateException.class, () -> table.reserve(0, 1));
         assertThrows(IllegalStateException.class, () -> pool.openTable(1));
+    }
+
+    @Test
+    void close_tableWithAPoolOfItsOwnAndItsBackendAtOnce_endsBoth() {
+        assertTimeoutPreemptively(Duration.ofSeconds(60), () -> {
+            for (int round = 0; round < 3_000; round++) {
+                ReferenceBackend backend = new ReferenceBackend();
+                PageTable table = PageTable.openAlone(backend, LAYOUT, 64);
+                CyclicBarrier both = new CyclicBarrier(2);
+                Thread other = Thread.ofVirtual().start(() -> {
+                    await(both);
+                    backend.close();
+                });
+                await(both);
+                table.close();
+                other.join();
+                assertThrows(IllegalStateException.class, () -> table.reserve(0, 1));
+                assertThrows(IllegalStateException.class, () -> table.pool().openTable(1));
+            }
+        });
+    }
+
+    private static void await(CyclicBarrier barrier) {
+        try {
+            barrier.await();
+        } catch (InterruptedException | BrokenBarrierException e) {
+            throw new IllegalStateException(e);
+        }
     }
 }

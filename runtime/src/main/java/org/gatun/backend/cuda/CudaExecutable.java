@@ -629,7 +629,7 @@ final class CudaExecutable implements Executable {
                     running.lifetime().leave();
                 }
             } else {
-                running.close(); // which has waited, or waits now
+                running.lifetime().close(); // which has waited, or waits now
             }
         }
         busy = false;
