@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
-import org.gatun.backend.LayerState;
 import org.gatun.format.FormatException;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.LayerProgram;
@@ -54,11 +53,6 @@ final class PreNormDecoder {
         int size = keys.integer("sliding_window", 0);
         boolean on = keys.bool("use_sliding_window", false);
         return new SlidingWindow(on ? size : 0, keys.integer("max_window_layers", 0));
-    }
-
-    /// Keys and values, and what of them its window shows.
-    static LayerState.Attention layerState(ModelConfig config, int layer) {
-        return new LayerState.Attention(config.kvHeads(), config.headDim(), config.attention(layer).window());
     }
 
     private static Map<String, String> withHeadNorms() {
