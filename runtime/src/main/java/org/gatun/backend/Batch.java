@@ -127,6 +127,15 @@ public final class Batch {
         }
     }
 
+    /// Checks that an executable whose output is an input of this pass has left as many rows.
+    ///
+    /// @throws IllegalArgumentException if it has not
+    public static void requireRowsOfInput(int rows, int left) {
+        if (left < rows) {
+            throw new IllegalArgumentException("a pass of " + rows + " rows: the executable that its input is taken from has left " + left);
+        }
+    }
+
     /// Whether a segment attends to [ranges][AttentionMask.Ranges].
     public boolean hasRanges() {
         for (int i = 0; i < size; i++) {

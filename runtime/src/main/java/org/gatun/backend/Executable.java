@@ -70,7 +70,7 @@ public interface Executable extends AutoCloseable {
     /// Takes the rows of an input from an output of another executable of this backend from now on: those of its last pass when a pass of
     /// this one begins. On a device they do not visit the host.
     ///
-    /// @param from has run a pass of as many rows
+    /// @param from must have run a pass of as many rows before each of this
     /// @throws IllegalArgumentException if there is no such input or output, they differ in width, the output has selected rows only, or
     ///         the executable is of another backend
     void connect(String input, Executable from, String output);

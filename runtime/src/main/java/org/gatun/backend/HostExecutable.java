@@ -165,11 +165,7 @@ public final class HostExecutable implements Executable {
         if (!(from instanceof HostExecutable other) || other.runner.getClass() != runner.getClass()) {
             throw new IllegalArgumentException("input " + input + " from an executable of another backend: expected one of this");
         }
-        Value of = other.plan.output(output);
-        if (of.width() != to.width() || of.rows() != Value.Rows.ALL) {
-            throw new IllegalArgumentException("input " + input + " of " + to + " from output " + output + " of " + of
-                    + ": expected all rows, as wide");
-        }
+        Value of = plan.outputFor(input, other.plan, output);
         connections.removeIf(connection -> connection.to.equals(to));
         connections.add(new Connection(to, other, of));
     }
@@ -182,6 +178,7 @@ public final class HostExecutable implements Executable {
             Connection connection = connections.get(i);
             connection.from.lifetime.enter();
             try {
+                Batch.requireRowsOfInput(rows, connection.from.rows);
                 MemorySegment.copy(connection.from.runner.rows(connection.of), 0, runner.rows(connection.to), 0,
                         (long) rows * connection.to.width() * Float.BYTES);
             } finally {

@@ -71,4 +71,17 @@ public record Plan(List<Op> ops, List<Value> values, Map<String, Value> outputs)
                 .orElseThrow(() -> new IllegalArgumentException("no input " + name + ": the plan has " + ops.stream()
                         .filter(Op.Input.class::isInstance).map(op -> ((Op.Input) op).name()).sorted().toList()));
     }
+
+    /// The output of another plan that an input may be taken from.
+    ///
+    /// @throws IllegalArgumentException if there is no such input or output, they differ in width, or the output has selected rows only
+    public Value outputFor(String input, Plan from, String output) {
+        Value to = input(input);
+        Value of = from.output(output);
+        if (of.width() != to.width() || of.rows() != Value.Rows.ALL) {
+            throw new IllegalArgumentException("input " + input + " of " + to + " from output " + output + " of " + of
+                    + ": expected all rows, as wide");
+        }
+        return of;
+    }
 }

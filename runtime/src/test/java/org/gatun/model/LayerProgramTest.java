@@ -119,6 +119,10 @@ class LayerProgramTest {
             for (int layer = 0; layer <= LAYERS; layer++) {
                 try (Passes halves = new Passes(model, LayerProgram.until(layer, "hidden"), LayerProgram.from("hidden", layer, LAYERS))) {
                     halves.executables.getLast().connect("hidden", halves.executables.getFirst(), "hidden");
+                    Executable upper = halves.executables.getLast();
+                    halves.segment.beginCausal(0).addRow(1);
+                    assertEquals("a pass of 1 rows: the executable that its input is taken from has left 0",
+                            assertThrows(IllegalArgumentException.class, () -> upper.run(Batch.of(halves.segment, halves.pages))).getMessage());
                     assertSame(expected, halves.run());
                 }
             }

@@ -455,11 +455,22 @@ final class CudaExecutable implements Executable {
                 stream.copyToDevice(activations, offset, hostOf(input).memory().asSlice(0, bytes));
                 blockIsRead = true;
             } else {
-                if (stream(input.from.running) != stream) {
-                    input.from.awaitPass();
-                }
-                stream.copy(activations, offset, input.from.activations, input.from.memory.offsets().get(input.of), bytes);
+                takeRows(input, stream, offset, count, bytes);
             }
+        }
+    }
+
+    private void takeRows(Input input, CudaStream stream, long offset, int count, long bytes) {
+        CudaExecutable from = input.from;
+        from.lifetime.enter();
+        try {
+            Batch.requireRowsOfInput(count, from.rows);
+            if (stream(from.running) != stream) {
+                from.awaitPass();
+            }
+            stream.copy(activations, offset, from.activations, from.memory.offsets().get(input.of), bytes);
+        } finally {
+            from.lifetime.leave();
         }
     }
 
@@ -537,6 +548,9 @@ final class CudaExecutable implements Executable {
     }
 
     private void queueChain(Segment segment, PageTable table, int count) {
+        if (!inputs.isEmpty()) {
+            throw new IllegalArgumentException("a chain of a plan with inputs: expected one token a pass, each with its row");
+        }
         prepare(segment, table);
         table.reserve(segment.committed(), segment.committed() + count);
         boolean more = VerificationStage.hasMore(segment);
@@ -875,15 +889,10 @@ final class CudaExecutable implements Executable {
 
     @Override
     public void connect(String input, Executable from, String output) {
-        Value to = plan.input(input);
         if (!(from instanceof CudaExecutable other) || other.backend != backend) {
             throw new IllegalArgumentException("input " + input + " from an executable of another backend: expected one of this");
         }
-        Value of = other.plan.output(output);
-        if (of.width() != to.width() || of.rows() != Value.Rows.ALL) {
-            throw new IllegalArgumentException("input " + input + " of " + to + " from output " + output + " of " + of
-                    + ": expected all rows, as wide");
-        }
+        Value of = plan.outputFor(input, other.plan, output);
         inputs.get(input).from = other;
         inputs.get(input).of = of;
     }
