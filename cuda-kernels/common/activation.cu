@@ -1,4 +1,4 @@
-// Gated activations, sums and roundings, element by element (Op.SwiGlu, Op.Add).
+// Gated activations, sums and roundings, element by element (Op.Elementwise).
 //
 //     swiglu: out[i] = a[i] / (1 + exp(-a[i])) * b[i]        a is the gate, b is up
 //     add:    out[i] = a[i] + b[i]

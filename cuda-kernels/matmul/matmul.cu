@@ -1,4 +1,4 @@
-// Matrix products (Op.MatMul, alone or with Op.SwiGlu).
+// Matrix products (Op.MatMul, alone or with SwiGLU).
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n])
 //     swiglu: out[r, n] = g / (1 + exp(-g)) * u, g and u the sums for rows n of the gate and of the up weight

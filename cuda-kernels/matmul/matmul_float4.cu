@@ -1,4 +1,4 @@
-// Matrix products with weights of 4-bit floating-point numbers and a scale a block (Op.MatMul, alone or with Op.SwiGlu), read as they
+// Matrix products with weights of 4-bit floating-point numbers and a scale a block (Op.MatMul, alone or with SwiGLU), read as they
 // are stored.
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu

@@ -1,4 +1,4 @@
-// Matrix products with weights of which some of every 4, 8 or 16 are kept (Op.MatMul, alone or with Op.SwiGlu), read as they are stored.
+// Matrix products with weights of which some of every 4, 8 or 16 are kept (Op.MatMul, alone or with SwiGLU), read as they are stored.
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //

@@ -1,4 +1,4 @@
-// Matrix products of prompts (Op.MatMul, alone or with Op.SwiGlu) on compute capability 9.0: those of matmul.cu, by products of four
+// Matrix products of prompts (Op.MatMul, alone or with SwiGLU) on compute capability 9.0: those of matmul.cu, by products of four
 // warps.
 //
 // Entry points, with the operands of matmul.cu:

@@ -1,5 +1,5 @@
 // Matrix products with INT8 weights and activations that are signed bytes too, with a scale for each row (Op.MatMul with
-// Activations.INT8 or INT8_OUTLIERS, alone or with Op.SwiGlu), by the tensor cores' products of whole numbers.
+// ActivationQuantization.INT8 or INT8_OUTLIERS, alone or with SwiGLU), by the tensor cores' products of whole numbers.
 //
 //     out[r, n] = sum over k of code[r, k] * q[n, k] * (scale[r] * scale[n]) + sum over outliers of in[r, k] * (q[n, k] * scale[n])
 //             (+ bias[n])

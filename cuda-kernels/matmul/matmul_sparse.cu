@@ -1,4 +1,4 @@
-// Matrix products with weights of which two of every four are kept (Op.MatMul, alone or with Op.SwiGlu), by the tensor cores' sparse mma.
+// Matrix products with weights of which two of every four are kept (Op.MatMul, alone or with SwiGLU), by the tensor cores' sparse mma.
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //

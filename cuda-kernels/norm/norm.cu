@@ -5,7 +5,7 @@
 // Entry points (the type is that of out; the rest is f32):
 //     norm_rms_{f32,f16,bf16}      (out, in, gain, rows, width, in_stride, out_stride, epsilon)
 //     norm_rms_add_{f32,f16,bf16}  (out, sum, in, residual, gain, rows, width, in_stride, out_stride, epsilon)
-//         first sum = in + residual, then the norm of sum: Op.Add and Op.RmsNorm in one
+//         first sum = in + residual, then the norm of sum: a sum and Op.RmsNorm in one
 //
 // rows [1] int: how many rows there are. Group g of row r of in, residual and sum begins at r * in_stride + g * width, of out at
 // r * out_stride + g * width. gain [width]. Strides are multiples of 4 elements and addresses of 16 bytes. out may be in where

@@ -1,4 +1,4 @@
-// Root-mean-square normalisation of rows (Op.RmsNorm, alone or after Op.Add), the result in 8 bits: norm.cu and quantize.cu in one.
+// Root-mean-square normalisation of rows (Op.RmsNorm, alone or after a sum), the result in 8 bits: norm.cu and quantize.cu in one.
 //
 //     out[r, i] = in[r, i] / sqrt(mean over j of in[r, j]^2 + epsilon) * gain[i], then codes and scales of out as in quantize.cu
 //
