@@ -151,6 +151,7 @@ sampling_top_k_f32(int* ids, float* values, unsigned* arrived, Key* lists, const
     if (!__any_sync(FULL_WARP, last)) {
         return;
     }
+    __syncwarp(); // a vote orders nothing: all lanes see what the other blocks wrote, as the one that arrived does
 #pragma unroll 1
     for (int other = 0; other < gridDim.x; other++) {
         if (other != blockIdx.x) {
@@ -308,6 +309,7 @@ sampling_row_statistics_f32(int* ids, float* values, float* sums, float* chosen,
     if (!__any_sync(FULL_WARP, last)) {
         return;
     }
+    __syncwarp(); // a vote orders nothing: all lanes see what the other blocks wrote, as the one that arrived does
     part = parts[0];
 #pragma unroll 1
     for (int other = 0; other < gridDim.x; other++) {

@@ -20,7 +20,7 @@ typedef int result;
 typedef uint64_t address;
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, INVALID_IMAGE = 200, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500,
-       ILLEGAL_STATE = 401, GRAPH_EXEC_UPDATE_FAILURE = 910 };
+       ILLEGAL_STATE = 401, WRONG_THREAD = 908, GRAPH_EXEC_UPDATE_FAILURE = 910 };
 
 /* Each begins with its kind, so that a handle of another kind is noticed. */
 enum kind { CONTEXT = 0x47415431, MODULE, FUNCTION, STREAM, EVENT, GRAPH, EXECUTABLE, POOL };
@@ -28,7 +28,7 @@ enum kind { CONTEXT = 0x47415431, MODULE, FUNCTION, STREAM, EVENT, GRAPH, EXECUT
 struct context { enum kind kind; int device; int retained; };
 struct module { enum kind kind; char *image; struct function *functions; uint32_t variable[16]; };
 struct function { enum kind kind; struct function *next; int count; size_t size[64]; int attributes[16]; };
-struct stream { enum kind kind; int priority; int capturing; size_t nodes; };
+struct stream { enum kind kind; int priority; int capturing; int relaxed; pthread_t thread; size_t nodes; };
 struct event { enum kind kind; unsigned flags; int recorded; };
 struct graph { enum kind kind; size_t nodes; };
 struct pool { enum kind kind; uint64_t keep; };
@@ -169,6 +169,7 @@ static const struct { int code; const char *name, *description; } errors[] = {
     { 801, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported" },
     { 803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "system has unsupported display driver / cuda driver combination" },
     { 901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture" },
+    { 908, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD", "attempt to terminate a thread-local capture sequence from another thread" },
     { 910, "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE", "the graph update was not performed because it included changes which"
             " violated constraints specific to instantiated graph update" },
     { 999, "CUDA_ERROR_UNKNOWN", "unknown error" },
@@ -722,6 +723,8 @@ result cuStreamBeginCapture_v2(struct stream *stream, int mode)
     NEED(IS(stream, STREAM), INVALID_HANDLE);
     NEED(!stream->capturing, ILLEGAL_STATE);
     stream->capturing = 1;
+    stream->relaxed = mode == 2;
+    stream->thread = pthread_self();
     stream->nodes = 0;
     return SUCCESS;
 }
@@ -729,6 +732,7 @@ result cuStreamBeginCapture_v2(struct stream *stream, int mode)
 result cuStreamEndCapture(struct stream *stream, struct graph **graph)
 {
     *graph = NULL;
+    NEED(stream->relaxed || pthread_equal(stream->thread, pthread_self()), WRONG_THREAD);
     /* As the driver does: an invalidated capture ends too. */
     int capturing = stream->capturing;
     stream->capturing = 0;

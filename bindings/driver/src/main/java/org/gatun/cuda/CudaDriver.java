@@ -111,7 +111,8 @@ public interface CudaDriver {
     /// The address by which a kernel reaches page-locked memory.
     long hostDevicePointer(long address);
 
-    /// From the host, waiting until the source may be used again.
+    /// From the host, in the default stream, waiting until the source may be used again: memory that is not page-locked may have to be
+    /// copied on the device yet.
     void copyToDevice(long target, MemorySegment source);
 
     /// To the host, waiting until all is there.
@@ -136,6 +137,7 @@ public interface CudaDriver {
 
     void streamDestroy(long stream);
 
+    /// @param stream 0 for the default stream
     void streamSynchronize(long stream);
 
     /// Whether all of the stream's work is done.

@@ -4,7 +4,7 @@ package org.gatun.cuda;
 public class CudaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private static final int UNSUPPORTED_PTX_VERSION = 222;
+    static final int UNSUPPORTED_PTX_VERSION = 222;
     private static final int ILLEGAL_ADDRESS = 700;
     private static final int LAUNCH_TIMEOUT = 702;
     private static final int ASSERT = 710;
@@ -42,7 +42,7 @@ public class CudaException extends RuntimeException {
     /// What the driver's sentence does not say.
     private static String advice(int code) {
         return switch (code) {
-            case UNSUPPORTED_PTX_VERSION -> " (the driver is older than the kernels: install a newer one)";
+            case UNSUPPORTED_PTX_VERSION -> " (the driver is older than the kernels)";
             case ILLEGAL_ADDRESS, LAUNCH_TIMEOUT, ASSERT, HARDWARE_STACK_ERROR, ILLEGAL_INSTRUCTION, MISALIGNED_ADDRESS, LAUNCH_FAILED ->
                     " (the context is lost, with all it holds: open it anew)";
             default -> "";

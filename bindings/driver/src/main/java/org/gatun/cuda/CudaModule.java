@@ -25,7 +25,9 @@ public final class CudaModule extends CudaResource {
         } catch (OutOfDeviceMemoryException e) {
             throw new OutOfDeviceMemoryException(e.call(), "module " + name + ": " + e.details());
         } catch (CudaException e) {
-            throw new CudaException(e.call(), e.code(), e.errorName(), "module " + name + ": " + e.details());
+            String requirement = e.code() == CudaException.UNSUPPORTED_PTX_VERSION ? PtxVersion.requirement(ptx, driver.version()) : "";
+            throw new CudaException(e.call(), e.code(), e.errorName(),
+                    "module " + name + ": " + e.details() + (requirement.isEmpty() ? "" : ": " + requirement));
         }
     }
 

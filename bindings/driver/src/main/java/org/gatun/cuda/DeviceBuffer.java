@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
 /// The copies here wait until they are done, but not for work in streams: synchronise with a stream that uses the buffer first,
 /// or copy in the stream's order ([CudaStream]).
 public final class DeviceBuffer extends CudaResource {
+    private static final long DEFAULT_STREAM = 0;
+
     private final long byteSize;
     private final CudaStream stream;
 
@@ -102,12 +104,19 @@ public final class DeviceBuffer extends CudaResource {
         long target = address(byteOffset, source.byteSize());
         context().makeCurrent();
         if (source.isNative()) {
-            context().driver().copyToDevice(target, source);
+            copyFromNative(target, source);
         } else {
             try (Arena arena = Arena.ofConfined()) {
-                context().driver().copyToDevice(target, arena.allocate(source.byteSize(), Long.BYTES).copyFrom(source));
+                copyFromNative(target, arena.allocate(source.byteSize(), Long.BYTES).copyFrom(source));
             }
         }
+    }
+
+    /// The driver returns as soon as memory that is not page-locked may be used again; what it then still has to copy is done in the default
+    /// stream, for which no other waits. The device's copy is there after this wait.
+    private void copyFromNative(long target, MemorySegment source) {
+        context().driver().copyToDevice(target, source);
+        context().driver().streamSynchronize(DEFAULT_STREAM);
     }
 
     /// Fills a segment from the beginning, waiting until it is done.

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -111,6 +112,34 @@ class CudaContextTest {
         assertEquals(3, stub.calls("cuCtxSetCurrent").size());
     }
 
+    /// A virtual thread that goes on where no context is current.
+    @Test
+    void makeCurrent_carrierChanged_isCurrentThereToo() throws InterruptedException {
+        VirtualThread.run(thread -> {
+            context.synchronize();
+            thread.changeCarrier(() -> context.driver().contextSetCurrent(0));
+            assertEquals(0, context.driver().contextCurrent());
+
+            context.synchronize();
+
+            assertEquals(context.handle(), context.driver().contextCurrent());
+        });
+    }
+
+    @Test
+    void capture_carrierChanged_endsThereToo() throws InterruptedException {
+        CudaStream stream = context.createStream();
+        DeviceBuffer buffer = context.allocate(16);
+        VirtualThread.run(thread -> {
+            CudaGraph graph = stream.capture(() -> {
+                stream.fill(buffer, (byte) 1);
+                thread.changeCarrier(() -> context.driver().contextSetCurrent(0));
+                stream.fill(buffer, (byte) 2);
+            });
+            assertEquals(2, graph.nodeCount());
+        });
+    }
+
     @Test
     void makeCurrent_twoContexts_takeTurns() {
         try (CudaContext second = CudaContext.open(context.driver(), 1)) {
@@ -139,6 +168,26 @@ class CudaContextTest {
                 e.getMessage());
         assertEquals(0, stub.liveBytes());
         assertEquals(0, context.openResources());
+    }
+
+    /// The driver returns once memory of the process may be used again; no stream of ours waits for the one that still copies.
+    @Test
+    void copyFrom_memoryOfTheProcess_waitsForTheStreamItIsCopiedIn() {
+        DeviceBuffer buffer = context.allocate(16);
+        for (MemorySegment source : List.of(Arena.ofAuto().allocate(16), MemorySegment.ofArray(new byte[16]))) {
+            stub.reset();
+            buffer.copyFrom(source);
+            assertEquals(List.of("cuMemcpyHtoD_v2", "cuStreamSynchronize"), names(stub.calls()));
+            assertEquals(List.of("cuStreamSynchronize((nil))"), stub.calls("cuStreamSynchronize"));
+        }
+    }
+
+    @Test
+    void load_driverTooOld_saysWhichIsNeededAndWhichIsThere() {
+        stub.fail("cuModuleLoadDataEx", 222);
+        CudaException e = assertThrows(CudaException.class, () -> context.load("norm.ptx", ".version 8.5\n.target sm_80\n"));
+        assertTrue(e.getMessage().endsWith(" (the driver is older than the kernels): PTX 8.5 needs a driver of CUDA 12.5, 555 or later,"
+                + " found one of CUDA 13.0: install a newer driver"), e::getMessage);
     }
 
     @Test

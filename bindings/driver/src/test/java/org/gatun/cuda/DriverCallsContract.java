@@ -278,7 +278,7 @@ public abstract class DriverCallsContract {
     @Test
     void beginCapture_everyStream_restrictsItsThreadOnly() {
         driver.streamBeginCapture(stream);
-        assertCalled("cuStreamBeginCapture_v2", hex(stream) + ", 1");
+        assertCalled("cuStreamBeginCapture_v2", hex(stream) + ", 2");
         assertTrue(driver.streamIsCapturing(stream));
         assertFails("cuStreamBeginCapture_v2", () -> driver.streamBeginCapture(stream));
         driver.graphDestroy(driver.streamEndCapture(stream));

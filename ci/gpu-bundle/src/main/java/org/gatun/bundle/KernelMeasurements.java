@@ -110,7 +110,7 @@ final class KernelMeasurements {
 
     /// Whether the tensor cores give the same bits for four warps as for one, on which it depends whether prompts take the tiles of four.
     void tiles() {
-        TileComparison tiles = new TileComparison(library);
+        TileComparison tiles = new TileComparison(library, (_, _) -> { });
         for (WeightType type : List.of(WeightType.BF16, WeightType.F16)) {
             if (MatmulKernels.hasGroups(library, type)) {
                 record.part("four_warps_as_one").put(type.toString(), tiles.isAlike(type));

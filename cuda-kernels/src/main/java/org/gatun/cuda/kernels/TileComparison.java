@@ -23,21 +23,35 @@ public final class TileComparison {
     private static final long SEED = 20261121;
 
     private final KernelLibrary library;
+    private final Listener listener;
     private final Map<WeightType, Boolean> alike = new EnumMap<>(WeightType.class);
 
-    /// @param library of the device, not closed before this is used for the last time
-    public TileComparison(KernelLibrary library) {
-        this.library = library;
+    /// Hears of each comparison, once.
+    @FunctionalInterface
+    public interface Listener {
+        /// @param alike whether all bits were the same
+        void compared(WeightType type, boolean alike);
     }
 
-    /// Compares when first asked for a type.
+    /// @param library of the device, not closed before this is used for the last time
+    /// @param listener called by the thread that first asks for a type
+    public TileComparison(KernelLibrary library, Listener listener) {
+        this.library = library;
+        this.listener = listener;
+    }
+
+    /// Compares when first asked for a type that the device has kernels of four warps for.
     ///
     /// @throws org.gatun.cuda.CudaException if the device fails
     public synchronized boolean isAlike(WeightType type) {
         Boolean known = alike.get(type);
         if (known == null) {
-            known = MatmulKernels.hasGroups(library, type) && compare(type);
+            boolean comparable = MatmulKernels.hasGroups(library, type);
+            known = comparable && compare(type);
             alike.put(type, known);
+            if (comparable) {
+                listener.compared(type, known);
+            }
         }
         return known;
     }

@@ -1,7 +1,9 @@
 package org.gatun.cuda.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.gatun.cuda.CudaContext;
@@ -19,7 +21,8 @@ class TileComparisonTest {
     void isAlike_simulatedDeviceOf90_saysYesWhereThereAreKernels(WeightType type) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
         try (CudaContext context = CudaContext.open(driver, 0); KernelLibrary library = new KernelLibrary(context)) {
-            TileComparison tiles = new TileComparison(library);
+            List<String> heard = new ArrayList<>();
+            TileComparison tiles = new TileComparison(library, (compared, same) -> heard.add(compared + " " + same));
             List<String> expected = Stream.of("_128x128", "_128x128w", "_128x256w").map(tile -> "matmul_" + type + tile)
                     .filter(library::has).toList();
             boolean alike = library.has("matmul_" + type + "_128x128w");
@@ -28,6 +31,7 @@ class TileComparisonTest {
             assertEquals(alike, tiles.isAlike(type));
             assertEquals(alike ? expected : List.of(), driver.takeReports().stream().map(LaunchReport::kernel).toList(), "compared once");
             assertEquals(alike ? 2 : 0, context.openResources(), "only modules are left");
+            assertEquals(alike ? List.of(type + " true") : List.of(), heard);
         }
     }
 
@@ -36,7 +40,7 @@ class TileComparisonTest {
     void isAlike_deviceOfAnotherCapability_saysNo(int capability) {
         SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withComputeCapability(capability));
         try (CudaContext context = CudaContext.open(driver, 0); KernelLibrary library = new KernelLibrary(context)) {
-            assertEquals(false, new TileComparison(library).isAlike(WeightType.BF16));
+            assertEquals(false, new TileComparison(library, (type, _) -> fail(type + " compared")).isAlike(WeightType.BF16));
             assertEquals(List.of(), driver.takeReports());
         }
     }

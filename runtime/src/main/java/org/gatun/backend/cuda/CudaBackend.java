@@ -13,15 +13,21 @@ import org.gatun.cuda.CudaDriver;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.TileComparison;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.lifetime.Lifetime;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /// A CUDA device, through any [CudaDriver]: the real one, or the simulator.
 ///
 /// Weights are kept on the device, shared by all executables. A session's passes are queued in the stream of its KV cache; those of
 /// different sessions run beside each other.
 public final class CudaBackend implements Backend {
+    private static final Logger LOG = LoggerFactory.getLogger(CudaBackend.class);
+
     private final CudaContext context;
     private final KernelLibrary library;
     private final DeviceWeights weights;
@@ -32,7 +38,7 @@ public final class CudaBackend implements Backend {
         this.context = context;
         library = new KernelLibrary(context);
         weights = new DeviceWeights(context);
-        tiles = new TileComparison(library);
+        tiles = new TileComparison(library, this::logComparison);
         lifetime = new Lifetime("backend " + name(), context::close);
     }
 
@@ -68,6 +74,17 @@ public final class CudaBackend implements Backend {
 
     KernelLibrary library() {
         return library;
+    }
+
+    private void logComparison(WeightType type, boolean alike) {
+        LOG.atLevel(alike ? Level.DEBUG : Level.WARN).log(comparison(context.device().name(), type, alike));
+    }
+
+    /// What it means how a device multiplies.
+    static String comparison(String device, WeightType type, boolean alike) {
+        return alike ? "%s multiplies weights of %s for four warps with the bits of one: prompts take these products".formatted(device, type)
+                : "%s multiplies weights of %s for four warps with other bits than for one: prompts take the slower products of one warp, "
+                        .formatted(device, type) + "so that a text does not depend on how it is cut into passes; please report the device";
     }
 
     TileComparison tiles() {

@@ -28,6 +28,7 @@ import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
 import org.gatun.cuda.CudaDriver;
+import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.LaunchReport;
 import org.gatun.cuda.simulator.SimulatorDriver;
 import org.gatun.cuda.simulator.SimulatorOptions;
@@ -205,6 +206,14 @@ class CudaBackendTest {
                 assertArrayEquals(run(unfused, kv, arena, 7), run(fused, kv, arena, 7));
             }
         }
+    }
+
+    @Test
+    void comparison_otherBits_saysWhatThatCosts() {
+        assertTrue(CudaBackend.comparison("H200", WeightType.BF16, true).endsWith("with the bits of one: prompts take these products"));
+        String other = CudaBackend.comparison("H200", WeightType.BF16, false);
+        assertTrue(other.startsWith("H200 multiplies weights of bf16 for four warps with other bits than for one: prompts take the slower"),
+                other);
     }
 
     @Test

@@ -512,8 +512,8 @@ final class PanamaDriver implements CudaDriver {
 
     @Override
     public void streamBeginCapture(long stream) {
-        // Other threads may go on to allocate and load.
-        check("cuStreamBeginCapture", Cuda.cuStreamBeginCapture_v2(pointer(stream), Cuda.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL()));
+        // All threads may go on to allocate and load, and a virtual thread may end it from another carrier than it began it from.
+        check("cuStreamBeginCapture", Cuda.cuStreamBeginCapture_v2(pointer(stream), Cuda.CU_STREAM_CAPTURE_MODE_RELAXED()));
     }
 
     @Override

@@ -517,9 +517,9 @@ final class JCudaDriver implements CudaDriver {
 
     @Override
     public void streamBeginCapture(long stream) {
-        // Other threads may go on to allocate and load.
+        // All threads may go on to allocate and load, and a virtual thread may end it from another carrier than it began it from.
         check("cuStreamBeginCapture", () -> cuStreamBeginCapture(streams.of(stream),
-                CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+                CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED));
     }
 
     @Override
