@@ -205,6 +205,13 @@ final class AsyncOperations {
                 count(warp, lane, block, at, ((int[]) warp.registers[bytes])[lane]);
             }
             int arriving = count == 0 ? 1 : count < 0 ? 0 : ((int[]) warp.registers[count])[lane];
+            if (warp.trace != null) {
+                if (afterCopies) {
+                    warp.trace.arriveAfterCopies(barrier, barrier.phase());
+                } else {
+                    warp.trace.arrive(barrier, barrier.phase());
+                }
+            }
             warp.block.cluster.tick(instruction, warp);
             if (arriving != 0 && !barrier.arrive(warp.block.cluster.clocks, warp.number, arriving)) {
                 throw fault(warp, KernelFault.Kind.LIMIT, lane, at, "more threads arrive at the barrier than it was initialised for");
@@ -245,6 +252,13 @@ final class AsyncOperations {
             MemoryBarrier barrier = barrier(this, warp, lane, block, at);
             long wanted = Registers.bits(warp.registers[state], lane);
             boolean ended = parity ? (barrier.phase() & 1) != (wanted & 1) : barrier.phase() != wanted;
+            if (warp.trace != null) {
+                if (!ended) {
+                    warp.trace.spin();
+                } else if (barrier.phase() > 0) {
+                    warp.trace.await(barrier, barrier.phase() - 1);
+                }
+            }
             int[] to = (int[]) warp.registers[target];
             to[0] = barrier.test(instruction, block, warp, lane, ended) ? to[0] | 1 << lane : to[0] & ~(1 << lane);
             if (!ended) {
@@ -327,6 +341,9 @@ final class AsyncOperations {
                 block = block(warp, lane, rank);
             }
             MemoryBarrier counter = barrier(this, warp, lane, block, barrierAt);
+            if (warp.trace != null) {
+                warp.trace.copy(counter, counter.phase(), bytes);
+            }
             check(warp, lane, block.shared.order(at, bytes, warp.number, lane));
             for (int i = 0; i < bytes; i += Integer.BYTES) {
                 block.shared.setInt(at + i, allocation.data.get(INT, from + i));

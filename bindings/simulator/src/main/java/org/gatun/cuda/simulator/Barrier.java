@@ -15,6 +15,8 @@ final class Barrier {
     private int votes;
     private boolean all;
     private boolean any;
+    /// How often all had come.
+    private long phase;
 
     Barrier(BlockRun block) {
         this.block = block;
@@ -95,6 +97,12 @@ final class Barrier {
             any |= threads != 0;
         }
         boolean waits = arrival.kind != Arrival.Kind.ARRIVE;
+        if (warp.trace != null) {
+            warp.trace.arrive(this, phase);
+            if (waits) {
+                warp.trace.await(this, phase);
+            }
+        }
         if (waits) {
             waiting.add(warp);
             warp.state = Warp.State.WAITING;
@@ -108,6 +116,7 @@ final class Barrier {
         if (arrived == 0 || arrived < (expected == 0 ? block.liveWarps() : expected)) {
             return;
         }
+        phase++;
         for (Warp warp : waiting) {
             block.cluster.clocks.publish(warp.number, clock);
         }

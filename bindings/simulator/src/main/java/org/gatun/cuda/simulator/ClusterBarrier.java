@@ -78,6 +78,9 @@ final class ClusterBarrier {
             }
             warp.clusterArrived |= mask;
             warp.clusterPhase = barrier.phase;
+            if (warp.trace != null) {
+                warp.trace.arrive(barrier, barrier.phase);
+            }
             barrier.cluster.tick(instruction, warp);
             if (!relaxed) {
                 barrier.cluster.clocks.publish(warp.number, barrier.arriving);
@@ -95,6 +98,9 @@ final class ClusterBarrier {
                 throw new Warp.Fault(warp, instruction, KernelFault.Kind.LIMIT,
                         Integer.numberOfTrailingZeros(warp.live & ~warp.clusterArrived), 0,
                         "waits for the cluster's barrier without having arrived");
+            }
+            if (warp.trace != null) {
+                warp.trace.await(barrier, warp.clusterPhase);
             }
             if (barrier.phase > warp.clusterPhase) {
                 barrier.pass(warp);

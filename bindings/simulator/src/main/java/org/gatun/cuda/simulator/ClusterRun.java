@@ -55,6 +55,15 @@ final class ClusterRun {
         }
     }
 
+    /// Has its warps' doings noted from the start on; null for not any more.
+    void trace(ClusterTrace trace) {
+        for (BlockRun block : blocks) {
+            for (Warp warp : block.warps()) {
+                warp.trace = trace == null ? null : trace.warps[warp.number];
+            }
+        }
+    }
+
     /// Gives each warp a turn; false once all have ended.
     boolean step() {
         boolean ran = false;

@@ -1,6 +1,9 @@
 package org.gatun.cuda.simulator;
 
+import java.util.Optional;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// One launch and what it did.
-public record LaunchReport(String kernel, LaunchConfiguration configuration, LaunchCounters counters) {}
+///
+/// @param waits what its warps waited for, if [SimulatorOptions#countsWaits]
+public record LaunchReport(String kernel, LaunchConfiguration configuration, LaunchCounters counters, Optional<WaitCounters> waits) {}

@@ -2,6 +2,7 @@ package org.gatun.cuda.simulator;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
@@ -27,19 +28,23 @@ final class LaunchRun {
     final GlobalMemory memory;
     final int multiprocessors;
     private final long seed;
+    /// Null unless waits are counted.
+    private final TimedKernel timed;
+    private final AtomicReference<WaitCounters> waits = new AtomicReference<>();
     private final long begun = System.nanoTime();
     /// Set when the launch is given up: every worker leaves.
     private volatile boolean stopped;
 
-    LaunchRun(Kernel kernel, LaunchConfiguration configuration, byte[] parameters, GlobalMemory memory, int multiprocessors,
-            long seed) {
+    LaunchRun(Kernel kernel, LaunchConfiguration configuration, byte[] parameters, GlobalMemory memory,
+            SimulatorOptions options) {
         this.kernel = kernel;
         this.configuration = configuration;
         cluster = kernel.cluster(configuration);
         this.parameters = parameters;
         this.memory = memory;
-        this.multiprocessors = multiprocessors;
-        this.seed = seed;
+        multiprocessors = options.multiprocessors();
+        seed = options.orderSeed();
+        timed = options.countsWaits() ? new TimedKernel(kernel) : null;
     }
 
     /// Which warp of a block, or block of a cluster, goes first: the first, unless other orders are asked for.
@@ -91,16 +96,36 @@ final class LaunchRun {
         return total.counters(kernel);
     }
 
+    /// What warps waited for in the run that ended, if that was to be counted.
+    Optional<WaitCounters> waits() {
+        return Optional.ofNullable(waits.get());
+    }
+
+    /// A cluster is about to run.
+    private ClusterTrace trace(ClusterRun run, long cluster) {
+        ClusterTrace trace = timed == null ? null : new ClusterTrace(timed, cluster, run.clocks.warps());
+        run.trace(trace);
+        return trace;
+    }
+
+    private void ended(ClusterTrace trace) {
+        if (trace != null) {
+            waits.accumulateAndGet(new WaitCounters(LoadChain.length(trace)), (a, b) -> a == null ? b : a.max(b));
+        }
+    }
+
     private record FaultAt(long cluster, Warp.Fault fault) {}
 
     private Tally work(AtomicLong next, long clusters, AtomicReference<FaultAt> fault) {
         ClusterRun run = new ClusterRun(this);
         for (long at = next.getAndIncrement(); at < clusters && fault.get() == null && !stopped; at = next.getAndIncrement()) {
             run.start(clusterAt(at, clusters));
+            ClusterTrace trace = trace(run, clusterAt(at, clusters));
             try {
                 while (!stopped && run.step()) {
                     checkInterrupt();
                 }
+                ended(trace);
             } catch (Warp.Fault e) {
                 FaultAt here = new FaultAt(at, e);
                 fault.accumulateAndGet(here, (a, b) -> a == null || b.cluster < a.cluster ? b : a);
@@ -111,9 +136,11 @@ final class LaunchRun {
 
     private void runTogether(int clusters, Tally total) {
         List<ClusterRun> runs = new ArrayList<>();
+        List<ClusterTrace> traces = new ArrayList<>();
         for (int i = 0; i < clusters; i++) {
             ClusterRun run = new ClusterRun(this);
             run.start(i);
+            traces.add(trace(run, i));
             runs.add(run);
         }
         List<ClusterRun> running = new ArrayList<>(runs);
@@ -122,6 +149,7 @@ final class LaunchRun {
             checkInterrupt();
         }
         runs.forEach(run -> total.add(run.tally));
+        traces.forEach(this::ended);
     }
 
     private void checkInterrupt() {

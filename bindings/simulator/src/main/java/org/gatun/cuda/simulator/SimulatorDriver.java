@@ -865,13 +865,13 @@ public final class SimulatorDriver implements CudaDriver {
 
     private void run(String call, Work.Launch launch) {
         LaunchRun run = new LaunchRun(launch.kernel(), launch.configuration(), launch.parameters(), memory,
-                options.multiprocessors(), options.orderSeed());
+                options);
         try {
             LaunchCounters counters = run.run(executor, options.threads());
             if (reports.size() == REPORTS_KEPT) {
                 reports.removeFirst();
             }
-            reports.addLast(new LaunchReport(launch.kernel().name(), launch.configuration(), counters));
+            reports.addLast(new LaunchReport(launch.kernel().name(), launch.configuration(), counters, run.waits()));
         } catch (Warp.Fault e) {
             throw new KernelFaultException(call, e.fault());
         }

@@ -8,7 +8,9 @@ package org.gatun.cuda.simulator;
 /// @param threads of the host that run blocks
 /// @param orderSeed 0 to run blocks and warps in their order; any other number for another order, always the same for the same
 ///     number: a right kernel does not care
-public record SimulatorOptions(long memoryBytes, int multiprocessors, int computeCapability, int threads, long orderSeed) {
+/// @param countsWaits whether it says of each launch what warps waited for ([WaitCounters]), which takes it about twice the time
+public record SimulatorOptions(long memoryBytes, int multiprocessors, int computeCapability, int threads, long orderSeed,
+        boolean countsWaits) {
     /// Shared memory of a block, at most: as on compute capability 9.0.
     static final int MAX_SHARED_BYTES = 227 * 1024;
 
@@ -22,22 +24,26 @@ public record SimulatorOptions(long memoryBytes, int multiprocessors, int comput
 
     /// 4 GiB, 4 multiprocessors, compute capability 9.0, all of the host's processors.
     public static SimulatorOptions defaults() {
-        return new SimulatorOptions(4L << 30, 4, 90, Runtime.getRuntime().availableProcessors(), 0);
+        return new SimulatorOptions(4L << 30, 4, 90, Runtime.getRuntime().availableProcessors(), 0, false);
     }
 
     public SimulatorOptions withMemoryBytes(long bytes) {
-        return new SimulatorOptions(bytes, multiprocessors, computeCapability, threads, orderSeed);
+        return new SimulatorOptions(bytes, multiprocessors, computeCapability, threads, orderSeed, countsWaits);
     }
 
     public SimulatorOptions withComputeCapability(int capability) {
-        return new SimulatorOptions(memoryBytes, multiprocessors, capability, threads, orderSeed);
+        return new SimulatorOptions(memoryBytes, multiprocessors, capability, threads, orderSeed, countsWaits);
     }
 
     public SimulatorOptions withThreads(int count) {
-        return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, count, orderSeed);
+        return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, count, orderSeed, countsWaits);
     }
 
     public SimulatorOptions withOrderSeed(long seed) {
-        return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, threads, seed);
+        return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, threads, seed, countsWaits);
+    }
+
+    public SimulatorOptions withCountsWaits(boolean counts) {
+        return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, threads, orderSeed, counts);
     }
 }

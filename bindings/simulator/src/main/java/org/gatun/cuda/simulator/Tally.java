@@ -75,6 +75,11 @@ final class Tally {
         sectors(count, distinct * width, store);
     }
 
+    /// Sectors of global memory so far.
+    long moved() {
+        return loadedSectors + storedSectors;
+    }
+
     private void sectors(long count, long bytes, boolean store) {
         globalRequests++;
         if (store) {

@@ -56,6 +56,9 @@ final class Warp {
     private final double[] scratchDoubles = new double[SIZE];
     private final int[] scratchPredicate = new int[1];
 
+    /// What it does is noted there; null if nobody wants to know.
+    ClusterTrace.WarpTrace trace;
+
     private int[] nextBlocks = new int[16];
     private int[] masks = new int[16];
     private int[] reconvergences = new int[16];
@@ -130,8 +133,15 @@ final class Warp {
             BasicBlock code = blocks[at];
             tally.warps[at]++;
             tally.threads[at] += Integer.bitCount(mask);
-            for (Operation operation : code.operations) {
-                operation.execute(this, mask);
+            if (trace == null) {
+                for (Operation operation : code.operations) {
+                    operation.execute(this, mask);
+                }
+            } else {
+                trace.run(this, at, code, mask);
+                if (code.exit != BasicBlock.Exit.BARRIER || mask == live) {
+                    trace.exit(at);
+                }
             }
             switch (code.exit) {
                 case BRANCH -> branch(code, mask);
