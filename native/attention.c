@@ -241,25 +241,25 @@ static int64_t visible_runs(const struct gatun_segment *segment, int64_t row, in
     return count;
 }
 
-INLINE void attend(const struct gatun_command *command, const struct gatun_segment *segment, const struct head *head, int64_t row,
+INLINE void attend(const struct gatun_attention *attention, const struct gatun_segment *segment, const struct head *head, int64_t row,
     int64_t kv_head, void *scratch, const int type) {
-    const int64_t group = command->group;
+    const int64_t group = attention->group;
     const int64_t stride = (segment->visible_slots + GATUN_LANES - 1) / GATUN_LANES * GATUN_LANES;
     float *scores = scratch;
     float factors[HEADS];
     struct run *runs = (struct run *)(scores + HEADS * stride);
-    int64_t count = visible_runs(segment, segment->first + row - segment->row, command->pairs, runs);
+    int64_t count = visible_runs(segment, segment->first + row - segment->row, attention->window, runs);
     int64_t slots = 0;
     for (int64_t run = 0; run < count; run++) {
         slots += runs[run].count;
     }
     for (int64_t done = 0; done < group; done += HEADS) {
         int heads = group - done < HEADS ? (int)(group - done) : HEADS;
-        int64_t offset = row * command->width + (kv_head * group + done) * head->head_dim;
-        const float *queries = (const float *)command->in + offset;
-        float *out = (float *)command->out + offset;
+        int64_t offset = row * attention->width + (kv_head * group + done) * head->head_dim;
+        const float *queries = attention->queries + offset;
+        float *out = attention->out + offset;
 #define WITH(n) \
-        score_runs(head, queries, runs, count, scores, stride, command->number, n, type); \
+        score_runs(head, queries, runs, count, scores, stride, attention->scale, n, type); \
         for (int query = 0; query < n; query++) { \
             factors[query] = softmax(scores + query * stride, slots); \
         } \
@@ -275,23 +275,24 @@ INLINE void attend(const struct gatun_command *command, const struct gatun_segme
 }
 
 /* Of every pool of the batch. */
-static int64_t kv_heads_of(const struct gatun_command *command, const struct gatun_batch *batch) {
-    return batch->segments[0].kv->layers[command->layer].kv_heads;
+static int64_t kv_heads_of(const struct gatun_batch *batch, int32_t layer) {
+    return batch->segments[0].kv->layers[layer].kv_heads;
 }
 
 static void NAME(gatun_attention)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    const int64_t count = batch->rows * kv_heads_of(command, batch);
+    const struct gatun_attention *attention = &command->attention;
+    const int64_t count = batch->rows * kv_heads_of(batch, attention->layer);
     /* Heads outermost, so that the rows of a prompt share the keys of a head while they are near. */
     for (int64_t item; (item = atomic_fetch_add_explicit(share->next, 1, memory_order_relaxed)) < count;) {
         int64_t kv_head = item / batch->rows;
         int64_t row = item % batch->rows;
         const struct gatun_segment *segment = &batch->segments[batch->segment_of[row]];
-        struct head head = head_of(segment, command->layer, kv_head);
+        struct head head = head_of(segment, attention->layer, kv_head);
         switch (segment->kv->type) {
-            case GATUN_F16: attend(command, segment, &head, row, kv_head, share->scratch, GATUN_F16); break;
-            case GATUN_BF16: attend(command, segment, &head, row, kv_head, share->scratch, GATUN_BF16); break;
-            case GATUN_Q8_0: attend(command, segment, &head, row, kv_head, share->scratch, GATUN_Q8_0); break;
-            default: attend(command, segment, &head, row, kv_head, share->scratch, GATUN_F32);
+            case GATUN_F16: attend(attention, segment, &head, row, kv_head, share->scratch, GATUN_F16); break;
+            case GATUN_BF16: attend(attention, segment, &head, row, kv_head, share->scratch, GATUN_BF16); break;
+            case GATUN_Q8_0: attend(attention, segment, &head, row, kv_head, share->scratch, GATUN_Q8_0); break;
+            default: attend(attention, segment, &head, row, kv_head, share->scratch, GATUN_F32);
         }
     }
 }
@@ -359,7 +360,8 @@ INLINE void append(const struct head *head, int64_t slot, const float *key, cons
 }
 
 static void NAME(gatun_append_kv)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    const int64_t kv_heads = kv_heads_of(command, batch);
+    const struct gatun_append_kv *operands = &command->append_kv;
+    const int64_t kv_heads = kv_heads_of(batch, operands->layer);
     int64_t from;
     int64_t to;
     part(batch->rows * kv_heads, share, &from, &to);
@@ -369,10 +371,10 @@ static void NAME(gatun_append_kv)(const struct gatun_command *command, const str
         if (segment->first_slot < 0) {
             continue;
         }
-        struct head head = head_of(segment, command->layer, item % kv_heads);
+        struct head head = head_of(segment, operands->layer, item % kv_heads);
         int64_t slot = segment->first_slot + segment->first + row - segment->row;
-        const float *key = (const float *)command->in + item * head.head_dim;
-        const float *value = (const float *)command->aux + item * head.head_dim;
+        const float *key = operands->keys + item * head.head_dim;
+        const float *value = operands->values + item * head.head_dim;
         switch (segment->kv->type) {
             case GATUN_F16: append(&head, slot, key, value, GATUN_F16); break;
             case GATUN_BF16: append(&head, slot, key, value, GATUN_BF16); break;

@@ -1,5 +1,5 @@
 /*
- * The ops that touch each element once. Formulas and shapes are at enum gatun_op; all arithmetic is f32, sums over a row go
+ * The ops that touch each element once. Formulas and shapes are at the structs of gatun.h; all arithmetic is f32, sums over a row go
  * lane by lane in order of the elements, then over the lanes.
  */
 #include <math.h>
@@ -12,31 +12,33 @@ static void NAME(gatun_embed)(const struct gatun_command *command, const struct 
     int64_t from;
     int64_t to;
     part(batch->rows, share, &from, &to);
-    const int64_t width = command->width;
+    const struct gatun_embed *embed = &command->embed;
+    const int64_t width = embed->width;
     for (int64_t row = from; row < to; row++) {
         const int64_t token = batch->tokens[row];
-        float *out = (float *)command->out + row * width;
+        float *out = embed->out + row * width;
         if (token < 0) {
-            memcpy(out, (const float *)command->in + row * width, (size_t)width * sizeof *out);
-        } else if (command->flags & GATUN_PACKED) {
-            decode_packed(command->type, command->weights, command->aux, token, out, width);
+            memcpy(out, embed->given + row * width, (size_t)width * sizeof *out);
+        } else if (embed->packed) {
+            decode_packed(embed->type, embed->table, embed->scales, token, out, width);
         } else {
-            const uint8_t *table = command->weights;
-            gatun_decode(command->type, table + token * gatun_file_bytes(command->type, width), out, width);
+            const uint8_t *table = embed->table;
+            gatun_decode(embed->type, table + token * gatun_file_bytes(embed->type, width), out, width);
         }
     }
 }
 
 static void NAME(gatun_rms_norm)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     UNUSED(batch);
-    const int64_t group = command->group;
-    const float *gain = command->weights;
+    const struct gatun_rms_norm *norm = &command->rms_norm;
+    const int64_t group = norm->group;
+    const float *gain = norm->gain;
     int64_t from;
     int64_t to;
-    part((int64_t)share->rows * (command->width / group), share, &from, &to);
+    part((int64_t)share->rows * (norm->width / group), share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        const float *in = (const float *)command->in + i * group;
-        float *out = (float *)command->out + i * group;
+        const float *in = norm->in + i * group;
+        float *out = norm->out + i * group;
         int64_t whole = group / GATUN_LANES * GATUN_LANES;
         floats squares[PARTS] = {{0}};
         for (int64_t k = 0; k < whole; k += GATUN_LANES) {
@@ -50,7 +52,7 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
         for (int64_t k = whole; k < group; k++) {
             sum += in[k] * in[k];
         }
-        float scale = 1 / sqrtf(sum / (float)group + command->number);
+        float scale = 1 / sqrtf(sum / (float)group + norm->epsilon);
         for (int64_t k = 0; k < whole; k += WIDTH) {
             store(out + k, load(in + k) * scale * load(gain + k));
         }
@@ -61,32 +63,34 @@ static void NAME(gatun_rms_norm)(const struct gatun_command *command, const stru
 }
 
 static void NAME(gatun_rope_table)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    const int64_t pairs = command->pairs;
-    const float *frequencies = command->weights;
+    const struct gatun_rope_table *operands = &command->rope_table;
+    const int64_t pairs = operands->pairs;
+    const float *frequencies = operands->frequencies;
     int64_t from;
     int64_t to;
     part((int64_t)batch->rows * pairs, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
         float angle = (float)batch->positions[i / pairs] * frequencies[i % pairs];
-        float *table = (float *)command->out + i / pairs * 2 * pairs + i % pairs;
-        table[0] = (float)(cos(angle) * command->number);
-        table[pairs] = (float)(sin(angle) * command->number);
+        float *table = operands->out + i / pairs * 2 * pairs + i % pairs;
+        table[0] = (float)(cos(angle) * operands->factor);
+        table[pairs] = (float)(sin(angle) * operands->factor);
     }
 }
 
 static void NAME(gatun_rope)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
-    const int64_t pairs = command->pairs;
-    const int64_t head_dim = command->group;
-    const int64_t heads = command->width / head_dim;
-    const int interleaved = command->type;
+    const struct gatun_rope *rope = &command->rope;
+    const int64_t pairs = rope->pairs;
+    const int64_t head_dim = rope->head_dim;
+    const int64_t heads = rope->width / head_dim;
+    const int interleaved = rope->interleaved;
     int64_t from;
     int64_t to;
     part((int64_t)batch->rows * heads, share, &from, &to);
     for (int64_t head = from; head < to; head++) {
-        const float *cosines = (const float *)command->aux + head / heads * 2 * pairs;
+        const float *cosines = rope->table + head / heads * 2 * pairs;
         const float *sines = cosines + pairs;
-        const float *in = (const float *)command->in + head * head_dim;
-        float *out = (float *)command->out + head * head_dim;
+        const float *in = rope->in + head * head_dim;
+        float *out = rope->out + head * head_dim;
         for (int64_t i = 0; i < pairs; i++) {
             int64_t first = interleaved ? 2 * i : i;
             int64_t second = interleaved ? 2 * i + 1 : i + pairs;
@@ -117,13 +121,13 @@ INLINE floats elementwise(floats a, floats b, const int kind) {
     return kind == GATUN_ADD ? a + b : swiglu(a, b);
 }
 
-INLINE void map_elements(const struct gatun_command *command, const struct share *share, const int kind) {
-    const float *a = command->in;
-    const float *b = command->aux;
-    float *out = command->out;
+INLINE void map_elements(const struct gatun_elementwise *operands, const struct share *share, const int kind) {
+    const float *a = operands->a;
+    const float *b = operands->b;
+    float *out = operands->out;
     int64_t from;
     int64_t to;
-    part_of_vectors((int64_t)share->rows * command->width, share, &from, &to);
+    part_of_vectors((int64_t)share->rows * operands->width, share, &from, &to);
     int64_t i = from;
     for (; i + WIDTH <= to; i += WIDTH) {
         store(out + i, elementwise(load(a + i), load(b + i), kind));
@@ -140,18 +144,20 @@ INLINE void map_elements(const struct gatun_command *command, const struct share
 
 static void NAME(gatun_elementwise)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     UNUSED(batch);
-    switch (command->type) {
-        case GATUN_ADD: map_elements(command, share, GATUN_ADD); break;
-        default: map_elements(command, share, GATUN_SWIGLU);
+    const struct gatun_elementwise *operands = &command->elementwise;
+    switch (operands->kind) {
+        case GATUN_ADD: map_elements(operands, share, GATUN_ADD); break;
+        default: map_elements(operands, share, GATUN_SWIGLU);
     }
 }
 
 static void NAME(gatun_select_rows)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    const struct gatun_select_rows *operands = &command->select_rows;
+    const int64_t width = operands->width;
     int64_t from;
     int64_t to;
     part(batch->selected_rows, share, &from, &to);
     for (int64_t i = from; i < to; i++) {
-        memcpy((float *)command->out + i * command->width, (const float *)command->in + batch->selected[i] * (int64_t)command->width,
-            (size_t)command->width * sizeof(float));
+        memcpy(operands->out + i * width, operands->in + batch->selected[i] * width, (size_t)width * sizeof(float));
     }
 }

@@ -50,45 +50,166 @@ enum gatun_type {
 };
 
 enum gatun_op {
-    GATUN_EMBED,        /* out[rows, width] = table[token], or in[row] where that is -1  weights: file bytes, width, type; or as below */
-    GATUN_RMS_NORM,     /* out[rows, width] from in, gain weights[group]             width, group, number epsilon          */
-    GATUN_QUANTIZE,     /* out: 8-bit codes, scales and sums of in[rows, width]      width, and as below                   */
-    GATUN_MATMUL,       /* out[rows, outputs] = in[rows, inputs] · weights + aux     width outputs, group inputs, type; pairs 1 if
-                           activations have one scale a row, type INT8: then GATUN_QUANTIZE also has number, magnitude of outliers */
-    GATUN_ROPE_TABLE,   /* out[rows, 2, pairs] = cos, sin of position · frequency    group pairs, weights frequencies, number factor */
-    GATUN_ROPE,         /* out[rows, width] from in, table aux                       width, group headDim, pairs, type 1 if interleaved */
-    GATUN_APPEND_KV,    /* keys in, values aux [rows, kvHeads, headDim] to the pages  layer                                */
-    GATUN_ATTENTION,    /* out[rows, heads, headDim] from queries in                 layer, group heads, pairs window, number scale */
-    GATUN_ELEMENTWISE,  /* out = in + aux, or in · sigmoid(in) · aux                 width, type of enum gatun_elementwise */
-    GATUN_SELECT_ROWS   /* out[selected, width] = in[selected[i]]                    width                                 */
+    GATUN_EMBED,
+    GATUN_RMS_NORM,
+    GATUN_QUANTIZE,
+    GATUN_QUANTIZE_ROWS,
+    GATUN_MATMUL,
+    GATUN_ROPE_TABLE,
+    GATUN_ROPE,
+    GATUN_APPEND_KV,
+    GATUN_ATTENTION,
+    GATUN_ELEMENTWISE,
+    GATUN_SELECT_ROWS,
+    GATUN_OPS
 };
 
-enum gatun_elementwise {
-    GATUN_ADD,
-    GATUN_SWIGLU
+/* out[rows, width] = table[token], or given[row] where the token is -1. */
+struct gatun_embed {
+    const void *table;          /* as stored in a file, or repacked as for gatun_matmul */
+    const void *scales;         /* what gatun_take_scales took, of a repacked table whose type has them */
+    const float *given;         /* [rows, width], or null */
+    float *out;
+    int32_t width;
+    int32_t type;
+    int32_t packed;             /* 1 if the table is repacked */
+};
+
+/* out[rows, width] = in / sqrt(mean of in² + epsilon) · gain, over each `group` elements of a row. */
+struct gatun_rms_norm {
+    const float *in;
+    const float *gain;          /* [group] */
+    float *out;
+    int32_t width;
+    int32_t group;
+    float epsilon;
+};
+
+/* in[rows, width] rounded to 8 bits, with a scale each 32 elements. */
+struct gatun_quantize {
+    const float *in;
+    struct gatun_rounded *out;
+    int32_t width;
+};
+
+/* in[rows, width] rounded to 8 bits, with a scale each row; laid out as gatun_int8_rows_bytes says. */
+struct gatun_quantize_rows {
+    const float *in;
+    void *out;
+    int32_t width;
+    float outlier_magnitude;    /* elements from this on are left as they are; may be infinite */
+};
+
+/* out[rows, outputs] = in[rows, inputs] · weights[outputs, inputs] + bias. */
+struct gatun_matmul {
+    const void *in;             /* f32 for weights that are f32, f16 or bf16; for others as gatun_quantize, or _rows, left it */
+    const void *weights;        /* repacked */
+    const float *bias;          /* [outputs], or null */
+    float *out;
+    int32_t outputs;
+    int32_t inputs;
+    int32_t type;
+    int32_t row_scales;         /* 1 if `in` is of gatun_quantize_rows; type INT8 only */
+};
+
+/* out[rows, 2, pairs]: cosines, then sines, of position · frequency, times the factor. */
+struct gatun_rope_table {
+    const float *frequencies;   /* [pairs] */
+    float *out;
+    int32_t pairs;
+    float factor;
+};
+
+/* out[rows, width]: the first `pairs` pairs of each head of `in` turned by the angles of the table. */
+struct gatun_rope {
+    const float *in;
+    const float *table;         /* as gatun_rope_table left it */
+    float *out;
+    int32_t width;
+    int32_t head_dim;
+    int32_t pairs;
+    int32_t interleaved;        /* 1: elements 2 i and 2 i + 1 are a pair; 0: i and i + pairs */
+};
+
+/* Rows of keys and values, [rows, kv_heads, head_dim] each, to their slots. */
+struct gatun_append_kv {
+    const float *keys;
+    const float *values;
+    int32_t layer;
+};
+
+/* out[rows, heads, head_dim] = softmax(scale · queries · keys) · values, over the slots that a row attends to. */
+struct gatun_attention {
+    const float *queries;       /* [rows, heads, head_dim] */
+    float *out;
+    int32_t width;              /* heads · head_dim */
+    int32_t layer;
+    int32_t group;              /* query heads of a head of keys and values */
+    int32_t window;             /* positions that a row looks back on, its own included; 0: all */
+    float scale;
+};
+
+enum gatun_elementwise_kind {
+    GATUN_ADD,                  /* a + b */
+    GATUN_SWIGLU                /* a · sigmoid(a) · b */
+};
+
+/* out[rows, width] of a and b. */
+struct gatun_elementwise {
+    const float *a;
+    const float *b;
+    float *out;
+    int32_t width;
+    int32_t kind;               /* enum gatun_elementwise_kind */
+};
+
+/* out[selected, width] = in[selected[i]]. */
+struct gatun_select_rows {
+    const float *in;
+    float *out;
+    int32_t width;
 };
 
 /* Set in gatun_command.flags. */
 enum {
     GATUN_SYNC = 1,     /* wait for all threads before: something that this command touches may still be in use */
-    GATUN_SELECTED = 2, /* works on the selected rows, not on all */
-    GATUN_PACKED = 4    /* of GATUN_EMBED: weights are repacked as for GATUN_MATMUL, and aux is what gatun_take_scales took */
+    GATUN_SELECTED = 2  /* works on the selected rows, not on all */
 };
 
+/* One op of a plan: its operands are those of the struct that is called as the op. */
 struct gatun_command {
-    int32_t op;
+    int32_t op;                 /* enum gatun_op */
     int32_t flags;
-    int32_t type;
-    int32_t width;
-    int32_t group;
-    int32_t pairs;
-    int32_t layer;
-    float number;
-    const void *in;
-    const void *aux;
-    const void *weights;
-    void *out;
+    union {
+        struct gatun_embed embed;
+        struct gatun_rms_norm rms_norm;
+        struct gatun_quantize quantize;
+        struct gatun_quantize_rows quantize_rows;
+        struct gatun_matmul matmul;
+        struct gatun_rope_table rope_table;
+        struct gatun_rope rope;
+        struct gatun_append_kv append_kv;
+        struct gatun_attention attention;
+        struct gatun_elementwise elementwise;
+        struct gatun_select_rows select_rows;
+    };
 };
+
+/* Operands are pointers, then numbers of 4 bytes, and nothing lies between them: so Java writes them one behind the other. */
+#define GATUN_OPERANDS(op, pointers, numbers) \
+    _Static_assert(sizeof(struct gatun_##op) == (8 * (pointers) + 4 * (numbers) + 7) / 8 * 8, "operands of " #op)
+GATUN_OPERANDS(embed, 4, 3);
+GATUN_OPERANDS(rms_norm, 3, 3);
+GATUN_OPERANDS(quantize, 2, 1);
+GATUN_OPERANDS(quantize_rows, 2, 2);
+GATUN_OPERANDS(matmul, 4, 4);
+GATUN_OPERANDS(rope_table, 2, 2);
+GATUN_OPERANDS(rope, 3, 4);
+GATUN_OPERANDS(append_kv, 2, 1);
+GATUN_OPERANDS(attention, 2, 5);
+GATUN_OPERANDS(elementwise, 3, 2);
+GATUN_OPERANDS(select_rows, 2, 1);
+_Static_assert(sizeof(struct gatun_command) == 56, "the largest operands, of matmul, behind op and flags");
 
 struct gatun_kv;
 

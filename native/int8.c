@@ -9,7 +9,7 @@
 #include <float.h>
 #include <math.h>
 
-/* Rows in 8 bits, as GATUN_QUANTIZE leaves them where `pairs` is 1. */
+/* Rows in 8 bits, as GATUN_QUANTIZE_ROWS leaves them. */
 struct int8_rows {
     int8_t *codes;      /* [rows, blocks, 32] */
     float *scales;      /* [rows] */
@@ -63,16 +63,18 @@ static void list_outliers(struct int8_rows out, float *outliers, const float *ro
 }
 
 /* Each thread looks for the largest element of all rows of which it rounds a part, so that none waits for another. */
-static void quantize_rows(const struct gatun_command *command, const struct share *share) {
-    const int64_t width = command->width;
+static void NAME(gatun_quantize_rows)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
+    (void)batch;
+    const struct gatun_quantize_rows *operands = &command->quantize_rows;
+    const int64_t width = operands->width;
     const int64_t blocks = gatun_blocks(width);
-    const float threshold = command->number;
-    struct int8_rows out = int8_rows_at(command->out, share->rows, width);
+    const float threshold = operands->outlier_magnitude;
+    struct int8_rows out = int8_rows_at(operands->out, share->rows, width);
     int64_t from;
     int64_t to;
     part(share->rows * blocks, share, &from, &to);
     for (int64_t row = from / blocks; row * blocks < to; row++) {
-        const float *in = (const float *)command->in + row * width;
+        const float *in = operands->in + row * width;
         const float largest = largest_below(in, width, threshold);
         const int numbers = largest >= 0x1p-120f; /* not of a row of zeros, nor of NaN */
         const floats inverse = splat(numbers ? 127 / largest : 0);
@@ -105,12 +107,12 @@ INLINE floats weights_at(const uint8_t *tile, const int lane, int64_t k) {
     return to_floats((four >> 8 * (k % 4) & 255) - 128);
 }
 
-INLINE void multiply_int8(const struct gatun_command *command, struct int8_rows in, const float *outliers, int64_t tile, int64_t row,
+INLINE void multiply_int8(const struct gatun_matmul *matmul, struct int8_rows in, const float *outliers, int64_t tile, int64_t row,
     const int vectors, const int rows) {
-    const int64_t inputs = command->group;
+    const int64_t inputs = matmul->inputs;
     const int64_t blocks = gatun_blocks(inputs);
     const int64_t tile_bytes = gatun_packed_bytes(GATUN_INT8, GATUN_LANES, inputs);
-    const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
+    const uint8_t *weights = (const uint8_t *)matmul->weights + tile * tile_bytes;
     ints sum[TILE_VECTORS][TILE_ROWS];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
@@ -150,23 +152,23 @@ INLINE void multiply_int8(const struct gatun_command *command, struct int8_rows 
             for (int64_t i = (row + r) * inputs; i < (row + r) * inputs + in.counts[row + r]; i++) {
                 total = multiply_add(weights_at(packed, lane_of(v), in.places[i]) * scale, splat(outliers[i]), total);
             }
-            put(command, row + r, tile * GATUN_LANES + v * WIDTH, total, 1);
+            put(matmul, row + r, tile * GATUN_LANES + v * WIDTH, total, 1);
         }
     }
 }
 
-INLINE void int8_tile(const struct gatun_command *command, struct int8_rows in, int64_t tile, int64_t rows, const int vectors) {
-    const float *outliers = outliers_of(in, rows, command->group);
-#define RUN(n) multiply_int8(command, in, outliers, tile, row, vectors, n)
+INLINE void int8_tile(const struct gatun_matmul *matmul, struct int8_rows in, int64_t tile, int64_t rows, const int vectors) {
+    const float *outliers = outliers_of(in, rows, matmul->inputs);
+#define RUN(n) multiply_int8(matmul, in, outliers, tile, row, vectors, n)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
 
-static void int8_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
-    struct int8_rows in = int8_rows_at((void *)command->in, share->rows, command->group);
+static void int8_tiles(const struct gatun_matmul *matmul, int64_t tile, const int vectors, const struct share *share) {
+    struct int8_rows in = int8_rows_at((void *)matmul->in, share->rows, matmul->inputs);
     if (vectors == PARTS) {
-        int8_tile(command, in, tile, share->rows, PARTS);
+        int8_tile(matmul, in, tile, share->rows, PARTS);
     } else {
-        int8_tile(command, in, tile, share->rows, TILE_VECTORS);
+        int8_tile(matmul, in, tile, share->rows, TILE_VECTORS);
     }
 }

@@ -9,6 +9,7 @@ const struct kernels NAME(gatun_kernels) = {
         [GATUN_EMBED] = NAME(gatun_embed),
         [GATUN_RMS_NORM] = NAME(gatun_rms_norm),
         [GATUN_QUANTIZE] = NAME(gatun_quantize),
+        [GATUN_QUANTIZE_ROWS] = NAME(gatun_quantize_rows),
         [GATUN_MATMUL] = NAME(gatun_matmul),
         [GATUN_ROPE_TABLE] = NAME(gatun_rope_table),
         [GATUN_ROPE] = NAME(gatun_rope),

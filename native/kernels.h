@@ -22,7 +22,7 @@ struct share {
 typedef void kernel(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share);
 
 struct kernels {
-    kernel *run[GATUN_SELECT_ROWS + 1];
+    kernel *run[GATUN_OPS];
     /* Repacks the 16 outputs from `tile` · 16 on. */
     void (*pack)(int32_t type, int64_t outputs, int64_t inputs, int64_t tile, const uint8_t *source, uint8_t *target);
 };

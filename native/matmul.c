@@ -114,11 +114,11 @@ static __attribute__((noinline)) void put_some(float *target, const float *adden
 }
 
 /* Puts a vector of results of a row where they belong: the first with the bias, others are added to what is there. */
-INLINE void put(const struct gatun_command *command, int64_t row, int64_t output, floats value, const int first) {
-    float *target = (float *)command->out + row * command->width + output;
-    const float *addend = !first ? target : command->aux == NULL ? NULL : (const float *)command->aux + output;
-    const int64_t left = command->width - output;
-    if (command->width - output / GATUN_LANES * GATUN_LANES < GATUN_LANES) {
+INLINE void put(const struct gatun_matmul *matmul, int64_t row, int64_t output, floats value, const int first) {
+    float *target = matmul->out + row * matmul->outputs + output;
+    const float *addend = !first ? target : matmul->bias == NULL ? NULL : matmul->bias + output;
+    const int64_t left = matmul->outputs - output;
+    if (matmul->outputs - output / GATUN_LANES * GATUN_LANES < GATUN_LANES) {
         put_some(target, addend, value, left < WIDTH ? left : WIDTH);
     } else {
         store(target, addend == NULL ? value : value + load(addend));
@@ -269,18 +269,17 @@ INLINE void multiply_block(const struct gatun_rounded *in, int64_t stride, const
     }
 }
 
-/* Activations with a scale for each row, and products with these. (int8.c) */
-static void quantize_rows(const struct gatun_command *command, const struct share *share);
-static void int8_tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share);
+/* Products with activations that have a scale for each row. (int8.c) */
+static void int8_tiles(const struct gatun_matmul *matmul, int64_t tile, const int vectors, const struct share *share);
 
 /* A register tile: `vectors` vectors of outputs, of whole tiles, by `rows` rows. */
-INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile, int64_t row, const int vectors, const int rows,
+INLINE void multiply_quantized(const struct gatun_matmul *matmul, int64_t tile, int64_t row, const int vectors, const int rows,
     const int type) {
     const struct coding coding = coding_of(type);
-    const int64_t blocks = gatun_blocks(command->group);
-    const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, command->group);
-    const uint8_t *weights = (const uint8_t *)command->weights + tile * tile_bytes;
-    const struct gatun_rounded *in = (const struct gatun_rounded *)command->in + row * blocks;
+    const int64_t blocks = gatun_blocks(matmul->inputs);
+    const int64_t tile_bytes = gatun_packed_bytes(type, GATUN_LANES, matmul->inputs);
+    const uint8_t *weights = (const uint8_t *)matmul->weights + tile * tile_bytes;
+    const struct gatun_rounded *in = (const struct gatun_rounded *)matmul->in + row * blocks;
     floats totals[TILE_VECTORS][TILE_ROWS] = {0};
     for (int64_t block = 0; block < blocks; block++) {
         if (coding.vectors == 8) {
@@ -297,7 +296,7 @@ INLINE void multiply_quantized(const struct gatun_command *command, int64_t tile
         floats scale = coding.scales == OF_ROW ? load((const float *)(weights + v / PARTS * tile_bytes) + lane_of(v)) : splat(1);
         for (int r = 0; r < rows; r++) {
             floats value = coding.scales == OF_ROW ? totals[v][r] * scale : totals[v][r];
-            put(command, row + r, tile * GATUN_LANES + v * WIDTH, value, 1);
+            put(matmul, row + r, tile * GATUN_LANES + v * WIDTH, value, 1);
         }
     }
 }
@@ -341,13 +340,13 @@ INLINE floats weight_at(const uint8_t *weights, int64_t index, const int lane, c
 }
 
 /* Adds a panel of up to 256 inputs to the results in out; the weights begin with it. */
-INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *weights, int64_t tile, int64_t row, int64_t from,
+INLINE void multiply_panel(const struct gatun_matmul *matmul, const uint8_t *weights, int64_t tile, int64_t row, int64_t from,
     int64_t to, const int vectors, const int rows, const int type) {
     const struct plain plain = plain_of(type);
     const struct gatun_sparsity sparsity = plain.sparsity;
-    const int64_t inputs = command->group;
+    const int64_t inputs = matmul->inputs;
     const int64_t tile_bytes = plain_bytes(plain, inputs);
-    const float *in = (const float *)command->in + row * inputs;
+    const float *in = (const float *)matmul->in + row * inputs;
     floats sum[TILE_VECTORS][TILE_ROWS];
     clear(sum, vectors, rows);
     for (int64_t k = from; k < to && sparsity.group == 0; k++) {
@@ -394,7 +393,7 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
     for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            put(command, row + r, tile * GATUN_LANES + v * WIDTH, sum[v][r], from == 0);
+            put(matmul, row + r, tile * GATUN_LANES + v * WIDTH, sum[v][r], from == 0);
         }
     }
 }
@@ -421,45 +420,45 @@ INLINE void multiply_panel(const struct gatun_command *command, const uint8_t *w
         } \
     } while (0)
 
-INLINE void quantized_rows(const struct gatun_command *command, int64_t tile, int64_t rows, const int vectors, const int type) {
-#define RUN(n) multiply_quantized(command, tile, row, vectors, n, type)
+INLINE void quantized_rows(const struct gatun_matmul *matmul, int64_t tile, int64_t rows, const int vectors, const int type) {
+#define RUN(n) multiply_quantized(matmul, tile, row, vectors, n, type)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
 
-INLINE void panel_rows(const struct gatun_command *command, const uint8_t *weights, int64_t tile, int64_t from, int64_t to,
+INLINE void panel_rows(const struct gatun_matmul *matmul, const uint8_t *weights, int64_t tile, int64_t from, int64_t to,
     int64_t rows, const int vectors, const int type) {
-#define RUN(n) multiply_panel(command, weights, tile, row, from, to, vectors, n, type)
+#define RUN(n) multiply_panel(matmul, weights, tile, row, from, to, vectors, n, type)
     FOR_ROWS(rows, RUN);
 #undef RUN
 }
 
 /* All rows of `vectors` vectors of outputs whose weights are numbers as they stand. */
-INLINE void plain_rows(const struct gatun_command *command, int64_t tile, int64_t rows, const int vectors, const int type) {
-    const int64_t inputs = command->group;
+INLINE void plain_rows(const struct gatun_matmul *matmul, int64_t tile, int64_t rows, const int vectors, const int type) {
+    const int64_t inputs = matmul->inputs;
     for (int64_t from = 0; from < inputs; from += GATUN_PANEL) {
         int64_t to = from + GATUN_PANEL < inputs ? from + GATUN_PANEL : inputs;
-        const uint8_t *weights = (const uint8_t *)command->weights
+        const uint8_t *weights = (const uint8_t *)matmul->weights
             + tile * plain_bytes(plain_of(type), inputs) + plain_bytes(plain_of(type), from);
-        panel_rows(command, weights, tile, from, to, rows, vectors, type);
+        panel_rows(matmul, weights, tile, from, to, rows, vectors, type);
     }
 }
 
-static void tiles(const struct gatun_command *command, int64_t tile, const int vectors, const struct share *share) {
+static void tiles(const struct gatun_matmul *matmul, int64_t tile, const int vectors, const struct share *share) {
     const int64_t rows = share->rows;
-    if (command->pairs) {
-        int8_tiles(command, tile, vectors, share);
+    if (matmul->row_scales) {
+        int8_tiles(matmul, tile, vectors, share);
         return;
     }
-    switch (command->type) {
+    switch (matmul->type) {
 #define QUANTIZED(type) \
         case type: \
-            vectors == PARTS ? quantized_rows(command, tile, rows, PARTS, type) \
-                : quantized_rows(command, tile, rows, TILE_VECTORS, type); \
+            vectors == PARTS ? quantized_rows(matmul, tile, rows, PARTS, type) \
+                : quantized_rows(matmul, tile, rows, TILE_VECTORS, type); \
             break;
 #define PLAIN(type) \
         case type: \
-            vectors == PARTS ? plain_rows(command, tile, rows, PARTS, type) : plain_rows(command, tile, rows, TILE_VECTORS, type); \
+            vectors == PARTS ? plain_rows(matmul, tile, rows, PARTS, type) : plain_rows(matmul, tile, rows, TILE_VECTORS, type); \
             break;
         QUANTIZED(GATUN_Q8_0)
         QUANTIZED(GATUN_Q4_0)
@@ -491,7 +490,8 @@ static void tiles(const struct gatun_command *command, int64_t tile, const int v
 
 static void NAME(gatun_matmul)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     (void)batch;
-    const int count = (command->width + GATUN_LANES - 1) / GATUN_LANES;
+    const struct gatun_matmul *matmul = &command->matmul;
+    const int count = (matmul->outputs + GATUN_LANES - 1) / GATUN_LANES;
     /* Pieces small enough that no thread waits long for another, large enough that the counter is no bottleneck. */
     const int wide = TILE_VECTORS / PARTS;
     int piece = count / (8 * share->threads) / wide * wide;
@@ -500,10 +500,10 @@ static void NAME(gatun_matmul)(const struct gatun_command *command, const struct
         int to = from + piece < count ? from + piece : count;
         int tile = from;
         for (; tile + wide <= to; tile += wide) {
-            tiles(command, tile, TILE_VECTORS, share);
+            tiles(matmul, tile, TILE_VECTORS, share);
         }
         for (; tile < to; tile++) {
-            tiles(command, tile, PARTS, share);
+            tiles(matmul, tile, PARTS, share);
         }
     }
 }
@@ -511,20 +511,17 @@ static void NAME(gatun_matmul)(const struct gatun_command *command, const struct
 /* Activations to 8 bits: for each 32 inputs scale = max|x| / 127, code = x / scale rounded to nearest even. */
 static void NAME(gatun_quantize)(const struct gatun_command *command, const struct gatun_batch *batch, const struct share *share) {
     (void)batch;
-    if (command->pairs) {
-        quantize_rows(command, share);
-        return;
-    }
+    const struct gatun_quantize *operands = &command->quantize;
     const int64_t rows = share->rows;
-    const int64_t width = command->width;
+    const int64_t width = operands->width;
     const int64_t blocks = gatun_blocks(width);
-    struct gatun_rounded *out = command->out;
+    struct gatun_rounded *out = operands->out;
     int64_t from;
     int64_t to;
     part(rows * blocks, share, &from, &to);
     for (int64_t block = from; block < to; block++) {
         const int64_t begin = block % blocks * GATUN_BLOCK;
-        const float *in = (const float *)command->in + block / blocks * width + begin;
+        const float *in = operands->in + block / blocks * width + begin;
         float last[GATUN_BLOCK] = {0};
         if (width - begin < GATUN_BLOCK) {
             memcpy(last, in, (size_t)(width - begin) * sizeof *in);
@@ -628,7 +625,7 @@ static void unpack_block(int32_t type, const uint8_t *tile, int64_t block, int l
     }
 }
 
-/* Decodes a row of a repacked matrix: bit for bit what gatun_decode makes of it as stored. For `scales` see GATUN_PACKED. */
+/* Decodes a row of a repacked matrix: bit for bit what gatun_decode makes of it as stored. For `scales` see gatun_embed. */
 static void decode_packed(
     int32_t type, const uint8_t *packed, const uint8_t *scales, int64_t row, float *target, int64_t elements) {
     const uint8_t *tile = packed + row / GATUN_LANES * gatun_packed_bytes(type, GATUN_LANES, elements);

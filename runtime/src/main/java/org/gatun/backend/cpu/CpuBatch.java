@@ -55,11 +55,11 @@ final class CpuBatch {
 
     /// Writes a batch, whose page tables must be of this backend and which must be within the limits. Hot: allocates nothing.
     ///
-    /// @param leastToken tokens must be this at least
+    /// @param minToken tokens must be this at least
     /// @param vocabulary and below this
     /// @return the `struct gatun_batch`
     /// @throws IllegalArgumentException if a token is outside the vocabulary
-    MemorySegment write(Batch batch, int leastToken, int vocabulary) {
+    MemorySegment write(Batch batch, int minToken, int vocabulary) {
         int rows = 0;
         int selectedRows = 0;
         for (int number = 0; number < batch.size(); number++) {
@@ -70,7 +70,7 @@ final class CpuBatch {
             }
             for (int own = segment.first(); own < segment.rows(); own++) {
                 int token = segment.token(own);
-                if (token < leastToken || token >= vocabulary) {
+                if (token < minToken || token >= vocabulary) {
                     throw new IllegalArgumentException("token " + token + ": expected one below " + vocabulary);
                 }
                 tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);

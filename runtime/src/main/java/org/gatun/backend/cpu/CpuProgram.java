@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
+import java.util.function.Function;
 import org.gatun.backend.BatchLimits;
-import org.gatun.backend.cpu.NativeLayout.Operation;
 import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
@@ -32,7 +32,7 @@ final class CpuProgram {
     private final Weights weights;
     private final Arena arena;
     private final List<Weights.Key> used = new ArrayList<>();
-    private final List<Command> commands = new ArrayList<>();
+    private final List<Flagged> commands = new ArrayList<>();
     private final Map<Integer, Buffer> buffers = new HashMap<>();           // of a value, by id
     private final Map<Rounded, Buffer> quantized = new HashMap<>();
     private final Map<RopeTable, Buffer> ropeTables = new HashMap<>();
@@ -40,11 +40,10 @@ final class CpuProgram {
     private final int[] lastUse;                                            // [values] index of op
     private final Set<Buffer> read = new HashSet<>();                       // since the last wait
     private final Set<Buffer> written = new HashSet<>();
-    private final List<Buffer> waitFor = new ArrayList<>();                 // by the next command, beside its inputs
     private final Map<Integer, Buffer> cacheLayers = new HashMap<>();
     private long workOfRow;
     private long workOfSelectedRow;
-    private int leastToken;
+    private int minToken;
     private int vocabulary = Integer.MAX_VALUE;
     private int bufferCount;
 
@@ -54,9 +53,8 @@ final class CpuProgram {
     /// A value rounded to 8 bits.
     private record Rounded(int id, ActivationQuantization activations) {}
 
-    /// A command before it is written to memory.
-    private record Command(Operation operation, int flags, int type, int width, int group, int pairs, int layer, float number,
-            MemorySegment in, MemorySegment aux, MemorySegment weights, MemorySegment out) {}
+    /// @param flags of `gatun_command`
+    private record Flagged(Command command, int flags) {}
 
     /// @param arena owner of the program's memory
     CpuProgram(NativeLibrary library, Plan plan, BatchLimits limits, Weights weights, Arena arena) {
@@ -76,7 +74,7 @@ final class CpuProgram {
         for (Op op : plan.ops()) {
             if (op instanceof Op.Input(_, Value rows)) { // first, so that nothing else is ever in their place
                 lastUse[rows.id()] = Integer.MAX_VALUE;
-                buffers.put(rows.id(), allocate(capacity(rows) * rows.width() * Float.BYTES));
+                buffers.put(rows.id(), allocate(capacity(rows.rows()) * rows.width() * Float.BYTES));
             }
         }
         for (int index = 0; index < plan.ops().size(); index++) {
@@ -111,46 +109,45 @@ final class CpuProgram {
     private void compile(Op op) {
         switch (op) {
             case Op.Input _ -> { }
-            case Op.Embed(Tensor table, Optional<Value> given, Value out) -> {
-                vocabulary = Math.min(vocabulary, table.rows());
-                leastToken = given.isPresent() ? Op.Embed.GIVEN : 0;
-                emit(Operation.EMBED, out, given.map(rows -> List.of(buffers.get(rows.id()))).orElseGet(List::of), embedding(table));
-            }
-            case Op.RmsNorm(Value in, Tensor gain, float epsilon, Value out) ->
-                emit(Operation.RMS_NORM, out, List.of(buffers.get(in.id())), new Settings().group(gain.columns())
-                        .number(epsilon).weights(weight(gain, Weights.Form.VECTOR)));
+            case Op.Embed embed -> embed(embed);
+            case Op.RmsNorm(Value in, Tensor gain, float epsilon, Value out) -> emit(out, List.of(of(in)), target ->
+                    new Command.RmsNorm(of(in).segment, weight(gain, Weights.Form.VECTOR), target, out.width(), gain.columns(), epsilon));
             case Op.MatMul matMul -> matMul(matMul);
-            case Op.Rope(Value in, int headDim, RopeTable table, Value out) ->
-                emit(Operation.ROPE, out, List.of(buffers.get(in.id()), ropeTable(table)), new Settings().group(headDim)
-                        .pairs(table.pairs()).type(table.pairing() == RopeTable.Pairing.INTERLEAVED ? 1 : 0));
-            case Op.AppendKv(int layer, Value keys, Value values) ->
-                emit(Operation.APPEND_KV, cacheLayer(layer), keys, List.of(buffers.get(keys.id()), buffers.get(values.id())),
-                        new Settings().layer(layer));
-            case Op.Attention(int layer, Value queries, var shape, Value out) -> {
-                // The cache is no operand of the command: it only counts for waiting.
-                waitFor.add(cacheLayer(layer));
-                emit(Operation.ATTENTION, out, List.of(buffers.get(queries.id())), new Settings().layer(layer)
-                        .group(shape.group()).pairs(shape.window()).number(shape.scale()));
+            case Op.Rope(Value in, int headDim, RopeTable angles, Value out) -> {
+                Buffer table = ropeTable(angles);
+                emit(out, List.of(of(in), table), target -> new Command.Rope(of(in).segment, table.segment, target, out.width(), headDim,
+                        angles.pairs(), angles.pairing() == RopeTable.Pairing.INTERLEAVED));
             }
-            case Op.Elementwise(Op.Elementwise.Kind kind, Value a, Value b, Value out) ->
-                emit(Operation.ELEMENTWISE, out, List.of(buffers.get(a.id()), buffers.get(b.id())), new Settings().type(kind.ordinal()));
-            case Op.SelectRows(Value in, Value out) ->
-                emit(Operation.SELECT_ROWS, out, List.of(buffers.get(in.id())), new Settings());
+            case Op.AppendKv(int layer, Value keys, Value values) ->
+                emit(cacheLayer(layer), keys.rows(), List.of(of(keys), of(values)),
+                        new Command.AppendKv(of(keys).segment, of(values).segment, layer));
+            // The cache is no operand of the command: it only counts for waiting.
+            case Op.Attention(int layer, Value queries, var shape, Value out) -> emit(out, List.of(of(queries), cacheLayer(layer)), target ->
+                    new Command.Attention(of(queries).segment, target, out.width(), layer, shape.group(), shape.window(), shape.scale()));
+            case Op.Elementwise(Op.Elementwise.Kind kind, Value a, Value b, Value out) -> emit(out, List.of(of(a), of(b)), target ->
+                    new Command.Elementwise(of(a).segment, of(b).segment, target, out.width(), kind.ordinal()));
+            case Op.SelectRows(Value in, Value out) -> emit(out, List.of(of(in)), target ->
+                    new Command.SelectRows(of(in).segment, target, out.width()));
         }
     }
 
+    private Buffer of(Value value) {
+        return buffers.get(value.id());
+    }
+
     /// Rows of a table that is the matrix of a product, too, are looked up in that, so that it is in memory once.
-    private Settings embedding(Tensor table) {
+    private void embed(Op.Embed op) {
+        Tensor table = op.table();
+        vocabulary = Math.min(vocabulary, table.rows());
+        minToken = op.given().isPresent() ? Op.Embed.GIVEN : 0;
         int type = NativeLayout.type(table.dtype());
-        Settings settings = new Settings().type(type);
         long scaleBytes = library.scaleBytes(type);
-        if (scaleBytes < 0 || !isMultiplied(table)) {
-            return settings.weights(weight(table, Weights.Form.FILE));
-        }
-        if (scaleBytes > 0) {
-            settings.aux(weight(table, Weights.Form.SCALES));
-        }
-        return settings.flags(NativeLayout.PACKED).weights(weight(table, Weights.Form.MATRIX));
+        boolean packed = scaleBytes >= 0 && isMultiplied(table);
+        MemorySegment scales = packed && scaleBytes > 0 ? weight(table, Weights.Form.SCALES) : MemorySegment.NULL;
+        MemorySegment rows = weight(table, packed ? Weights.Form.MATRIX : Weights.Form.FILE);
+        List<Buffer> given = op.given().map(this::of).stream().toList();
+        emit(op.out(), given, target -> new Command.Embed(rows, scales, given.isEmpty() ? MemorySegment.NULL : given.getFirst().segment,
+                target, op.out().width(), type, packed));
     }
 
     private boolean isMultiplied(Tensor table) {
@@ -163,12 +160,11 @@ final class CpuProgram {
         Tensor weight = op.weight();
         Buffer in = NativeLayout.roundsActivations(weight.dtype())
                 ? quantized.computeIfAbsent(new Rounded(op.in().id(), op.activations()), _ -> quantize(op.in(), op.activations()))
-                : buffers.get(op.in().id());
-        Settings settings = new Settings().type(NativeLayout.type(weight.dtype())).group(weight.columns())
-                .pairs(op.activations().isQuantized() ? 1 : 0)
-                .weights(weight(weight, Weights.Form.MATRIX));
-        op.bias().ifPresent(bias -> settings.aux(weight(bias, Weights.Form.VECTOR)));
-        emit(Operation.MATMUL, op.out(), List.of(in), settings);
+                : of(op.in());
+        MemorySegment matrix = weight(weight, Weights.Form.MATRIX);
+        MemorySegment bias = op.bias().map(vector -> weight(vector, Weights.Form.VECTOR)).orElse(MemorySegment.NULL);
+        emit(op.out(), List.of(in), target -> new Command.Matmul(in.segment, matrix, bias, target, op.out().width(), weight.columns(),
+                NativeLayout.type(weight.dtype()), op.activations().isQuantized()));
         long work = weight.shape().elements();
         if (op.out().rows() == Value.Rows.SELECTED) {
             workOfSelectedRow += work;
@@ -178,10 +174,13 @@ final class CpuProgram {
     }
 
     private Buffer quantize(Value value, ActivationQuantization activations) {
-        Buffer out = allocate(!activations.isQuantized() ? NativeLayout.roundedBytes(capacity(value), value.width())
-                : NativeLayout.codedBytes(capacity(value), value.width(), Float.isFinite(activations.threshold())));
-        emit(Operation.QUANTIZE, out, value, List.of(buffers.get(value.id())), new Settings().number(activations.threshold())
-                .pairs(activations.isQuantized() ? 1 : 0));
+        MemorySegment in = of(value).segment;
+        int width = value.width();
+        Buffer out = allocate(activations.isQuantized()
+                ? NativeLayout.codedBytes(capacity(value.rows()), width, Float.isFinite(activations.threshold()))
+                : NativeLayout.roundedBytes(capacity(value.rows()), width));
+        emit(out, value.rows(), List.of(of(value)), activations.isQuantized()
+                ? new Command.QuantizeRows(in, out.segment, width, activations.threshold()) : new Command.Quantize(in, out.segment, width));
         return out;
     }
 
@@ -189,8 +188,7 @@ final class CpuProgram {
         return ropeTables.computeIfAbsent(table, _ -> {
             Buffer out = allocate(8L * limits.rows() * table.pairs());
             MemorySegment frequencies = arena.allocateFrom(ValueLayout.JAVA_FLOAT, table.inverseFrequencies());
-            emit(Operation.ROPE_TABLE, out, new Value(0, table.pairs(), Value.Rows.ALL), List.of(), new Settings()
-                    .pairs(table.pairs()).number(table.attentionFactor()).weights(frequencies));
+            emit(out, Value.Rows.ALL, List.of(), new Command.RopeTable(frequencies, out.segment, table.pairs(), table.attentionFactor()));
             return out;
         });
     }
@@ -206,83 +204,29 @@ final class CpuProgram {
         return segment;
     }
 
-    /// Fields of a command that only some ops have.
-    private static final class Settings {
-        private int flags;
-        private int type;
-        private int group;
-        private int pairs;
-        private int layer;
-        private float number;
-        private MemorySegment aux = MemorySegment.NULL;
-        private MemorySegment weights = MemorySegment.NULL;
-
-        Settings flags(int value) {
-            flags = value;
-            return this;
-        }
-
-        Settings type(int value) {
-            type = value;
-            return this;
-        }
-
-        Settings group(int value) {
-            group = value;
-            return this;
-        }
-
-        Settings pairs(int value) {
-            pairs = value;
-            return this;
-        }
-
-        Settings layer(int value) {
-            layer = value;
-            return this;
-        }
-
-        Settings number(float value) {
-            number = value;
-            return this;
-        }
-
-        Settings aux(MemorySegment value) {
-            aux = value;
-            return this;
-        }
-
-        Settings weights(MemorySegment value) {
-            weights = value;
-            return this;
-        }
-    }
-
-    private void emit(Operation operation, Value out, List<Buffer> inputs, Settings settings) {
-        Buffer target = allocate(capacity(out) * out.width() * Float.BYTES);
+    private void emit(Value out, List<Buffer> inputs, Function<MemorySegment, Command> command) {
+        Buffer target = allocate(capacity(out.rows()) * out.width() * Float.BYTES);
         buffers.put(out.id(), target);
-        emit(operation, target, out, inputs, settings);
+        emit(target, out.rows(), inputs, command.apply(target.segment));
     }
 
-    /// @param of the value whose width and rows the command has
-    private void emit(Operation operation, Buffer out, Value of, List<Buffer> inputs, Settings settings) {
-        waitFor.addAll(inputs);
-        boolean sync = waitFor.stream().anyMatch(written::contains) || written.contains(out) || read.contains(out);
+    /// @param out what the command writes
+    /// @param rows those that it works on
+    /// @param inputs what it reads
+    private void emit(Buffer out, Value.Rows rows, List<Buffer> inputs, Command command) {
+        boolean sync = inputs.stream().anyMatch(written::contains) || written.contains(out) || read.contains(out);
         if (sync) {
             read.clear();
             written.clear();
         }
-        read.addAll(waitFor);
+        read.addAll(inputs);
         written.add(out);
-        waitFor.clear();
-        int flags = settings.flags | (sync ? NativeLayout.SYNC : 0) | (of.rows() == Value.Rows.SELECTED ? NativeLayout.SELECTED : 0);
-        commands.add(new Command(operation, flags, settings.type, of.width(), settings.group, settings.pairs, settings.layer,
-                settings.number, inputs.isEmpty() ? MemorySegment.NULL : inputs.get(0).segment,
-                inputs.size() > 1 ? inputs.get(1).segment : settings.aux, settings.weights, out.segment));
+        commands.add(new Flagged(command,
+                (sync ? NativeLayout.SYNC : 0) | (rows == Value.Rows.SELECTED ? NativeLayout.SELECTED : 0)));
     }
 
-    private long capacity(Value value) {
-        return switch (value.rows()) {
+    private long capacity(Value.Rows rows) {
+        return switch (rows) {
             case ALL -> limits.rows();
             case SELECTED -> limits.logitsRows();
         };
@@ -308,30 +252,10 @@ final class CpuProgram {
     MemorySegment write() {
         MemorySegment memory = arena.allocate(NativeLayout.COMMAND, commands.size());
         for (int i = 0; i < commands.size(); i++) {
-            MemorySegment target = memory.asSlice(i * NativeLayout.COMMAND.byteSize(), NativeLayout.COMMAND);
-            Command command = commands.get(i);
-            setInt(target, "op", command.operation.ordinal());
-            setInt(target, "flags", command.flags);
-            setInt(target, "type", command.type);
-            setInt(target, "width", command.width);
-            setInt(target, "group", command.group);
-            setInt(target, "pairs", command.pairs);
-            setInt(target, "layer", command.layer);
-            target.set(ValueLayout.JAVA_FLOAT, NativeLayout.offset(NativeLayout.COMMAND, "number"), command.number);
-            setAddress(target, "in", command.in);
-            setAddress(target, "aux", command.aux);
-            setAddress(target, "weights", command.weights);
-            setAddress(target, "out", command.out);
+            Flagged command = commands.get(i);
+            command.command.write(memory.asSlice(i * NativeLayout.COMMAND.byteSize(), NativeLayout.COMMAND), command.flags);
         }
         return memory;
-    }
-
-    private static void setInt(MemorySegment target, String field, int value) {
-        target.set(ValueLayout.JAVA_INT, NativeLayout.offset(NativeLayout.COMMAND, field), value);
-    }
-
-    private static void setAddress(MemorySegment target, String field, MemorySegment value) {
-        target.set(ValueLayout.ADDRESS, NativeLayout.offset(NativeLayout.COMMAND, field), value);
     }
 
     int size() {
@@ -357,8 +281,8 @@ final class CpuProgram {
     }
 
     /// Tokens must be this at least.
-    int leastToken() {
-        return leastToken;
+    int minToken() {
+        return minToken;
     }
 
     /// Tokens must be below this.

@@ -42,7 +42,7 @@ final class CpuRunner implements HostExecutable.Runner {
             largest = largest == null || kv.slots() > largest.slots() ? kv : largest;
         }
         long work = batch.rows() * program.workOfRow() + batch.selectedRows() * program.workOfSelectedRow();
-        backend.run(commands, program.size(), memory.write(batch, program.leastToken(), program.vocabulary()), largest, work);
+        backend.run(commands, program.size(), memory.write(batch, program.minToken(), program.vocabulary()), largest, work);
     }
 
     @Override

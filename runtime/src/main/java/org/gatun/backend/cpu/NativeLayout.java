@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
+import java.util.Optional;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.DType.Block;
 import org.gatun.tensor.DType.Plain;
@@ -15,10 +16,9 @@ import org.gatun.tensor.DType.Sparse;
 
 /// The structs and constants of `native/gatun.h`; the library's own sizes are compared when it is loaded.
 final class NativeLayout {
+    /// Operands are those of the command's [Operation], see [Command].
     static final StructLayout COMMAND = MemoryLayout.structLayout(
-            JAVA_INT.withName("op"), JAVA_INT.withName("flags"), JAVA_INT.withName("type"), JAVA_INT.withName("width"),
-            JAVA_INT.withName("group"), JAVA_INT.withName("pairs"), JAVA_INT.withName("layer"), JAVA_FLOAT.withName("number"),
-            ADDRESS.withName("in"), ADDRESS.withName("aux"), ADDRESS.withName("weights"), ADDRESS.withName("out"));
+            JAVA_INT.withName("op"), JAVA_INT.withName("flags"), MemoryLayout.sequenceLayout(6, JAVA_LONG).withName("operands"));
 
     static final StructLayout SEGMENT = MemoryLayout.structLayout(
             ADDRESS.withName("positions"), ADDRESS.withName("mask_words"), ADDRESS.withName("kv"), ADDRESS.withName("pages"),
@@ -39,15 +39,13 @@ final class NativeLayout {
 
     /// `enum gatun_op`, in its order.
     enum Operation {
-        EMBED, RMS_NORM, QUANTIZE, MATMUL, ROPE_TABLE, ROPE, APPEND_KV, ATTENTION, ELEMENTWISE, SELECT_ROWS
+        EMBED, RMS_NORM, QUANTIZE, QUANTIZE_ROWS, MATMUL, ROPE_TABLE, ROPE, APPEND_KV, ATTENTION, ELEMENTWISE, SELECT_ROWS
     }
 
     /// Wait for all threads before the command.
     static final int SYNC = 1;
     /// The command works on the selected rows.
     static final int SELECTED = 2;
-    /// The rows of an embedding are taken from the matrix of a product.
-    static final int PACKED = 4;
     /// Outputs of a matrix that lie side by side.
     static final int LANES = 16;
     /// Activations that share a scale when rounded to 8 bits.
@@ -81,6 +79,19 @@ final class NativeLayout {
     ///
     /// @throws IllegalArgumentException if the kernels have no such type
     static int type(DType dtype) {
+        unsupportedReason(dtype).ifPresent(reason -> {
+            throw new IllegalArgumentException(reason);
+        });
+        return number(dtype);
+    }
+
+    /// Why the kernels have no weights of a type; empty if they have.
+    static Optional<String> unsupportedReason(DType dtype) {
+        return number(dtype) >= 0 ? Optional.empty() : Optional.of("weights of " + dtype + " are not supported on the cpu backend");
+    }
+
+    /// -1 for a type that the kernels do not have.
+    private static int number(DType dtype) {
         return switch (dtype) {
             case Plain.F32 -> 0;
             case Plain.F16 -> 1;
@@ -105,8 +116,7 @@ final class NativeLayout {
             case Sparse.SPARSE_1_16_F16 -> 20;
             case Sparse.SPARSE_2_16_F16 -> 21;
             case Block.MXFP4 -> 22;
-            case Plain.F64, Plain.I64, Plain.I32, Plain.I16, Plain.I8, Plain.U8, Plain.BOOL, Plain.F8_E4M3, Block.NVFP4_BLOCKS -> throw new IllegalArgumentException(
-                    "weights of " + dtype + " are not supported on the cpu backend");
+            case Plain.F64, Plain.I64, Plain.I32, Plain.I16, Plain.I8, Plain.U8, Plain.BOOL, Plain.F8_E4M3, Block.NVFP4_BLOCKS -> -1;
         };
     }
 }
