@@ -197,4 +197,23 @@ public final class Batch {
             }
         }
     }
+
+    /// Checks that so many tokens can be sampled one after the other from the only segment.
+    ///
+    /// @throws IllegalStateException if there is not one segment
+    /// @throws IllegalArgumentException if their number is out of range, there are not so many slots, statistics are asked for, or there is
+    ///         a token mask, which is of the first token only
+    public void requireChain(BatchLimits limits, int count) {
+        Segment segment = onlySegment();
+        if (count < 1 || count > limits.treeRows() || (long) segment.committed() + count > pageTables[0].slots()) {
+            throw new IllegalArgumentException("sampling " + count + " tokens after " + segment.committed() + " slots: expected 1 to "
+                    + limits.treeRows() + ", and the page table holds " + pageTables[0].slots() + " slots");
+        }
+        if (segment.statistics() != null) {
+            throw new IllegalArgumentException("row statistics of a chain of tokens: expected none");
+        }
+        if (count > 1 && segment.samples() && segment.request().masks() != null) {
+            throw new IllegalArgumentException("sampling " + count + " tokens under a token mask: expected one, as the next has another mask");
+        }
+    }
 }

@@ -67,7 +67,7 @@ public final class HostVerifier {
     /// See [Executable#decodeChain].
     public void decodeChain(Executable executable, Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
-        segment.requireChain(executable.limits(), batch.pages(0), count);
+        batch.requireChain(executable.limits(), count);
         segment.requireSampling(vocabulary);
         begin(segment);
         firstLogits = 0;

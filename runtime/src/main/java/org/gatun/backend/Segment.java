@@ -26,17 +26,13 @@ public final class Segment {
     private final MemorySegment selected;     // [limits.treeRows] i32
     private final AttentionMask.Tree tree;
     private final AttentionMask.Ranges ranges;
-    private final SamplingRequest request;
+    private final SegmentSampling sampling;
     private int committed;
     private int firstSlot;
     private int first;
     private int rows;
     private int selectedRows;
     private AttentionMask mask = AttentionMask.Causal.INSTANCE;
-    private boolean samples;
-    private TokenMasks tokenMasks;
-    private DraftDistributions draftDistributions;
-    private RowStatistics statistics;
 
     /// @param arena owner of the buffers
     /// @param limits most rows it can hold
@@ -47,7 +43,7 @@ public final class Segment {
         selected = arena.allocate(ValueLayout.JAVA_INT, limits.treeRows());
         tree = new AttentionMask.Tree(arena, limits.treeRows());
         ranges = new AttentionMask.Ranges(arena);
-        request = new SamplingRequest(arena);
+        sampling = new SegmentSampling(arena);
     }
 
     /// Starts a causal segment: rows continue the committed text one after the other.
@@ -88,15 +84,8 @@ public final class Segment {
         first = 0;
         rows = 0;
         selectedRows = 0;
-        forgetSampling();
+        sampling.forget();
         return this;
-    }
-
-    private void forgetSampling() {
-        samples = false;
-        tokenMasks = null;
-        draftDistributions = null;
-        statistics = null;
     }
 
     /// Lets the rows of a segment of ranges attend to slots, behind those given before.
@@ -127,7 +116,7 @@ public final class Segment {
         }
     }
 
-    /// Goes on with a tree that was run: rows added from now on see rows before as they say, and only they are run, for logits of their
+    /// Goes on with a tree that was run: rows added from now on attend to rows before as they say, and only they are run, for logits of their
     /// own. The keys and values of those before must still be in their slots. A backend may run all rows again, with the same result.
     ///
     /// @throws IllegalStateException if this is no tree segment
@@ -137,7 +126,7 @@ public final class Segment {
         }
         first = rows;
         selectedRows = 0;
-        forgetSampling();
+        sampling.forget();
         return this;
     }
 
@@ -175,7 +164,7 @@ public final class Segment {
     /// @param offset of the row's first word in `maskWords`
     /// @param words number of the row's words; missing ones are zero
     /// @throws IllegalStateException if the segment is full or no tree
-    /// @throws IllegalArgumentException if the row does not see itself, or its position is negative
+    /// @throws IllegalArgumentException if the row does not attend to itself, or its position is negative
     public void addRow(int token, int position, long[] maskWords, int offset, int words) {
         if (mask != tree || rows == limits.treeRows()) {
             throw new IllegalStateException(mask == tree ? "the segment is full: " + rows + " rows"
@@ -190,7 +179,7 @@ public final class Segment {
     }
 
     private void put(int token, int position) {
-        if (samples) {
+        if (samples()) {
             throw new IllegalStateException("a row after the segment samples: expected all rows before Segment.sample()");
         }
         tokens.setAtIndex(ValueLayout.JAVA_INT, rows, token);
@@ -216,25 +205,10 @@ public final class Segment {
     /// @throws IllegalStateException if there are no rows, some are selected already, more than `treeRows`, or they attend to ranges
     /// @throws IllegalArgumentException if a row has no token
     public void sample(Sampling sampling, int[] text, int promptLength) {
-        if (mask == ranges) {
-            throw new IllegalStateException("sampling after rows that attend to ranges: expected a causal or a tree segment");
-        }
-        if (first > 0 || rows == 0 || rows > limits.treeRows() || selectedRows > 0) {
-            throw new IllegalStateException("sampling after each of " + rows + " rows, " + selectedRows
-                    + " selected: expected 1 to " + limits.treeRows() + ", none selected");
-        }
-        for (int row = 0; row < rows; row++) {
-            if (token(row) < 0) {
-                throw new IllegalArgumentException("token " + token(row) + " in row " + row + ", after which one is sampled: expected one of the "
-                        + "vocabulary");
-            }
-        }
-        samples = true;
+        this.sampling.sample(this, sampling, text, promptLength);
         for (int row = 0; row < rows; row++) {
             select(row);
         }
-        request.set(sampling, text, committed, promptLength);
-        request.restrict(tokenMasks);
     }
 
     /// Says which tokens may be sampled after rows, before [#sample].
@@ -242,22 +216,19 @@ public final class Segment {
     /// @param masks read in place until the segment was verified; null for any token
     /// @throws IllegalStateException if tokens are sampled already
     public void setTokenMasks(TokenMasks masks) {
-        if (samples) {
-            throw new IllegalStateException("token masks after the segment samples: expected them before Segment.sample()");
-        }
-        tokenMasks = masks;
+        sampling.setTokenMasks(masks);
     }
 
     /// Asks for statistics of the rows whose logits are asked for.
     ///
     /// @param statistics filled by the pass, at [Executable#run] or [Executable#await]; null for none
     public void setStatistics(RowStatistics statistics) {
-        this.statistics = statistics;
+        sampling.setStatistics(statistics);
     }
 
     /// What is to be filled; null if nothing is.
     public RowStatistics statistics() {
-        return statistics;
+        return sampling.statistics();
     }
 
     /// Says which rows carry tokens sampled at random, for [Executable#verify] to test them as such.
@@ -265,19 +236,12 @@ public final class Segment {
     /// @param draftDistributions read in place until the segment was verified
     /// @throws IllegalArgumentException if what was sampled is not rows of this segment, each attending to the one it was sampled below
     public void setDraftDistributions(DraftDistributions draftDistributions) {
-        for (int sample = 0; sample < draftDistributions.count(); sample++) {
-            int row = draftDistributions.row(sample);
-            if (row >= rows || !attendsTo(row, draftDistributions.parent(sample))) {
-                throw new IllegalArgumentException("row " + row + " sampled below row " + draftDistributions.parent(sample)
-                        + " in a segment of " + rows + " rows: expected rows that attend to those they were sampled below");
-            }
-        }
-        this.draftDistributions = draftDistributions.count() == 0 ? null : draftDistributions;
+        sampling.setDraftDistributions(this, draftDistributions);
     }
 
     /// Rows that carry tokens sampled at random; null if none do.
     public DraftDistributions draftDistributions() {
-        return draftDistributions;
+        return sampling.draftDistributions();
     }
 
     /// Makes of this segment of one row, which samples, the one that follows it: it reads `token`, a position further on.
@@ -287,7 +251,7 @@ public final class Segment {
         if (rows != 1 || !samples()) {
             throw new IllegalStateException("advancing a segment of " + rows + " rows: expected one, with a token sampled after it");
         }
-        request.advance(token(0), position(0));
+        request().advance(token(0), position(0));
         tokens.setAtIndex(ValueLayout.JAVA_INT, 0, token);
         positions.setAtIndex(ValueLayout.JAVA_INT, 0, position(0) + 1);
         committed++;
@@ -298,15 +262,12 @@ public final class Segment {
     ///
     /// @throws IllegalStateException if none are
     public SamplingRequest request() {
-        if (!samples()) {
-            throw new IllegalStateException("a segment that samples no tokens: expected Segment.sample() before it is verified");
-        }
-        return request;
+        return sampling.request();
     }
 
     /// Whether tokens are sampled.
     public boolean samples() {
-        return samples;
+        return sampling.samples();
     }
 
     /// Slots filled before the segment; 0 in a segment of ranges.
@@ -406,27 +367,7 @@ public final class Segment {
     /// @throws IllegalArgumentException if a bias, a token mask or a distribution is not for this vocabulary, or a mask is of no row or
     ///         allows no token
     public void requireSampling(int vocabulary) {
-        request().requireFor(rows, vocabulary);
-        if (draftDistributions != null) {
-            draftDistributions.requireVocabulary(vocabulary);
-        }
-    }
-
-    /// Checks that so many tokens can be sampled one after the other from this segment.
-    ///
-    /// @throws IllegalArgumentException if their number is out of range, there are not so many slots, or there is a token mask, which
-    ///         is of the first token only
-    public void requireChain(BatchLimits max, PageTable pages, int count) {
-        if (count < 1 || count > max.treeRows() || (long) committed + count > pages.slots()) {
-            throw new IllegalArgumentException("sampling " + count + " tokens after " + committed + " slots: expected 1 to "
-                    + max.treeRows() + ", and the page table holds " + pages.slots() + " slots");
-        }
-        if (statistics != null) {
-            throw new IllegalArgumentException("row statistics of a chain of tokens: expected none");
-        }
-        if (count > 1 && samples && request.masks() != null) {
-            throw new IllegalArgumentException("sampling " + count + " tokens under a token mask: expected one, as the next has another mask");
-        }
+        sampling.requireFor(rows, vocabulary);
     }
 
     /// Whether row `row` attends to row `other` of the same segment.

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,7 +20,6 @@ import org.gatun.backend.Backends;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.KvLayout;
-import org.gatun.backend.PageTable;
 import org.gatun.format.FileAccess;
 import org.gatun.format.FormatException;
 import org.gatun.format.FormatReport;
@@ -82,16 +80,7 @@ public final class Model implements AutoCloseable {
             throw new FormatException(Path.of(name), -1, e.getMessage(), e);
         }
         requireWeightsForActivations();
-        unpaddedVocabulary = unpadded(checkpoint.tokenizer(), checkpoint.config().vocabulary());
-    }
-
-    private static int unpadded(Tokenizer tokenizer, int rows) {
-        int tokens = Math.min(tokenizer.vocabularySize(), rows);
-        int count = tokens;
-        while (count > 0 && tokenizer.isUnused(count - 1)) {
-            count--;
-        }
-        return count > 0 ? count : tokens; // or the whole vocabulary would be padding
+        unpaddedVocabulary = checkpoint.tokenizer().unpaddedSize(checkpoint.config().vocabulary());
     }
 
     private void requireWeightsForActivations() {
@@ -292,7 +281,7 @@ public final class Model implements AutoCloseable {
         try {
             Executable executable = executables.get();
             try {
-                SequenceState state = openState();
+                SequenceState state = SequenceState.open(this);
                 try {
                     Session session = new Session(this, executable, state, giveBack);
                     lifetime.adopt(session);
@@ -307,17 +296,6 @@ public final class Model implements AutoCloseable {
             }
         } finally {
             lifetime.leave();
-        }
-    }
-
-    private SequenceState openState() {
-        try {
-            return new SequenceState(this, PageTable.openAlone(backend, kvLayout, contextLength()));
-        } catch (OutOfMemoryError e) {
-            OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + kvLayout.describe(contextLength())
-                    + ", of which there is not so much");
-            inWords.initCause(e);
-            throw inWords;
         }
     }
 
@@ -339,13 +317,7 @@ public final class Model implements AutoCloseable {
     }
 
     private Plan record(LayerProgram program) {
-        program.steps().forEach(step -> {
-            if (step instanceof LayerProgram.RunAttention(int layer)) {
-                Objects.checkIndex(layer, config().layers());
-            } else if (step instanceof LayerProgram.RunFeedForward(int layer)) {
-                Objects.checkIndex(layer, config().layers());
-            }
-        });
+        program.requireLayers(config().layers());
         return config().architecture().record(config(), checkpoint::find, options.activations(), program);
     }
 

@@ -42,6 +42,20 @@ public final class SequenceState implements AutoCloseable {
         }
     }
 
+    /// An empty one of as many tokens as a session of the model, with pages of its own.
+    ///
+    /// @throws OutOfMemoryError if there is no memory for them
+    static SequenceState open(Model model) {
+        try {
+            return new SequenceState(model, PageTable.openAlone(model.backend(), model.kvLayout(), model.contextLength()));
+        } catch (OutOfMemoryError e) {
+            OutOfMemoryError inWords = new OutOfMemoryError("keys and values of " + model.kvLayout().describe(model.contextLength())
+                    + ", of which there is not so much");
+            inWords.initCause(e);
+            throw inWords;
+        }
+    }
+
     /// The model that reads the text.
     public Model model() {
         return model;

@@ -86,6 +86,20 @@ public record LayerProgram(List<Step> steps) {
         }
     }
 
+    /// Checks that a model has what this runs.
+    ///
+    /// @param layers of the model
+    /// @throws IndexOutOfBoundsException if it names a layer beyond them
+    public void requireLayers(int layers) {
+        for (Step step : steps) {
+            if (step instanceof RunAttention(int layer)) {
+                Objects.checkIndex(layer, layers);
+            } else if (step instanceof RunFeedForward(int layer)) {
+                Objects.checkIndex(layer, layers);
+            }
+        }
+    }
+
     /// Whether it gives logits.
     public boolean hasHead() {
         return steps.getLast() instanceof Head;

@@ -37,6 +37,18 @@ public interface Tokenizer {
     /// @throws IndexOutOfBoundsException if `token` is no id
     boolean isUnused(int token);
 
+    /// Number of token ids without the unused ones at their end.
+    ///
+    /// @param rows of logits that there are: ids from there on do not count
+    default int unpaddedSize(int rows) {
+        int tokens = Math.min(vocabularySize(), rows);
+        int count = tokens;
+        while (count > 0 && isUnused(count - 1)) {
+            count--;
+        }
+        return count > 0 ? count : tokens; // or the whole vocabulary would be padding
+    }
+
     /// The token a text begins with, if the model has one.
     OptionalInt beginOfText();
 

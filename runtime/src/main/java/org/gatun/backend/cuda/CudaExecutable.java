@@ -521,7 +521,7 @@ final class CudaExecutable implements Executable {
     public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
         batch.requireWithin(limits);
-        segment.requireChain(limits, batch.pages(0), count);
+        batch.requireChain(limits, count);
         segment.requireSampling(plan.output(Plan.LOGITS).width());
         PageTable table = ofThisBackend(batch.pages(0));
         lifetime.enter();
