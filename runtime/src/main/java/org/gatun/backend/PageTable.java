@@ -177,7 +177,7 @@ public final class PageTable implements AutoCloseable {
         }
     }
 
-    /// Gives back the pages whose slots all lie below `slot`: for layers with a window, which see no more of them.
+    /// Gives back the pages whose slots all lie below `slot`: for layers with a window, which attend to them no more.
     ///
     /// @throws IndexOutOfBoundsException if there are not so many slots with pages
     public void release(int slot) {

@@ -93,7 +93,7 @@ public sealed interface Op {
     /// @param values `[rows, kvHeads, headDim]`
     record AppendKv(int layer, Value keys, Value values) implements Op {}
 
-    /// Softmax attention of each row over the slots of a layer that the row may see: all committed slots, and of the
+    /// Softmax attention of each row over the slots of a layer that it attends to: all committed slots, and of the
     /// pass's own rows its ancestors and itself; of these only positions inside the window.
     /// `out = softmax(scale · q·Kᵀ) · V`, a query head `h` using key-value head `h / group`.
     ///

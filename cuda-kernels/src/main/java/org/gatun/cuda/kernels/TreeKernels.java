@@ -4,7 +4,7 @@ import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.LaunchConfiguration;
 
-/// The kernels of `tree.cu`: what the rows of a tree pass see of each other.
+/// The kernels of `tree.cu`: which rows of a tree pass each of them attends to.
 public final class TreeKernels {
     private static final int ROWS_A_BLOCK = 4;
 

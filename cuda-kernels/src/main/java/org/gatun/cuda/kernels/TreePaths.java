@@ -7,7 +7,7 @@ import org.gatun.cuda.KernelArguments;
 
 /// Which rows of the pass each row of a tree pass attends to, itself included; made by [TreeKernels#paths].
 ///
-/// @param rows `[rows, stride] int`: numbers of the rows seen, rising
+/// @param rows `[rows, stride] int`: numbers of the rows attended to, rising
 /// @param lengths `[rows] int`: how many
 /// @param stride most rows of a tree
 public record TreePaths(DeviceSlice rows, DeviceSlice lengths, int stride) {
