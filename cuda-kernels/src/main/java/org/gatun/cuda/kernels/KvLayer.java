@@ -2,6 +2,7 @@ package org.gatun.cuda.kernels;
 
 import java.util.List;
 import java.util.NavigableSet;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceBuffer;
@@ -25,12 +26,16 @@ public record KvLayer(DeviceSlice pages, int slots, int kvHeads, int headDim, Kv
     ///
     /// @throws IllegalArgumentException if there is no attention for heads of this size
     public static int storedDim(int headDim) {
-        Integer stored = STORED_DIMS.ceiling(headDim);
-        if (stored == null || headDim % 2 != 0) {
-            throw new IllegalArgumentException("heads of %d elements: expected an even number, %d at most".formatted(headDim,
-                    STORED_DIMS.last()));
-        }
-        return stored;
+        unsupportedReason(headDim).ifPresent(reason -> {
+            throw new IllegalArgumentException(reason);
+        });
+        return STORED_DIMS.ceiling(headDim);
+    }
+
+    /// Why there is no attention for heads of a size; empty if there is.
+    public static Optional<String> unsupportedReason(int headDim) {
+        return headDim % 2 == 0 && headDim <= STORED_DIMS.last() ? Optional.empty()
+                : Optional.of("heads of %d elements: expected an even number, %d at most".formatted(headDim, STORED_DIMS.last()));
     }
 
     /// Elements that a head takes in the cache.

@@ -116,12 +116,7 @@ public final class CpuBackend implements Backend {
     }
 
     private static Optional<String> unsupportedReason(Tensor weight) {
-        try {
-            NativeLayout.type(weight.dtype());
-            return Optional.empty();
-        } catch (IllegalArgumentException e) {
-            return Optional.of("tensor " + weight.name() + ": " + e.getMessage());
-        }
+        return NativeLayout.unsupportedReason(weight.dtype()).map(reason -> "tensor " + weight.name() + ": " + reason);
     }
 
     @Override

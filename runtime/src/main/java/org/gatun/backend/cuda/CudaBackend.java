@@ -108,19 +108,10 @@ public final class CudaBackend implements Backend {
     @Override
     public Optional<String> unsupportedReason(Op op) {
         return switch (op) {
-            case Op.MatMul product -> reason(() -> Fusion.requireWholeTiles(product));
-            case Op.Attention attention -> reason(() -> KvLayer.storedDim(attention.shape().headDim()));
+            case Op.MatMul product -> Fusion.unsupportedReason(product);
+            case Op.Attention attention -> KvLayer.unsupportedReason(attention.shape().headDim());
             case Op.Input _, Op.Embed _, Op.RmsNorm _, Op.Rope _, Op.AppendKv _, Op.Elementwise _, Op.SelectRows _ -> Optional.empty();
         };
-    }
-
-    private static Optional<String> reason(Runnable check) {
-        try {
-            check.run();
-            return Optional.empty();
-        } catch (IllegalArgumentException e) {
-            return Optional.of(e.getMessage());
-        }
     }
 
     @Override

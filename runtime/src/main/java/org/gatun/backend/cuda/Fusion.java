@@ -45,14 +45,13 @@ final class Fusion {
         }
     }
 
-    /// @throws IllegalArgumentException if there is no kernel for the product of activations in 8 bits with its weight
-    static void requireWholeTiles(Op.MatMul product) {
+    /// Why there is no kernel for a product: that of activations in 8 bits takes a weight in whole tiles.
+    static Optional<String> unsupportedReason(Op.MatMul product) {
         Tensor weight = product.weight();
-        if (product.activations().isQuantized() && weightType(weight) != WeightType.INT8) {
-            throw new IllegalArgumentException("tensor " + weight.name() + " " + weight.shape() + ": activations " + product.activations()
-                    + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + ActivationQuantization.NONE
-                    + " or backend cpu");
-        }
+        return !product.activations().isQuantized() || weightType(weight) == WeightType.INT8 ? Optional.empty()
+                : Optional.of("tensor " + weight.name() + " " + weight.shape() + ": activations " + product.activations()
+                        + " want a multiple of 8 rows and of 8 columns on cuda; take activations " + ActivationQuantization.NONE
+                        + " or backend cpu");
     }
 
     /// The steps of a plan, fused.
