@@ -17,6 +17,9 @@ NR == FNR {
 
 /^\t*\/\// || $1 == ".file" { next }
 
+# A hint which bytes of a load are used, that only newer PTX has.
+$1 == ".pragma" && /used_bytes_mask/ { next }
+
 # The debug strings: names of inlined functions. To the end of the file.
 $1 == ".section" { exit }
 

@@ -1,24 +1,25 @@
 // Rows of the key-value cache (Op.AppendKv, and the moves after verification), laid out as cache.cuh says.
 //
 // Entry points, by the type of the cache:
-//     kv_append_{f16,bf16,q8_0}               (k, v, pages, rows, committed, layer, kv_heads, head_dim, stored_dim, k_stride,
+//     kv_append_{f16,bf16,q8_0}               (k, v, segments, row_segments, rows, layer, kv_heads, head_dim, stored_dim, k_stride,
 //                                              v_stride)
-//     kv_rope_append_{split,interleaved}_{f16,bf16,q8_0}  (q, qkv, positions, inverse_frequencies, pages, rows, committed, layer,
-//                                              heads, kv_heads, head_dim, stored_dim, pairs, factor)
+//     kv_rope_append_{split,interleaved}_{f16,bf16,q8_0}  (q, qkv, positions, inverse_frequencies, segments, row_segments, rows,
+//                                              layer, heads, kv_heads, head_dim, stored_dim, pairs, factor)
 //         Op.Rope of queries and keys, then Op.AppendKv, of rows [heads + 2 kv_heads, head_dim] that hold all three
 //     kv_move                                 (pages, from, to, count, kv_heads, line_bytes, scale_bytes)
 //
-// k, v, qkv f32, rows at their strides; q [rows, heads, head_dim] f32; positions [rows] int, rows and committed [1] int: row r goes
-// to slot *committed + r, rounded to nearest even; for q8_0 as DType.Q8_0 has it: the scale is a 127th of the largest element, bytes
-// are rounded with the scale before that becomes f16, halves away from zero. from, to [count] and count [1] int: slot from[i] is
-// copied to slot to[i] in every layer, in rising order of i; to[i] <= from[i] rising. line_bytes: of the elements of a line,
-// scale_bytes: of its scales. Addresses are multiples of 16, head_dim is even and at most 256.
+// k, v, qkv f32, rows at their strides; q [rows, heads, head_dim] f32; positions and row_segments [rows], rows [1] int: row r goes
+// to its slot in the pages of segments[row_segments[r]] (segment.cuh), rounded to nearest even; for q8_0 as DType.Q8_0 has it: the
+// scale is a 127th of the largest element, bytes are rounded with the scale before that becomes f16, halves away from zero. from, to
+// [count] and count [1] int: slot from[i] is copied to slot to[i] in every layer, in rising order of i; to[i] <= from[i] rising.
+// line_bytes: of the elements of a line, scale_bytes: of its scales. Addresses are multiples of 16, head_dim is even and at most 256.
 // Launch: append: grid (max rows, kv_heads / 4 rounded up), rope and append: grid (max rows, (heads + 2 kv_heads) / 4 rounded up),
 // both block(head_dim / 2) threads = rounded up to a multiple of 32; move: grid (2 * layers, kv_heads), block (line_bytes / 16 +
 // scale_bytes / 2) rounded up to a multiple of 32. No dynamic shared memory, compute capability 8.0.
 
 #include "cache.cuh"
 #include "rotation.cuh"
+#include "segment.cuh"
 
 constexpr int HEADS_A_BLOCK = 4;
 constexpr int MOST_DIM = 256;
@@ -68,13 +69,17 @@ __device__ __forceinline__ char* tile_of(char* const* pages, int layer, int slot
 }
 
 template <typename KV>
-__device__ __forceinline__ void append(const float* k, const float* v, char* const* pages, const int* rows, const int* committed,
-        int layer, int kv_heads, int head_dim, int stored_dim, int k_stride, int v_stride) {
+__device__ __forceinline__ void append(const float* k, const float* v, const Segment* segments, const int* row_segments,
+        const int* rows, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride, int v_stride) {
     const long long row = blockIdx.x;
     if (row >= *rows) {
         return;
     }
-    const int slot = *committed + static_cast<int>(row);
+    const Segment& segment = segments[row_segments[row]];
+    const int slot = segment.slot_of_row(static_cast<int>(row) - segment.first_row);
+    if (slot < 0) {
+        return;
+    }
     const int first_head = blockIdx.y * HEADS_A_BLOCK;
     const int heads = min(HEADS_A_BLOCK, kv_heads - first_head);
     __shared__ Lines lines;
@@ -90,8 +95,8 @@ __device__ __forceinline__ void append(const float* k, const float* v, char* con
         __syncthreads();
 #pragma unroll 1
         for (int head = 0; head < heads; head++) {
-            store_line<KV>(tile_of<KV>(pages, layer, slot, part * kv_heads + first_head + head, stored_dim), slot, lines.elements[head],
-                    head_dim, stored_dim);
+            store_line<KV>(tile_of<KV>(segment.pages, layer, slot, part * kv_heads + first_head + head, stored_dim), slot,
+                    lines.elements[head], head_dim, stored_dim);
         }
         __syncthreads();
     }
@@ -109,8 +114,8 @@ __device__ __forceinline__ void rotate(float* to, const float* from, Rotation by
 
 template <typename PAIRING, typename KV>
 __device__ __forceinline__ void rope_append(float* q, const float* qkv, const int* positions, const float* inverse_frequencies,
-        char* const* pages, const int* rows, const int* committed, int layer, int heads, int kv_heads, int head_dim, int stored_dim,
-        int pairs, float factor) {
+        const Segment* segments, const int* row_segments, const int* rows, int layer, int heads, int kv_heads, int head_dim,
+        int stored_dim, int pairs, float factor) {
     const long long row = blockIdx.x;
     if (row >= *rows) {
         return;
@@ -118,7 +123,8 @@ __device__ __forceinline__ void rope_append(float* q, const float* qkv, const in
     const int all_heads = heads + 2 * kv_heads;
     const int first_head = blockIdx.y * HEADS_A_BLOCK;
     const int end_head = min(first_head + HEADS_A_BLOCK, all_heads);
-    const int slot = *committed + static_cast<int>(row);
+    const Segment& segment = segments[row_segments[row]];
+    const int slot = segment.slot_of_row(static_cast<int>(row) - segment.first_row);
     __shared__ Lines lines;
     const int i = threadIdx.x;
     if (i < head_dim / 2) {
@@ -137,28 +143,31 @@ __device__ __forceinline__ void rope_append(float* q, const float* qkv, const in
         }
     }
     __syncthreads();
+    if (slot < 0) {
+        return;
+    }
 #pragma unroll 1
     for (int head = max(first_head, heads); head < end_head; head++) {
-        store_line<KV>(tile_of<KV>(pages, layer, slot, head - heads, stored_dim), slot, lines.elements[head - first_head], head_dim,
+        store_line<KV>(tile_of<KV>(segment.pages, layer, slot, head - heads, stored_dim), slot, lines.elements[head - first_head], head_dim,
                 stored_dim);
     }
 }
 
 #define KV_KERNELS(KV)                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(128) kv_append_##KV(const float* k, const float* v, char* const* pages,             \
-            const int* rows, const int* committed, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride,             \
+    extern "C" __global__ void __launch_bounds__(128) kv_append_##KV(const float* k, const float* v, const Segment* segments,        \
+            const int* row_segments, const int* rows, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride,          \
             int v_stride) {                                                                                                         \
-        append<KV>(k, v, pages, rows, committed, layer, kv_heads, head_dim, stored_dim, k_stride, v_stride);                        \
+        append<KV>(k, v, segments, row_segments, rows, layer, kv_heads, head_dim, stored_dim, k_stride, v_stride);                  \
     }                                                                                                                               \
     ROPE_KERNEL(KV, split, Split)                                                                                                   \
     ROPE_KERNEL(KV, interleaved, Interleaved)
 
 #define ROPE_KERNEL(KV, NAME, PAIRING)                                                                                              \
     extern "C" __global__ void __launch_bounds__(128) kv_rope_append_##NAME##_##KV(float* q, const float* qkv, const int* positions, \
-            const float* inverse_frequencies, char* const* pages, const int* rows, const int* committed, int layer, int heads,      \
-            int kv_heads, int head_dim, int stored_dim, int pairs, float factor) {                                                  \
-        rope_append<PAIRING, KV>(q, qkv, positions, inverse_frequencies, pages, rows, committed, layer, heads, kv_heads, head_dim,  \
-                stored_dim, pairs, factor);                                                                                         \
+            const float* inverse_frequencies, const Segment* segments, const int* row_segments, const int* rows, int layer,         \
+            int heads, int kv_heads, int head_dim, int stored_dim, int pairs, float factor) {                                       \
+        rope_append<PAIRING, KV>(q, qkv, positions, inverse_frequencies, segments, row_segments, rows, layer, heads, kv_heads,      \
+                head_dim, stored_dim, pairs, factor);                                                                               \
     }
 
 KV_KERNELS(f16)

@@ -272,7 +272,7 @@ class BatchTest {
         try (Arena arena = Arena.ofConfined(); backend) {
             List<DType> types = KvLayout.TYPES.stream().filter(type -> !cuda || type != DType.F32).toList();
             for (int window : new int[] {0, 20}) {
-                List<Sequence.Mask> masks = window > 0 || cuda ? List.of(Sequence.Mask.TREE) : List.of(Sequence.Mask.values());
+                List<Sequence.Mask> masks = window > 0 ? List.of(Sequence.Mask.TREE) : List.of(Sequence.Mask.values());
                 try (Executable alone = backend.compile(plan(arena, window), ALONE);
                         Executable together = backend.compile(plan(arena, window), TOGETHER)) {
                     for (int round = 0; round < rounds; round++) {

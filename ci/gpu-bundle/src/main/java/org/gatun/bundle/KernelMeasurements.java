@@ -26,6 +26,7 @@ import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.ProbeKernels;
 import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.Segments;
 import org.gatun.cuda.kernels.TileComparison;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
@@ -220,7 +221,7 @@ final class KernelMeasurements {
                     buffers.add(addresses.buffer());
                     KvLayer layer = new KvLayer(addresses, slots, KV_HEADS, HEAD_DIM, type, 0);
                     int stride = Math.ceilDiv(rows, 64) * 64;
-                    AttentionKernels.Split split = AttentionKernels.split(library, layer, HEADS, rows, tree ? stride : 0);
+                    AttentionKernels.Split split = AttentionKernels.split(library, layer, HEADS, rows, 1, rows, tree ? stride : 0);
                     DeviceSlice arrivals = context.allocate(split.arrivalBytes()).slice();
                     buffers.add(arrivals.buffer());
                     try (CudaStream stream = context.createStream()) {
@@ -229,9 +230,16 @@ final class KernelMeasurements {
                     }
                     return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(HEADS, 0.09f, 0), ElementType.BF16,
                             filled(2L * rows * HEADS * HEAD_DIM), filled(4L * rows * HEADS * HEAD_DIM),
-                            ints(IntStream.range(committed, slots).toArray()), rows(rows), ints(committed),
+                            ints(IntStream.range(committed, slots).toArray()), rows(rows),
+                            Segments.alone(this::copied, addresses, committed, rows, tree ? Segments.Mask.TREE : Segments.Mask.CAUSAL),
                             tree ? Optional.of(paths(rows, stride)) : Optional.empty(), filled(split.partialBytes()), arrivals);
                 });
+    }
+
+    private DeviceSlice copied(MemorySegment host) {
+        DeviceBuffer buffer = context.allocateFrom(host);
+        buffers.add(buffer);
+        return buffer.slice();
     }
 
     /// Of a tree whose nodes continue the one at half their number.

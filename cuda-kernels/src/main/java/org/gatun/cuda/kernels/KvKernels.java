@@ -11,22 +11,20 @@ public final class KvKernels {
 
     private KvKernels() {}
 
-    /// Writes keys and values of each row to the slots from `committed` on, rounded to the type of the cache.
+    /// Writes keys and values of each row to its slot in its segment's pages, rounded to the type of the cache.
     ///
     /// @param k `[rows, kvHeads, headDim] f32`
     /// @param v likewise
-    /// @param committed `[1] int`; with the rows it must stay within the layer's slots
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch append(KernelLibrary library, KvLayer layer, DeviceSlice k, DeviceSlice v, Rows rows,
-            DeviceSlice committed) {
+            Segments segments) {
         CudaFunction kernel = library.kernel("kv_append_" + layer.type());
-        layer.check(kernel);
+        segments.check(kernel, rows.max());
         int width = layer.kvHeads() * layer.headDim();
         KernelLaunch.check(kernel, "k", k, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "v", v, Float.BYTES, rows.max(), width);
-        KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, layer.kvHeads(), layer), kernel.arguments()
-                .set(0, k).set(1, v).set(2, layer.pages()).set(3, rows.count()).set(4, committed).set(5, layer.offset())
+                .set(0, k).set(1, v).set(2, segments.memory()).set(3, segments.ofRows()).set(4, rows.count()).set(5, layer.offset())
                 .set(6, layer.kvHeads()).set(7, layer.headDim()).set(8, layer.storedDim()).set(9, width).set(10, width));
     }
 
@@ -35,21 +33,19 @@ public final class KvKernels {
     /// @param q `[rows, heads, headDim] f32`, written
     /// @param qkv `[rows, heads + 2 kvHeads, headDim] f32`
     /// @param positions `[rows] int`
-    /// @param committed `[1] int`; with the rows it must stay within the layer's slots
     /// @throws IllegalArgumentException if an operand is too small
     public static KernelLaunch ropeAppend(KernelLibrary library, KvLayer layer, Rotation rotation, DeviceSlice q, DeviceSlice qkv,
-            DeviceSlice positions, Rows rows, DeviceSlice committed, int heads) {
+            DeviceSlice positions, Rows rows, Segments segments, int heads) {
         CudaFunction kernel = library.kernel("kv_rope_append_" + rotation.pairing() + "_" + layer.type());
-        layer.check(kernel);
+        segments.check(kernel, rows.max());
         rotation.check(kernel, layer.headDim());
         int allHeads = heads + 2 * layer.kvHeads();
         KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.max(), heads, layer.headDim());
         KernelLaunch.check(kernel, "qkv", qkv, Float.BYTES, rows.max(), allHeads, layer.headDim());
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
-        KernelLaunch.check(kernel, "committed", committed, Integer.BYTES, 1);
         return new KernelLaunch(kernel, configuration(rows, allHeads, layer), kernel.arguments()
-                .set(0, q).set(1, qkv).set(2, positions).set(3, rotation.inverseFrequencies()).set(4, layer.pages())
-                .set(5, rows.count()).set(6, committed).set(7, layer.offset()).set(8, heads).set(9, layer.kvHeads())
+                .set(0, q).set(1, qkv).set(2, positions).set(3, rotation.inverseFrequencies()).set(4, segments.memory())
+                .set(5, segments.ofRows()).set(6, rows.count()).set(7, layer.offset()).set(8, heads).set(9, layer.kvHeads())
                 .set(10, layer.headDim()).set(11, layer.storedDim()).set(12, rotation.pairs()).set(13, rotation.factor()));
     }
 

@@ -82,10 +82,8 @@ final class CudaExecutable implements Executable {
 
         private static boolean isTree(Segment segment) {
             return switch (segment.mask()) {
-                case AttentionMask.Causal _ -> false;
+                case AttentionMask.Causal _, AttentionMask.Ranges _ -> false;
                 case AttentionMask.Tree _ -> true;
-                case AttentionMask.Ranges _ -> throw new IllegalArgumentException("a segment that attends to ranges: expected a causal or a "
-                        + "tree segment on CUDA");
             };
         }
 
@@ -137,6 +135,7 @@ final class CudaExecutable implements Executable {
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
     private final int leastToken;
     private final int vocabulary;
+    private final boolean isWindowed;
     private final int logitsWidth; // 0 if the plan has none
     private final Map<String, Input> inputs = new LinkedHashMap<>();
     private final List<Input> inputsInOrder; // which a pass goes through without an iterator
@@ -166,6 +165,7 @@ final class CudaExecutable implements Executable {
         library = backend.library();
         vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
                 .orElse(Integer.MAX_VALUE);
+        isWindowed = plan.ops().stream().anyMatch(op -> op instanceof Op.Attention attention && attention.shape().window() > 0);
         for (Op op : plan.ops()) {
             if (op instanceof Op.Input(String name, Value rows)) {
                 inputs.put(name, new Input(rows));
@@ -208,15 +208,23 @@ final class CudaExecutable implements Executable {
     /// Refuses what does not fit before anything is uploaded, and says what would.
     private void requireRoom() {
         long weightBytes = backend.weights().missingBytes(keys);
+        long scratchBytes = program.steps().stream().mapToLong(this::scratchBytes).max().orElse(0);
+        long otherBytes = memory.byteSize() + scratchBytes;
         long free = context.memoryInfo().freeBytes();
-        if (weightBytes + memory.byteSize() > free) {
+        if (weightBytes + otherBytes > free) {
             String instead = Stream.of(WeightType.Q8_0, WeightType.Q4_0)
-                    .filter(type -> bytesWithLayersIn(type) + memory.byteSize() <= free).findFirst()
+                    .filter(type -> bytesWithLayersIn(type) + otherBytes <= free).findFirst()
                     .map(type -> "with layers in %s they would take %,d".formatted(type.name(), bytesWithLayersIn(type)))
                     .orElse("choose a smaller model or another backend");
-            throw new IllegalArgumentException("the model needs %,d bytes on %s, weights %,d and activations %,d: found %,d free; %s"
-                    .formatted(weightBytes + memory.byteSize(), context.device().name(), weightBytes, memory.byteSize(), free, instead));
+            throw new IllegalArgumentException(("the model needs %,d bytes on %s, weights %,d, activations %,d and attention at most %,d:"
+                    + " found %,d free; %s").formatted(weightBytes + otherBytes, context.device().name(), weightBytes, memory.byteSize(),
+                            scratchBytes, free, instead));
         }
+    }
+
+    private long scratchBytes(Step step) {
+        return step instanceof Step.Attention attention ? AttentionKernels.maxPartialBytes(attention.shape().heads(),
+                attention.shape().headDim(), limits.rows()) : 0;
     }
 
     /// Bytes of all weights if those of the layers, which can be quantized, were of a type.
@@ -304,7 +312,7 @@ final class CudaExecutable implements Executable {
     public void run(Batch batch) {
         lifetime.enter();
         try {
-            batch.requireWithin(limits);
+            requireWithin(batch);
             batch.requireStatistics(logitsWidth);
             if (batch.size() == 1) {
                 runAlone(batch);
@@ -314,6 +322,13 @@ final class CudaExecutable implements Executable {
             }
         } finally {
             lifetime.leave();
+        }
+    }
+
+    private void requireWithin(Batch batch) {
+        batch.requireWithin(limits);
+        if (isWindowed && batch.hasRanges()) {
+            throw new IllegalArgumentException("ranges of slots in a plan of which layers have windows: expected one without");
         }
     }
 
@@ -388,7 +403,7 @@ final class CudaExecutable implements Executable {
         CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), table);
         attach(table);
         if (result == Bucket.Result.NOTHING) {
-            block.send(segment, stream(table));
+            block.send(segment, pages.address(0), stream(table));
         } else {
             write(segment);
             blockIsRead = true;
@@ -486,7 +501,7 @@ final class CudaExecutable implements Executable {
         batch.requireSampling(plan.output(Plan.LOGITS).width());
         lifetime.enter();
         try {
-            batch.requireWithin(limits);
+            requireWithin(batch);
             batch.requireStatistics(logitsWidth);
             if (batch.size() == 1) {
                 runAlone(batch);
@@ -520,7 +535,7 @@ final class CudaExecutable implements Executable {
     @Override
     public void decodeChain(Batch batch, int count, float margin, SampledTokens sampled) {
         Segment segment = batch.onlySegment();
-        batch.requireWithin(limits);
+        requireWithin(batch);
         batch.requireChain(limits, count);
         segment.requireSampling(plan.output(Plan.LOGITS).width());
         PageTable table = ofThisBackend(batch.pages(0));
@@ -590,7 +605,9 @@ final class CudaExecutable implements Executable {
             pages = context.allocate((long) KvLayer.pageCount(capturedSlots) * Long.BYTES);
             paged = null;
         }
-        table.reserve(segment.committed(), segment.committed() + segment.rows());
+        if (segment.firstSlot() != Segment.NO_SLOT) {
+            table.reserve(segment.firstSlot(), segment.firstSlot() + segment.rows());
+        }
     }
 
     /// Writes the step block that graphs copy, once the pass that may still read it is done.
@@ -598,7 +615,7 @@ final class CudaExecutable implements Executable {
         if (blockIsRead) {
             awaitPass();
         }
-        block.write(segment);
+        block.write(segment, pages.address(0));
     }
 
     /// Writes what does not fit the step block, once the pass that may still read it is done. Graphs that know too small a buffer are
@@ -760,13 +777,13 @@ final class CudaExecutable implements Executable {
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
             case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,
-                    block.committed());
+                    block.segments(rows.max()));
             case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
-                    layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows, block.committed(),
-                    shape.heads());
+                    layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows,
+                    block.segments(rows.max()), shape.heads());
             case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
-                    block.positions(), rows, block.committed(), tree(bucket),
+                    block.positions(), rows, block.segments(rows.max()), tree(bucket),
                     partials.slice(), arrivals.slice());
             case Step.Elementwise(var kind, var a, var b, var out) -> switch (kind) {
                 case ADD -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());
@@ -801,7 +818,7 @@ final class CudaExecutable implements Executable {
         for (Step step : program.steps()) {
             if (step instanceof Step.Attention attention) {
                 AttentionKernels.Split split = AttentionKernels.split(library, layer(attention.layer()), attention.shape().heads(),
-                        bucket.rows, bucket.tree ? limits.treeRows() : 0);
+                        bucket.rows, 1, bucket.rows, bucket.tree ? limits.treeRows() : 0);
                 partialBytes = Math.max(partialBytes, split.partialBytes());
                 arrivalBytes = Math.max(arrivalBytes, split.arrivalBytes());
             }

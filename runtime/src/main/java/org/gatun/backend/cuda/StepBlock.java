@@ -12,6 +12,7 @@ import org.gatun.cuda.DeviceBuffer;
 import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.Rows;
+import org.gatun.cuda.kernels.Segments;
 import org.gatun.cuda.kernels.VerificationKernels;
 
 /// What changes from pass to pass, on the device: one copy of a few kilobytes brings it there. The copy of a pass that the host waits
@@ -19,13 +20,16 @@ import org.gatun.cuda.kernels.VerificationKernels;
 final class StepBlock implements AutoCloseable {
     private static final long ROWS = 0;
     private static final long SELECTED_ROWS = 4;
-    private static final long COMMITTED = 8;
-    private static final long REQUEST = 16;
+    private static final long SEGMENTS = 8;
+    private static final long SEGMENT = 16;
+    private static final long REQUEST = SEGMENT + Segments.LAYOUT.byteSize();
     private static final long TOKENS = REQUEST + VerificationKernels.REQUEST_BYTES;
 
     private final BatchLimits limits;
     private final DeviceResources owned = new DeviceResources();
     private final long positions;
+    private final long rowSegments;
+    private final long ranges;
     private final long selected;
     private final long masks;
     private final PinnedBuffer host;
@@ -39,7 +43,9 @@ final class StepBlock implements AutoCloseable {
     StepBlock(CudaContext context, BatchLimits limits) {
         this.limits = limits;
         positions = TOKENS + 4L * limits.rows();
-        selected = positions + 4L * limits.rows();
+        rowSegments = positions + 4L * limits.rows();
+        ranges = Math.ceilDiv(rowSegments + 4L * limits.rows(), 8) * 8;
+        selected = ranges + 8L * AttentionMask.Ranges.MAX_RANGES;
         masks = Math.ceilDiv(selected + 4L * limits.treeRows(), 16) * 16;
         long size = masks + (long) limits.treeRows() * maskWords() * Long.BYTES;
         try {
@@ -65,28 +71,42 @@ final class StepBlock implements AutoCloseable {
     }
 
     /// Takes a pass that the next [#upload] brings to the device; the one before must be done.
-    void write(Segment segment) {
-        write(segment, host.memory());
+    ///
+    /// @param pages where the addresses of its pages are on the device
+    void write(Segment segment, long pages) {
+        write(segment, pages, host.memory());
     }
 
     /// Queues the copy of a pass, behind whatever the stream is doing.
-    void send(Segment segment, CudaStream stream) {
+    ///
+    /// @param pages where the addresses of its pages are on the device
+    void send(Segment segment, long pages, CudaStream stream) {
         Turn turn = turns[sent++ & 1];
         turn.copied.synchronize(); // that of the pass before the last
-        write(segment, turn.host.memory());
+        write(segment, pages, turn.host.memory());
         stream.copyToDevice(device, 0, turn.host.memory());
         stream.record(turn.copied);
     }
 
-    private void write(Segment segment, MemorySegment memory) {
+    private void write(Segment segment, long pages, MemorySegment memory) {
         memory.set(ValueLayout.JAVA_INT, ROWS, segment.rows());
         memory.set(ValueLayout.JAVA_INT, SELECTED_ROWS, segment.selectedRows());
-        memory.set(ValueLayout.JAVA_INT, COMMITTED, segment.committed());
+        memory.set(ValueLayout.JAVA_INT, SEGMENTS, 1);
         MemorySegment.copy(segment.tokens(), 0, memory, TOKENS, 4L * segment.rows());
         MemorySegment.copy(segment.positions(), 0, memory, positions, 4L * segment.rows());
         MemorySegment.copy(segment.selected(), 0, memory, selected, 4L * segment.selectedRows());
-        if (segment.mask() instanceof AttentionMask.Tree tree) {
-            MemorySegment.copy(tree.words(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
+        switch (segment.mask()) {
+            case AttentionMask.Causal _ -> Segments.write(memory, SEGMENT, pages, segment.committed(), 0, segment.rows(),
+                    Segments.Mask.CAUSAL);
+            case AttentionMask.Tree tree -> {
+                Segments.write(memory, SEGMENT, pages, segment.committed(), 0, segment.rows(), Segments.Mask.TREE);
+                MemorySegment.copy(tree.words(), 0, memory, masks, (long) Long.BYTES * segment.rows() * maskWords());
+            }
+            case AttentionMask.Ranges all -> {
+                Segments.writeRanges(memory, SEGMENT, pages, segment.firstSlot(), 0, segment.rows(), 0, all.count(),
+                        all.visibleSlots(segment.rows()));
+                MemorySegment.copy(all.bounds(), 0, memory, ranges, 8L * all.count());
+            }
         }
         if (segment.samples()) {
             MemorySegment.copy(segment.request().memory(), 0, memory, REQUEST, VerificationKernels.REQUEST_BYTES);
@@ -106,8 +126,16 @@ final class StepBlock implements AutoCloseable {
         return new Rows(device.slice(SELECTED_ROWS, 4), max);
     }
 
+    /// The segment of the pass.
+    ///
+    /// @param maxRows most rows of it
+    Segments segments(int maxRows) {
+        return new Segments(device.slice(SEGMENT, REQUEST - SEGMENT), device.slice(SEGMENTS, 4),
+                device.slice(rowSegments, 4L * limits.rows()), device.slice(ranges, selected - ranges), 1, maxRows);
+    }
+
     DeviceSlice committed() {
-        return device.slice(COMMITTED, 4);
+        return segments(1).committed();
     }
 
     /// How tokens are sampled.
@@ -120,7 +148,7 @@ final class StepBlock implements AutoCloseable {
     }
 
     DeviceSlice positions() {
-        return device.slice(positions, selected - positions);
+        return device.slice(positions, rowSegments - positions);
     }
 
     DeviceSlice selected() {

@@ -67,6 +67,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CudaBackendTest {
     private static final long SEED = 20261121;
     private static final BatchLimits LIMITS = new BatchLimits(64, 64);
+    private static final int ATTENTION_BYTES = 32 << 20; // of scratch at most
     private static final int HIDDEN = 64;
     private static final AttentionShape ATTENTION = new AttentionShape(4, 2, 16, 0.25f, 0);
 
@@ -268,13 +269,15 @@ class CudaBackendTest {
     @ParameterizedTest
     @CsvSource({"100, choose a smaller model", "160, with layers in Q8_0 they would take"})
     void compile_modelBeyondMemory_isRefusedWithSizesBeforeAnythingIsUploaded(int kilobytes, String advice) {
-        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(kilobytes << 10));
+        int bytes = (kilobytes << 10) + ATTENTION_BYTES;
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(bytes));
         try (Arena arena = Arena.ofConfined(); CudaBackend backend = CudaBackend.open(driver, 0)) {
             int handles = driver.liveHandles();
             String message = assertThrows(IllegalArgumentException.class,
                     () -> backend.compile(blocks(arena, DType.BF16, 2, false), LIMITS)).getMessage();
 
-            assertTrue(message.contains("weights") && message.contains("found %,d free".formatted(kilobytes << 10)), message);
+            assertTrue(message.contains("weights") && message.contains("found %,d free".formatted(bytes)), message);
+            assertTrue(message.contains("attention at most %,d".formatted(ATTENTION_BYTES)), message);
             assertTrue(message.contains(advice), message);
             assertEquals(handles, driver.liveHandles());
         }
@@ -539,7 +542,7 @@ class CudaBackendTest {
     @Test
     void session_backendWithoutRoomForTheCache_staysUsable() throws IOException {
         Path file = RandomModel.tiny(SEED).write(directory.resolve("tiny.gguf"));
-        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(4 << 20)), 0)) {
+        try (CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes((4 << 20) + ATTENTION_BYTES)), 0)) {
             try (Model large = Model.load(file, backend, new ModelOptions(1_000_000, DType.F16))) {
                 assertThrows(RuntimeException.class, large::openSession);
             }

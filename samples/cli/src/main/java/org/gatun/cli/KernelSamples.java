@@ -30,6 +30,7 @@ import org.gatun.cuda.kernels.RopeKernels;
 import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
+import org.gatun.cuda.kernels.Segments;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
@@ -102,7 +103,10 @@ final class KernelSamples implements AutoCloseable {
             case "rope" -> RopeKernels.rotate(library, rotation(words[1]), activations(), activations(), ints(rows, 4096), rowCount(),
                     width / HEAD, HEAD);
             case "kv" -> cache(words);
-            case "attention" -> attention(kvType(words, 1, words.length - 1), Integer.parseInt(words[words.length - 1]));
+            case "attention" -> {
+                boolean few = words[1].equals("few");
+                yield attention(kvType(words, few ? 2 : 1, words.length - 1), Integer.parseInt(words[words.length - 1]), few);
+            }
             case "tree" -> TreeKernels.paths(library, new TreePaths(ints(rows * words(), 1), ints(rows, 1), words()),
                     ints(2 * rows * words() / HEAD, 1 << 30), rowCount());
             case "activation" -> switch (words[1]) {
@@ -198,25 +202,35 @@ final class KernelSamples implements AutoCloseable {
         int kvHeads = Math.max(1, width / HEAD / GROUP);
         long elements = (long) rows * kvHeads * HEAD;
         return switch (words[1]) {
-            case "append" -> KvKernels.append(library, layer(kvType(words, 2, words.length), kvHeads, HEAD),
-                    floats(ElementType.F32, elements), floats(ElementType.F32, elements), rowCount(), value(context));
+            case "append" -> {
+                KvLayer layer = layer(kvType(words, 2, words.length), kvHeads, HEAD);
+                yield KvKernels.append(library, layer, floats(ElementType.F32, elements), floats(ElementType.F32, elements), rowCount(),
+                        segment(layer));
+            }
             case "move" -> KvKernels.move(library, layer(KvType.F16, kvHeads, HEAD), value(context + rows - 1), value(context), value(1),
                     1);
-            default -> KvKernels.ropeAppend(library, layer(kvType(words, 4, words.length), kvHeads, HEAD), rotation(words[3]),
-                    activations(), floats(ElementType.F32, (long) rows * width + 2 * elements), ints(rows, 4096), rowCount(),
-                    value(context), width / HEAD);
+            default -> {
+                KvLayer layer = layer(kvType(words, 4, words.length), kvHeads, HEAD);
+                yield KvKernels.ropeAppend(library, layer, rotation(words[3]), activations(),
+                        floats(ElementType.F32, (long) rows * width + 2 * elements), ints(rows, 4096), rowCount(), segment(layer),
+                        width / HEAD);
+            }
         };
     }
 
+    private Segments segment(KvLayer layer) {
+        return Segments.alone(host -> allocateFrom(host).slice(), layer.pages(), context, rows, Segments.Mask.CAUSAL);
+    }
+
     /// A chain of rows after the context.
-    private KernelLaunch attention(KvType type, int headDim) {
+    private KernelLaunch attention(KvType type, int headDim, boolean few) {
         int kvHeads = Math.max(1, width / headDim / GROUP);
         int heads = kvHeads * GROUP;
         KvLayer layer = layer(type, kvHeads, headDim);
-        AttentionKernels.Split split = AttentionKernels.split(library, layer, heads, rows, 0);
-        return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), ElementType.F32,
+        AttentionKernels.Split split = AttentionKernels.split(library, layer, heads, rows, 1, rows, 0, few);
+        return AttentionKernels.attend(library, layer, new AttentionKernels.Shape(heads, 0.1f, 0), split, ElementType.F32,
                 floats(ElementType.F32, (long) rows * heads * headDim), floats(ElementType.F32, (long) rows * heads * headDim),
-                ints(rows, 1), rowCount(), value(context), Optional.empty(), allocate(split.partialBytes()).slice(),
+                ints(rows, 1), rowCount(), segment(layer), Optional.empty(), allocate(split.partialBytes()).slice(),
                 ints((int) split.arrivalBytes() / Integer.BYTES, 1));
     }
 

@@ -1,0 +1,4 @@
+// Attention of heads of 128 elements: see attention.cuh.
+#include "attention.cuh"
+
+ATTENTION_KERNELS(128)

@@ -1,4 +1,0 @@
-// Attention over a cache of bf16: see attention.cuh.
-#include "attention.cuh"
-
-ATTENTION_KERNELS(bf16)
