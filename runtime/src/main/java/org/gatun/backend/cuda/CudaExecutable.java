@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoubleConsumer;
-import java.util.stream.Stream;
 import org.gatun.backend.AttentionMask;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
@@ -37,20 +36,16 @@ import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.QuantizedRows;
 import org.gatun.cuda.kernels.RopeKernels;
-import org.gatun.cuda.kernels.Rotation;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreeKernels;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.lifetime.Lifetime;
-import org.gatun.plan.ActivationQuantization;
 import org.gatun.plan.Op;
 import org.gatun.plan.Plan;
-import org.gatun.plan.RopeTable;
 import org.gatun.plan.Value;
 import org.gatun.sampling.RowStatistics;
-import org.gatun.tensor.Tensor;
 
 /// A plan as CUDA graphs, one for each power of two of rows, captured when first needed. A pass is one copy and one graph launch. Only
 /// what gives the host something is awaited: passes that fill the cache are queued one behind the other, and what is sampled next behind
@@ -119,12 +114,10 @@ final class CudaExecutable implements Executable {
     private final Plan plan;
     private final BatchLimits limits;
     private final Program program;
-    private final List<DeviceWeights.Key> keys = new ArrayList<>();
-    private final Map<Object, DeviceSlice> weights = new HashMap<>(); // by key, gain, list of projections or rope table
-    private final List<AutoCloseable> owned = new ArrayList<>();
-    private final MemoryPlan memory;
+    private final DeviceResources owned = new DeviceResources();
+    private final PlanValues values;
+    private final PlanWeights weights;
     private final StepBlock block;
-    private final DeviceBuffer activations;
     private final DeviceBuffer error;
     private final TreePaths paths;
     private final VerificationStage verification;
@@ -174,133 +167,38 @@ final class CudaExecutable implements Executable {
         leastToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
         logitsWidth = plan.logits().map(Value::width).orElse(0);
         inputsInOrder = List.copyOf(inputs.values());
-        memory = MemoryPlan.of(program.steps(), inputs.values().stream().map(Input::rows).toList(), plan.outputs().values(), this::byteSize);
-        program.steps().forEach(step -> key(step).ifPresent(keys::add));
-        requireRoom();
-        List<DeviceWeights.Key> acquired = new ArrayList<>();
+        values = own(new PlanValues(program, limits));
         try {
-            try (WeightUpload upload = new WeightUpload(context, backend.weights().missingBytes(keys), progress)) {
-                for (DeviceWeights.Key key : keys) {
-                    weights.put(key, backend.weights().acquire(key, upload));
-                    acquired.add(key);
-                }
-            }
-            program.steps().forEach(this::uploadVectors);
+            weights = own(new PlanWeights(backend, program, values.byteSize(), scratchBytes(), progress));
+            values.allocate(context);
             block = own(new StepBlock(context, limits));
-            activations = own(context.allocate(memory.byteSize()));
             error = own(context.allocateFrom(MemorySegment.ofArray(new int[1])));
             paths = new TreePaths(own(context.allocate((long) limits.treeRows() * limits.treeRows() * Integer.BYTES)).slice(),
                     own(context.allocate((long) limits.treeRows() * Integer.BYTES)).slice(), limits.treeRows());
             verification = own(new VerificationStage(context, library, limits, logitsWidth, block));
             logits = own(context.allocatePinned(Math.max(1, (long) limits.logitsRows() * logitsWidth) * Float.BYTES));
         } catch (Throwable e) {
-            backend.weights().release(acquired);
-            closeOwned();
+            owned.close();
             throw e;
         }
     }
 
     private <T extends AutoCloseable> T own(T resource) {
-        owned.add(resource);
-        return resource;
+        return owned.add(resource);
     }
 
-    /// Refuses what does not fit before anything is uploaded, and says what would.
-    private void requireRoom() {
-        long weightBytes = backend.weights().missingBytes(keys);
-        long scratchBytes = program.steps().stream().mapToLong(this::scratchBytes).max().orElse(0);
-        long otherBytes = memory.byteSize() + scratchBytes;
-        long free = context.memoryInfo().freeBytes();
-        if (weightBytes + otherBytes > free) {
-            String instead = Stream.of(WeightType.Q8_0, WeightType.Q4_0)
-                    .filter(type -> bytesWithLayersIn(type) + otherBytes <= free).findFirst()
-                    .map(type -> "with layers in %s they would take %,d".formatted(type.name(), bytesWithLayersIn(type)))
-                    .orElse("choose a smaller model or another backend");
-            throw new IllegalArgumentException(("the model needs %,d bytes on %s, weights %,d, activations %,d and attention at most %,d:"
-                    + " found %,d free; %s").formatted(weightBytes + otherBytes, context.device().name(), weightBytes, memory.byteSize(),
-                            scratchBytes, free, instead));
-        }
-    }
-
-    private long scratchBytes(Step step) {
-        return step instanceof Step.Attention attention ? AttentionKernels.maxPartialBytes(attention.shape().heads(),
-                attention.shape().headDim(), limits.rows()) : 0;
-    }
-
-    /// Bytes of all weights if those of the layers, which can be quantized, were of a type.
-    private long bytesWithLayersIn(WeightType type) {
-        Map<DeviceWeights.Key, Long> bytes = new HashMap<>();
-        for (Step step : program.steps()) {
-            boolean isLayer = !(step instanceof Step.Embed) && plan.logits().stream().noneMatch(step.outputs()::contains);
-            key(step).ifPresent(key -> bytes.put(key, isLayer ? Math.min(key.byteSize(), key.with(type).byteSize()) : key.byteSize()));
-        }
-        return bytes.values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    private static Optional<DeviceWeights.Key> key(Step step) {
-        return switch (step) {
-            case Step.Embed embed -> Optional.of(table(embed.table()));
-            case Step.Project project -> Optional.of(matrix(project.projections().stream().map(Step.Projection::weight).toList()));
-            case Step.ProjectSwiGlu project -> Optional.of(new DeviceWeights.Key(List.of(project.gate(), project.up()),
-                    DeviceWeights.Order.INTERLEAVED, Fusion.weightType(project.gate())));
-            default -> Optional.empty();
-        };
-    }
-
-    private static DeviceWeights.Key matrix(List<Tensor> tensors) {
-        return new DeviceWeights.Key(tensors, DeviceWeights.Order.SIDE_BY_SIDE, Fusion.weightType(tensors.getFirst()));
-    }
-
-    private static DeviceWeights.Key table(Tensor tensor) {
-        return new DeviceWeights.Key(List.of(tensor), DeviceWeights.Order.SIDE_BY_SIDE,
-                WeightType.valueOf(Fusion.tableType(tensor).name()));
-    }
-
-    /// Gains, biases and frequencies: small, and each executable's own.
-    private void uploadVectors(Step step) {
-        switch (step) {
-            case Step.RmsNorm norm -> gain(norm.gain());
-            case Step.AddRmsNorm norm -> gain(norm.gain());
-            case Step.RmsNormPart norm -> gain(norm.gain());
-            case Step.Project project when project.projections().stream().anyMatch(projection -> projection.bias().isPresent()) ->
-                    weights.computeIfAbsent(project.projections(), _ -> own(DeviceWeights.vector(context,
-                            project.projections().stream().map(Step.Projection::bias).toList(),
-                            project.projections().stream().map(projection -> projection.weight().rows()).toList())).slice());
-            case Step.Rope rope -> frequencies(rope.table());
-            case Step.RopeAppendKv rope -> frequencies(rope.table());
-            default -> { }
-        }
-    }
-
-    private void gain(Tensor tensor) {
-        weights.computeIfAbsent(tensor, _ -> own(DeviceWeights.vector(context, List.of(Optional.of(tensor)),
-                List.of(tensor.columns()))).slice());
-    }
-
-    private void frequencies(RopeTable table) {
-        weights.computeIfAbsent(table, _ -> own(context.allocateFrom(MemorySegment.ofArray(table.inverseFrequencies()))).slice());
-    }
-
-    private long byteSize(Value value) {
-        int rows = value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
-        ActivationQuantization activations = program.quantized().get(value);
-        if (activations != null) {
-            return QuantizedRows.byteSize(rows, value.width(), keepsOutliers(activations));
-        }
-        return (long) rows * value.width() * program.type(value).byteSize();
+    /// Most that attention may take.
+    private long scratchBytes() {
+        return program.steps().stream().mapToLong(step -> step instanceof Step.Attention attention ? AttentionKernels.maxPartialBytes(
+                attention.shape().heads(), attention.shape().headDim(), limits.rows()) : 0).max().orElse(0);
     }
 
     private DeviceSlice at(Value value) {
-        return activations.slice(memory.offsets().get(value), byteSize(value));
+        return values.at(value);
     }
 
     private QuantizedRows quantizedAt(Value value) {
-        return new QuantizedRows(at(value), value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows(), value.width(),
-                keepsOutliers(program.quantized().get(value)));
-    }
-
-    private static boolean keepsOutliers(ActivationQuantization activations) {
-        return Float.isFinite(activations.threshold());
+        return values.quantizedAt(value);
     }
 
     @Override
@@ -465,9 +363,9 @@ final class CudaExecutable implements Executable {
         for (int i = 0; i < inputsInOrder.size(); i++) {
             Input input = inputsInOrder.get(i);
             long bytes = (long) count * input.rows.width() * Float.BYTES;
-            long offset = memory.offsets().get(input.rows);
+            long offset = values.offset(input.rows);
             if (input.from == null) {
-                stream.copyToDevice(activations, offset, hostOf(input).memory().asSlice(0, bytes));
+                stream.copyToDevice(values.buffer(), offset, hostOf(input).memory().asSlice(0, bytes));
                 blockIsRead = true;
             } else {
                 takeRows(input, stream, offset, count, bytes);
@@ -483,7 +381,7 @@ final class CudaExecutable implements Executable {
             if (stream(from.running) != stream) {
                 from.awaitPass();
             }
-            stream.copy(activations, offset, from.activations, from.memory.offsets().get(input.of), bytes);
+            stream.copy(values.buffer(), offset, from.values.buffer(), from.values.offset(input.of), bytes);
         } finally {
             from.lifetime.leave();
         }
@@ -491,7 +389,7 @@ final class CudaExecutable implements Executable {
 
     private PinnedBuffer hostOf(Input input) {
         if (input.host == null) {
-            input.host = own(context.allocatePinned(byteSize(input.rows)));
+            input.host = own(context.allocatePinned(values.byteSize(input.rows)));
         }
         return input.host;
     }
@@ -738,48 +636,48 @@ final class CudaExecutable implements Executable {
     private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
         return switch (step) {
             case Step.Embed(var table, var given, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out),
-                    error.slice(), weights.get(table(table)), given.map(this::at), block.tokens(), rows, table.rows(), table.columns());
+                    error.slice(), weights.table(table), given.map(this::at), block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
             case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, quantizedAt(out), at(in), rows,
                     activations.threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) when program.quantized().containsKey(out) -> Int8Kernels.norm(library,
-                    quantizedAt(out), at(in), weights.get(gain), rows, epsilon, program.quantized().get(out).threshold());
+                    quantizedAt(out), at(in), weights.gain(gain), rows, epsilon, program.quantized().get(out).threshold());
             case Step.RmsNorm(var in, var gain, var epsilon, var out) -> NormKernels.rms(library, program.type(out), at(out), at(in),
-                    weights.get(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
+                    weights.gain(gain), rows, NormKernels.Groups.dense(in.width() / gain.columns(), gain.columns()), epsilon);
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) when program.quantized().containsKey(out) ->
-                    Int8Kernels.normAdd(library, quantizedAt(out), at(sum), at(a), at(b), weights.get(gain), rows, epsilon,
+                    Int8Kernels.normAdd(library, quantizedAt(out), at(sum), at(a), at(b), weights.gain(gain), rows, epsilon,
                             program.quantized().get(out).threshold());
             case Step.AddRmsNorm(var a, var b, var sum, var gain, var epsilon, var out) -> NormKernels.rmsAdd(library,
-                    program.type(out), at(out), at(sum), at(a), at(b), weights.get(gain), rows,
+                    program.type(out), at(out), at(sum), at(a), at(b), weights.gain(gain), rows,
                     NormKernels.Groups.dense(1, gain.columns()), epsilon);
             case Step.RmsNormPart(var of, var first, var width, var gain, var epsilon) -> {
                 DeviceSlice part = at(of).slice(4L * first, at(of).byteSize() - 4L * first);
-                yield NormKernels.rms(library, ElementType.F32, part, part, weights.get(gain), rows,
+                yield NormKernels.rms(library, ElementType.F32, part, part, weights.gain(gain), rows,
                         new NormKernels.Groups(width / gain.columns(), gain.columns(), of.width(), of.width()), epsilon);
             }
             case Step.Project(var in, var projections, var activations, var out) -> {
-                DeviceWeights.Key key = key(step).orElseThrow();
-                Optional<DeviceSlice> bias = Optional.ofNullable(weights.get(projections));
+                DeviceWeights.Key key = PlanWeights.key(step).orElseThrow();
+                Optional<DeviceSlice> bias = weights.bias(projections);
                 yield activations.isQuantized()
-                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), quantizedAt(in), weights.get(key), bias, rows,
+                        ? Int8Kernels.matmul(library, tile(rows, out.width()), at(out), quantizedAt(in), weights.matrix(key), bias, rows,
                                 out.width())
                         : MatmulKernels.matmul(library, tile(rows, out.width(), key.type()), key.type(), at(out), at(in),
-                                weights.get(key), bias, rows, out.width(), in.width());
+                                weights.matrix(key), bias, rows, out.width(), in.width());
             }
             case Step.ProjectSwiGlu(var in, _, _, var activations, var out) -> {
-                DeviceWeights.Key key = key(step).orElseThrow();
+                DeviceWeights.Key key = PlanWeights.key(step).orElseThrow();
                 yield activations.isQuantized()
-                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), quantizedAt(in), weights.get(key), rows,
+                        ? Int8Kernels.swiglu(library, tile(rows, 2 * out.width()), at(out), quantizedAt(in), weights.matrix(key), rows,
                                 out.width())
                         : MatmulKernels.swiglu(library, tile(rows, 2 * out.width(), key.type()), key.type(), at(out), at(in),
-                                weights.get(key), rows, out.width(), in.width());
+                                weights.matrix(key), rows, out.width(), in.width());
             }
-            case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, rotation(table), at(out), at(in),
+            case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, weights.rotation(table), at(out), at(in),
                     block.positions(), rows, in.width() / headDim, headDim);
             case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, layer(layer), at(k), at(v), rows,
                     block.segments(rows.max()));
             case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
-                    layer(layer), rotation(table), at(queries), at(qkv), block.positions(), rows,
+                    layer(layer), weights.rotation(table), at(queries), at(qkv), block.positions(), rows,
                     block.segments(rows.max()), shape.heads());
             case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
@@ -804,11 +702,6 @@ final class CudaExecutable implements Executable {
 
     private MatmulKernels.Tile tile(Rows rows, int weightRows) {
         return MatmulKernels.Tile.of(rows.max(), weightRows, context.device());
-    }
-
-    private Rotation rotation(RopeTable table) {
-        return new Rotation(table.pairing() == RopeTable.Pairing.SPLIT ? Rotation.Pairing.SPLIT : Rotation.Pairing.INTERLEAVED,
-                weights.get(table), table.pairs(), table.attentionFactor());
     }
 
     /// Makes room for the parts of attention that blocks leave each other; graphs that know the old place are forgotten.
@@ -864,7 +757,7 @@ final class CudaExecutable implements Executable {
     private void copyToHost(MemorySegment target, Value value) {
         running.lifetime().enter();
         try {
-            stream(running).copyToHost(target, activations, memory.offsets().get(value));
+            stream(running).copyToHost(target, values.buffer(), values.offset(value));
             stream(running).synchronize();
         } finally {
             running.lifetime().leave();
@@ -882,7 +775,7 @@ final class CudaExecutable implements Executable {
         }
         lifetime.enter();
         try {
-            PinnedBuffer copy = outputs.computeIfAbsent(name, _ -> own(context.allocatePinned(byteSize(value))));
+            PinnedBuffer copy = outputs.computeIfAbsent(name, _ -> own(context.allocatePinned(values.byteSize(value))));
             MemorySegment rows = copy.memory().asSlice(0, (long) Float.BYTES * value.width()
                     * (value.rows() == Value.Rows.ALL ? this.rows : selectedRows));
             copyToHost(rows, value);
@@ -929,18 +822,6 @@ final class CudaExecutable implements Executable {
             partials.close();
             arrivals.close();
         }
-        closeOwned();
-        backend.weights().release(keys);
-    }
-
-    private void closeOwned() {
-        for (AutoCloseable resource : owned.reversed()) {
-            try {
-                resource.close();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
-        owned.clear();
+        owned.close();
     }
 }
