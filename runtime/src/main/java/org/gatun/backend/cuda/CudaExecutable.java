@@ -3,7 +3,6 @@ package org.gatun.backend.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -130,8 +129,7 @@ final class CudaExecutable implements Executable {
     private final int vocabulary;
     private final boolean isWindowed;
     private final int logitsWidth; // 0 if the plan has none
-    private final Map<String, Input> inputs = new LinkedHashMap<>();
-    private final List<Input> inputsInOrder; // which a pass goes through without an iterator
+    private final PassInputs inputs;
     private final Map<String, PinnedBuffer> outputs = new HashMap<>();
     private KvLayout captured; // of the page tables that the graphs serve
     private int capturedSlots;
@@ -159,15 +157,10 @@ final class CudaExecutable implements Executable {
         vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
                 .orElse(Integer.MAX_VALUE);
         isWindowed = plan.ops().stream().anyMatch(op -> op instanceof Op.Attention attention && attention.shape().window() > 0);
-        for (Op op : plan.ops()) {
-            if (op instanceof Op.Input(String name, Value rows)) {
-                inputs.put(name, new Input(rows));
-            }
-        }
         leastToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
         logitsWidth = plan.logits().map(Value::width).orElse(0);
-        inputsInOrder = List.copyOf(inputs.values());
         values = own(new PlanValues(program, limits));
+        inputs = new PassInputs(plan, context, values, owned);
         try {
             weights = own(new PlanWeights(backend, program, values.byteSize(), scratchBytes(), progress));
             values.allocate(context);
@@ -309,7 +302,7 @@ final class CudaExecutable implements Executable {
         if (more) {
             verification.upload(segment, stream(table));
         }
-        takeInputs(stream(table), segment.rows());
+        blockIsRead |= inputs.take(stream(table), segment.rows());
         stream(table).launch(graph);
         queued(table);
         describe(segment, table);
@@ -342,56 +335,20 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    /// Where the rows of an input come from: the caller's memory, or an output of another executable.
-    private static final class Input {
-        private final Value rows;
-        private PinnedBuffer host; // made when the caller asked for it
-        private CudaExecutable from;
-        private Value of;
-
-        Input(Value rows) {
-            this.rows = rows;
-        }
-
-        Value rows() {
-            return rows;
-        }
-    }
-
-    /// Brings the rows of all inputs to where the graphs look for them.
-    private void takeInputs(CudaStream stream, int count) {
-        for (int i = 0; i < inputsInOrder.size(); i++) {
-            Input input = inputsInOrder.get(i);
-            long bytes = (long) count * input.rows.width() * Float.BYTES;
-            long offset = values.offset(input.rows);
-            if (input.from == null) {
-                stream.copyToDevice(values.buffer(), offset, hostOf(input).memory().asSlice(0, bytes));
-                blockIsRead = true;
-            } else {
-                takeRows(input, stream, offset, count, bytes);
-            }
-        }
-    }
-
-    private void takeRows(Input input, CudaStream stream, long offset, int count, long bytes) {
-        CudaExecutable from = input.from;
-        from.lifetime.enter();
+    /// Queues a copy of the rows of a value that the last pass left.
+    ///
+    /// @throws IllegalArgumentException if it has left fewer
+    void giveRows(Value value, int count, CudaStream stream, DeviceBuffer target, long offset, long bytes) {
+        lifetime.enter();
         try {
-            Batch.requireRowsOfInput(count, from.rows);
-            if (stream(from.running) != stream) {
-                from.awaitPass();
+            Batch.requireRowsOfInput(count, rows);
+            if (stream(running) != stream) {
+                awaitPass();
             }
-            stream.copy(values.buffer(), offset, from.values.buffer(), from.values.offset(input.of), bytes);
+            stream.copy(target, offset, values.buffer(), values.offset(value), bytes);
         } finally {
-            from.lifetime.leave();
+            lifetime.leave();
         }
-    }
-
-    private PinnedBuffer hostOf(Input input) {
-        if (input.host == null) {
-            input.host = own(context.allocatePinned(values.byteSize(input.rows)));
-        }
-        return input.host;
     }
 
     @Override
@@ -791,7 +748,7 @@ final class CudaExecutable implements Executable {
         lifetime.enter();
         try {
             awaitPass(); // which may still read it
-            return hostOf(inputs.get(name)).memory();
+            return inputs.host(name).memory();
         } finally {
             lifetime.leave();
         }
@@ -802,9 +759,7 @@ final class CudaExecutable implements Executable {
         if (!(from instanceof CudaExecutable other) || other.backend != backend) {
             throw new IllegalArgumentException("input " + input + " from an executable of another backend: expected one of this");
         }
-        Value of = plan.outputFor(input, other.plan, output);
-        inputs.get(input).from = other;
-        inputs.get(input).of = of;
+        inputs.connect(input, other, plan.outputFor(input, other.plan, output));
     }
 
     @Override
