@@ -1,4 +1,4 @@
-// What the rows of a tree pass see of each other.
+// Which rows of a tree pass each of them attends to.
 //
 // Entry points:
 //     tree_paths  (paths, lengths, ancestors, rows, words)

@@ -22,11 +22,11 @@
 #include "segment.cuh"
 
 constexpr int HEADS_A_BLOCK = 4;
-constexpr int MOST_DIM = 256;
+constexpr int MAX_DIM = 256;
 
 // Heads of a row on their way to the cache.
 struct alignas(8) Lines {
-    float elements[HEADS_A_BLOCK][MOST_DIM];
+    float elements[HEADS_A_BLOCK][MAX_DIM];
 };
 
 // Writes a line that is in shared memory to a tile, by all threads of the block. All of it is there.

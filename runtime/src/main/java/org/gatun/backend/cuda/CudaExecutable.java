@@ -48,7 +48,7 @@ final class CudaExecutable implements Executable {
     private StatisticsStage statistics;  // made when a segment first asked for any
     private RowStatistics described;     // by the pass that was queued, null if nothing was asked
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
-    private final int leastToken;
+    private final int minToken;
     private final int vocabulary;
     private final boolean isWindowed;
     private final int logitsWidth; // 0 if the plan has none
@@ -75,7 +75,7 @@ final class CudaExecutable implements Executable {
         vocabulary = plan.ops().stream().filter(Op.Embed.class::isInstance).mapToInt(op -> ((Op.Embed) op).table().rows()).min()
                 .orElse(Integer.MAX_VALUE);
         isWindowed = plan.ops().stream().anyMatch(op -> op instanceof Op.Attention attention && attention.shape().window() > 0);
-        leastToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
+        minToken = plan.ops().stream().anyMatch(op -> op instanceof Op.Embed embed && embed.given().isPresent()) ? Op.Embed.GIVEN : 0;
         logitsWidth = plan.logits().map(Value::width).orElse(0);
         values = own(new PlanValues(program, limits));
         inputs = new PassInputs(plan, context, values, owned);
@@ -411,7 +411,7 @@ final class CudaExecutable implements Executable {
 
     private void requireTokens(Segment segment) {
         for (int row = 0; row < segment.rows(); row++) {
-            if (segment.token(row) < leastToken || segment.token(row) >= vocabulary) {
+            if (segment.token(row) < minToken || segment.token(row) >= vocabulary) {
                 throw new IllegalArgumentException("token " + segment.token(row) + ": expected one below " + vocabulary);
             }
         }
