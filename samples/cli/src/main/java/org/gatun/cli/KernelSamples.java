@@ -46,27 +46,31 @@ final class KernelSamples implements AutoCloseable {
     private static final long SEED = 1;
     private static final int HEAD = 64;
     private static final int GROUP = 4; // query heads of a key-value head
+    private static final int DISTINCT = 1 << 20; // random numbers of a buffer, which then come again
     private static final int FIRST_TWO = 0x44444444; // the first two of every four, and two f16
 
     private final KernelLibrary library;
     private final int rows;
     private final int width;
+    private final int outputs;
     private final int context;
     private final List<DeviceBuffer> buffers = new ArrayList<>();
     private final SplittableRandom random = new SplittableRandom(SEED);
 
     /// @param rows of activations
     /// @param width elements of a row; an eighth of the vocabulary
+    /// @param outputs of products
     /// @param context slots that are filled before the rows
     /// @throws IllegalArgumentException if a number is not positive, or the width no multiple of a head's 64 elements
-    KernelSamples(KernelLibrary library, int rows, int width, int context) {
-        if (rows < 1 || width < 1 || width % HEAD != 0 || context < 0) {
-            throw new IllegalArgumentException("--rows %d --width %d --context %d: expected positive numbers, and a width that is a multiple of %d"
-                    .formatted(rows, width, context, HEAD));
+    KernelSamples(KernelLibrary library, int rows, int width, int outputs, int context) {
+        if (rows < 1 || width < 1 || width % HEAD != 0 || outputs < 1 || context < 0) {
+            throw new IllegalArgumentException("--rows %d --width %d --outputs %d --context %d: expected positive numbers, and a width that is a multiple of %d"
+                    .formatted(rows, width, outputs, context, HEAD));
         }
         this.library = library;
         this.rows = rows;
         this.width = width;
+        this.outputs = outputs;
         this.context = context;
     }
 
@@ -153,21 +157,25 @@ final class KernelSamples implements AutoCloseable {
         MatmulKernels.Tile tile = tile(words[tileWord], clusters);
         String typeName = String.join("_", Arrays.copyOfRange(words, swiglu ? 2 : 1, tileWord));
         if (typeName.equals("s8")) {
-            DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * width : width, width) / Integer.BYTES),
+            DeviceSlice weight = ints((int) (WeightType.INT8.byteSize(swiglu ? 2L * outputs : outputs, width) / Integer.BYTES),
                     Integer.MAX_VALUE);
-            return swiglu ? Int8Kernels.swiglu(library, tile, activations(), quantized(), weight, rowCount(), width)
-                    : Int8Kernels.matmul(library, tile, activations(), quantized(), weight, Optional.empty(), rowCount(), width);
+            return swiglu ? Int8Kernels.swiglu(library, tile, products(ElementType.F32), quantized(), weight, rowCount(), outputs)
+                    : Int8Kernels.matmul(library, tile, products(ElementType.F32), quantized(), weight, Optional.empty(), rowCount(), outputs);
         }
         WeightType type = WeightType.valueOf(typeName.toUpperCase(Locale.ROOT));
-        long bytes = type.byteSize(swiglu ? 2L * width : width, width);
+        long bytes = type.byteSize(swiglu ? 2L * outputs : outputs, width);
         DeviceSlice weight = type.isSparse() ? equal((int) (bytes / Integer.BYTES), FIRST_TWO)
                 : type.isTiled() ? ints((int) (bytes / Integer.BYTES), Integer.MAX_VALUE)
                 : floats(type.activations(), bytes / type.activations().byteSize());
         return swiglu
-                ? MatmulKernels.swiglu(library, tile, type, activations(type.activations()), activations(type.activations()), weight,
-                        rowCount(), width, width)
-                : MatmulKernels.matmul(library, tile, type, activations(), activations(type.activations()), weight, Optional.empty(),
-                        rowCount(), width, width);
+                ? MatmulKernels.swiglu(library, tile, type, products(type.activations()), activations(type.activations()), weight,
+                        rowCount(), outputs, width)
+                : MatmulKernels.matmul(library, tile, type, products(ElementType.F32), activations(type.activations()), weight,
+                        Optional.empty(), rowCount(), outputs, width);
+    }
+
+    private DeviceSlice products(ElementType type) {
+        return floats(type, (long) rows * outputs);
     }
 
     private static MatmulKernels.Tile tile(String name, boolean clusters) {
@@ -339,17 +347,24 @@ final class KernelSamples implements AutoCloseable {
 
     private DeviceSlice floats(ElementType type, long count) {
         DeviceBuffer buffer = allocate(Math.multiplyExact(count, type.byteSize()));
-        float[] values = new float[Math.toIntExact(count)];
+        float[] values = new float[(int) Math.min(count, DISTINCT)];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextDouble(-1, 1);
         }
         try (Arena arena = Arena.ofConfined()) {
             DType dtype = DType.valueOf(type.name());
-            MemorySegment bytes = arena.allocate(buffer.byteSize());
+            MemorySegment bytes = arena.allocate((long) values.length * type.byteSize());
             Codec.of(dtype).encode(values, 0, bytes, 0, values.length);
-            buffer.copyFrom(bytes);
+            repeat(buffer, bytes);
         }
         return buffer.slice();
+    }
+
+    /// Fills a buffer with the same bytes again and again.
+    private static void repeat(DeviceBuffer buffer, MemorySegment bytes) {
+        for (long at = 0; at < buffer.byteSize(); at += bytes.byteSize()) {
+            buffer.copyFrom(at, bytes.asSlice(0, Math.min(bytes.byteSize(), buffer.byteSize() - at)));
+        }
     }
 
     private DeviceSlice value(int number) {
@@ -363,7 +378,8 @@ final class KernelSamples implements AutoCloseable {
     }
 
     private DeviceSlice ints(int count, int bound) {
-        return allocateFrom(MemorySegment.ofArray(
-                IntStream.generate(() -> random.nextInt(bound)).limit(count).toArray())).slice();
+        DeviceBuffer buffer = allocate((long) count * Integer.BYTES);
+        repeat(buffer, MemorySegment.ofArray(IntStream.generate(() -> random.nextInt(bound)).limit(Math.min(count, DISTINCT)).toArray()));
+        return buffer.slice();
     }
 }

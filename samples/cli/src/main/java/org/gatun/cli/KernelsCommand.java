@@ -2,8 +2,10 @@ package org.gatun.cli;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gatun.cuda.CudaContext;
 import org.gatun.cuda.CudaDriver;
@@ -13,8 +15,13 @@ import org.gatun.cuda.CudaStream;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KernelVariant;
+import org.gatun.cuda.simulator.DeviceModel;
 import org.gatun.cuda.simulator.LaunchCounters;
+import org.gatun.cuda.simulator.LaunchReport;
+import org.gatun.cuda.simulator.ModelledTime;
 import org.gatun.cuda.simulator.SimulatorDriver;
+import org.gatun.cuda.simulator.SimulatorOptions;
+import org.gatun.cuda.simulator.TimeModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -28,9 +35,13 @@ import tools.jackson.databind.node.ObjectNode;
         "", "Examples:",
         "  gatun kernels",
         "  gatun kernels --run",
-        "  gatun kernels --run norm_rms_bf16 --rows 8 --width 4096 --json"})
+        "  gatun kernels --run norm_rms_bf16 --rows 8 --width 4096 --json",
+        "  gatun kernels --run matmul_bf16_16x128 --model h200 --rows 1 --width 4096"})
 final class KernelsCommand implements Callable<Integer> {
     private static final int TIMED_LAUNCHES = 21;
+    private static final long MODELLED_MEMORY_BYTES = 8L << 30;
+    private static final String MODELLED_HEAD = "%-40s %12s %11s %8s %6s %6s %9s %6s  %s".formatted("kernel", "grid x block",
+            "modelled us", "floor us", "waves", "warps", "under way", "trips", "limit");
 
     private final Console console;
 
@@ -44,12 +55,19 @@ final class KernelsCommand implements Callable<Integer> {
             description = "what to launch them on, see gatun devices (default: ${DEFAULT-VALUE})")
     private String driver;
 
+    @Option(names = "--model", paramLabel = "DEVICE",
+            description = "say how long each would take on h200, h100, a100, rtx4090, rtx3090 or b200, by a model of time")
+    private String model;
+
     @Option(names = "--rows", paramLabel = "N", defaultValue = "16", description = "rows of activations (default: ${DEFAULT-VALUE})")
     private int rows;
 
     @Option(names = "--width", paramLabel = "N", defaultValue = "1024",
             description = "elements of a row; the vocabulary is eight times that (default: ${DEFAULT-VALUE})")
     private int width;
+
+    @Option(names = "--outputs", paramLabel = "N", description = "outputs of products (default: the width)")
+    private Integer outputs;
 
     @Option(names = "--context", paramLabel = "N", defaultValue = "256",
             description = "slots of the key-value cache that are filled (default: ${DEFAULT-VALUE})")
@@ -72,6 +90,9 @@ final class KernelsCommand implements Callable<Integer> {
             }
         }
         List<String> chosen = kernels.isEmpty() ? names : kernels;
+        if (model != null && (!run || !driver.equals("simulator"))) {
+            throw new IllegalArgumentException("--model: expected --run, and the driver simulator");
+        }
         if (run) {
             launch(chosen);
         } else {
@@ -101,10 +122,10 @@ final class KernelsCommand implements Callable<Integer> {
     }
 
     private void launch(List<String> names) {
-        CudaDriver opened = CudaDrivers.open(driver);
+        CudaDriver opened = model == null ? CudaDrivers.open(driver) : modelled(DeviceModel.of(model), KernelVariant.all());
         ArrayNode results = JsonNodeFactory.instance.arrayNode();
         if (!json) {
-            console.println(opened instanceof SimulatorDriver
+            console.println(model != null ? MODELLED_HEAD : opened instanceof SimulatorDriver
                     ? "%-32s %12s %10s %10s %10s %10s %9s %8s %7s".formatted("kernel", "grid x block", "thread ins",
                             "bytes read", "written", "coalesced", "conflicts", "barriers", "matrix")
                     : "%-32s %12s %14s".formatted("kernel", "grid x block", "microseconds"));
@@ -116,12 +137,14 @@ final class KernelsCommand implements Callable<Integer> {
                 if (kernels.isEmpty() && !library.has(names.get(i))) {
                     continue; // for another compute capability
                 }
-                try (KernelSamples samples = new KernelSamples(library, rows, width, context)) {
+                try (KernelSamples samples = new KernelSamples(library, rows, width, outputs == null ? width : outputs, context)) {
                     KernelLaunch launch = samples.launch(names.get(i));
                     ObjectNode result = results.addObject().put("kernel", names.get(i)).put("driver", opened.name())
                             .put("blocks", launch.configuration().blocks())
                             .put("block_threads", launch.configuration().blockThreads());
-                    if (opened instanceof SimulatorDriver simulator) {
+                    if (model != null) {
+                        model((SimulatorDriver) opened, stream, launch, result);
+                    } else if (opened instanceof SimulatorDriver simulator) {
                         count(simulator, stream, launch, result);
                     } else {
                         time(stream, launch, result);
@@ -132,6 +155,38 @@ final class KernelsCommand implements Callable<Integer> {
         }
         if (json) {
             console.println(results.toString());
+        }
+    }
+
+    private static CudaDriver modelled(DeviceModel device, List<KernelVariant> shipped) {
+        Map<String, Integer> registers = new HashMap<>();
+        for (KernelVariant variant : shipped) {
+            if (variant.runsOn(device.computeCapability())) {
+                registers.put(variant.kernel(), variant.registers().getOrDefault(device.computeCapability(), 0));
+            }
+        }
+        return SimulatorDriver.open(SimulatorOptions.defaults().withMemoryBytes(MODELLED_MEMORY_BYTES)
+                .withModel(new TimeModel(device, registers)));
+    }
+
+    private void model(SimulatorDriver simulator, CudaStream stream, KernelLaunch launch, ObjectNode result) {
+        simulator.takeReports();
+        launch.on(stream);
+        stream.synchronize();
+        LaunchReport report = simulator.takeReports().getFirst();
+        ModelledTime time = report.time().orElseThrow();
+        result.put("model", model).put("modelled_us", time.microseconds()).put("floor_us", time.floorMicroseconds())
+                .put("limit", time.limit()).put("resident_blocks", time.residentBlocks()).put("waves", time.waves())
+                .put("warps_per_scheduler", time.warpsPerScheduler()).put("bytes_under_way", time.bytesUnderWay())
+                .put("load_round_trips", report.waits().orElseThrow().loadRoundTrips()).put("atomics_share", time.atomicsShare())
+                .put("sampled_blocks", time.sampledBlocks());
+        if (!Double.isNaN(time.stagesFull())) {
+            result.put("stages_full", time.stagesFull());
+        }
+        if (!json) {
+            console.println(String.format(Locale.ROOT, "%-40s %12s %11.1f %8.1f %6.1f %6.1f %9.0f %6d  %s", launch.function().name(),
+                    size(launch), time.microseconds(), time.floorMicroseconds(), time.waves(), time.warpsPerScheduler(),
+                    time.bytesUnderWay(), report.waits().orElseThrow().loadRoundTrips(), time.limit()));
         }
     }
 

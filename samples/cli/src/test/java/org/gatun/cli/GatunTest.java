@@ -740,7 +740,24 @@ class GatunTest {
     }
 
     @Test
+    void kernels_model_saysModelledTimeFloorAndLimit() {
+        JsonNode launches = CommandRun.of("kernels", "--run", "--model", "a100", "--rows", "1", "--width", "256", "--outputs", "4096", "--json",
+                "norm_rms_bf16", "matmul_bf16_16x32").json();
+
+        assertEquals(2, launches.size());
+        for (JsonNode launch : launches) {
+            assertTrue(launch.get("modelled_us").doubleValue() > launch.get("floor_us").doubleValue(), launch.toString());
+            assertEquals("a100", launch.get("model").stringValue());
+            assertFalse(launch.get("limit").stringValue().isBlank(), launch.toString());
+        }
+        assertEquals("matmul_bf16_16x32", launches.get(1).get("kernel").stringValue());
+        assertEquals(128, launches.get(1).get("blocks").intValue(), "blocks of 32 outputs");
+    }
+
+    @Test
     void kernels_badInput_isRefusedInOneLine() {
+        assertRefused(CommandRun.of("kernels", "--run", "--model", "h300", "norm_rms_f32"), "unknown device 'h300'", "h200");
+        assertRefused(CommandRun.of("kernels", "--model", "h200"), "--model", "--run");
         assertRefused(CommandRun.of("kernels", "norm_rms"), "unknown kernel 'norm_rms'", "norm_rms_bf16");
         assertRefused(CommandRun.of("kernels", "--run", "--driver", "metal"), "unknown driver 'metal'", "simulator");
         assertRefused(CommandRun.of("kernels", "--run", "--width", "100", "--json"), "--width 100", "multiple of 64");

@@ -342,7 +342,7 @@ final class AsyncOperations {
             }
             MemoryBarrier counter = barrier(this, warp, lane, block, barrierAt);
             if (warp.trace != null) {
-                warp.trace.copy(counter, counter.phase(), bytes);
+                warp.trace.copy(counter, counter.phase(), allocation.base + from, bytes);
             }
             check(warp, lane, block.shared.order(at, bytes, warp.number, lane));
             for (int i = 0; i < bytes; i += Integer.BYTES) {

@@ -30,8 +30,12 @@ final class LaunchRun {
     private final long seed;
     /// Null unless waits are counted.
     private final TimedKernel timed;
+    /// Null unless time is modelled.
+    private final LaunchModel model;
     private final AtomicReference<WaitCounters> waits = new AtomicReference<>();
     private final long begun = System.nanoTime();
+    /// The clusters to run; null for all.
+    private long[] sample;
     /// Set when the launch is given up: every worker leaves.
     private volatile boolean stopped;
 
@@ -45,6 +49,7 @@ final class LaunchRun {
         multiprocessors = options.multiprocessors();
         seed = options.orderSeed();
         timed = options.countsWaits() ? new TimedKernel(kernel) : null;
+        model = options.model() == null ? null : new LaunchModel(options.model(), timed, configuration, cluster.blocks());
     }
 
     /// Which warp of a block, or block of a cluster, goes first: the first, unless other orders are asked for.
@@ -53,6 +58,9 @@ final class LaunchRun {
     }
 
     private long clusterAt(long position, long clusters) {
+        if (sample != null) {
+            return sample[(int) position];
+        }
         return seed == 0 ? position : Math.floorMod(mix(seed) + (seed % 2 == 0 ? position : -position), clusters);
     }
 
@@ -68,7 +76,9 @@ final class LaunchRun {
     /// @throws Warp.Fault the first one in the order of blocks that was met
     LaunchCounters run(ExecutorService executor, int workers) {
         memory.refresh();
-        long clusters = configuration.blocks() / cluster.blocks();
+        long all = configuration.blocks() / cluster.blocks();
+        sample = model == null || configuration.cooperative() ? null : model.sample();
+        long clusters = sample == null ? all : sample.length;
         Tally total = new Tally(kernel.blocks().length);
         if (configuration.cooperative()) {
             runTogether((int) clusters, total);
@@ -101,9 +111,15 @@ final class LaunchRun {
         return Optional.ofNullable(waits.get());
     }
 
+    /// How long the run that ended would take, if that was to be modelled.
+    Optional<ModelledTime> time() {
+        return Optional.ofNullable(model).map(LaunchModel::time);
+    }
+
     /// A cluster is about to run.
-    private ClusterTrace trace(ClusterRun run, long cluster) {
-        ClusterTrace trace = timed == null ? null : new ClusterTrace(timed, cluster, run.clocks.warps());
+    private ClusterTrace trace(ClusterRun run, long at) {
+        ClusterTrace trace = timed == null ? null : new ClusterTrace(timed, at, run.clocks.warps(),
+                model == null ? null : new ClusterFootprint(memory, cluster.blocks()));
         run.trace(trace);
         return trace;
     }
@@ -111,6 +127,9 @@ final class LaunchRun {
     private void ended(ClusterTrace trace) {
         if (trace != null) {
             waits.accumulateAndGet(new WaitCounters(LoadChain.length(trace)), (a, b) -> a == null ? b : a.max(b));
+            if (model != null) {
+                model.add(trace);
+            }
         }
     }
 

@@ -68,7 +68,7 @@ final class LoadChain {
                     return at > before;
                 }
                 meet(code, meeting);
-                at += code == ClusterTrace.BULK_COPY ? 3 : 2;
+                at += code == ClusterTrace.BULK_COPY ? 4 : 2;
             }
             return at > before;
         }
@@ -94,7 +94,7 @@ final class LoadChain {
         }
 
         private void take(TimedInstruction instruction) {
-            boolean moves = instruction.isNoted() && trace.code(at + 1) > 0;
+            boolean moves = instruction.isNoted() && Moved.sectors(trace.code(at + 1)) > 0;
             at += instruction.isNoted() ? 2 : 1;
             int source = 0;
             for (int register : instruction.reads()) {

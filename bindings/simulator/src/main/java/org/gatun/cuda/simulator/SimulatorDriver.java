@@ -137,7 +137,7 @@ public final class SimulatorDriver implements CudaDriver {
             case UNIFIED_ADDRESSING, COOPERATIVE_LAUNCH, MEMORY_POOLS -> 1;
             case COMPUTE_CAPABILITY_MAJOR -> options.computeCapability() / 10;
             case COMPUTE_CAPABILITY_MINOR -> options.computeCapability() % 10;
-            case MAX_SHARED_BYTES_PER_BLOCK_OPT_IN -> SimulatorOptions.MAX_SHARED_BYTES;
+            case MAX_SHARED_BYTES_PER_BLOCK_OPT_IN -> options.sharedBytes();
         };
     }
 
@@ -289,7 +289,7 @@ public final class SimulatorDriver implements CudaDriver {
     public synchronized void functionSetAttribute(FunctionAttribute attribute, long function, int value) {
         Kernel kernel = kernel("cuFuncSetAttribute", function);
         if (attribute != FunctionAttribute.MAX_DYNAMIC_SHARED_BYTES || value < 0
-                || value > SimulatorOptions.MAX_SHARED_BYTES - kernel.dynamicSharedOffset()) {
+                || value > options.sharedBytes() - kernel.dynamicSharedOffset()) {
             throw failure("cuFuncSetAttribute", SimulatorError.INVALID_VALUE, attribute + " of kernel " + kernel.name() + " to " + value);
         }
         dynamicSharedLimits.put(function, value);
@@ -864,14 +864,13 @@ public final class SimulatorDriver implements CudaDriver {
     }
 
     private void run(String call, Work.Launch launch) {
-        LaunchRun run = new LaunchRun(launch.kernel(), launch.configuration(), launch.parameters(), memory,
-                options);
+        LaunchRun run = new LaunchRun(launch.kernel(), launch.configuration(), launch.parameters(), memory, options);
         try {
             LaunchCounters counters = run.run(executor, options.threads());
             if (reports.size() == REPORTS_KEPT) {
                 reports.removeFirst();
             }
-            reports.addLast(new LaunchReport(launch.kernel().name(), launch.configuration(), counters, run.waits()));
+            reports.addLast(new LaunchReport(launch.kernel().name(), launch.configuration(), counters, run.waits(), run.time()));
         } catch (Warp.Fault e) {
             throw new KernelFaultException(call, e.fault());
         }

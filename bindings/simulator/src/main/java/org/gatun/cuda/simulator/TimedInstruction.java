@@ -105,6 +105,38 @@ record TimedInstruction(Ptx.Instruction instruction, Role role, int[] reads, int
         }
     }
 
+    /// The threads for which its guard holds.
+    int guard(Warp warp) {
+        return warp.predicate(number(instruction.guard())) ^ (instruction.guardNegated() ? -1 : 0);
+    }
+
+    /// Whether it is a load that may find what it reads in L1.
+    boolean isCached() {
+        return role == Role.LOAD && !instruction.has("cg") && !instruction.has("cv") && !instruction.has("volatile")
+                && !instruction.has("relaxed") && !instruction.has("acquire");
+    }
+
+    /// Whether an atomic operation on shared memory is made of others, since there is no unit for it.
+    boolean isCompareAndSwapLoop() {
+        String opcode = instruction.opcode();
+        boolean unit = opcode.matches(".*\\.[bus]32") || opcode.contains(".exch.") || opcode.contains(".cas.");
+        return role == Role.ATOMIC && !unit;
+    }
+
+    /// Whether it only reads shared memory.
+    boolean isSharedLoad() {
+        return role == Role.SHARED && !instruction.is("st") && !instruction.is("stmatrix");
+    }
+
+    /// Turns of an access to shared memory where no threads meet in a bank.
+    int turns() {
+        String opcode = instruction.opcode();
+        if (opcode.startsWith("ldmatrix") || opcode.startsWith("stmatrix")) {
+            return opcode.contains(".x4") ? 4 : opcode.contains(".x2") ? 2 : 1;
+        }
+        return Math.max(1, accessBytes / Integer.BYTES);
+    }
+
     /// Whether it may leave what it writes as it was.
     boolean isGuarded() {
         return instruction.guard() != null;

@@ -1,6 +1,7 @@
 package org.gatun.cuda.simulator;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// A kernel's instructions as time sees them: one for each that the text has, numbered through.
@@ -11,7 +12,9 @@ final class TimedKernel {
     ///
     /// @param numbers by operation: the instruction that begins there, negative where one goes on
     /// @param exit the one that ends the block, negative for none
-    record Block(int[] numbers, int exit) {}
+    /// @param orders by instruction of the block: of the run of instructions that begins there, up to the next that meets others, the
+    ///     order in which a device takes them; null where none begins
+    record Block(int[] numbers, int exit, int[][] orders) {}
 
     final Kernel kernel;
     private final Block[] blocks;
@@ -25,6 +28,7 @@ final class TimedKernel {
         for (int b = 0; b < blocks.length; b++) {
             BasicBlock code = kernel.blocks()[b];
             int[] numbers = new int[code.operations.length];
+            int first = all.size();
             for (int i = 0; i < numbers.length; i++) {
                 Ptx.Instruction instruction = code.operations[i].instruction;
                 if (i > 0 && code.operations[i - 1].instruction == instruction) {
@@ -35,7 +39,7 @@ final class TimedKernel {
                 all.add(TimedInstruction.of(instruction, memoryOperation(code.operations, i)));
             }
             boolean exits = code.exitInstruction != null && code.exit != BasicBlock.Exit.YIELD;
-            blocks[b] = new Block(numbers, exits ? all.size() : -1);
+            blocks[b] = new Block(numbers, exits ? all.size() : -1, orders(all.subList(first, all.size())));
             if (exits) {
                 all.add(TimedInstruction.of(code.exitInstruction, null));
             }
@@ -43,6 +47,21 @@ final class TimedKernel {
         instructions = all.toArray(TimedInstruction[]::new);
         atomics = all.stream().anyMatch(each -> each.role() == TimedInstruction.Role.ATOMIC
                 && !each.instruction().opcode().contains(".shared"));
+    }
+
+    private static int[][] orders(List<TimedInstruction> instructions) {
+        int[][] orders = new int[instructions.size()][];
+        for (int i = 0; i < orders.length;) {
+            int end = i;
+            while (end < orders.length && instructions.get(end).role() != TimedInstruction.Role.SYNC) {
+                end++;
+            }
+            if (end > i) {
+                orders[i] = Schedule.order(instructions.subList(i, end).toArray(TimedInstruction[]::new));
+            }
+            i = end + 1;
+        }
+        return orders;
     }
 
     /// Of the operations of an instruction the one that accesses memory, or else the first.
@@ -68,6 +87,11 @@ final class TimedKernel {
 
     TimedInstruction instruction(int number) {
         return instructions[number];
+    }
+
+    /// By number of the instruction.
+    InstructionCost[] costs(DeviceModel device) {
+        return Arrays.stream(instructions).map(each -> InstructionCost.of(each, device)).toArray(InstructionCost[]::new);
     }
 
     /// Whether blocks may hear of each other in global memory: then what one does depends on others.

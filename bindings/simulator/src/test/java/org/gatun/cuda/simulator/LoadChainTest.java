@@ -38,8 +38,22 @@ final class LoadChainTest {
     }
 
     @Test
-    void loads_eachUsedBeforeTheNext_areARoundTripEach() {
+    void loads_fromAnAddressThatWasLoaded_areARoundTripEach() {
         assertEquals(3, roundTrips(32, """
+                ld.global.u32 %r2, [%rd1];
+                cvt.u64.u32 %rd3, %r2;
+                add.s64 %rd4, %rd1, %rd3;
+                ld.global.u32 %r3, [%rd4+128];
+                cvt.u64.u32 %rd5, %r3;
+                add.s64 %rd6, %rd1, %rd5;
+                ld.global.u32 %r4, [%rd6+256];
+                st.global.u32 [%rd1], %r4;
+                """));
+    }
+
+    @Test
+    void loads_thatAnAssemblerOrdersBeforeTheirUses_areOneRoundTrip() {
+        assertEquals(1, roundTrips(32, """
                 ld.global.u32 %r2, [%rd1];
                 add.u32 %r5, %r2, 1;
                 ld.global.u32 %r3, [%rd1+128];
@@ -47,6 +61,17 @@ final class LoadChainTest {
                 ld.global.u32 %r4, [%rd1+256];
                 add.u32 %r5, %r5, %r4;
                 st.global.u32 [%rd1], %r5;
+                """));
+    }
+
+    @Test
+    void loads_behindAStore_stayThere() {
+        assertEquals(2, roundTrips(32, """
+                ld.global.u32 %r2, [%rd1];
+                add.u32 %r5, %r2, 1;
+                st.global.u32 [%rd1+4096], %r5;
+                ld.global.u32 %r3, [%rd1+128];
+                st.global.u32 [%rd1+8192], %r3;
                 """));
     }
 
@@ -93,9 +118,10 @@ final class LoadChainTest {
                 setp.ge.u32 %p1, %r1, 32;
                 @%p1 bra MEET;
                 ld.global.u32 %r2, [%rd1];
-                add.u32 %r5, %r2, 1;
-                ld.global.u32 %r3, [%rd1+128];
-                add.u32 %r5, %r5, %r3;
+                cvt.u64.u32 %rd3, %r2;
+                add.s64 %rd4, %rd1, %rd3;
+                ld.global.u32 %r3, [%rd4+128];
+                add.u32 %r5, %r3, 1;
                 MEET:
                 bar.sync 0;
                 setp.lt.u32 %p2, %r1, 32;
