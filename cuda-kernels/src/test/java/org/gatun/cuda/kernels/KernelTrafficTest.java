@@ -338,9 +338,7 @@ class KernelTrafficTest {
 
     /// Round trips to memory one after the other, of a row of one head on an H200's number of multiprocessors.
     private static int attentionRoundTrips(int keys) {
-        SimulatorOptions options = SimulatorOptions.defaults();
-        SimulatorDriver driver = SimulatorDriver.open(new SimulatorOptions(options.memoryBytes(), 132, 90, options.threads(),
-                options.orderSeed(), true));
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults().withMultiprocessors(132).withCountsWaits(true));
         try (CudaContext context = CudaContext.open(driver, 0);
                 CudaStream stream = context.createStream();
                 KernelLibrary library = new KernelLibrary(context)) {

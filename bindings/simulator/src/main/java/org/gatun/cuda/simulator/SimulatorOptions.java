@@ -33,6 +33,10 @@ public record SimulatorOptions(long memoryBytes, int multiprocessors, int comput
         return new SimulatorOptions(bytes, multiprocessors, computeCapability, threads, orderSeed, countsWaits, model);
     }
 
+    public SimulatorOptions withMultiprocessors(int count) {
+        return new SimulatorOptions(memoryBytes, count, computeCapability, threads, orderSeed, countsWaits, model);
+    }
+
     public SimulatorOptions withComputeCapability(int capability) {
         return new SimulatorOptions(memoryBytes, multiprocessors, capability, threads, orderSeed, countsWaits, model);
     }
