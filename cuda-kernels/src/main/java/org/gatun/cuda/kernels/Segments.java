@@ -37,10 +37,12 @@ public record Segments(DeviceSlice memory, DeviceSlice count, DeviceSlice ofRows
             ValueLayout.JAVA_INT.withName("keys"), MemoryLayout.paddingLayout(8));
 
     private static final long PAGES = offset("pages");
-    private static final long COMMITTED = offset("committed");
+    /// Where in a [#LAYOUT] the slots before its rows are, an `int`.
+    public static final long COMMITTED = offset("committed");
     private static final long FIRST_SLOT = offset("first_slot");
     private static final long FIRST_ROW = offset("first_row");
-    private static final long ROWS = offset("rows");
+    /// Where in a [#LAYOUT] the number of its rows is, an `int`.
+    public static final long ROWS = offset("rows");
     private static final long MASK = offset("mask");
     private static final long FIRST_RANGE = offset("first_range");
     private static final long RANGES = offset("ranges");
@@ -92,11 +94,6 @@ public record Segments(DeviceSlice memory, DeviceSlice count, DeviceSlice ofRows
             DeviceSlice one = copied.apply(MemorySegment.ofArray(new int[] {1, 0}));
             return new Segments(copied.apply(segment), one, copied.apply(MemorySegment.ofArray(new int[rows])), one, 1, rows);
         }
-    }
-
-    /// The committed slots of the first segment, `[1] int`.
-    public DeviceSlice committed() {
-        return memory.slice(COMMITTED, Integer.BYTES);
     }
 
     void check(CudaFunction kernel, int rows) {

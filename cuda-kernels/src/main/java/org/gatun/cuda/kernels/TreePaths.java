@@ -11,6 +11,14 @@ import org.gatun.cuda.KernelArguments;
 /// @param lengths `[rows] int`: how many
 /// @param stride most rows of a tree
 public record TreePaths(DeviceSlice rows, DeviceSlice lengths, int stride) {
+    /// Those of the rows from one on.
+    public TreePaths from(int row) {
+        long pathBytes = (long) stride * Integer.BYTES * row;
+        long lengthBytes = (long) Integer.BYTES * row;
+        return new TreePaths(rows.slice(pathBytes, rows.byteSize() - pathBytes), lengths.slice(lengthBytes, lengths.byteSize() - lengthBytes),
+                stride);
+    }
+
     void check(CudaFunction kernel, int maxRows) {
         KernelLaunch.check(kernel, "paths", rows, Integer.BYTES, maxRows, stride);
         KernelLaunch.check(kernel, "lengths", lengths, Integer.BYTES, maxRows);

@@ -21,16 +21,25 @@ final class AttachedPages implements AutoCloseable {
 
     /// Whether a table has the shape that is served. Hot.
     boolean serves(PageTable other) {
-        KvLayout its = other.pool().layout();
-        return other.slots() == slots && (its == layout || its.equals(layout));
+        return other.slots() == slots && serves(other.pool().layout());
     }
 
-    /// Serves tables of this one's shape from now on, at another place, which no graph knows.
-    void reshape(PageTable like) {
+    /// Whether keys and values are laid out as in the tables that are served. Hot.
+    boolean serves(KvLayout other) {
+        return other == layout || other.equals(layout);
+    }
+
+    /// Slots of the tables that are served.
+    int slots() {
+        return slots;
+    }
+
+    /// Serves tables of a shape from now on, at another place, which no graph knows.
+    void reshape(KvLayout served, int servedSlots) {
         close();
-        addresses = context.allocate((long) KvLayer.pageCount(like.slots()) * Long.BYTES);
-        layout = like.pool().layout();
-        slots = like.slots();
+        addresses = context.allocate((long) KvLayer.pageCount(servedSlots) * Long.BYTES);
+        layout = served;
+        slots = servedSlots;
     }
 
     /// Whether the addresses are those of a table.
@@ -55,6 +64,11 @@ final class AttachedPages implements AutoCloseable {
 
     KvLayer layer(int number) {
         return CudaKvMemory.layer(layout, addresses.slice(), slots, number);
+    }
+
+    /// The first layer of a table whose graphs need not know where it is.
+    KvLayer firstLayer(PageTable of) {
+        return CudaKvMemory.layer(layout, ((CudaKvMemory.Addresses) of.list()).slice(), of.slots(), 0);
     }
 
     int layers() {

@@ -32,15 +32,19 @@ final class AttentionScratch implements AutoCloseable {
 
     /// Makes room for a graph that is to be captured.
     ///
+    /// @param rows most of its passes
+    /// @param segments most of its passes
+    /// @param segmentRows most rows of one
     /// @param stream of its passes
     /// @param beforeMoving is run if it must move: graphs know the old place
-    void grow(Bucket bucket, AttachedPages pages, CudaStream stream, Runnable beforeMoving) {
+    void grow(int rows, int segments, int segmentRows, boolean tree, AttachedPages pages, CudaStream stream,
+            Runnable beforeMoving) {
         long partialBytes = Long.BYTES;
         long arrivalBytes = Long.BYTES;
         for (Step step : program.steps()) {
             if (step instanceof Step.Attention attention) {
                 AttentionKernels.Split split = AttentionKernels.split(library, pages.layer(attention.layer()), attention.shape().heads(),
-                        bucket.rows(), 1, bucket.rows(), bucket.tree() ? limits.treeRows() : 0);
+                        rows, segments, segmentRows, tree ? limits.treeRows() : 0);
                 partialBytes = Math.max(partialBytes, split.partialBytes());
                 arrivalBytes = Math.max(arrivalBytes, split.arrivalBytes());
             }

@@ -55,7 +55,8 @@ record Bucket(int rows, boolean tree, Result result, boolean lists) {
         return (4 * logarithm(rows) + (tree ? 2 : 0) + (lists ? 1 : 0)) * (KINDS / 4) + result.ordinal();
     }
 
-    private static int logarithm(int rows) {
+    /// Of base 2, rounded up.
+    static int logarithm(int rows) {
         return Integer.SIZE - Integer.numberOfLeadingZeros(rows - 1);
     }
 }

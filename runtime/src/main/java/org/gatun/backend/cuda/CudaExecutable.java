@@ -8,6 +8,7 @@ import java.util.function.DoubleConsumer;
 import org.gatun.backend.Batch;
 import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
+import org.gatun.backend.KvLayout;
 import org.gatun.backend.PageTable;
 import org.gatun.backend.SampledTokens;
 import org.gatun.backend.Segment;
@@ -45,6 +46,7 @@ final class CudaExecutable implements Executable {
     private final AttentionScratch scratch;
     private final PassLaunches launches;
     private final VerificationStage verification;
+    private ManySegments many;           // made when a batch first had several segments
     private StatisticsStage statistics;  // made when a segment first asked for any
     private RowStatistics described;     // by the pass that was queued, null if nothing was asked
     private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
@@ -85,7 +87,7 @@ final class CudaExecutable implements Executable {
             block = own(new StepBlock(context, limits));
             pages = own(new AttachedPages(context));
             scratch = own(new AttentionScratch(backend, program, limits));
-            verification = own(new VerificationStage(context, library, limits, logitsWidth, block));
+            verification = own(new VerificationStage(context, library, limits, logitsWidth));
             launches = new PassLaunches(backend, program, limits, values, weights, block, pages, scratch, verification, owned);
             logits = own(context.allocatePinned(Math.max(1, (long) limits.logitsRows() * logitsWidth) * Float.BYTES));
         } catch (Throwable e) {
@@ -113,7 +115,7 @@ final class CudaExecutable implements Executable {
                 runAlone(batch);
                 readStatistics();
             } else {
-                runInTurn(batch, false);
+                runMany(batch, false);
             }
         } finally {
             lifetime.leave();
@@ -137,7 +139,64 @@ final class CudaExecutable implements Executable {
         }
     }
 
-    /// Several segments: one after the other, each with its logits, which then lie one behind the other in the host's memory.
+    /// Several segments in one pass, or one after the other where they have no room in one.
+    private void runMany(Batch batch, boolean verify) {
+        for (int i = 0; i < batch.size(); i++) {
+            ofThisBackend(batch.pages(i));
+            requireTokens(batch.segment(i));
+        }
+        if (!ManySegments.fit(batch, limits)) {
+            runInTurn(batch, verify);
+            return;
+        }
+        CudaStream stream = stream(batch.pages(0));
+        int entered = 0;
+        try {
+            for (; entered < batch.size(); entered++) {
+                batch.pages(entered).lifetime().enter();
+            }
+            runTogether(batch, stream);
+            if (verify) {
+                many.verify(batch, stream, this::writeMore);
+            }
+            many.describe(batch, stream, this::statistics);
+            awaitPass();
+        } finally {
+            while (entered > 0) {
+                batch.pages(--entered).lifetime().leave();
+            }
+        }
+    }
+
+    private void runTogether(Batch batch, CudaStream stream) {
+        awaitPass();
+        KvLayout layout = batch.pages(0).pool().layout();
+        if (!pages.serves(layout) || ManySegments.slots(batch) > pages.slots()) {
+            serve(layout, ManySegments.slots(batch));
+        }
+        batch.reservePages();
+        for (int i = 0; i < batch.size(); i++) {
+            if (stream(batch.pages(i)) != stream) {
+                stream(batch.pages(i)).synchronize();
+            }
+            if (VerificationStage.hasMore(batch.segment(i))) {
+                writeMore(batch.segment(i)); // which says in the request where its lists are
+            }
+        }
+        if (many == null) {
+            many = own(new ManySegments(context, limits, launches, pages, scratch, verification));
+        }
+        rows = many.write(batch);
+        selectedRows = batch.selectedRows();
+        if (rows > 0) {
+            CudaGraph graph = many.graph(stream, this::forgetGraphs);
+            inputs.take(stream, rows);
+            stream.launch(graph);
+            queued(batch.pages(0));
+        }
+    }
+
+    /// One after the other, each with its logits, which then lie one behind the other in the host's memory.
     private void runInTurn(Batch batch, boolean verify) {
         if (!inputs.isEmpty()) {
             throw new IllegalArgumentException("inputs of several segments: expected a batch of one on backend " + backend.name());
@@ -217,11 +276,15 @@ final class CudaExecutable implements Executable {
         if (segment.statistics() == null || segment.selectedRows() == 0) {
             return;
         }
+        described = segment.statistics();
+        statistics().queue(described, segment.selectedRows(), stream(table));
+    }
+
+    private StatisticsStage statistics() {
         if (statistics == null) {
             statistics = own(new StatisticsStage(context, library, limits.treeRows(), logitsWidth, block, values.at(plan.output(Plan.LOGITS))));
         }
-        described = segment.statistics();
-        statistics.queue(described, segment.selectedRows(), stream(table));
+        return statistics;
     }
 
     /// Hands over the statistics of the pass that was queued, when it is done.
@@ -267,7 +330,7 @@ final class CudaExecutable implements Executable {
                 awaited = batch.result(0);
                 awaitedRows = batch.segment(0).rows();
             } else {
-                runInTurn(batch, true);
+                runMany(batch, true);
                 awaited = null;
             }
         } finally {
@@ -353,13 +416,17 @@ final class CudaExecutable implements Executable {
     private void prepare(Segment segment, PageTable table) {
         requireTokens(segment);
         if (!pages.serves(table)) {
-            table.pool().layout().requireFits(plan);
-            forgetGraphs();
-            pages.reshape(table);
+            serve(table.pool().layout(), table.slots());
         }
         if (segment.firstSlot() != Segment.NO_SLOT) {
             table.reserve(segment.firstSlot(), segment.firstSlot() + segment.rows());
         }
+    }
+
+    private void serve(KvLayout layout, int slots) {
+        layout.requireFits(plan);
+        forgetGraphs();
+        pages.reshape(layout, slots);
     }
 
     /// Writes the step block that graphs copy, once the pass that may still read it is done.
@@ -418,7 +485,7 @@ final class CudaExecutable implements Executable {
     }
 
     private CudaGraph capture(Bucket bucket, PageTable table) {
-        scratch.grow(bucket, pages, stream(table), this::forgetGraphs);
+        scratch.grow(bucket.rows(), 1, bucket.rows(), bucket.tree(), pages, stream(table), this::forgetGraphs);
         List<KernelLaunch> queue = launches.of(bucket);
         CudaGraph graph = stream(table).capture(() -> {
             if (bucket.result() != Bucket.Result.NOTHING && bucket.result() != Bucket.Result.CHAIN) {
@@ -435,6 +502,9 @@ final class CudaExecutable implements Executable {
 
     private void forgetGraphs() {
         awaitPass();
+        if (many != null) {
+            many.forgetGraphs();
+        }
         for (int i = 0; i < graphs.length; i++) {
             if (graphs[i] != null) {
                 graphs[i].close();

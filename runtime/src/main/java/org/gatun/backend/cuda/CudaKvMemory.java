@@ -101,6 +101,15 @@ final class CudaKvMemory implements KvPool.Memory {
             changes++;
         }
 
+        /// Where they are.
+        long address() {
+            return memory.address(0);
+        }
+
+        DeviceSlice slice() {
+            return memory.slice();
+        }
+
         /// Grows with every change.
         int changes() {
             return changes;

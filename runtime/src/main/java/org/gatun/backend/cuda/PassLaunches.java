@@ -16,6 +16,7 @@ import org.gatun.cuda.kernels.Int8Kernels;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
 import org.gatun.cuda.kernels.KvKernels;
+import org.gatun.cuda.kernels.KvLayer;
 import org.gatun.cuda.kernels.MatmulKernels;
 import org.gatun.cuda.kernels.NormKernels;
 import org.gatun.cuda.kernels.QuantizedRows;
@@ -66,51 +67,71 @@ final class PassLaunches {
     /// The launches of a pass, in order.
     List<KernelLaunch> of(Bucket bucket) {
         List<KernelLaunch> launches = new ArrayList<>();
-        if (bucket.tree()) {
-            launches.add(TreeKernels.paths(library, paths, block.masks(), block.rows(bucket.rows())));
-        }
-        for (Step step : program.steps()) {
-            boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
-            if (!selected || bucket.result() != Bucket.Result.NOTHING) {
-                launches.add(launch(step, selected ? block.selectedRows(Math.min(bucket.rows(), limits.treeRows()))
-                        : block.rows(bucket.rows()), bucket));
-            }
-        }
+        forward(launches, place(bucket), bucket.rows(), Math.min(bucket.rows(), limits.treeRows()),
+                bucket.result() != Bucket.Result.NOTHING);
         switch (bucket.result()) {
-            case VERIFICATION, VERIFICATION_OF_SAMPLES -> verification(launches, bucket);
+            case VERIFICATION, VERIFICATION_OF_SAMPLES -> verification(launches, verification.slots(), logits(), sampled(bucket),
+                    bucket.result() == Bucket.Result.VERIFICATION_OF_SAMPLES, bucket.lists(), pages.layer(0));
             case CHAIN -> {
-                sample(launches, bucket);
-                launches.add(verification.advance(bucket.lists()));
+                verification.sample(launches, logits(), sampled(bucket), bucket.lists());
+                launches.add(verification.advance(sampled(bucket), bucket.lists()));
             }
             default -> { }
         }
         return launches;
     }
 
-    private void verification(List<KernelLaunch> launches, Bucket bucket) {
-        sample(launches, bucket);
-        launches.add(bucket.result() == Bucket.Result.VERIFICATION ? verification.walk(tree(bucket), sampledRows(bucket))
-                : verification.rejectionSampling(at(program.plan().output(Plan.LOGITS)), tree(bucket), sampledRows(bucket), bucket.lists()));
-        VerificationSlots slots = verification.slots();
-        launches.add(KvKernels.move(library, pages.layer(0), slots.from(), slots.to(), slots.moves(), pages.layers()));
+    /// Where the launches of a pass find what changes from pass to pass.
+    ///
+    /// @param tree if a segment is one
+    /// @param segmentRows most rows of a segment
+    record Place(StepBlock block, Optional<TreePaths> tree, int segmentRows) {}
+
+    private Place place(Bucket bucket) {
+        return new Place(block, bucket.tree() ? Optional.of(paths) : Optional.empty(), bucket.rows());
     }
 
-    private void sample(List<KernelLaunch> launches, Bucket bucket) {
-        verification.sample(launches, at(program.plan().output(Plan.LOGITS)), tree(bucket), sampledRows(bucket), bucket.lists());
+    private StepBlock.Sampled sampled(Bucket bucket) {
+        return block.sampled(0, 0, place(bucket).tree, Math.min(bucket.rows(), limits.treeRows()));
     }
 
-    private Rows sampledRows(Bucket bucket) {
-        return block.rows(Math.min(bucket.rows(), limits.treeRows()));
+    /// `[selected rows, vocabulary] f32`.
+    DeviceSlice logits() {
+        return at(program.plan().output(Plan.LOGITS));
     }
 
-    private Optional<TreePaths> tree(Bucket bucket) {
-        return bucket.tree() ? Optional.of(paths) : Optional.empty();
+    /// The launches from tokens to logits.
+    ///
+    /// @param rows most of the pass
+    /// @param selectedRows most of the pass
+    /// @param hasSelected whether logits are asked for
+    void forward(List<KernelLaunch> launches, Place place, int rows, int selectedRows, boolean hasSelected) {
+        place.tree.ifPresent(tree -> launches.add(TreeKernels.paths(library, tree, place.block.masks(), place.block.rows(rows))));
+        for (Step step : program.steps()) {
+            boolean selected = step.outputs().stream().anyMatch(value -> value.rows() == Value.Rows.SELECTED);
+            if (!selected || hasSelected) {
+                launches.add(launch(step, selected ? place.block.selectedRows(selectedRows) : place.block.rows(rows), place));
+            }
+        }
     }
 
-    private KernelLaunch launch(Step step, Rows rows, Bucket bucket) {
+    /// The launches that sample the tokens of a segment, walk by them and move what is accepted.
+    ///
+    /// @param found where the walk leaves what it found
+    /// @param logits of the segment
+    /// @param hasSamples whether it has rows that were sampled
+    /// @param first layer of its pages
+    void verification(List<KernelLaunch> launches, VerificationSlots found, DeviceSlice logits, StepBlock.Sampled of, boolean hasSamples,
+            boolean hasLists, KvLayer first) {
+        verification.sample(launches, logits, of, hasLists);
+        launches.add(hasSamples ? verification.rejectionSampling(found, logits, of, hasLists) : verification.walk(found, of));
+        launches.add(KvKernels.move(library, first, found.from(), found.to(), found.moves(), pages.layers()));
+    }
+
+    private KernelLaunch launch(Step step, Rows rows, Place place) {
         return switch (step) {
             case Step.Embed(var table, var given, var out) -> EmbeddingKernels.gather(library, Fusion.tableType(table), at(out),
-                    error.slice(), weights.table(table), given.map(this::at), block.tokens(), rows, table.rows(), table.columns());
+                    error.slice(), weights.table(table), given.map(this::at), place.block.tokens(), rows, table.rows(), table.columns());
             case Step.Round(var in, var out) -> ActivationKernels.round(library, program.type(out), at(out), at(in), rows, in.width());
             case Step.Quantize(var in, var activations, var out) -> Int8Kernels.quantize(library, quantizedAt(out), at(in), rows,
                     activations.threshold());
@@ -147,22 +168,22 @@ final class PassLaunches {
                                 weights.matrix(key), rows, out.width(), in.width());
             }
             case Step.Rope(var in, var headDim, var table, var out) -> RopeKernels.rotate(library, weights.rotation(table), at(out), at(in),
-                    block.positions(), rows, in.width() / headDim, headDim);
+                    place.block.positions(), rows, in.width() / headDim, headDim);
             case Step.AppendKv(var layer, var k, var v) -> KvKernels.append(library, pages.layer(layer), at(k), at(v), rows,
-                    block.segments(rows.max()));
+                    place.block.segments(place.segmentRows));
             case Step.RopeAppendKv(var layer, var qkv, var table, var shape, var queries) -> KvKernels.ropeAppend(library,
-                    pages.layer(layer), weights.rotation(table), at(queries), at(qkv), block.positions(), rows,
-                    block.segments(rows.max()), shape.heads());
+                    pages.layer(layer), weights.rotation(table), at(queries), at(qkv), place.block.positions(), rows,
+                    place.block.segments(place.segmentRows), shape.heads());
             case Step.Attention(var layer, var queries, var shape, var out) -> AttentionKernels.attend(library, pages.layer(layer),
                     new AttentionKernels.Shape(shape.heads(), shape.scale(), shape.window()), program.type(out), at(out), at(queries),
-                    block.positions(), rows, block.segments(rows.max()), tree(bucket),
+                    place.block.positions(), rows, place.block.segments(place.segmentRows), place.tree,
                     scratch.partials(), scratch.arrivals());
             case Step.Elementwise(var kind, var a, var b, var out) -> switch (kind) {
                 case ADD -> ActivationKernels.add(library, at(out), at(a), at(b), rows, out.width());
                 case SWIGLU -> ActivationKernels.swiglu(library, program.type(out), at(out), at(a), at(b), rows, out.width());
             };
             case Step.SelectRows(var in, var out) -> EmbeddingKernels.gather(library, ElementType.F32, at(out), error.slice(), at(in),
-                    Optional.empty(), block.selected(), rows, limits.rows(), in.width());
+                    Optional.empty(), place.block.selected(), rows, limits.rows(), in.width());
         };
     }
 

@@ -45,7 +45,7 @@ final class PlanValues implements AutoCloseable {
     }
 
     private int maxRows(Value value) {
-        return value.rows() == Value.Rows.ALL ? limits.rows() : limits.treeRows();
+        return value.rows() == Value.Rows.ALL ? limits.rows() : Math.max(limits.treeRows(), limits.logitsRows());
     }
 
     private static boolean keepsOutliers(ActivationQuantization activations) {

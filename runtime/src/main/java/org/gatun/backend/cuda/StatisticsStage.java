@@ -10,6 +10,7 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
+import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.sampling.RowStatistics;
 
@@ -70,6 +71,26 @@ final class StatisticsStage implements AutoCloseable {
     ///
     /// @param count rows with logits
     void queue(RowStatistics statistics, int count, CudaStream stream) {
+        int index = Integer.SIZE - Integer.numberOfLeadingZeros(count - 1);
+        begin(statistics, count, stream);
+        if (launches[index] == null) {
+            int most = Math.min(1 << index, maxRows);
+            launches[index] = launch(statistics, logits, block.selectedRows(most));
+        }
+        end(launches[index], stream);
+    }
+
+    /// Queues the statistics of a segment of the pass that was queued; those before must be read.
+    ///
+    /// @param first row of logits
+    /// @param ofSegment rows with logits
+    void queue(RowStatistics statistics, int first, Rows ofSegment, CudaStream stream) {
+        begin(statistics, ofSegment.max(), stream);
+        long offset = (long) first * vocabulary * Float.BYTES;
+        end(launch(statistics, logits.slice(offset, logits.byteSize() - offset), ofSegment), stream);
+    }
+
+    private void begin(RowStatistics statistics, int count, CudaStream stream) {
         if (launchesOf != statistics) {
             Arrays.fill(launches, null);
             launchesOf = statistics;
@@ -79,20 +100,19 @@ final class StatisticsStage implements AutoCloseable {
             stream.copyToDevice(columnsOnDevice, 0, columns.memory());
         }
         rows = count;
-        int index = Integer.SIZE - Integer.numberOfLeadingZeros(count - 1);
-        if (launches[index] == null) {
-            launches[index] = launch(statistics, Math.min(1 << index, maxRows));
-        }
-        launches[index].on(stream);
+    }
+
+    private void end(KernelLaunch launch, CudaStream stream) {
+        launch.on(stream);
         stream.copyToHost(result.memory(), found, 0);
     }
 
-    private KernelLaunch launch(RowStatistics statistics, int most) {
+    private KernelLaunch launch(RowStatistics statistics, DeviceSlice of, Rows count) {
         int kept = kept(statistics);
         DeviceSlice[] at = new DeviceSlice[4];
         Arrays.setAll(at, i -> found.slice(offset(i, kept, statistics.columns()), found.byteSize() - offset(i, kept, statistics.columns())));
-        return SamplingKernels.rowStatistics(library, at[1], at[2], at[0], at[3], arrived.slice(), lists.slice(), parts.slice(), logits,
-                columnsOnDevice.slice(), block.selectedRows(most), vocabulary, kept, statistics.columns());
+        return SamplingKernels.rowStatistics(library, at[1], at[2], at[0], at[3], arrived.slice(), lists.slice(), parts.slice(), of,
+                columnsOnDevice.slice(), count, vocabulary, kept, statistics.columns());
     }
 
     private int kept(RowStatistics statistics) {

@@ -1,5 +1,6 @@
 package org.gatun.backend.cuda;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Objects;
@@ -15,8 +16,6 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.PinnedBuffer;
 import org.gatun.cuda.kernels.KernelLaunch;
 import org.gatun.cuda.kernels.KernelLibrary;
-import org.gatun.cuda.kernels.Rows;
-import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 
@@ -27,7 +26,6 @@ final class VerificationStage implements AutoCloseable {
     private final KernelLibrary library;
     private final int maxRows;
     private final int vocabulary;
-    private final StepBlock block;
     private final DeviceResources owned = new DeviceResources();
     private final DeviceBuffer ids;
     private final DeviceBuffer margins;
@@ -39,12 +37,10 @@ final class VerificationStage implements AutoCloseable {
     private DeviceBuffer adjusted;                      // likewise
 
     /// @param vocabulary width of a row of logits
-    /// @param block of the passes
-    VerificationStage(CudaContext context, KernelLibrary library, BatchLimits limits, int vocabulary, StepBlock block) {
+    VerificationStage(CudaContext context, KernelLibrary library, BatchLimits limits, int vocabulary) {
         this.context = context;
         this.library = library;
         this.vocabulary = vocabulary;
-        this.block = block;
         maxRows = limits.treeRows();
         try {
             ids = owned.add(context.allocate((long) maxRows * Integer.BYTES));
@@ -101,15 +97,14 @@ final class VerificationStage implements AutoCloseable {
     /// Samples a token after each row.
     ///
     /// @param logits `[rows, vocabulary] f32`
-    /// @param tree empty for a chain
     /// @param hasLists whether the request has lists
-    void sample(List<KernelLaunch> launches, DeviceSlice logits, Optional<TreePaths> tree, Rows rows, boolean hasLists) {
+    void sample(List<KernelLaunch> launches, DeviceSlice logits, StepBlock.Sampled of, boolean hasLists) {
         if (hasLists) {
-            launches.add(VerificationKernels.adjust(library, adjusted.slice(), logits, block.request(), lists.slice(), block.tokens(),
-                    block.positions(), tree, rows, vocabulary));
+            launches.add(VerificationKernels.adjust(library, adjusted.slice(), logits, of.request(), lists.slice(), of.tokens(),
+                    of.positions(), of.tree(), of.rows(), vocabulary));
         }
         launches.add(VerificationKernels.sample(library, ids.slice(), margins.slice(), truncations.slice(),
-                sampled(logits, hasLists), block.request(), block.tokens(), block.positions(), tree, rows, vocabulary));
+                sampled(logits, hasLists), of.request(), of.tokens(), of.positions(), of.tree(), of.rows(), vocabulary));
     }
 
     private VerificationKernels.Logits sampled(DeviceSlice logits, boolean hasLists) {
@@ -117,21 +112,23 @@ final class VerificationStage implements AutoCloseable {
     }
 
     /// The walk by the tokens sampled.
-    KernelLaunch walk(Optional<TreePaths> tree, Rows rows) {
-        return VerificationKernels.walk(library, slots, ids.slice(), margins.slice(), block.tokens(), tree, block.committed(), rows);
+    ///
+    /// @param found where it leaves what it found
+    KernelLaunch walk(VerificationSlots found, StepBlock.Sampled of) {
+        return VerificationKernels.walk(library, found, ids.slice(), margins.slice(), of.tokens(), of.tree(), of.committed(), of.rows());
     }
 
     /// The walk where rows were sampled.
-    KernelLaunch rejectionSampling(DeviceSlice logits, Optional<TreePaths> tree, Rows rows, boolean hasLists) {
-        return VerificationKernels.rejectionSampling(library, slots, ids.slice(), margins.slice(), truncations.slice(),
-                sampled(logits, hasLists), block.request(), block.tokens(), block.positions(), tree, block.committed(), rows,
+    KernelLaunch rejectionSampling(VerificationSlots found, DeviceSlice logits, StepBlock.Sampled of, boolean hasLists) {
+        return VerificationKernels.rejectionSampling(library, found, ids.slice(), margins.slice(), truncations.slice(),
+                sampled(logits, hasLists), of.request(), of.tokens(), of.positions(), of.tree(), of.committed(), of.rows(),
                 draftDistributions.slice(), draftDistributions.left(), vocabulary);
     }
 
     /// Makes of a pass of one row the next one.
-    KernelLaunch advance(boolean hasLists) {
-        return VerificationKernels.advance(library, slots, ids.slice(), margins.slice(), block.request(),
-                hasLists ? Optional.of(lists.slice()) : Optional.empty(), block.tokens(), block.positions(), block.committed());
+    KernelLaunch advance(StepBlock.Sampled of, boolean hasLists) {
+        return VerificationKernels.advance(library, slots, ids.slice(), margins.slice(), of.request(),
+                hasLists ? Optional.of(lists.slice()) : Optional.empty(), of.tokens(), of.positions(), of.committed());
     }
 
     /// Where walks leave what they found.
@@ -153,12 +150,21 @@ final class VerificationStage implements AutoCloseable {
     ///
     /// @param rows of the segment
     void read(VerificationResult verification, int rows) {
-        int accepted = Objects.checkIndex(result.memory().get(ValueLayout.JAVA_INT, 0), rows);
+        read(verification, rows, slots, result.memory(), 0);
+    }
+
+    /// What a walk found, from a copy of its slots.
+    ///
+    /// @param rows of the segment
+    /// @param at where in `memory` the copy is
+    static void read(VerificationResult verification, int rows, VerificationSlots slots, MemorySegment memory, long at) {
+        int accepted = Objects.checkIndex(memory.get(ValueLayout.JAVA_INT, at), rows);
         verification.clear();
         for (int i = 0; i <= accepted; i++) {
-            verification.setToken(token(i), margin(i));
+            verification.setToken(memory.get(ValueLayout.JAVA_INT, at + slots.token(i)),
+                    memory.get(ValueLayout.JAVA_FLOAT, at + slots.margin(i)));
             if (i < accepted) {
-                verification.accept(result.memory().get(ValueLayout.JAVA_INT, slots.row(i)));
+                verification.accept(memory.get(ValueLayout.JAVA_INT, at + slots.row(i)));
             }
         }
     }

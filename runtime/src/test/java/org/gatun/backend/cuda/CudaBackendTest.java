@@ -24,6 +24,7 @@ import org.gatun.backend.BatchLimits;
 import org.gatun.backend.Executable;
 import org.gatun.backend.HostVerifier;
 import org.gatun.backend.KvLayout;
+import org.gatun.backend.KvPool;
 import org.gatun.backend.PageTable;
 import org.gatun.backend.Segment;
 import org.gatun.backend.VerificationResult;
@@ -255,6 +256,36 @@ class CudaBackendTest {
         List<String> three = launchesOfPass(3, DType.BF16);
 
         assertEquals(8, (three.size() - one.size()) / 2, three.toString());
+    }
+
+    /// Weights are read once for all of them.
+    @Test
+    void run_batchOfManySegments_launchesWhatOneSegmentDoes() {
+        SimulatorDriver driver = SimulatorDriver.open(SimulatorOptions.defaults());
+        BatchLimits limits = new BatchLimits(64, 64, 64, 4);
+        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(driver, 0);
+                Executable executable = backend.compile(blocks(arena, DType.BF16, 2, false), limits);
+                KvPool pool = backend.openKvPool(KvLayout.uniform(2, 2, 16, DType.F16), 4)) {
+            List<List<String>> launched = new ArrayList<>();
+            for (int segments : new int[] {1, 3, 3}) {
+                Batch batch = new Batch();
+                List<PageTable> tables = new ArrayList<>();
+                for (int i = 0; i < segments; i++) {
+                    Segment segment = new Segment(arena, limits).beginCausal(0);
+                    segment.addRow(1 + i);
+                    segment.select(0);
+                    tables.add(pool.openTable(64));
+                    batch.add(segment, tables.getLast(), new VerificationResult(64));
+                }
+                driver.takeReports();
+                executable.run(batch);
+                executable.logits();
+                launched.add(driver.takeReports().stream().map(LaunchReport::kernel).filter(kernel -> !kernel.startsWith("kv_move")).toList());
+                tables.forEach(PageTable::close);
+            }
+            assertEquals(launched.get(0), launched.get(1));
+            assertEquals(launched.get(1), launched.get(2));
+        }
     }
 
     /// Besides, the inputs of the output and down projections are rounded by a launch of their own; norms round theirs.
