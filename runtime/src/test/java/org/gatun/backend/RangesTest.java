@@ -81,10 +81,10 @@ class RangesTest {
         for (DType type : types(backend)) {
             try (ReferenceBackend reference = new ReferenceBackend(); Canvas expected = new Canvas(reference, type, text);
                     Canvas found = new Canvas(backend, type, text)) {
-                assertClose(expected.block(PREFIX, tokens), found.block(PREFIX, tokens), bound(backend), type + ", seed " + seed);
+                assertClose(expected.block(PREFIX, tokens), found.block(PREFIX, tokens), bound(backend, type), type + ", seed " + seed);
                 expected.segment.beginRanges(0).attendToRows();
                 found.segment.beginRanges(0).attendToRows();
-                assertClose(expected.write(text, 0), found.write(text, 0), bound(backend), type + ", canvas, seed " + seed);
+                assertClose(expected.write(text, 0), found.write(text, 0), bound(backend, type), type + ", canvas, seed " + seed);
             }
         }
         backend.close();
@@ -94,9 +94,9 @@ class RangesTest {
         return KvLayout.TYPES.stream().filter(type -> !(backend instanceof CudaBackend) || type != DType.F32).toList();
     }
 
-    /// CUDA rounds activations, queries and probabilities to 16 bits.
-    private static double bound(Backend backend) {
-        return backend instanceof CudaBackend ? 2e-2 : 1e-5;
+    /// CUDA rounds activations, queries and probabilities to 16 bits; elsewhere a key between two that can be stored may become either.
+    private static double bound(Backend backend, DType type) {
+        return backend instanceof CudaBackend ? 2e-2 : type == DType.F32 ? 1e-5 : 2e-4;
     }
 
     private static void assertClose(float[] expected, float[] found, double bound, String where) {
