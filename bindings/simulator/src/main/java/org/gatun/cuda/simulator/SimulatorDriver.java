@@ -32,6 +32,8 @@ public final class SimulatorDriver implements CudaDriver {
     private static final int NEWEST_PTX = 90;
     private static final int DEFAULT_SHARED_BYTES = 48 * 1024;
     private static final int REPORTS_KEPT = 4096;
+    /// Copies of memory that is not page-locked wait for the default stream up to this size; larger ones are there at once, to save memory.
+    private static final int MAX_STAGED_BYTES = 1 << 24;
 
     private final SimulatorOptions options;
     private final GlobalMemory memory;
@@ -477,7 +479,14 @@ public final class SimulatorDriver implements CudaDriver {
         checkContext("cuMemcpyHtoD");
         checkNoCapture("cuMemcpyHtoD");
         finish("cuMemcpyHtoD", defaultStream);
-        run("cuMemcpyHtoD", new Work.CopyToDevice(target, source));
+        range("cuMemcpyHtoD", target, source.byteSize());
+        boolean pageLocked = source.isNative() && memory.find(source.address()) != null;
+        if (pageLocked || source.byteSize() > MAX_STAGED_BYTES) {
+            run("cuMemcpyHtoD", new Work.CopyToDevice(target, source));
+        } else { // the source may be used again at once, but the copy is there for who waits for the default stream
+            MemorySegment staged = MemorySegment.ofArray(source.toArray(MemoryOperation.BYTE));
+            enqueue("cuMemcpyHtoD", 0, new Work.CopyToDevice(target, staged));
+        }
     }
 
     @Override

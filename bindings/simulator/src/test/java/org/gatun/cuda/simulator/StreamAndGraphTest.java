@@ -59,6 +59,21 @@ class StreamAndGraphTest {
         assertEquals(12, pinned.memory().get(ValueLayout.JAVA_INT, 0));
     }
 
+    /// NVIDIA, "API synchronization behavior": such a copy returns once its source is staged.
+    @Test
+    void copyOfPageableMemory_thatNobodyWaitedFor_isNotThereInAnotherStream() {
+        MemorySegment seven = MemorySegment.ofArray(new int[] {7});
+        machine.driver.copyToDevice(number.address(), seven);
+        append(machine.stream, 1);
+        machine.stream.synchronize();
+        assertEquals(7, result(), "the copy came after the kernel");
+
+        machine.driver.copyToDevice(number.address(), seven);
+        machine.driver.streamSynchronize(0);
+        append(machine.stream, 1);
+        assertEquals(71, result());
+    }
+
     @Test
     void twoStreams_eventBetween_areOrderedByIt() {
         try (CudaStream other = machine.context.createStream(); CudaEvent event = machine.context.createEvent()) {
