@@ -41,10 +41,6 @@ public record SimulatorOptions(long memoryBytes, int multiprocessors, int comput
         return new SimulatorOptions(memoryBytes, multiprocessors, capability, threads, orderSeed, countsWaits, model);
     }
 
-    public SimulatorOptions withMultiprocessors(int count) {
-        return new SimulatorOptions(memoryBytes, count, computeCapability, threads, orderSeed, countsWaits, model);
-    }
-
     public SimulatorOptions withThreads(int count) {
         return new SimulatorOptions(memoryBytes, multiprocessors, computeCapability, count, orderSeed, countsWaits, model);
     }
