@@ -288,7 +288,7 @@ final class KernelMeasurements {
                     }
                     DeviceBuffer onDevice = context.allocateFrom(MemorySegment.ofArray(logits));
                     buffers.add(onDevice);
-                    return VerificationKernels.sample(library, filled(4L * rows), filled(4L * rows),
+                    return VerificationKernels.sample(library, VerificationKernels.Team.of(library, vocabulary), filled(4L * rows), filled(4L * rows),
                             filled((long) VerificationKernels.TRUNCATION_BYTES * rows), new VerificationKernels.Logits(onDevice.slice(), false), uploaded.slice(),
                             filled(4L * rows), ints(new int[rows]), Optional.empty(), rows(rows), vocabulary);
                 });

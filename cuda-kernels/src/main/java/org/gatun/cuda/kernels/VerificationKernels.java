@@ -35,6 +35,10 @@ public final class VerificationKernels {
     private static final long WITHOUT_REPLACEMENT = offset(SAMPLED_DRAFT, "without_replacement");
 
     private static final int SAMPLE_THREADS = 1024;
+    /// Logits of a row from which on blocks share it: 16 a thread of one block.
+    private static final int MIN_SHARED = 16 * SAMPLE_THREADS;
+    /// What a block that samples declares of shared memory, at most.
+    private static final int OWN_SHARED_BYTES = 18 * 1024;
     private static final int WALK_THREADS = 256;
     private static final int ADJUST_THREADS = 256;
     private static final int ADJUST_SLICE = 4096;
@@ -42,6 +46,39 @@ public final class VerificationKernels {
     private static final int RESULT_HEAD = 4;
 
     private VerificationKernels() {}
+
+    /// The blocks that share the logits of a row, or a walk.
+    public enum Team {
+        /// A block alone.
+        BLOCK(1, ""),
+        /// A cluster of eight blocks (compute capability 9.0 and later).
+        CLUSTER(8, "_cluster");
+
+        private final int blocks;
+        private final String ending;
+
+        Team(int blocks, String ending) {
+            this.blocks = blocks;
+            this.ending = ending;
+        }
+
+        /// The one that a device does with sooner: blocks must have more than a few logits a thread to be worth waiting for each other.
+        ///
+        /// @param vocabulary width of a row of logits
+        public static Team of(KernelLibrary library, int vocabulary) {
+            return vocabulary >= MIN_SHARED && library.has("verification_sample_f32" + CLUSTER.ending) ? CLUSTER : BLOCK;
+        }
+
+        private CudaFunction kernel(KernelLibrary library, String name) {
+            return library.kernel(name + ending);
+        }
+
+        /// Bytes of shared memory that a block keeps its weights in; 0 if there is not so much.
+        private int weightBytes(KernelLibrary library, int vocabulary) {
+            long bytes = 4L * Float.BYTES * Math.ceilDiv(Math.ceilDiv(vocabulary, 4), blocks);
+            return bytes <= library.context().device().maxSharedBytes() - OWN_SHARED_BYTES ? (int) bytes : 0;
+        }
+    }
 
     private static long offset(StructLayout layout, String field) {
         return layout.byteOffset(MemoryLayout.PathElement.groupElement(field));
@@ -109,17 +146,20 @@ public final class VerificationKernels {
     /// @param tokens `[rows] int`
     /// @param positions `[rows] int`
     /// @param tree empty for a chain
-    /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch sample(KernelLibrary library, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, Logits logits,
+    /// @throws IllegalArgumentException if an operand is too small, or the device has no such team
+    public static KernelLaunch sample(KernelLibrary library, Team team, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, Logits logits,
             DeviceSlice request, DeviceSlice tokens, DeviceSlice positions, Optional<TreePaths> tree, Rows rows, int vocabulary) {
-        CudaFunction kernel = library.kernel("verification_sample_f32");
+        CudaFunction kernel = team.kernel(library, "verification_sample_f32");
+        int weightBytes = team.weightBytes(library, vocabulary);
         checkSampled(kernel, ids, margins, truncations, rows);
         checkRows(kernel, logits.slice, request, tokens, positions, tree, rows, vocabulary);
         KernelArguments arguments = kernel.arguments().set(0, ids).set(1, margins).set(2, truncations).set(3, logits.slice).set(4, request)
                 .set(5, tokens).set(6, positions).set(9, rows.count()).set(10, vocabulary)
-                .set(11, tree.map(TreePaths::stride).orElse(0)).set(12, logits.flag());
+                .set(11, tree.map(TreePaths::stride).orElse(0)).set(12, logits.flag()).set(13, weightBytes > 0 ? 1 : 0);
         TreePaths.set(arguments, 7, tree);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), SAMPLE_THREADS), arguments);
+        kernel.allowDynamicSharedBytes(weightBytes);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(team.blocks, rows.max(), SAMPLE_THREADS)
+                .withDynamicSharedBytes(weightBytes), arguments);
     }
 
     private static void checkSampled(CudaFunction kernel, DeviceSlice ids, DeviceSlice margins, DeviceSlice truncations, Rows rows) {
@@ -172,11 +212,11 @@ public final class VerificationKernels {
     /// @param draftDistributions their number, an `int`, at [#DISTRIBUTIONS_HEAD] the [#SAMPLED_DRAFT]s, then the tokens of their
     ///        distributions, `i64`, each below its weight; rows, tokens and what is said to be where are not checked. Changed
     /// @param left scratch, [#leftBytes]
-    /// @throws IllegalArgumentException if an operand is too small
-    public static KernelLaunch rejectionSampling(KernelLibrary library, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
+    /// @throws IllegalArgumentException if an operand is too small, or the device has no such team
+    public static KernelLaunch rejectionSampling(KernelLibrary library, Team team, VerificationSlots result, DeviceSlice ids, DeviceSlice margins,
             DeviceSlice truncations, Logits logits, DeviceSlice request, DeviceSlice tokens, DeviceSlice positions,
             Optional<TreePaths> tree, DeviceSlice committed, Rows rows, DeviceSlice draftDistributions, DeviceSlice left, int vocabulary) {
-        CudaFunction kernel = library.kernel("verification_rejection_sampling_f32");
+        CudaFunction kernel = team.kernel(library, "verification_rejection_sampling_f32");
         KernelLaunch.check(kernel, "result", result.slice, 1, VerificationSlots.byteSize(rows.max()));
         checkSampled(kernel, ids, margins, truncations, rows);
         checkRows(kernel, logits.slice, request, tokens, positions, tree, rows, vocabulary);
@@ -188,7 +228,7 @@ public final class VerificationKernels {
                 .set(13, left).set(14, vocabulary).set(15, result.capacity).set(16, tree.map(TreePaths::stride).orElse(0))
                 .set(17, logits.flag());
         TreePaths.set(arguments, 8, tree);
-        return new KernelLaunch(kernel, LaunchConfiguration.of(1, SAMPLE_THREADS), arguments);
+        return new KernelLaunch(kernel, LaunchConfiguration.of(team.blocks, SAMPLE_THREADS), arguments);
     }
 
     /// Makes of a pass of one row the one that reads the token sampled, and notes it in the result, behind those that its first number

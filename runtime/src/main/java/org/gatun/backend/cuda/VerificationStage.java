@@ -24,6 +24,7 @@ import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 final class VerificationStage implements AutoCloseable {
     private final CudaContext context;
     private final KernelLibrary library;
+    private final VerificationKernels.Team team;
     private final int maxRows;
     private final int vocabulary;
     private final DeviceResources owned = new DeviceResources();
@@ -40,6 +41,7 @@ final class VerificationStage implements AutoCloseable {
     VerificationStage(CudaContext context, KernelLibrary library, BatchLimits limits, int vocabulary) {
         this.context = context;
         this.library = library;
+        team = VerificationKernels.Team.of(library, vocabulary);
         this.vocabulary = vocabulary;
         maxRows = limits.treeRows();
         try {
@@ -103,7 +105,7 @@ final class VerificationStage implements AutoCloseable {
             launches.add(VerificationKernels.adjust(library, adjusted.slice(), logits, of.request(), lists.slice(), of.tokens(),
                     of.positions(), of.tree(), of.rows(), vocabulary));
         }
-        launches.add(VerificationKernels.sample(library, ids.slice(), margins.slice(), truncations.slice(),
+        launches.add(VerificationKernels.sample(library, team, ids.slice(), margins.slice(), truncations.slice(),
                 sampled(logits, hasLists), of.request(), of.tokens(), of.positions(), of.tree(), of.rows(), vocabulary));
     }
 
@@ -120,7 +122,7 @@ final class VerificationStage implements AutoCloseable {
 
     /// The walk where rows were sampled.
     KernelLaunch rejectionSampling(VerificationSlots found, DeviceSlice logits, StepBlock.Sampled of, boolean hasLists) {
-        return VerificationKernels.rejectionSampling(library, found, ids.slice(), margins.slice(), truncations.slice(),
+        return VerificationKernels.rejectionSampling(library, team, found, ids.slice(), margins.slice(), truncations.slice(),
                 sampled(logits, hasLists), of.request(), of.tokens(), of.positions(), of.tree(), of.committed(), of.rows(),
                 draftDistributions.slice(), draftDistributions.left(), vocabulary);
     }

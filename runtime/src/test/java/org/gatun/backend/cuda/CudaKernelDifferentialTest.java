@@ -49,6 +49,7 @@ import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.SamplingKernels;
 import org.gatun.cuda.kernels.Segments;
 import org.gatun.cuda.kernels.TileComparison;
+import org.gatun.cuda.kernels.VerificationKernels.Team;
 import org.gatun.cuda.kernels.TreePaths;
 import org.gatun.cuda.kernels.WeightType;
 import org.gatun.cuda.simulator.SimulatorDriver;
@@ -253,12 +254,16 @@ class CudaKernelDifferentialTest {
             cases.add(rowStatistics(shape[0], shape[1], shape[2], shape[3]));
         }
         for (VerificationCase.Shape shape : VerificationCase.SHAPES) {
-            cases.add(new Case("sample and walk " + shape, List.of("verification_adjust_f32", "verification_sample_f32",
-                    shape.how().isPresent() ? "verification_rejection_sampling_f32" : "verification_walk"),
-                    List.of("%d rows of %d, tree %s, masks %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(),
-                            shape.masked(), shape.how()),
-                            shape.sampling().toString()),
-                    (bench, random) -> VerificationCase.check(bench, random, shape)));
+            for (Team team : Team.values()) {
+                String ending = team == Team.CLUSTER ? "_cluster" : "";
+                cases.add(new Case("sample and walk by a %s, %s".formatted(team, shape), List.of("verification_adjust_f32",
+                        "verification_sample_f32" + ending,
+                        shape.how().isPresent() ? "verification_rejection_sampling_f32" + ending : "verification_walk"),
+                        List.of("%d rows of %d, tree %s, masks %s, %s".formatted(shape.rows(), shape.vocabulary(), shape.tree(),
+                                shape.masked(), shape.how()),
+                                shape.sampling().toString()),
+                        (bench, random) -> VerificationCase.check(bench, team, random, shape)));
+            }
         }
         for (int packs : new int[] {1, 1000, 70_001}) {
             cases.add(probe(packs));

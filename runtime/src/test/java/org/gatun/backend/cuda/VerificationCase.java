@@ -28,6 +28,7 @@ import org.gatun.cuda.DeviceSlice;
 import org.gatun.cuda.kernels.ElementType;
 import org.gatun.cuda.kernels.Rows;
 import org.gatun.cuda.kernels.TreePaths;
+import org.gatun.cuda.kernels.VerificationKernels.Team;
 import org.gatun.cuda.kernels.VerificationKernels.VerificationSlots;
 import org.gatun.cuda.kernels.VerificationKernels;
 import org.gatun.sampling.LogitBias;
@@ -60,6 +61,7 @@ final class VerificationCase {
     }
 
     private final KernelBench bench;
+    private final Team team;
     private final SplittableRandom random;
     private final Shape shape;
     private final float[] logits;
@@ -73,8 +75,9 @@ final class VerificationCase {
     private final int[] sampled;
     private final DraftDistributions draftDistributions;
 
-    private VerificationCase(KernelBench bench, SplittableRandom random, Shape shape) {
+    private VerificationCase(KernelBench bench, Team team, SplittableRandom random, Shape shape) {
         this.bench = bench;
+        this.team = team;
         this.random = random;
         this.shape = shape;
         logits = CudaKernelDifferentialTest.logits(random, shape.rows, shape.vocabulary);
@@ -150,9 +153,9 @@ final class VerificationCase {
     }
 
     /// Several trees of a shape where walks go different ways.
-    static void check(KernelBench bench, SplittableRandom random, Shape shape) {
+    static void check(KernelBench bench, Team team, SplittableRandom random, Shape shape) {
         for (int tree = 0; tree < (shape.how.isPresent() ? TREES : 1); tree++) {
-            new VerificationCase(bench, random, shape).check();
+            new VerificationCase(bench, team, random, shape).check();
         }
     }
 
@@ -181,7 +184,7 @@ final class VerificationCase {
                     lists.isPresent() ? bench.empty(4L * logits.length) : onDevice, lists.isPresent());
             lists.ifPresent(found -> bench.run(VerificationKernels.adjust(bench.library, sampledLogits.slice(), onDevice, request, found,
                     deviceTokens, positions, paths, rows, shape.vocabulary)));
-            bench.run(VerificationKernels.sample(bench.library, ids, margins, truncations, sampledLogits, request, deviceTokens, positions,
+            bench.run(VerificationKernels.sample(bench.library, team, ids, margins, truncations, sampledLogits, request, deviceTokens, positions,
                     paths, rows, shape.vocabulary));
             VerificationSlots slots = new VerificationSlots(bench.empty(VerificationSlots.byteSize(shape.rows)), shape.rows);
             DeviceSlice committed = bench.ints(before.length);
@@ -192,7 +195,7 @@ final class VerificationCase {
                     block.grow(draftDistributions);
                     block.write(segment);
                     bench.run(block::upload);
-                    bench.run(VerificationKernels.rejectionSampling(bench.library, slots, ids, margins, truncations, sampledLogits, request,
+                    bench.run(VerificationKernels.rejectionSampling(bench.library, team, slots, ids, margins, truncations, sampledLogits, request,
                             deviceTokens, positions, paths, committed, rows, block.slice(), block.left(), shape.vocabulary));
                     int last = expected.accepted() == 0 ? 0 : expected.row(expected.accepted() - 1);
                     if (draftDistributions.next(last, 0) >= 0) {

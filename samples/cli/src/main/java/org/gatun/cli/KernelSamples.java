@@ -129,8 +129,8 @@ final class KernelSamples implements AutoCloseable {
                     allocate(SamplingKernels.listBytes(rows, vocabulary())).slice(), logits(), rowCount(),
                     vocabulary(), SamplingKernels.MAX_K);
             case "verification" -> switch (words[1]) {
-                case "sample" -> sample();
-                case "rejection" -> rejectionSampling();
+                case "sample" -> sample(team(words));
+                case "rejection" -> rejectionSampling(team(words));
                 case "walk" -> VerificationKernels.walk(library, result(), ints(rows, 1), floats(ElementType.F32, rows),
                         ints(rows, 1), Optional.empty(), value(context), rowCount());
                 case "adjust" -> VerificationKernels.adjust(library, logits(), logits(), request(), ints(1, 1), ints(rows, 1),
@@ -294,8 +294,12 @@ final class KernelSamples implements AutoCloseable {
                 SamplingKernels.MAX_K, 1);
     }
 
-    private KernelLaunch sample() {
-        return VerificationKernels.sample(library, ints(rows, 1), floats(ElementType.F32, rows), truncations(), sampledLogits(),
+    private static VerificationKernels.Team team(String[] words) {
+        return words[words.length - 1].equals("cluster") ? VerificationKernels.Team.CLUSTER : VerificationKernels.Team.BLOCK;
+    }
+
+    private KernelLaunch sample(VerificationKernels.Team team) {
+        return VerificationKernels.sample(library, team, ints(rows, 1), floats(ElementType.F32, rows), truncations(), sampledLogits(),
                 request(), ints(rows, 1), ints(rows, 4096), Optional.empty(), rowCount(), vocabulary());
     }
 
@@ -324,7 +328,7 @@ final class KernelSamples implements AutoCloseable {
 
     /// The second row was sampled from a distribution in which all tokens but its own are equal, and which is far from the target's: it is
     /// rejected.
-    private KernelLaunch rejectionSampling() {
+    private KernelLaunch rejectionSampling(VerificationKernels.Team team) {
         int count = vocabulary();
         long head = VerificationKernels.DISTRIBUTIONS_HEAD;
         long distributions = head + VerificationKernels.SAMPLED_DRAFT.byteSize();
@@ -338,8 +342,8 @@ final class KernelSamples implements AutoCloseable {
             for (int token = 0; token < count; token++) {
                 draftDistributions.set(ValueLayout.JAVA_LONG, distributions + (long) Long.BYTES * token, weight << tokenBits | token);
             }
-            return VerificationKernels.rejectionSampling(library, result(), ints(rows, 1), floats(ElementType.F32, rows), truncations(),
-                    sampledLogits(), request(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
+            return VerificationKernels.rejectionSampling(library, team, result(), ints(rows, 1), floats(ElementType.F32, rows),
+                    truncations(), sampledLogits(), request(), ints(rows, 1), ints(rows, 4096), Optional.empty(), value(context), rowCount(),
                     allocateFrom(draftDistributions).slice(),
                     allocate(VerificationKernels.leftBytes(count)).slice(), count);
         }
