@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.gatun.cuda.simulator.Ptx.Operand;
 
 /// Makes a [Kernel] of an entry of PTX: basic blocks, where parted threads meet again, and which registers may be read unwritten.
@@ -45,7 +47,8 @@ final class KernelCompiler {
             parameters.add(new Kernel.Parameter(offset, parameter.byteSize()));
             offset += parameter.byteSize();
         }
-        List<Ptx.Variable> shared = new ArrayList<>(moduleShared);
+        Set<String> used = symbolsUsed();
+        List<Ptx.Variable> shared = new ArrayList<>(moduleShared.stream().filter(each -> used.contains(each.name())).toList());
         entry.variables().stream().filter(each -> each.space() == Ptx.Space.SHARED).forEach(shared::add);
         for (Ptx.Variable variable : shared) {
             if (variable.byteSize() > 0) {
@@ -72,6 +75,30 @@ final class KernelCompiler {
         if (sharedBytes > SimulatorOptions.MAX_SHARED_BYTES || localBytes > 1 << 19) {
             throw new PtxException(entry.line(), "kernel %s declares %d bytes of shared and %d of local memory: expected %d and %d at most"
                     .formatted(entry.name(), sharedBytes, localBytes, SimulatorOptions.MAX_SHARED_BYTES, 1 << 19));
+        }
+    }
+
+    /// Names that the kernel's instructions have: of a module's shared variables it has only those, as an assembler gives it no others.
+    private Set<String> symbolsUsed() {
+        Set<String> names = new HashSet<>();
+        for (Ptx.Statement statement : entry.statements()) {
+            if (statement instanceof Ptx.Instruction instruction) {
+                instruction.operands().forEach(operand -> addSymbols(operand, names));
+            }
+        }
+        return names;
+    }
+
+    private static void addSymbols(Operand operand, Set<String> names) {
+        switch (operand) {
+            case Operand.Symbol(String name, _) -> names.add(name);
+            case Operand.Memory(Operand base, _) -> addSymbols(base, names);
+            case Operand.Vector(List<Operand> elements) -> elements.forEach(each -> addSymbols(each, names));
+            case Operand.Pair(Operand first, Operand second) -> {
+                addSymbols(first, names);
+                addSymbols(second, names);
+            }
+            case Operand.Reg _, Operand.Not _, Operand.Whole _, Operand.Real _, Operand.Special _, Operand.Sink _ -> {}
         }
     }
 
