@@ -83,7 +83,8 @@ final class PlanWeights implements AutoCloseable {
             case Step.Project project -> Optional.of(matrixKey(project.projections().stream().map(Step.Projection::weight).toList()));
             case Step.ProjectSwiGlu project -> Optional.of(new DeviceWeights.Key(List.of(project.gate(), project.up()),
                     DeviceWeights.Order.INTERLEAVED, Fusion.weightType(project.gate())));
-            default -> Optional.empty();
+            case Step.Round _, Step.Quantize _, Step.RmsNorm _, Step.AddRmsNorm _, Step.RmsNormPart _, Step.Rope _, Step.AppendKv _,
+                    Step.RopeAppendKv _, Step.Attention _, Step.Elementwise _, Step.SelectRows _ -> Optional.empty();
         };
     }
 
@@ -101,19 +102,25 @@ final class PlanWeights implements AutoCloseable {
             case Step.RmsNorm norm -> uploadGain(norm.gain());
             case Step.AddRmsNorm norm -> uploadGain(norm.gain());
             case Step.RmsNormPart norm -> uploadGain(norm.gain());
-            case Step.Project project when project.projections().stream().anyMatch(projection -> projection.bias().isPresent()) ->
-                    vectors.computeIfAbsent(project.projections(), _ -> resources.add(DeviceWeights.vector(context,
-                            project.projections().stream().map(Step.Projection::bias).toList(),
-                            project.projections().stream().map(projection -> projection.weight().rows()).toList())).slice());
+            case Step.Project project -> uploadBiases(project.projections());
             case Step.Rope rope -> uploadFrequencies(rope.table());
             case Step.RopeAppendKv rope -> uploadFrequencies(rope.table());
-            default -> { }
+            case Step.Embed _, Step.Round _, Step.Quantize _, Step.ProjectSwiGlu _, Step.AppendKv _, Step.Attention _, Step.Elementwise _,
+                    Step.SelectRows _ -> { }
         }
     }
 
     private void uploadGain(Tensor tensor) {
         vectors.computeIfAbsent(tensor, _ -> resources.add(DeviceWeights.vector(context, List.of(Optional.of(tensor)),
                 List.of(tensor.columns()))).slice());
+    }
+
+    private void uploadBiases(List<Step.Projection> projections) {
+        if (projections.stream().anyMatch(projection -> projection.bias().isPresent())) {
+            vectors.computeIfAbsent(projections, _ -> resources.add(DeviceWeights.vector(context,
+                    projections.stream().map(Step.Projection::bias).toList(),
+                    projections.stream().map(projection -> projection.weight().rows()).toList())).slice());
+        }
     }
 
     private void uploadFrequencies(RopeTable table) {

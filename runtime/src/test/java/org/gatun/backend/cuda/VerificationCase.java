@@ -41,11 +41,12 @@ import org.gatun.sampling.SamplingRequest;
 import org.gatun.sampling.TokenDistribution;
 import org.gatun.sampling.TokenMasks;
 import org.gatun.tensor.DType;
+import org.gatun.test.TestScale;
 
 /// A tree whose children often carry the token that is sampled after their parent, or were sampled themselves, sampled and walked on the
 /// device and by the host: both must agree to the bit.
 final class VerificationCase {
-    private static final int TREES = 5;
+    private static final int TREES = TestScale.rounds(2, 5);
     private static final Sampling HOT = Sampling.GREEDY.withTemperature(7).withSeed(-77);
 
     static final List<Shape> SHAPES = shapes();
