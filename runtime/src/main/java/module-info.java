@@ -8,6 +8,7 @@ module org.gatun {
     exports org.gatun.backend.cpu;
     exports org.gatun.backend.cuda;
     exports org.gatun.backend.reference;
+    exports org.gatun.constraint;
     exports org.gatun.decoding;
     exports org.gatun.format;
     exports org.gatun.generation;

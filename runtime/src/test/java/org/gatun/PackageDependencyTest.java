@@ -34,6 +34,7 @@ class PackageDependencyTest {
             Map.entry("format", Set.of("tensor")),
             Map.entry("template", Set.of()),
             Map.entry("tokenizer", Set.of("format", "template")),
+            Map.entry("constraint", Set.of("tokenizer")),
             Map.entry("decoding", Set.of("backend")),
             Map.entry("model.architecture", Set.of("backend", "format", "plan", "tensor")),
             Map.entry("model.checkpoint", Set.of("format", "model.architecture", "plan", "quantize", "tensor", "tokenizer")),
@@ -41,7 +42,7 @@ class PackageDependencyTest {
                     "tokenizer")),
             Map.entry("model", Set.of("backend", "decoding", "format", "lifetime", "model.architecture", "model.checkpoint", "plan",
                     "sampling", "tensor", "tokenizer")),
-            Map.entry("speculative", Set.of("backend", "decoding", "lifetime", "model", "plan", "sampling", "tokenizer")),
+            Map.entry("speculative", Set.of("backend", "constraint", "decoding", "lifetime", "model", "plan", "sampling", "tokenizer")),
             Map.entry("speculative.draftmodel", Set.of("backend", "decoding", "model", "sampling", "speculative")),
             Map.entry("speculative.retrieval", Set.of("decoding", "model", "sampling", "speculative", "tokenizer")),
             Map.entry("speculative.selfspeculation", Set.of("decoding", "lifetime", "model", "model.architecture", "plan", "sampling",
@@ -49,7 +50,7 @@ class PackageDependencyTest {
             Map.entry("speculative.adaptive", Set.of("decoding", "model", "sampling", "speculative")),
             Map.entry("speculative.method", Set.of("decoding", "model", "sampling", "speculative", "speculative.adaptive",
                     "speculative.draftmodel", "speculative.retrieval", "speculative.selfspeculation")),
-            Map.entry("generation", Set.of("lifetime", "model", "sampling", "speculative", "speculative.method", "tokenizer")));
+            Map.entry("generation", Set.of("constraint", "lifetime", "model", "sampling", "speculative", "speculative.method", "tokenizer")));
 
     /// What a single file may import beyond that.
     private static final Map<String, Set<String>> OF_FILES = Map.of(

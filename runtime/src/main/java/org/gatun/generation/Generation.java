@@ -52,7 +52,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     /// Continues a prompt without a draft model. The prompt's text gets the model's beginning-of-text token.
     ///
-    /// @throws IllegalArgumentException if the prompt does not fit the session
+    /// @throws IllegalArgumentException if the prompt does not fit the session, or a constraint was compiled for another vocabulary
     public Generation(Session session, String prompt, GenerationOptions options) {
         this(session, session.model().tokenizer().encode(prompt, Tokenizer.Special.ADD), Optional.empty(), options);
     }
@@ -100,6 +100,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
                 }
             }
             decoder = new SpeculativeDecoder(session, drafter, options.sampling(), prompt);
+            options.constraint().ifPresent(constraint -> decoder.constrain(constraint.matcherFor(tokenizer.vocabularySize())));
         } catch (RuntimeException e) {
             close();
             throw e;

@@ -5,6 +5,7 @@ import java.util.List;
 import org.gatun.backend.Segment;
 import org.gatun.backend.SegmentResult;
 import org.gatun.backend.VerificationResult;
+import org.gatun.constraint.ConstraintMatcher;
 import org.gatun.decoding.Decoder;
 import org.gatun.decoding.TokenSequence;
 import org.gatun.model.SequenceState;
@@ -26,6 +27,7 @@ public final class SpeculativeDecoder implements Decoder {
     private final TokenTree tree;
     private final Sampling sampling;
     private final Step step;
+    private TreeMasks masks;          // null without a constraint
     private Proposal proposal = Proposal.NONE;
     private int unread;               // rows of a proposal that is text
     private long proposed;            // when, in nanoseconds
@@ -86,6 +88,13 @@ public final class SpeculativeDecoder implements Decoder {
         }
     }
 
+    /// Lets only tokens follow that a constraint allows, from here on until the text that it asks for has ended.
+    ///
+    /// @param matcher where the text is with the constraint; goes on with it
+    public void constrain(ConstraintMatcher matcher) {
+        masks = new TreeMasks(matcher, tree.capacity(), sequence.model().config().vocabulary());
+    }
+
     @Override
     public TokenSequence text() {
         return text;
@@ -125,6 +134,9 @@ public final class SpeculativeDecoder implements Decoder {
         proposed = System.nanoTime();
         stepDraftNanos = proposed - begun;
         tree.writeTo(segment, sequence.length());
+        if (masks != null) {
+            segment.setTokenMasks(masks.of(tree));
+        }
         segment.sample(sampling, sequence.tokens(), text.promptLength());
         proposal = Proposal.TREE;
     }
@@ -159,6 +171,9 @@ public final class SpeculativeDecoder implements Decoder {
         sequence.accept(text.last(), verification);
         for (int i = 0; i <= verification.accepted(); i++) {
             text.append(verification.token(i));
+            if (masks != null) {
+                masks.accept(verification.token(i));
+            }
         }
         long verified = System.nanoTime();
 

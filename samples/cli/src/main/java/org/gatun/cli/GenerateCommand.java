@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.gatun.constraint.Constraint;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Session;
@@ -24,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
         "  gatun generate --prompt \"Once upon a time\"",
         "  gatun generate --prompt \"The dog\" --temperature 0.8 --seed 7 --max-tokens 100",
         "  gatun generate --model target.gguf --draft draft.gguf --prompt-file a.txt",
+        "  gatun generate --prompt \"A list: \" --constrain json",
         "  gatun generate --prompt \"The end\" --speculate lookup:max=6 --json"})
 final class GenerateCommand implements Callable<Integer> {
     private final Console console;
@@ -40,6 +42,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--speculate", paramLabel = "METHOD[:OPTION=N...]",
             description = "how tokens are drafted: none, draft, lookup, auto and others (docs/guide.md); draft by default if there is a draft model, else none")
     private Optional<String> speculate;
+
+    @Option(names = "--constrain", paramLabel = "KIND[:...]", description = ConstraintChoice.DESCRIPTION)
+    private Optional<String> constrain;
 
     @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text; may be given several times")
     private List<String> stop = List.of();
@@ -71,13 +76,17 @@ final class GenerateCommand implements Callable<Integer> {
         Speculation speculation = models.speculation(speculate);
         GenerationOptions options =
                 choice.options(0, speculation).withStopStrings(stop).withIgnoreEndOfText(ignoreEndOfText);
+        Optional<Constraint> constraint = constrain.isPresent() ? Optional.of(ConstraintChoice.parse(constrain.get(), console))
+                : Optional.empty();
         String text = prompt.file == null ? prompt.text : console.read(prompt.file);
         long begun = System.nanoTime();
         try (OpenModels opened = models.open(console); Session session = opened.openSession(console);
                 Drafter drafter = opened.openDrafter(speculation)) {
             long loaded = System.nanoTime();
-            int[] tokens = session.model().tokenizer().encode(text, Tokenizer.Special.ADD);
-            try (Generation generation = opened.begin(session, tokens, drafter, options, console);
+            Tokenizer tokenizer = session.model().tokenizer();
+            int[] tokens = tokenizer.encode(text, Tokenizer.Special.ADD);
+            GenerationOptions constrained = constraint.map(each -> options.withConstraint(each.compile(tokenizer))).orElse(options);
+            try (Generation generation = opened.begin(session, tokens, drafter, constrained, console);
                     Interruption _ = new Interruption(generation::cancel)) {
                 double promptSeconds = seconds(loaded);
                 Outcome outcome = Outcome.of(generation, piece -> json || console.print(piece));

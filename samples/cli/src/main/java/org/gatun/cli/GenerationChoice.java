@@ -62,7 +62,7 @@ final class GenerationChoice {
         try {
             Sampling sampling = new Sampling(temperature.orElse(standardTemperature), topK, topP, minP,
                     new Penalties(repetitionPenalty, frequencyPenalty, presencePenalty), bias(), seed, 0);
-            return new GenerationOptions(maxTokens, sampling, speculation, List.of(), false);
+            return new GenerationOptions(maxTokens, sampling, speculation, List.of(), false, Optional.empty());
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("--" + e.getMessage(), e); // settings are named like the options
         }

@@ -1,0 +1,89 @@
+package org.gatun.constraint;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Objects;
+import org.gatun.tokenizer.Tokenizer;
+
+/// What a text must be: any JSON, a match of a regular expression, or one of some choices. Immutable.
+///
+/// [#compile] makes it ready for the tokens of a tokenizer; decoding with the result writes nothing else.
+public final class Constraint {
+    private final String description;
+    private final Language language;
+
+    /// Writes a grammar.
+    private interface Language {
+        Written write(Regexes regexes);
+    }
+
+    /// A grammar, the characters that slices are made of, and what is not enforced.
+    record Written(Grammar grammar, int[] units, List<String> notes) {}
+
+    private Constraint(String description, Language language) {
+        this.description = description;
+        this.language = language;
+    }
+
+    /// Any JSON value, as RFC 8259 has it.
+    public static Constraint json() {
+        return new Constraint("json", regexes -> {
+            Grammar.Builder grammar = new Grammar.Builder(regexes);
+            JsonText text = new JsonText(regexes);
+            JsonRules rules = new JsonRules(grammar, text);
+            return new Written(grammar.build(rules.value, text.space), new int[] {text.anyCharacter}, List.of());
+        });
+    }
+
+    /// A text that a regular expression matches as a whole.
+    ///
+    /// @param expression of ECMA-262, without look-around, word boundaries and back references
+    public static Constraint regex(String expression) {
+        Objects.requireNonNull(expression);
+        return new Constraint("regex " + expression,
+                regexes -> ofText(RegexSyntax.whole(expression, regexes, set -> set.utf8(regexes)), regexes));
+    }
+
+    /// One of some texts.
+    ///
+    /// @throws IllegalArgumentException if there is none, or one is empty
+    public static Constraint choices(List<String> choices) {
+        List<String> texts = List.copyOf(choices);
+        if (texts.isEmpty() || texts.contains("")) {
+            throw new IllegalArgumentException(texts.isEmpty() ? "no choices: expected one text at least"
+                    : "a choice is empty: expected one character at least");
+        }
+        return new Constraint(texts.size() + " choices", regexes -> ofText(
+                regexes.union(texts.stream().mapToInt(each -> regexes.literal(each.getBytes(StandardCharsets.UTF_8))).toArray()), regexes));
+    }
+
+    private static Written ofText(int regex, Regexes regexes) {
+        Grammar.Builder grammar = new Grammar.Builder(regexes);
+        int rule = grammar.rule();
+        if (regexes.isNullable(regex)) {
+            grammar.add(rule);
+        }
+        grammar.add(rule, grammar.lexeme(regex));
+        return new Written(grammar.build(rule, Regexes.EPSILON), new int[] {RegexSyntax.DOT.utf8(regexes)}, List.of());
+    }
+
+    /// Makes it ready for the tokens of a tokenizer, which are sorted first: with several constraints, make a [TokenTrie] once.
+    ///
+    /// @throws IllegalArgumentException as [#compile(TokenTrie)]
+    public CompiledConstraint compile(Tokenizer tokenizer) {
+        return compile(TokenTrie.of(tokenizer));
+    }
+
+    /// Makes it ready for some tokens.
+    ///
+    /// @throws IllegalArgumentException if the expression is malformed or not supported, or no text is valid
+    public CompiledConstraint compile(TokenTrie tokens) {
+        Written written = language.write(new Regexes());
+        return new CompiledConstraint(description, written.grammar(), tokens, written.units(), written.notes());
+    }
+
+    @Override
+    public String toString() {
+        return description;
+    }
+}

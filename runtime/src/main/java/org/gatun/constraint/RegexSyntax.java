@@ -1,0 +1,375 @@
+package org.gatun.constraint;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToIntFunction;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.IntStream;
+import org.gatun.constraint.RegexSyntax.Item.Alternatives;
+import org.gatun.constraint.RegexSyntax.Item.Begin;
+import org.gatun.constraint.RegexSyntax.Item.Characters;
+import org.gatun.constraint.RegexSyntax.Item.End;
+import org.gatun.constraint.RegexSyntax.Item.Repeated;
+
+/// Reads regular expressions of ECMA-262 with Unicode, each code point one character. What a regular language
+/// cannot say or what depends on what was matched is refused by name: look-around, word boundaries, back references, and anchors
+/// elsewhere than at an end.
+final class RegexSyntax {
+    private static final CodePoints DIGITS = CodePoints.of('0', '9');
+    private static final CodePoints WORD = CodePoints.of('0', '9', 'A', 'Z', 'a', 'z', '_', '_');
+    private static final CodePoints SPACE = CodePoints.of(9, 13, ' ', ' ', 0xA0, 0xA0, 0x1680, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029,
+            0x202F, 0x202F, 0x205F, 0x205F, 0x3000, 0x3000, 0xFEFF, 0xFEFF);
+    /// What a dot matches.
+    static final CodePoints DOT = CodePoints.of('\n', '\n', '\r', '\r', 0x2028, 0x2029).complement();
+    private static final int MAX_DEPTH = 200;
+    private static final int MAX_COUNT = 1_000_000;
+    private static final int MAX_ALTERNATIVES = 4096;
+
+    /// What a part of an expression is.
+    sealed interface Item {
+        record Characters(CodePoints set) implements Item {}
+
+        record Alternatives(List<List<Item>> sequences) implements Item {}
+
+        record Repeated(Item item, int least, int most) implements Item {}
+
+        record Begin() implements Item {}
+
+        record End() implements Item {}
+    }
+
+    private final String text;
+    private int at;
+    private int depth;
+
+    private RegexSyntax(String text) {
+        this.text = text;
+    }
+
+    /// An expression that is to match a whole text.
+    ///
+    /// @param alphabet how one code point of a set is written
+    /// @throws IllegalArgumentException if it is malformed or asks for what is not supported
+    static int whole(String text, Regexes regexes, ToIntFunction<CodePoints> alphabet) {
+        return new Translation(text, regexes, alphabet).translate(parse(text));
+    }
+
+    private static Alternatives parse(String text) {
+        RegexSyntax syntax = new RegexSyntax(text);
+        Alternatives parsed = syntax.alternatives();
+        if (syntax.at < text.length()) {
+            throw syntax.malformed("a ) without its (");
+        }
+        return parsed;
+    }
+
+    private IllegalArgumentException malformed(String found) {
+        return new IllegalArgumentException("regular expression '" + text + "': found " + found + " at character " + at);
+    }
+
+    private IllegalArgumentException unsupported(String what) {
+        return new IllegalArgumentException("regular expression '" + text + "': " + what + " at character " + at + " is not supported");
+    }
+
+    private Alternatives alternatives() {
+        if (++depth > MAX_DEPTH) {
+            throw malformed("more than " + MAX_DEPTH + " groups in each other");
+        }
+        List<List<Item>> sequences = new ArrayList<>();
+        do {
+            List<Item> sequence = new ArrayList<>();
+            while (at < text.length() && peek() != '|' && peek() != ')') {
+                sequence.add(quantified(atom()));
+            }
+            sequences.add(sequence);
+        } while (take('|'));
+        depth--;
+        return new Alternatives(sequences);
+    }
+
+    private char peek() {
+        if (at == text.length()) {
+            throw malformed("the end");
+        }
+        return text.charAt(at);
+    }
+
+    private boolean take(char expected) {
+        boolean taken = at < text.length() && text.charAt(at) == expected;
+        at += taken ? 1 : 0;
+        return taken;
+    }
+
+    private Item atom() {
+        int symbol = text.codePointAt(at);
+        at += Character.charCount(symbol);
+        return switch (symbol) {
+            case '(' -> group();
+            case '[' -> new Characters(characterClass());
+            case '.' -> new Characters(DOT);
+            case '^' -> new Begin();
+            case '$' -> new End();
+            case '\\' -> new Characters(escape(false));
+            case '*', '+', '?' -> throw malformed("a quantifier behind nothing");
+            default -> new Characters(CodePoints.of(symbol, symbol));
+        };
+    }
+
+    private Item group() {
+        if (take('?')) {
+            if (take('<') && peek() != '=' && peek() != '!') {
+                at = text.indexOf('>', at) + 1;
+                if (at == 0) {
+                    throw malformed("a group's name without its end");
+                }
+            } else if (!take(':')) {
+                throw unsupported("look-around or a group of flags");
+            }
+        }
+        Item inner = alternatives();
+        if (!take(')')) {
+            throw malformed("a ( without its )");
+        }
+        return inner;
+    }
+
+    private Item quantified(Item item) {
+        int least = 1;
+        int most = 1;
+        if (take('*')) {
+            least = 0;
+            most = Regexes.UNBOUNDED;
+        } else if (take('+')) {
+            most = Regexes.UNBOUNDED;
+        } else if (take('?')) {
+            least = 0;
+        } else if (at < text.length() && peek() == '{' && text.substring(at).matches("(?s)\\{\\d+(,\\d*)?\\}.*")) {
+            int end = text.indexOf('}', at);
+            String[] counts = text.substring(at + 1, end).split(",", -1);
+            least = count(counts[0]);
+            most = counts.length == 1 ? least : counts[1].isEmpty() ? Regexes.UNBOUNDED : count(counts[1]);
+            if (most < least) {
+                throw malformed("counts that fall");
+            }
+            at = end + 1;
+        } else {
+            return item;
+        }
+        if (item instanceof Begin || item instanceof End) {
+            throw malformed("a quantifier behind an anchor");
+        }
+        take('?'); // lazy: the same texts
+        return new Repeated(item, least, most);
+    }
+
+    private int count(String digits) {
+        if (digits.length() > 7 || Integer.parseInt(digits) > MAX_COUNT) {
+            throw unsupported("a count above " + MAX_COUNT);
+        }
+        return Integer.parseInt(digits);
+    }
+
+    private CodePoints characterClass() {
+        boolean negated = take('^');
+        CodePoints set = CodePoints.of();
+        while (peek() != ']') {
+            CodePoints first = classAtom();
+            if (at + 1 < text.length() && peek() == '-' && text.charAt(at + 1) != ']') {
+                at++;
+                CodePoints last = classAtom();
+                if (isSingle(first) && isSingle(last)) {
+                    if (single(last) < single(first)) {
+                        throw malformed("a range that falls");
+                    }
+                    set = set.union(CodePoints.of(single(first), single(last)));
+                    continue;
+                }
+                first = first.union(last).union(CodePoints.of('-', '-')); // as ECMA-262 without Unicode reads [\w-.]
+            }
+            set = set.union(first);
+        }
+        at++;
+        return negated ? set.complement() : set;
+    }
+
+    private static boolean isSingle(CodePoints set) {
+        return set.ranges().size() == 1 && set.ranges().getFirst()[0] == set.ranges().getFirst()[1];
+    }
+
+    private static int single(CodePoints set) {
+        return set.ranges().getFirst()[0];
+    }
+
+    private CodePoints classAtom() {
+        peek();
+        int symbol = text.codePointAt(at);
+        at += Character.charCount(symbol);
+        return symbol == '\\' ? escape(true) : CodePoints.of(symbol, symbol);
+    }
+
+    private CodePoints escape(boolean inClass) {
+        char symbol = peek();
+        at++;
+        int code = switch (symbol) {
+            case 't' -> '\t';
+            case 'n' -> '\n';
+            case 'v' -> 0x0B;
+            case 'f' -> '\f';
+            case 'r' -> '\r';
+            case '0' -> 0;
+            case 'x' -> hex(2);
+            case 'u' -> unicode();
+            case 'c' -> text.charAt(Math.min(at++, text.length() - 1)) & 31;
+            default -> -1;
+        };
+        if (code >= 0) {
+            return CodePoints.of(code, code);
+        }
+        return switch (symbol) {
+            case 'd' -> DIGITS;
+            case 'D' -> DIGITS.complement();
+            case 'w' -> WORD;
+            case 'W' -> WORD.complement();
+            case 's' -> SPACE;
+            case 'S' -> SPACE.complement();
+            case 'p', 'P' -> property(symbol == 'P');
+            case 'b', 'B' -> {
+                if (!inClass || symbol == 'B') {
+                    throw unsupported("a word boundary");
+                }
+                yield CodePoints.of('\b', '\b');
+            }
+            default -> {
+                if (Character.isLetterOrDigit(symbol) && symbol < 128 && "AZzGkQE123456789".indexOf(symbol) >= 0) {
+                    throw unsupported("\\" + symbol);
+                }
+                at--;
+                int literal = text.codePointAt(at);
+                at += Character.charCount(literal);
+                yield CodePoints.of(literal, literal);
+            }
+        };
+    }
+
+    private int hex(int digits) {
+        int value = 0;
+        for (int i = 0; i < digits; i++) {
+            int digit = Character.digit(peek(), 16);
+            if (digit < 0) {
+                throw malformed("no hexadecimal digit");
+            }
+            value = 16 * value + digit;
+            at++;
+        }
+        return value;
+    }
+
+    private int unicode() {
+        if (take('{')) {
+            int end = text.indexOf('}', at);
+            int value = end < 0 || end == at || end > at + 6 ? -1 : hex(end - at);
+            if (value < 0 || value > Character.MAX_CODE_POINT || !take('}')) {
+                throw malformed("no code point");
+            }
+            return value;
+        }
+        int value = hex(4);
+        if (Character.isHighSurrogate((char) value) && text.startsWith("\\u", at)) {
+            at += 2;
+            value = Character.toCodePoint((char) value, (char) hex(4));
+        }
+        return value;
+    }
+
+    private CodePoints property(boolean negated) {
+        int end = text.indexOf('}', at);
+        if (!take('{') || end < 0) {
+            throw malformed("a property without its braces");
+        }
+        String name = text.substring(at, end).replaceFirst("^Script(_Extensions)?=|^sc=", "script=").replaceFirst("^Letter$", "L")
+                .replaceFirst("^General_Category=|^gc=", "general_category=");
+        at = end + 1;
+        try {
+            int[] bounds = Pattern.compile("\\p{" + name + "}+").matcher(everyCharacter()).results()
+                    .flatMapToInt(run -> IntStream.of(run.group().codePointAt(0), run.group().codePointBefore(run.group().length())))
+                    .toArray();
+            return negated ? CodePoints.of(bounds).complement() : CodePoints.of(bounds);
+        } catch (PatternSyntaxException _) {
+            throw unsupported("the property " + name);
+        }
+    }
+
+    private static String everyCharacter() {
+        return IntStream.rangeClosed(0, Character.MAX_CODE_POINT).filter(each -> each < Character.MIN_SURROGATE || each > Character.MAX_SURROGATE)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
+    }
+
+    /// An expression that was read, as one of a pool. Anchors are followed into groups at the ends: what stands there is distributed.
+    private record Translation(String text, Regexes regexes, ToIntFunction<CodePoints> alphabet) {
+
+        int translate(Alternatives parsed) {
+            List<Integer> parts = new ArrayList<>();
+            for (List<Item> sequence : parsed.sequences()) {
+                for (List<Item> each : distributed(sequence)) {
+                    int from = 0;
+                    int to = each.size();
+                    while (from < to && each.get(from) instanceof Begin) {
+                        from++;
+                    }
+                    while (to > from && each.get(to - 1) instanceof End) {
+                        to--;
+                    }
+                    parts.add(sequence(each.subList(from, to)));
+                }
+            }
+            return regexes.union(parts.stream().mapToInt(Integer::intValue).toArray());
+        }
+
+        /// The sequence, once for each alternative of groups with anchors that stand at its ends.
+        private List<List<Item>> distributed(List<Item> sequence) {
+            for (int i = 0; i < sequence.size(); i++) {
+                boolean atAnEnd = sequence.subList(0, i).stream().allMatch(each -> each instanceof Begin)
+                        || sequence.subList(i + 1, sequence.size()).stream().allMatch(each -> each instanceof End);
+                if (atAnEnd && sequence.get(i) instanceof Alternatives group && hasAnchor(group)) {
+                    List<List<Item>> all = new ArrayList<>();
+                    for (List<Item> alternative : group.sequences()) {
+                        List<Item> joined = new ArrayList<>(sequence.subList(0, i));
+                        joined.addAll(alternative);
+                        joined.addAll(sequence.subList(i + 1, sequence.size()));
+                        all.addAll(distributed(joined));
+                    }
+                    if (all.size() > MAX_ALTERNATIVES) {
+                        throw new IllegalArgumentException("regular expression '" + text + "': anchors in more than " + MAX_ALTERNATIVES
+                                + " alternatives are not supported");
+                    }
+                    return all;
+                }
+            }
+            return List.of(sequence);
+        }
+
+        private static boolean hasAnchor(Item item) {
+            return switch (item) {
+                case Characters _ -> false;
+                case Alternatives group -> group.sequences().stream().flatMap(List::stream).anyMatch(Translation::hasAnchor);
+                case Repeated repeated -> hasAnchor(repeated.item());
+                case Begin _, End _ -> true;
+            };
+        }
+
+        private int sequence(List<Item> items) {
+            return regexes.concat(items.stream().mapToInt(this::item).toArray());
+        }
+
+        private int item(Item item) {
+            return switch (item) {
+                case Characters characters -> alphabet.applyAsInt(characters.set());
+                case Alternatives group -> regexes.union(group.sequences().stream().mapToInt(this::sequence).toArray());
+                case Repeated repeated -> regexes.repeat(item(repeated.item()), repeated.least(), repeated.most());
+                case Begin _, End _ -> throw new IllegalArgumentException("regular expression '" + text
+                        + "': an anchor elsewhere than at an end is not supported");
+            };
+        }
+    }
+}
