@@ -44,7 +44,7 @@ class ChangingFilesTest {
     @ParameterizedTest
     @MethodSource("hostBackends")
     void loadAndRun_fileChangedAtAnyMoment_rightTokensOrOneLine(String backend) throws Exception {
-        int moments = TestScale.rounds(40, 1000);
+        int moments = TestScale.rounds(25, 1000);
 
         List<String> lines = ChildProcess.run(ChangingFiles.class, Map.of(), List.of("-ea", "-Xmx256m"), backend,
                 Integer.toString(moments), Long.toString(TestScale.seed()), folder.toString()).lines();

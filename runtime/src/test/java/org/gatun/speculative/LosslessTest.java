@@ -84,9 +84,9 @@ class LosslessTest {
             for (int i = 0; i < prompts; i++) {
                 int[] prompt = random.ints(random.nextInt(1, 40), 3, 32).toArray();
                 Sampling sampling = SAMPLINGS.get(i % SAMPLINGS.size());
-                // on the simulator every other prompt, one greedy and one sampled; elsewhere one in eight, with every sampling
+                // on the simulator every other prompt, one greedy and one sampled; elsewhere one in ten, with every sampling
                 if (!(simulated ? TestScale.takesOneIn(2, i + name.hashCode())
-                        : TestScale.takesOneIn(8, i / SAMPLINGS.size() + name.hashCode()))) {
+                        : TestScale.takesOneIn(10, i / SAMPLINGS.size() + name.hashCode()))) {
                     continue;
                 }
                 if (speculation.method().samplesProposals() && sampling.temperature() > 0) {
