@@ -26,7 +26,7 @@ class CloseStormTest {
     @ParameterizedTest
     @MethodSource("backends")
     void closing_anythingAtAnyTime_neitherCrashesNorHangsNorLeaks(String backend) throws Exception {
-        int closes = backend.equals("simulator") ? TestScale.rounds(30, 500) : TestScale.rounds(200, 10_000);
+        int closes = backend.equals("simulator") ? TestScale.rounds(20, 500) : TestScale.rounds(120, 10_000);
 
         List<String> lines = ChildProcess.run(CloseStorm.class, Map.of(), List.of("-ea", "-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"), backend, Integer.toString(closes),
                 Long.toString(TestScale.seed()), folder.toString()).lines();

@@ -240,7 +240,7 @@ class LosslessTest {
         for (String backendName : available().toList()) {
             try (Backend backend = Backends.open(backendName);
                     Model target = load(RandomModel.tiny(SEED), backend, options)) {
-                int prompts = backendName.equals("simulator") ? Math.min(max, SIMULATED_PROMPTS) : max;
+                int prompts = backendName.equals("simulator") ? Math.min(max, TestScale.rounds(3, SIMULATED_PROMPTS)) : max;
                 for (int i = 0; i < prompts; i++) {
                     SplittableRandom random = new SplittableRandom(SEED + i);
                     int[] prompt = random.ints(random.nextInt(1, 20), 3, 32).toArray();

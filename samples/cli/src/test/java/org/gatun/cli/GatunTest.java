@@ -727,7 +727,7 @@ class GatunTest {
     void kernels_run_countsWhatShippedKernelsDid() {
         List<String> all = KernelVariant.all().stream().map(KernelVariant::kernel).distinct().toList();
         // the guide's test launches all of them, too
-        List<String> some = IntStream.range(0, all.size()).filter(i -> TestScale.takesOneIn(6, i)).mapToObj(all::get).toList();
+        List<String> some = IntStream.range(0, all.size()).filter(i -> TestScale.takesOneIn(12, i)).mapToObj(all::get).toList();
         JsonNode launches = CommandRun.of(Stream.concat(Stream.of("kernels", "--run", "--rows", "2", "--width", "64", "--json"),
                 some.stream()).toArray(String[]::new)).json();
 
