@@ -62,7 +62,7 @@ class BundleIT {
 
         assertEquals(0, run.exitCode, run.printed);
         JsonNode record = JsonMapper.shared().readTree(folder.resolve("out").resolve("record.json").toFile());
-        assertTrue(record.at("/tests/passed").asInt() > 300, run.printed); // a sample of the table, each kernel in it
+        assertTrue(record.at("/tests/passed").asInt() > 200, run.printed); // a row of the table for each kernel
         assertFalse(record.get("gpu").asBoolean());
     }
 
