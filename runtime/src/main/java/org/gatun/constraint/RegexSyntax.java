@@ -1,7 +1,9 @@
 package org.gatun.constraint;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.ToIntFunction;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -39,9 +41,14 @@ final class RegexSyntax {
         record End() implements Item {}
     }
 
+    /// Characters of an expression, at most: derivatives of longer ones would go deeper than a stack is.
+    private static final int MAX_LENGTH = 8000;
+
     private final String text;
+    private final Map<String, CodePoints> properties = new HashMap<>();
     private int at;
     private int depth;
+    private int codePoint; // of the last escape or atom of a class, half a UTF-16 pair too; -1 if it was a set
 
     private RegexSyntax(String text) {
         this.text = text;
@@ -56,6 +63,10 @@ final class RegexSyntax {
     }
 
     private static Alternatives parse(String text) {
+        if (text.length() > MAX_LENGTH) {
+            throw new IllegalArgumentException("regular expression '" + text.substring(0, 20) + "...': found " + text.length()
+                    + " characters: expected at most " + MAX_LENGTH);
+        }
         RegexSyntax syntax = new RegexSyntax(text);
         Alternatives parsed = syntax.alternatives();
         if (syntax.at < text.length()) {
@@ -175,14 +186,15 @@ final class RegexSyntax {
         CodePoints set = CodePoints.of();
         while (peek() != ']') {
             CodePoints first = classAtom();
+            int from = codePoint;
             if (at + 1 < text.length() && peek() == '-' && text.charAt(at + 1) != ']') {
                 at++;
                 CodePoints last = classAtom();
-                if (isSingle(first) && isSingle(last)) {
-                    if (single(last) < single(first)) {
+                if (from >= 0 && codePoint >= 0) {
+                    if (codePoint < from) {
                         throw malformed("a range that falls");
                     }
-                    set = set.union(CodePoints.of(single(first), single(last)));
+                    set = set.union(CodePoints.of(from, codePoint));
                     continue;
                 }
                 first = first.union(last).union(CodePoints.of('-', '-')); // as ECMA-262 without Unicode reads [\w-.]
@@ -193,25 +205,21 @@ final class RegexSyntax {
         return negated ? set.complement() : set;
     }
 
-    private static boolean isSingle(CodePoints set) {
-        return set.ranges().size() == 1 && set.ranges().getFirst()[0] == set.ranges().getFirst()[1];
-    }
-
-    private static int single(CodePoints set) {
-        return set.ranges().getFirst()[0];
-    }
-
     private CodePoints classAtom() {
         peek();
         int symbol = text.codePointAt(at);
         at += Character.charCount(symbol);
-        return symbol == '\\' ? escape(true) : CodePoints.of(symbol, symbol);
+        if (symbol == '\\') {
+            return escape(true);
+        }
+        codePoint = symbol;
+        return CodePoints.of(symbol, symbol);
     }
 
     private CodePoints escape(boolean inClass) {
         char symbol = peek();
         at++;
-        int code = switch (symbol) {
+        codePoint = switch (symbol) {
             case 't' -> '\t';
             case 'n' -> '\n';
             case 'v' -> 0x0B;
@@ -220,11 +228,11 @@ final class RegexSyntax {
             case '0' -> 0;
             case 'x' -> hex(2);
             case 'u' -> unicode();
-            case 'c' -> text.charAt(Math.min(at++, text.length() - 1)) & 31;
+            case 'c' -> controlLetter();
             default -> -1;
         };
-        if (code >= 0) {
-            return CodePoints.of(code, code);
+        if (codePoint >= 0) {
+            return CodePoints.of(codePoint, codePoint);
         }
         return switch (symbol) {
             case 'd' -> DIGITS;
@@ -238,6 +246,7 @@ final class RegexSyntax {
                 if (!inClass || symbol == 'B') {
                     throw unsupported("a word boundary");
                 }
+                codePoint = '\b';
                 yield CodePoints.of('\b', '\b');
             }
             default -> {
@@ -245,11 +254,20 @@ final class RegexSyntax {
                     throw unsupported("\\" + symbol);
                 }
                 at--;
-                int literal = text.codePointAt(at);
-                at += Character.charCount(literal);
-                yield CodePoints.of(literal, literal);
+                codePoint = text.codePointAt(at);
+                at += Character.charCount(codePoint);
+                yield CodePoints.of(codePoint, codePoint);
             }
         };
+    }
+
+    private int controlLetter() {
+        char letter = peek();
+        if (letter >= 128 || !Character.isLetter(letter)) {
+            throw malformed("\\c without its letter");
+        }
+        at++;
+        return letter & 31;
     }
 
     private int hex(int digits) {
@@ -276,8 +294,13 @@ final class RegexSyntax {
         }
         int value = hex(4);
         if (Character.isHighSurrogate((char) value) && text.startsWith("\\u", at)) {
+            int before = at;
             at += 2;
-            value = Character.toCodePoint((char) value, (char) hex(4));
+            int low = text.startsWith("{", at) ? -1 : hex(4);
+            if (low >= 0 && Character.isLowSurrogate((char) low)) {
+                return Character.toCodePoint((char) value, (char) low);
+            }
+            at = before;
         }
         return value;
     }
@@ -291,10 +314,11 @@ final class RegexSyntax {
                 .replaceFirst("^General_Category=|^gc=", "general_category=");
         at = end + 1;
         try {
-            int[] bounds = Pattern.compile("\\p{" + name + "}+").matcher(everyCharacter()).results()
+            CodePoints set = properties.computeIfAbsent(name, _ -> CodePoints.of(Pattern.compile("\\p{" + name + "}+")
+                    .matcher(everyCharacter()).results()
                     .flatMapToInt(run -> IntStream.of(run.group().codePointAt(0), run.group().codePointBefore(run.group().length())))
-                    .toArray();
-            return negated ? CodePoints.of(bounds).complement() : CodePoints.of(bounds);
+                    .toArray()));
+            return negated ? set.complement() : set;
         } catch (PatternSyntaxException _) {
             throw unsupported("the property " + name);
         }

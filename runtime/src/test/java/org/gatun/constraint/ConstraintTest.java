@@ -187,14 +187,15 @@ class ConstraintTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = ' ', value = {"a|bc bc", "^a$ a", "^(a|b)+?$ abab", "\\d{2,} 123", "[^\\W_]+ a1", "[\\w-]+ a-b", "\\u{1F600} 😀",
-            "\\uD83D\\uDE00 😀", "\\x41\\u0042 AB", "(?<n>a)(?:b) ab", "\\p{Lu}+ ÄB", "[\\]\\\\] ]", "a{,2} a{,2}", "[é-ü] ö"})
+            "\\uD83D\\uDE00 😀", "\\x41\\u0042 AB", "(?<n>a)(?:b) ab", "\\p{Lu}+ ÄB", "[\\]\\\\] ]", "a{,2} a{,2}", "[é-ü] ö",
+            "[^\\uD800-\\uDFFF] -", "[\\u0000-\\uDFFF] a", "\\cA|a a"})
     void regex_ecmaSyntax_matches(String expression, String text) {
         assertTrue(accepts(Constraint.regex(expression).compile(TRIE), text));
         assertFalse(accepts(Constraint.regex(expression).compile(TRIE), text + "\n"));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"(?=a)b", "(?<!a)b", "a\\b", "(a)\\1", "a(b", "a)", "*a", "[b-a]", "a{3,2}", "[a", "x^y", "\\p{Nonsense}"})
+    @ValueSource(strings = {"(?=a)b", "(?<!a)b", "a\\b", "(a)\\1", "a(b", "a)", "*a", "[b-a]", "a{3,2}", "[a", "x^y", "\\p{Nonsense}", "[\\c", "a\\c"})
     void regex_malformedOrUnsupported_isRefusedWithItsText(String expression) {
         String message = assertThrows(IllegalArgumentException.class, () -> Constraint.regex(expression).compile(TRIE)).getMessage();
 

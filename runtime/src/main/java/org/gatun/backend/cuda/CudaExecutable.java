@@ -124,6 +124,12 @@ final class CudaExecutable implements Executable {
 
     private void requireWithin(Batch batch) {
         batch.requireWithin(limits);
+        for (int segment = 0; segment < batch.size(); segment++) {
+            if (batch.segment(segment).selectedRows() > limits.treeRows()) {
+                throw new IllegalArgumentException("logits of " + batch.segment(segment).selectedRows() + " rows of segment " + segment
+                        + ": expected at most " + limits.treeRows() + ", within " + limits);
+            }
+        }
         if (isWindowed && batch.hasRanges()) {
             throw new IllegalArgumentException("ranges of slots in a plan of which layers have windows: expected one without");
         }

@@ -288,6 +288,24 @@ class CudaBackendTest {
         }
     }
 
+    @Test
+    void run_logitsOfMoreRowsThanATreeHas_isRefusedByName() {
+        try (Arena arena = Arena.ofShared(); CudaBackend backend = CudaBackend.open(SimulatorDriver.open(SimulatorOptions.defaults()), 0);
+                Executable executable = backend.compile(blocks(arena, DType.BF16, 1, false), new BatchLimits(128, 64, 128, 2));
+                PageTable pages = PageTable.openAlone(backend, KvLayout.uniform(1, 2, 16, DType.F16), 128)) {
+            Segment segment = new Segment(arena, new BatchLimits(128, 128)).beginCausal(0);
+            for (int row = 0; row < 65; row++) {
+                segment.addRow(1);
+                segment.select(row);
+            }
+            Batch batch = new Batch().add(segment, pages, new VerificationResult(64));
+
+            String message = assertThrows(IllegalArgumentException.class, () -> executable.run(batch)).getMessage();
+
+            assertTrue(message.startsWith("logits of 65 rows of segment 0: expected at most 64"), message);
+        }
+    }
+
     /// Besides, the inputs of the output and down projections are rounded by a launch of their own; norms round theirs.
     @Test
     void block_activationsInEightBits_takesTenLaunches() {

@@ -277,7 +277,8 @@ final class VerificationCase {
             return Optional.empty();
         }
         int unused = random.nextInt(9);
-        MemorySegment lists = arena.allocate(Integer.BYTES * (unused + segment.request().listInts(shape.rows, 0)), Long.BYTES);
+        MemorySegment lists = arena.allocate(Integer.BYTES * Math.max(1, unused + segment.request().listInts(shape.rows, 0)),
+                Long.BYTES);
         segment.request().writeLists(lists, unused, shape.rows);
         return Optional.of(bench.allocateFrom(lists));
     }
