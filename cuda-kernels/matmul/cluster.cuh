@@ -1,4 +1,4 @@
-// Clusters (compute capability 9.0): blocks that run together and reach each other's shared memory, and copies to all of them at once.
+// Barriers of clusters (compute capability 9.0), and copies to all blocks of one at once.
 //
 // Rows of the input that all blocks of a cluster need are read once: each block brings some of them, by bulk copies that write to the
 // same place in every block. Each stage has two barriers a block: `full` counts the bytes that come, `empty` the blocks that have read
@@ -6,20 +6,7 @@
 #pragma once
 
 #include "matmul.cuh"
-
-constexpr int CLUSTER_BLOCKS = 8; // what every device that has clusters runs
-
-__device__ __forceinline__ unsigned cluster_rank() {
-    unsigned rank;
-    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-    return rank;
-}
-
-// All threads of all blocks meet, and each has seen what the others did.
-__device__ __forceinline__ void meet_in_cluster() {
-    asm volatile("barrier.cluster.arrive.release;" ::: "memory");
-    asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
-}
+#include "thread_block_cluster.cuh"
 
 __device__ __forceinline__ void init_barrier(unsigned barrier, int arrivals) {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");

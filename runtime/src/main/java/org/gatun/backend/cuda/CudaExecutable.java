@@ -49,7 +49,7 @@ final class CudaExecutable implements Executable {
     private ManySegments many;           // made when a batch first had several segments
     private StatisticsStage statistics;  // made when a segment first asked for any
     private RowStatistics described;     // by the pass that was queued, null if nothing was asked
-    private final CudaGraph[] graphs = new CudaGraph[Bucket.KINDS * Integer.SIZE]; // by Bucket.index
+    private final CapturedGraphs graphs = new CapturedGraphs(Bucket.KINDS * Integer.SIZE); // by Bucket.index
     private final int minToken;
     private final int vocabulary;
     private final boolean isWindowed;
@@ -260,7 +260,7 @@ final class CudaExecutable implements Executable {
             writeMore(segment);
         }
         int index = Bucket.index(segment.rows(), Bucket.isTree(segment), result, Bucket.hasLists(segment));
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(Bucket.of(segment, limits), table);
+        CudaGraph graph = graphs.get(index) != null ? graphs.get(index) : capture(Bucket.of(segment, limits), table);
         attach(table);
         if (result == Bucket.Result.NOTHING) {
             block.send(segment, pages.address(), stream(table));
@@ -402,7 +402,7 @@ final class CudaExecutable implements Executable {
         }
         boolean lists = Bucket.hasLists(segment);
         int index = Bucket.index(1, false, Bucket.Result.CHAIN, lists);
-        CudaGraph graph = graphs[index] != null ? graphs[index] : capture(new Bucket(1, false, Bucket.Result.CHAIN, lists), table);
+        CudaGraph graph = graphs.get(index) != null ? graphs.get(index) : capture(new Bucket(1, false, Bucket.Result.CHAIN, lists), table);
         attach(table);
         write(segment);
         CudaStream stream = stream(table);
@@ -493,7 +493,7 @@ final class CudaExecutable implements Executable {
     private CudaGraph capture(Bucket bucket, PageTable table) {
         scratch.grow(bucket.rows(), 1, bucket.rows(), bucket.tree(), pages, stream(table), this::forgetGraphs);
         List<KernelLaunch> queue = launches.of(bucket);
-        CudaGraph graph = stream(table).capture(() -> {
+        return graphs.keep(bucket.index(), stream(table).capture(() -> {
             if (bucket.result() != Bucket.Result.NOTHING && bucket.result() != Bucket.Result.CHAIN) {
                 block.upload(stream(table));
             }
@@ -501,9 +501,7 @@ final class CudaExecutable implements Executable {
             if (bucket.result() == Bucket.Result.VERIFICATION || bucket.result() == Bucket.Result.VERIFICATION_OF_SAMPLES) {
                 verification.download(stream(table));
             }
-        });
-        graphs[bucket.index()] = graph;
-        return graph;
+        }));
     }
 
     private void forgetGraphs() {
@@ -511,12 +509,7 @@ final class CudaExecutable implements Executable {
         if (many != null) {
             many.forgetGraphs();
         }
-        for (int i = 0; i < graphs.length; i++) {
-            if (graphs[i] != null) {
-                graphs[i].close();
-                graphs[i] = null;
-            }
-        }
+        graphs.forget();
     }
 
     @Override

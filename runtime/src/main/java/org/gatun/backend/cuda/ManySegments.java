@@ -32,7 +32,7 @@ final class ManySegments implements AutoCloseable {
     private final TreePaths paths;
     private final DeviceBuffer found;
     private final PinnedBuffer foundOnHost;
-    private final CudaGraph[] graphs = new CudaGraph[4 * Integer.SIZE * Integer.SIZE];
+    private final CapturedGraphs graphs = new CapturedGraphs(4 * Integer.SIZE * Integer.SIZE);
     private int rows;
     private int maxSegmentRows;
     private boolean hasTrees;
@@ -104,10 +104,7 @@ final class ManySegments implements AutoCloseable {
     /// @param forgetGraphs is run if what they know is moved
     CudaGraph graph(CudaStream stream, Runnable forgetGraphs) {
         int index = 4 * (Integer.SIZE * Bucket.logarithm(rows) + Bucket.logarithm(maxSegmentRows)) + (hasTrees ? 2 : 0) + (hasLogits ? 1 : 0);
-        if (graphs[index] == null) {
-            graphs[index] = capture(stream, forgetGraphs);
-        }
-        return graphs[index];
+        return graphs.get(index) != null ? graphs.get(index) : graphs.keep(index, capture(stream, forgetGraphs));
     }
 
     private CudaGraph capture(CudaStream stream, Runnable forgetGraphs) {
@@ -183,12 +180,7 @@ final class ManySegments implements AutoCloseable {
 
     /// Closes all graphs; no pass may run.
     void forgetGraphs() {
-        for (int i = 0; i < graphs.length; i++) {
-            if (graphs[i] != null) {
-                graphs[i].close();
-                graphs[i] = null;
-            }
-        }
+        graphs.forget();
     }
 
     @Override

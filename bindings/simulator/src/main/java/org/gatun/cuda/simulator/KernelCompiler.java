@@ -320,11 +320,12 @@ final class KernelCompiler {
         List<Integer> reads = new ArrayList<>();
         List<Integer> writes = new ArrayList<>();
         if (instruction.is(PRODUCT) && instruction.operands().get(3) instanceof Operand.Whole(long accumulates) && accumulates != 0) {
-            collect(instruction.operands().getFirst(), reads);
+            instruction.operands().getFirst().forEachRegister(register -> reads.add(decoder.number(register)));
         }
         for (int i = 0; i < instruction.operands().size(); i++) {
             boolean isResult = i == 0 && hasResult(instruction) && !(instruction.operands().getFirst() instanceof Operand.Memory);
-            collect(instruction.operands().get(i), isResult ? writes : reads);
+            List<Integer> into = isResult ? writes : reads;
+            instruction.operands().get(i).forEachRegister(register -> into.add(decoder.number(register)));
         }
         return new Use(reads.stream().mapToInt(each -> each).toArray(), writes.stream().mapToInt(each -> each).toArray());
     }
@@ -360,20 +361,6 @@ final class KernelCompiler {
             }
         }
         return any;
-    }
-
-    private void collect(Operand operand, List<Integer> into) {
-        switch (operand) {
-            case Operand.Reg(Ptx.Register register) -> into.add(decoder.number(register));
-            case Operand.Not(Ptx.Register register) -> into.add(decoder.number(register));
-            case Operand.Memory(Operand base, _) -> collect(base, into);
-            case Operand.Vector(List<Operand> elements) -> elements.forEach(each -> collect(each, into));
-            case Operand.Pair(Operand first, Operand second) -> {
-                collect(first, into);
-                collect(second, into);
-            }
-            case Operand.Whole _, Operand.Real _, Operand.Special _, Operand.Symbol _, Operand.Sink _ -> {}
-        }
     }
 
     /// Finds registers that some path reads before it has surely written them, and lets the operations that touch these look.

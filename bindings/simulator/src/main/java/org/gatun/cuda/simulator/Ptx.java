@@ -2,6 +2,7 @@ package org.gatun.cuda.simulator;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /// PTX as it is written: what [PtxParser] reads and [KernelCompiler] makes operations of.
 ///
@@ -92,6 +93,21 @@ record Ptx(int version, int target, boolean targetOnly, List<Variable> variables
     }
 
     sealed interface Operand {
+        /// The registers that it names, in their order.
+        default void forEachRegister(Consumer<Register> action) {
+            switch (this) {
+                case Reg(Register register) -> action.accept(register);
+                case Not(Register register) -> action.accept(register);
+                case Memory(Operand base, _) -> base.forEachRegister(action);
+                case Vector(List<Operand> elements) -> elements.forEach(each -> each.forEachRegister(action));
+                case Pair(Operand first, Operand second) -> {
+                    first.forEachRegister(action);
+                    second.forEachRegister(action);
+                }
+                case Whole _, Real _, Special _, Symbol _, Sink _ -> { }
+            }
+        }
+
         record Reg(Register register) implements Operand {}
 
         /// A predicate's opposite.

@@ -35,7 +35,8 @@ record TimedInstruction(Ptx.Instruction instruction, Role role, int[] reads, int
         IntStream.Builder reads = IntStream.builder();
         IntStream.Builder writes = IntStream.builder();
         for (int i = 0; i < operands.size(); i++) {
-            collect(operands.get(i), i == 0 && result ? writes : reads);
+            IntStream.Builder into = i == 0 && result ? writes : reads;
+            operands.get(i).forEachRegister(register -> into.add(number(register)));
         }
         if (instruction.guard() != null) {
             reads.add(number(instruction.guard()));
@@ -89,20 +90,6 @@ record TimedInstruction(Ptx.Instruction instruction, Role role, int[] reads, int
     /// A register's number, as [InstructionDecoder] has it.
     private static int number(Ptx.Register register) {
         return register.id() + 1;
-    }
-
-    private static void collect(Operand operand, IntStream.Builder into) {
-        switch (operand) {
-            case Operand.Reg(Ptx.Register register) -> into.add(number(register));
-            case Operand.Not(Ptx.Register register) -> into.add(number(register));
-            case Operand.Memory(Operand base, _) -> collect(base, into);
-            case Operand.Vector(List<Operand> elements) -> elements.forEach(each -> collect(each, into));
-            case Operand.Pair(Operand first, Operand second) -> {
-                collect(first, into);
-                collect(second, into);
-            }
-            case Operand.Whole _, Operand.Real _, Operand.Special _, Operand.Symbol _, Operand.Sink _ -> {}
-        }
     }
 
     /// The threads for which its guard holds.
