@@ -18,6 +18,7 @@ module org.gatun {
     exports org.gatun.plan;
     exports org.gatun.quantize;
     exports org.gatun.sampling;
+    exports org.gatun.serving;
     exports org.gatun.speculative;
     exports org.gatun.speculative.adaptive;
     exports org.gatun.speculative.method;

@@ -7,7 +7,8 @@ import org.gatun.backend.SegmentResult;
 /// segments of many texts, each continued in its own way, into one [org.gatun.backend.Batch].
 ///
 /// Whoever drives it calls, step by step, [#propose]; [#duringPass], while the pass is under way; and [#accept], before the next pass of
-/// the same executable. A pass that failed has no second half: the step may be proposed again. The text does not depend on who drives, on
+/// the same executable. A pass that failed has no second half: the step is proposed again, even if the sequence has lost its rows meanwhile.
+/// The text does not depend on who drives, on
 /// what else the batch holds, or on how many steps it took.
 ///
 /// One thread at a time.

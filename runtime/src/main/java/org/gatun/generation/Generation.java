@@ -9,7 +9,6 @@ import org.gatun.model.Session;
 import org.gatun.speculative.Drafter;
 import org.gatun.speculative.SpeculationStatistics;
 import org.gatun.speculative.SpeculativeDecoder;
-import org.gatun.tokenizer.TextStream;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A text being generated: an iterator over pieces of text, each of whole characters, as they are decoded.
@@ -32,8 +31,12 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         MAX_TOKENS,
         /// The context is full.
         CONTEXT_FULL,
-        /// [#cancel] was called.
-        CANCELLED
+        /// It was cancelled, or what ran it was closed.
+        CANCELLED,
+        /// The time that a request to an [engine][org.gatun.serving.Engine] gave itself was over.
+        TIMED_OUT,
+        /// A request to an engine met an error.
+        FAILED
     }
 
     private final Session session;
@@ -41,9 +44,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     private final Drafter drafter;
     private final boolean ownsDrafter;
     private final SpeculativeDecoder decoder;
-    private final Tokenizer tokenizer;
-    private final TextStream stream;
-    private final StopStrings stopStrings;
+    private final OutputText output;
     private final int promptTokens;
     private final Lifetime lifetime;
     private String pending = "";
@@ -85,20 +86,14 @@ public final class Generation implements Iterator<String>, AutoCloseable {
         this.ownsDrafter = ownsDrafter;
         promptTokens = prompt.length;
         lifetime = new Lifetime("generation of " + session.model().name(), this::release);
-        tokenizer = session.model().tokenizer();
-        stream = tokenizer.stream();
-        stopStrings = new StopStrings(options.stopStrings());
         try {
+            Tokenizer tokenizer = session.model().tokenizer();
             if (prompt.length >= session.capacity()) {
                 throw new IllegalArgumentException("prompt of " + prompt.length + " tokens: the context of " + session.capacity()
                         + " has no room for it and one token more");
             }
             session.rewind(session.commonPrefix(prompt, prompt.length - 1));
-            for (int token : prompt) {
-                if (token < tokenizer.vocabularySize()) { // padding, which an earlier generation may have emitted, has no text
-                    stream.append(token); // what comes is read as the prompt's continuation; its text is not shown
-                }
-            }
+            output = new OutputText(tokenizer, prompt, options);
             decoder = new SpeculativeDecoder(session, drafter, options.sampling(), prompt);
             options.constraint().ifPresent(constraint -> decoder.constrain(constraint.matcherFor(tokenizer.vocabularySize())));
         } catch (RuntimeException e) {
@@ -154,21 +149,11 @@ public final class Generation implements Iterator<String>, AutoCloseable {
     private void read(int from) {
         StringBuilder text = new StringBuilder();
         for (int position = from; position < decoder.text().length() && finish == null; position++) {
-            int token = decoder.text().token(position);
-            if (token < tokenizer.vocabularySize() && tokenizer.isEndOfText(token) && !options.ignoreEndOfText()) {
-                forgetFrom(position);
-                finish = Finish.END_OF_TEXT;
-            } else {
-                // some models have more rows of logits than their tokenizer has tokens; those have no text
-                text.append(stopStrings.append(token < tokenizer.vocabularySize() ? stream.append(token) : ""));
-                if (stopStrings.found()) {
-                    forgetFrom(position + 1);
-                    finish = Finish.STOP_STRING;
-                }
+            text.append(output.append(decoder.text().token(position)));
+            finish = output.finish().orElse(null);
+            if (finish != null) {
+                forgetFrom(finish == Finish.END_OF_TEXT ? position : position + 1);
             }
-        }
-        if (finish == Finish.END_OF_TEXT) {
-            text.append(stopStrings.append(stream.finish())).append(stopStrings.finish());
         }
         pending = text.toString();
     }
@@ -180,7 +165,7 @@ public final class Generation implements Iterator<String>, AutoCloseable {
 
     private void end(Finish reason) {
         finish = reason;
-        pending = stopStrings.append(stream.finish()) + stopStrings.finish();
+        pending = output.finishText();
     }
 
     /// Ends the generation after the step that is running. May be called by any thread; one that is to close it soon waits less

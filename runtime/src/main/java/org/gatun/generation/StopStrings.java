@@ -14,6 +14,9 @@ final class StopStrings {
 
     /// Adds text and returns what can no longer be part of a stop string.
     String append(String text) {
+        if (stops.isEmpty()) {
+            return text;
+        }
         held.append(text);
         int cut = stops.stream().mapToInt(held::indexOf).filter(index -> index >= 0).min().orElse(-1);
         if (cut >= 0) {

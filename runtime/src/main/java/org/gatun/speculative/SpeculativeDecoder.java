@@ -29,6 +29,7 @@ public final class SpeculativeDecoder implements Decoder {
     private final Step step;
     private TreeMasks masks;          // null without a constraint
     private Proposal proposal = Proposal.NONE;
+    private boolean awaitsResult;     // the tree was not verified yet
     private int unread;               // rows of a proposal that is text
     private long proposed;            // when, in nanoseconds
     private long steps;
@@ -128,9 +129,13 @@ public final class SpeculativeDecoder implements Decoder {
         proposal = Proposal.TEXT;
     }
 
+    /// A tree whose pass never ran is proposed again: where proposals are drawn at random, another one would lead to another text.
     private void proposeTree(Segment segment, int maxRows) {
         long begun = System.nanoTime();
-        drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), maxRows));
+        if (!awaitsResult || tree.size() > maxRows) {
+            drafter.draft(text, tree.begin(text.last()), Math.min(tree.capacity(), maxRows));
+            awaitsResult = true;
+        }
         proposed = System.nanoTime();
         stepDraftNanos = proposed - begun;
         tree.writeTo(segment, sequence.length());
@@ -169,6 +174,7 @@ public final class SpeculativeDecoder implements Decoder {
     private int acceptTree(SegmentResult result) {
         VerificationResult verification = result.verification();
         sequence.accept(text.last(), verification);
+        awaitsResult = false;
         for (int i = 0; i <= verification.accepted(); i++) {
             text.append(verification.token(i));
             if (masks != null) {
