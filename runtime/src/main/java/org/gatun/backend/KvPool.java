@@ -4,7 +4,7 @@ import java.util.function.Consumer;
 import org.gatun.lifetime.Lifetime;
 
 /// The memory in which sequences keep their keys and values, in pages of [#PAGE_SLOTS] slots of every layer, counted: a page may belong to
-/// several [page tables][PageTable], and is free when it belongs to none. It knows slots, not tokens.
+/// several [page tables][PageTable], and be [retained][#retain]; it is free when it belongs to nobody. It knows slots, not tokens.
 ///
 /// Shared by threads. Closed by whoever opened it, from any thread and at any time, or with its backend: closing closes its page tables,
 /// which waits for the passes that run over them; use after close throws `IllegalStateException`. Closing twice is harmless.
@@ -46,7 +46,7 @@ public final class KvPool implements AutoCloseable {
     private final KvLayout layout;
     private final int window;
     private final Memory memory;
-    private final int[] references;  // page tables that a page belongs to; guarded by it, as are the next two
+    private final int[] references;  // page tables, and others, that a page belongs to; guarded by it, as are the next two
     private final int[] free;        // the first `freePages` are numbers of free pages
     private int freePages;
     private final Lifetime lifetime;
@@ -119,7 +119,7 @@ public final class KvPool implements AutoCloseable {
         return references.length;
     }
 
-    /// Pages that belong to no table.
+    /// Pages that belong to nobody.
     public int freePages() {
         synchronized (references) {
             return freePages;
@@ -148,7 +148,40 @@ public final class KvPool implements AutoCloseable {
         lifetime.disown(table.lifetime());
     }
 
-    boolean isShared(int page) {
+    /// Makes a page belong to somebody besides its page tables, so that what it holds stays when these are gone, until it is
+    /// [released][#release].
+    ///
+    /// @throws IllegalStateException if the page is free
+    public void retain(int page) {
+        synchronized (references) {
+            if (references[page] == 0) {
+                throw new IllegalStateException("page " + page + " is free: expected one that belongs to a page table");
+            }
+            references[page]++;
+        }
+    }
+
+    /// Gives back a page that was [retained][#retain].
+    ///
+    /// @throws IllegalStateException if the page is free
+    public void release(int page) {
+        synchronized (references) {
+            if (references[page] == 0) {
+                throw new IllegalStateException("page " + page + " is free: expected one that was retained");
+            }
+            drop(page);
+        }
+    }
+
+    /// Takes one from the references of a page; to be called while they are guarded.
+    private void drop(int page) {
+        if (--references[page] == 0) {
+            free[freePages++] = page;
+        }
+    }
+
+    /// Whether a page belongs to more than one.
+    public boolean isShared(int page) {
         synchronized (references) {
             return references[page] > 1;
         }
@@ -183,9 +216,7 @@ public final class KvPool implements AutoCloseable {
     void giveBack(int[] pages, int from, int to) {
         synchronized (references) {
             for (int i = from; i < to; i++) {
-                if (--references[pages[i]] == 0) {
-                    free[freePages++] = pages[i];
-                }
+                drop(pages[i]);
             }
         }
     }

@@ -136,6 +136,31 @@ public final class PageTable implements AutoCloseable {
         }
     }
 
+    /// Number in the pool of one of its pages.
+    ///
+    /// @param index of the page here, the first slots' being 0
+    /// @throws IndexOutOfBoundsException if there is no such page
+    public int page(int index) {
+        return poolSlot(index * KvPool.PAGE_SLOTS) / KvPool.PAGE_SLOTS;
+    }
+
+    /// Takes a page of the pool that belongs to somebody as its next one, which both share. What its slots hold, the caller knows.
+    ///
+    /// @throws IllegalStateException if the page is free
+    /// @throws IllegalArgumentException if all slots have pages
+    public void attach(int page) {
+        lifetime.enter();
+        try {
+            if (endPage == pages.length) {
+                throw new IllegalArgumentException("one page more for a sequence of " + slots + " slots: all have pages");
+            }
+            pool.retain(page);
+            put(endPage++, page);
+        } finally {
+            lifetime.leave();
+        }
+    }
+
     /// A table of the same slots up to `length`, whose pages both share; the caller closes it.
     ///
     /// @throws IllegalArgumentException if slots below `length` have no pages

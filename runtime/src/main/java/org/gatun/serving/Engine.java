@@ -1,6 +1,8 @@
 package org.gatun.serving;
 
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
 import org.gatun.backend.BatchLimits;
@@ -10,6 +12,7 @@ import org.gatun.constraint.ConstraintMatcher;
 import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.SequenceState;
+import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +38,7 @@ public final class Engine implements AutoCloseable {
     private final Executable executable;
     private final KvPool pool;
     private final Arena arena = Arena.ofShared(); // of the slots' buffers
+    private final PrefixCache cache;
     private final RequestQueue queue;
     private final Scheduler scheduler;
     private final Thread thread;
@@ -81,9 +85,10 @@ public final class Engine implements AutoCloseable {
         this.draft = draft;
         this.executable = executable;
         this.pool = pool;
+        cache = new PrefixCache(pool, options.prefixSharing());
         queue = new RequestQueue(options.queue(), "engine of " + model.name());
         BatchLimits limits = options.limits();
-        scheduler = new Scheduler(executable, pool, draft, queue,
+        scheduler = new Scheduler(executable, pool, cache, draft, queue,
                 () -> new Slot(new SequenceState(model, pool.openTable(model.contextLength())), arena, limits));
         thread = Thread.ofPlatform().name("gatun engine of " + model.name()).daemon().start(this::run);
     }
@@ -101,6 +106,21 @@ public final class Engine implements AutoCloseable {
     /// @throws RejectedExecutionException if as many requests wait as may
     /// @throws IllegalStateException if the engine is closed
     public Reply submit(Request request) {
+        return submit(request, 1).getFirst();
+    }
+
+    /// Takes a request for several texts, each with random numbers of its own: those of the first are of the [stream][Sampling#stream] asked for,
+    /// the others' of the ones behind it. The prompt is read once, where [prefixes are shared][EngineOptions#prefixSharing].
+    ///
+    /// @param count of texts
+    /// @return their replies, to be closed by the caller
+    /// @throws IllegalArgumentException as [#submit(Request)], or if the count is not positive, or there are not so many streams
+    /// @throws RejectedExecutionException if fewer requests more may wait
+    /// @throws IllegalStateException if the engine is closed
+    public List<Reply> submit(Request request, int count) {
+        if (count < 1) {
+            throw new IllegalArgumentException(count + " texts of a request: expected one or more");
+        }
         GenerationOptions options = request.options();
         requirePrompt(request.prompt());
         Speculation speculation = options.speculation();
@@ -108,11 +128,17 @@ public final class Engine implements AutoCloseable {
             throw new IllegalArgumentException("speculation method " + speculation.method().name()
                     + " needs a draft model: expected an engine opened with one");
         }
-        Optional<ConstraintMatcher> matcher =
-                options.constraint().map(constraint -> constraint.matcherFor(model.tokenizer().vocabularySize()));
-        Reply reply = new Reply(speculation.requirements().targetLayers() ? Speculation.NONE : speculation);
-        queue.add(new RequestState(request, matcher, reply));
-        return reply;
+        List<RequestState> requests = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Sampling sampling = options.sampling().withStream(options.sampling().stream() + i);
+            Optional<ConstraintMatcher> matcher =
+                    options.constraint().map(constraint -> constraint.matcherFor(model.tokenizer().vocabularySize()));
+            Reply reply = new Reply(speculation.requirements().targetLayers() ? Speculation.NONE : speculation);
+            requests.add(new RequestState(request.withOptions(options.withSampling(sampling)), matcher, reply, cache,
+                    i == 0 ? null : requests.getFirst()));
+        }
+        queue.add(requests);
+        return requests.stream().map(RequestState::reply).toList();
     }
 
     private void requirePrompt(int[] prompt) {

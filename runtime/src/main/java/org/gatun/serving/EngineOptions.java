@@ -7,12 +7,13 @@ import org.gatun.backend.BatchLimits;
 /// @param parallel most requests that run at once, at most [#MAX_PARALLEL]
 /// @param queue most requests that wait; more are refused
 /// @param kvBytes of the keys and values of all requests; 0 for as many as `parallel` full contexts take
-public record EngineOptions(int parallel, int queue, long kvBytes) {
+/// @param prefixSharing which requests share what their texts begin with
+public record EngineOptions(int parallel, int queue, long kvBytes, PrefixSharing prefixSharing) {
     /// Largest value of `parallel`.
     public static final int MAX_PARALLEL = 256;
 
-    /// 8 requests at once, 256 that wait, and room for full contexts.
-    public static final EngineOptions STANDARD = new EngineOptions(8, 256, 0);
+    /// 8 requests at once, 256 that wait, room for full contexts, and prefixes shared by those of a key.
+    public static final EngineOptions STANDARD = new EngineOptions(8, 256, 0, PrefixSharing.KEY);
 
     /// Most rows of a pass, where that is enough.
     private static final int ROWS = 256;
@@ -34,17 +35,22 @@ public record EngineOptions(int parallel, int queue, long kvBytes) {
 
     /// These options for another number of requests at once.
     public EngineOptions withParallel(int parallel) {
-        return new EngineOptions(parallel, queue, kvBytes);
+        return new EngineOptions(parallel, queue, kvBytes, prefixSharing);
     }
 
     /// These options with room for another number of requests that wait.
     public EngineOptions withQueue(int queue) {
-        return new EngineOptions(parallel, queue, kvBytes);
+        return new EngineOptions(parallel, queue, kvBytes, prefixSharing);
     }
 
     /// These options with so much memory for keys and values.
     public EngineOptions withKvBytes(long kvBytes) {
-        return new EngineOptions(parallel, queue, kvBytes);
+        return new EngineOptions(parallel, queue, kvBytes, prefixSharing);
+    }
+
+    /// These options with prefixes shared by others.
+    public EngineOptions withPrefixSharing(PrefixSharing prefixSharing) {
+        return new EngineOptions(parallel, queue, kvBytes, prefixSharing);
     }
 
     /// Of the engine's passes: one row of each request with logits, and a whole tree of any.

@@ -10,5 +10,6 @@ package org.gatun.serving;
 /// @param running requests that run
 /// @param pages of keys and values, [org.gatun.backend.KvPool#PAGE_SLOTS] tokens each
 /// @param freePages those that hold nothing
+/// @param cachedPages those that are kept for texts that begin like an earlier one; where a running one uses them, too
 public record EngineStatistics(long passes, long rows, long segments, long preemptions, int waiting, int running, int pages,
-        int freePages) {}
+        int freePages, int cachedPages) {}

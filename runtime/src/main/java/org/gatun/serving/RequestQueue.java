@@ -24,20 +24,24 @@ final class RequestQueue {
         this.name = name;
     }
 
+    /// Adds requests, all or none.
+    ///
     /// @throws RejectedExecutionException if it is full
     /// @throws IllegalStateException if it is closed
-    void add(RequestState request) {
+    void add(List<RequestState> requests) {
         lock.lock();
         try {
             if (isClosed) {
                 throw new IllegalStateException(name + (failure == null ? " is closed" : " has ended: " + failure), failure);
             }
-            if (waiting.size() == capacity) {
-                throw new RejectedExecutionException(name + " has " + capacity + " requests waiting, as many as it takes: expected to submit "
-                        + "when some have ended, or a longer queue");
+            if (waiting.size() + requests.size() > capacity) {
+                throw new RejectedExecutionException(name + " has " + waiting.size() + " requests waiting, of " + capacity
+                        + " that may: expected to submit when some have ended, or a longer queue");
             }
-            request.setArrival(arrivals++);
-            waiting.add(request);
+            for (RequestState request : requests) {
+                request.setArrival(arrivals++);
+            }
+            waiting.addAll(requests);
             changed.signal();
         } finally {
             lock.unlock();
@@ -83,6 +87,9 @@ final class RequestQueue {
             int sharesOfNext = 0;
             for (int i = 0; i < waiting.size(); i++) {
                 RequestState request = waiting.get(i);
+                if (!request.isReady()) {
+                    continue;
+                }
                 int shares = shares(running, request.key());
                 if (next == null || request.priority() < next.priority()
                         || request.priority() == next.priority() && shares < sharesOfNext) {

@@ -19,6 +19,8 @@ final class RequestState {
     private final int[] prompt;
     private final Optional<ConstraintMatcher> constraint;
     private final Reply reply;
+    private final PrefixCache cache;
+    private final RequestState leader; // whose prompt is the same, null if there is none
     private final long submitted = System.nanoTime();
     private long begun = submitted;  // when it got its slot; still `submitted` before
     private long first;              // when its first token came; 0 before
@@ -30,12 +32,17 @@ final class RequestState {
     private boolean isPaused;
     private boolean isProposed;      // the rows in the segment await a pass
     private RuntimeException drafterFailure;
+    private int cachedTokens;        // of the prompt
     private int preemptions;
+    private boolean hasRead;         // its prompt, or has ended
 
-    RequestState(Request request, Optional<ConstraintMatcher> constraint, Reply reply) {
+    /// @param leader the first of several replies to a request, which reads the prompt for all; null if this is the first, or the only one
+    RequestState(Request request, Optional<ConstraintMatcher> constraint, Reply reply, PrefixCache cache, RequestState leader) {
         this.request = request;
         this.constraint = constraint;
         this.reply = reply;
+        this.cache = cache;
+        this.leader = leader;
         prompt = request.prompt();
     }
 
@@ -71,12 +78,18 @@ final class RequestState {
                 : request.timeout().isPresent() && now - submitted >= request.timeout().get().toNanos() ? Finish.TIMED_OUT : null;
     }
 
+    /// Whether it may begin.
+    boolean isReady() {
+        return leader == null || leader.hasRead;
+    }
+
     /// Takes a slot, and opens the drafter.
     ///
     /// @throws IllegalArgumentException if the drafter cannot be opened
     void begin(Slot free, Optional<Model> draft, int treeRows) {
         begun = System.nanoTime();
         slot = free;
+        cachedTokens = cache.attach(key(), prompt, prompt.length - 1, free.sequence());
         drafter = reply.speculation().open(free.sequence().model(), draft);
         output = new OutputText(free.sequence().model().tokenizer(), prompt, request.options());
         decoder = new SpeculativeDecoder(free.sequence(), drafter, request.options().sampling(), prompt, treeRows);
@@ -178,6 +191,8 @@ final class RequestState {
             }
             if (first == 0) {
                 first = System.nanoTime();
+                hasRead = true;
+                cache.insert(key(), slot.sequence());
             }
             reply.append(decoder.text().token(position), text);
             if (finish != null) {
@@ -194,8 +209,14 @@ final class RequestState {
                 : slot.sequence().length() == slot.sequence().capacity() ? Finish.CONTEXT_FULL : null;
     }
 
+    /// How many pages it need not read when it begins or is resumed.
+    int cachedPages() {
+        return cache.matchingPages(key(), decoder == null ? prompt : decoder.text().array(), length() - 1);
+    }
+
     /// Gives its pages back; it will be read again.
     void pause() {
+        cache.insert(key(), slot.sequence());
         slot.sequence().rewind(0);
         isPaused = true;
         isProposed = false;
@@ -203,7 +224,10 @@ final class RequestState {
     }
 
     void resume() {
-        isPaused = false;
+        if (isPaused) {
+            isPaused = false;
+            cache.attach(key(), decoder.text().array(), length() - 1, slot.sequence());
+        }
     }
 
     /// Ends it, and gives its pages back.
@@ -213,9 +237,13 @@ final class RequestState {
     Slot end(Finish reason, RuntimeException cause) {
         Slot freed = slot;
         slot = null;
+        hasRead = true;
         RuntimeException failure = cause;
         try (Drafter _ = drafter) {
             if (freed != null) {
+                if (cause == null) {
+                    cache.insert(key(), freed.sequence());
+                }
                 freed.sequence().rewind(0);
             }
         } catch (RuntimeException e) {
@@ -227,7 +255,7 @@ final class RequestState {
 
     private Usage usage() {
         long now = System.nanoTime();
-        return new Usage(prompt.length, generated(), decoder == null ? SpeculationStatistics.NONE : decoder.statistics(), preemptions,
+        return new Usage(prompt.length, cachedTokens, generated(), decoder == null ? SpeculationStatistics.NONE : decoder.statistics(), preemptions,
                 Duration.ofNanos((decoder == null ? now : begun) - submitted), Duration.ofNanos((first == 0 ? now : first) - submitted),
                 Duration.ofNanos(now - submitted));
     }

@@ -19,7 +19,8 @@ import org.gatun.model.Model;
 /// 1. Requests that were cancelled or are late end.
 /// 2. Requests begin, or are resumed, while there are slots and pages for them.
 /// 3. Each text being decoded gets a row, then rows for its proposal; what is left is shared among those whose prompt is read. Each takes the
-///    pages it is about to write. Where there are none, the last of the lowest priority loses its own.
+///    pages it is about to write. Where there are none, prefixes that nobody uses are forgotten, then the last of the lowest priority loses its
+///    own.
 /// 4. One pass.
 /// 5. Each takes over what it gave; those that end give back pages and slot.
 ///
@@ -27,6 +28,7 @@ import org.gatun.model.Model;
 final class Scheduler {
     private final Executable executable;
     private final KvPool pool;
+    private final PrefixCache cache;
     private final Optional<Model> draft;
     private final RequestQueue queue;
     private final Supplier<Slot> newSlot;
@@ -46,9 +48,10 @@ final class Scheduler {
 
     /// @param executable of the whole model
     /// @param newSlot makes one more
-    Scheduler(Executable executable, KvPool pool, Optional<Model> draft, RequestQueue queue, Supplier<Slot> newSlot) {
+    Scheduler(Executable executable, KvPool pool, PrefixCache cache, Optional<Model> draft, RequestQueue queue, Supplier<Slot> newSlot) {
         this.executable = executable;
         this.pool = pool;
+        this.cache = cache;
         this.draft = draft;
         this.queue = queue;
         this.newSlot = newSlot;
@@ -141,8 +144,7 @@ final class Scheduler {
     /// Whether a request can run now: there are fewer than can run at once, and pages for all its text and one more of each that runs. Those of
     /// lower priority give up theirs.
     private boolean makeRoom(RequestState next) {
-        int pages = KvPool.pagesFor(next.length() + 1);
-        while (count() == executable.limits().segments() || count() > 0 && pool.freePages() < pages + count()) {
+        while (count() > 0 && !(count() < executable.limits().segments() && hasPages(next))) {
             RequestState last = last();
             if (last.priority() <= next.priority()) {
                 return false;
@@ -150,6 +152,11 @@ final class Scheduler {
             preempt(last);
         }
         return true;
+    }
+
+    private boolean hasPages(RequestState next) {
+        int missing = KvPool.pagesFor(next.length() + 1) + count() - pool.freePages();
+        return missing <= 0 || missing <= next.cachedPages() || cache.evict(missing - next.cachedPages());
     }
 
     /// Requests that run and are not preempted in this step.
@@ -263,6 +270,9 @@ final class Scheduler {
                 request.reservePages();
                 return true;
             } catch (OutOfPagesException e) {
+                if (cache.evict(e.needed() - e.free())) {
+                    continue;
+                }
                 RequestState last = last();
                 preempt(last);
                 if (last == request) {
@@ -345,6 +355,7 @@ final class Scheduler {
 
     /// Any thread.
     EngineStatistics statistics() {
-        return new EngineStatistics(passes, rows, segments, preemptions, queue.size(), runningCount, pool.pages(), pool.freePages());
+        return new EngineStatistics(passes, rows, segments, preemptions, queue.size(), runningCount, pool.pages(), pool.freePages(),
+                cache.pages());
     }
 }

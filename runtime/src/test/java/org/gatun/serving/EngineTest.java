@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// What an engine is for: whatever else runs, a request's text is the one it has alone. Memory is for little more than one context, so that
+/// What an engine is for: whatever else runs, and was read before, a request's text is the one it has alone. Memory is for little more than one context, so that
 /// requests lose their pages to others again and again.
 class EngineTest {
     private static final ModelOptions OPTIONS = new ModelOptions(192, DType.F16); // three pages
@@ -54,8 +54,12 @@ class EngineTest {
                     .withIgnoreEndOfText(random.nextBoolean())
                     .withStopStrings(random.nextInt(4) == 0 ? List.of("7 1", "12", " 3 3") : List.of());
             int length = random.nextInt(2, random.nextInt(4) == 0 ? longestPrompt : 1 + longestPrompt / 3);
-            return new Case(Request.of(random.ints(length, 3, vocabulary).toArray()).withOptions(options).withPriority(random.nextInt(3))
-                    .withKey("client " + random.nextInt(3)), random.nextInt(5) == 0 ? random.nextInt(20) : -1);
+            int[] prompt = new SplittableRandom(random.nextInt(3)).ints(length, 3, vocabulary).toArray(); // that begins like others
+            if (random.nextBoolean()) {
+                prompt[random.nextInt(length)] = 3;
+            }
+            return new Case(Request.of(prompt).withOptions(options).withPriority(random.nextInt(3)).withKey("client " + random.nextInt(3)),
+                    random.nextInt(5) == 0 ? random.nextInt(20) : -1);
         }
     }
 
@@ -86,11 +90,11 @@ class EngineTest {
                 for (int i = 0; i < requests; i++) {
                     cases.add(Case.random(random, 32, longestPrompt, longest));
                 }
-                EngineStatistics statistics = requireAsAlone(cases, parallel, target, draft);
+                EngineStatistics statistics = requireAsAlone(cases, parallel, PrefixSharing.ALL, target, draft).statistics;
 
                 System.out.println(backendName + ", seed " + TestScale.seed() + ", round " + round + ": " + statistics);
                 if (backendName.equals("cpu")) {
-                    assertTrue(statistics.preemptions() > 0, "no request lost its pages");
+                    assertTrue(statistics.preemptions() > 0 && statistics.cachedPages() > 0, "nobody lost or shared pages: " + statistics);
                     assertTrue(statistics.segments() > 2 * statistics.passes(), "passes of one segment or two: " + statistics);
                 }
             }
@@ -104,20 +108,28 @@ class EngineTest {
         RandomModel shape = new RandomModel("llama", DType.F32, 32, 32, 1, 1, 1, 32, 192, 1, 1);
         MarkovBackend table = new MarkovBackend(32, 1, 2, null);
         long preemptions = 0;
+        long cachedTokens = 0;
         try (Model target = load(shape, table); Model draft = load(shape, new MarkovBackend(32, 2, 0.5, table))) {
             for (int round = 0; round < TestScale.rounds(6, 500); round++) {
                 List<Case> cases = new ArrayList<>();
                 for (int i = 0; i < 40; i++) {
                     cases.add(Case.random(random, 32, 180, 100));
                 }
-                preemptions += requireAsAlone(cases, random.nextInt(1, 9), target, draft).preemptions();
+                Result result = requireAsAlone(cases, random.nextInt(1, 9), PrefixSharing.values()[random.nextInt(3)], target, draft);
+                preemptions += result.statistics.preemptions();
+                cachedTokens += result.cachedTokens;
             }
         }
         assertTrue(preemptions > 0, "no request lost its pages");
+        assertTrue(cachedTokens > 0, "no prompt was read before");
     }
 
-    private static EngineStatistics requireAsAlone(List<Case> cases, int parallel, Model target, Model draft) {
-        EngineOptions options = EngineOptions.STANDARD.withParallel(parallel).withKvBytes(PAGES * KvPool.pageBytes(target.kvLayout()));
+    /// @param cachedTokens of all prompts
+    private record Result(EngineStatistics statistics, long cachedTokens) {}
+
+    private static Result requireAsAlone(List<Case> cases, int parallel, PrefixSharing sharing, Model target, Model draft) {
+        EngineOptions options = EngineOptions.STANDARD.withParallel(parallel).withKvBytes(PAGES * KvPool.pageBytes(target.kvLayout()))
+                .withPrefixSharing(sharing);
         try (Engine engine = Engine.open(target, Optional.of(draft), options)) {
             List<Reply> replies = cases.stream().map(each -> engine.submit(each.request)).toList();
             for (int i = 0; i < cases.size(); i++) {
@@ -127,8 +139,8 @@ class EngineTest {
                 requireAsAlone(cases.get(i), replies.get(i), target, draft);
             }
             EngineStatistics statistics = engine.statistics();
-            assertEquals(PAGES, statistics.freePages());
-            return statistics;
+            assertEquals(PAGES, statistics.freePages() + statistics.cachedPages());
+            return new Result(statistics, replies.stream().mapToLong(reply -> reply.usage().cachedTokens()).sum());
         }
     }
 

@@ -1,5 +1,6 @@
 package org.gatun.serving;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -10,9 +11,13 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -25,6 +30,7 @@ import org.gatun.generation.GenerationOptions;
 import org.gatun.model.Model;
 import org.gatun.model.ModelOptions;
 import org.gatun.model.RandomModel;
+import org.gatun.sampling.Sampling;
 import org.gatun.speculative.method.Speculation;
 import org.gatun.speculative.method.SpeculationMethod;
 import org.gatun.tensor.DType;
@@ -117,8 +123,29 @@ class EngineUseTest {
         engine.submit(request(1));
 
         String message = assertThrows(RejectedExecutionException.class, () -> engine.submit(request(1))).getMessage();
-        assertTrue(message.endsWith(" has 2 requests waiting, as many as it takes: expected to submit when some have ended, or a longer queue"),
+        assertTrue(message.endsWith(" has 2 requests waiting, of 2 that may: expected to submit when some have ended, or a longer queue"),
                 message);
+    }
+
+    @Test
+    void submit_severalTexts_readThePromptOnce() {
+        Request request = request(20);
+        int[] prompt = new SplittableRandom(1).ints(200, 3, 32).toArray();
+        GenerationOptions options = request.options().withSampling(Sampling.GREEDY.withTemperature(1).withSeed(5));
+        try (Engine wide = Engine.open(model, EngineOptions.STANDARD)) {
+            List<Reply> replies = wide.submit(Request.of(prompt).withOptions(options), 4);
+            Set<String> texts = new HashSet<>();
+            for (int i = 0; i < 4; i++) {
+                Reply alone = engine.submit(Request.of(prompt).withOptions(options.withSampling(options.sampling().withStream(i))));
+                assertEquals(alone.text(), replies.get(i).text());
+                assertArrayEquals(alone.tokens(), replies.get(i).tokens());
+                assertEquals(i == 0 ? 0 : 192, replies.get(i).usage().cachedTokens());
+                texts.add(List.of(Arrays.stream(alone.tokens()).boxed().toArray()).toString());
+            }
+            assertEquals(4, texts.size());
+        }
+        assertEquals("0 texts of a request: expected one or more", refusal(() -> engine.submit(request, 0)));
+        assertThrows(RejectedExecutionException.class, () -> engine.submit(request, 3));
     }
 
     @Test
@@ -198,7 +225,7 @@ class EngineUseTest {
             for (Future<String> text : texts) {
                 assertEquals(expected, text.get());
             }
-            assertEquals(wide.statistics().pages(), wide.statistics().freePages());
+            assertEquals(wide.statistics().pages(), wide.statistics().freePages(), "no text fills a page");
         }
     }
 }

@@ -52,6 +52,7 @@ class SchedulerTest {
     private Model model;
     private KvPool pool;
     private Executable executable;
+    private PrefixCache cache;
     private RequestQueue queue;
     private Scheduler scheduler;
     private int failingPass = -1;
@@ -65,11 +66,16 @@ class SchedulerTest {
     }
 
     private void schedule(int parallel, int pages) {
+        schedule(parallel, pages, PrefixSharing.NONE);
+    }
+
+    private void schedule(int parallel, int pages, PrefixSharing sharing) {
         BatchLimits limits = EngineOptions.STANDARD.withParallel(parallel).limits();
         executable = model.compile(limits);
         pool = model.backend().openKvPool(model.kvLayout(), pages);
+        cache = new PrefixCache(pool, sharing);
         queue = new RequestQueue(8, "engine");
-        scheduler = new Scheduler(failing(executable), pool, Optional.empty(), queue,
+        scheduler = new Scheduler(failing(executable), pool, cache, Optional.empty(), queue,
                 () -> new Slot(new SequenceState(model, pool.openTable(CONTEXT)), arena, limits));
     }
 
@@ -102,7 +108,7 @@ class SchedulerTest {
 
     private Reply submit(Request request) {
         Reply reply = new Reply(request.options().speculation());
-        queue.add(new RequestState(request, Optional.empty(), reply));
+        queue.add(List.of(new RequestState(request, Optional.empty(), reply, cache, null)));
         return reply;
     }
 
@@ -242,6 +248,70 @@ class SchedulerTest {
         assertEquals(16, pool.freePages());
     }
 
+    @Test
+    void step_promptReadBefore_takesItsPages() {
+        schedule(2, 16, PrefixSharing.KEY);
+        Reply cold = submit(request(300, 100));
+        steps(110);
+        Reply warm = submit(request(300, 100));
+        steps(3);
+
+        assertEquals(0, cold.usage().cachedTokens());
+        assertEquals(2, tokens(warm), "the rest of the prompt took one pass");
+        assertEquals(6, scheduler.statistics().cachedPages(), "of 399 rows");
+        steps(110);
+        assertEquals(256, warm.usage().cachedTokens());
+        assertEquals(cold.text(), warm.text());
+        assertEquals(16, pool.freePages() + cache.pages());
+    }
+
+    @Test
+    void step_promptOfAnotherKey_isReadAnew() {
+        schedule(2, 16, PrefixSharing.KEY);
+        Reply mine = submit(request(300, 1).withKey("mine"));
+        steps(3);
+        Reply theirs = submit(request(300, 1).withKey("theirs"));
+        steps(3);
+
+        assertEquals(mine.text(), theirs.text());
+        assertEquals(0, theirs.usage().cachedTokens());
+        schedule(2, 16, PrefixSharing.ALL);
+        submit(request(300, 1).withKey("mine"));
+        steps(3);
+        Reply shared = submit(request(300, 1).withKey("theirs"));
+        steps(3);
+        assertEquals(256, shared.usage().cachedTokens());
+    }
+
+    /// What a pass wrote that failed is nobody's.
+    @Test
+    void step_failingPass_leavesNothingInTheCache() {
+        schedule(2, 16, PrefixSharing.ALL);
+        failingPass = 1;
+        Reply failed = submit(request(300, 5));
+        steps(3);
+
+        assertEquals(Optional.of(Finish.FAILED), failed.finish());
+        assertEquals(0, cache.pages());
+        assertEquals(16, pool.freePages());
+    }
+
+    @Test
+    void step_outOfPages_prefixesGoBeforeRequestsDo() {
+        schedule(2, 8, PrefixSharing.ALL);
+        submit(request(300, 1));
+        steps(3);
+        assertEquals(4, cache.pages());
+        Reply other = submit(Request.of(IntStream.range(0, 400).map(i -> 5 - i % 6).toArray())
+                .withOptions(GenerationOptions.STANDARD.withMaxTokens(100).withIgnoreEndOfText(true)));
+        steps(110);
+
+        assertEquals(Optional.of(Finish.MAX_TOKENS), other.finish());
+        assertEquals(0, other.usage().preemptions());
+        assertEquals(7, cache.pages(), "of 499 rows");
+        assertEquals(1, pool.freePages());
+    }
+
     /// Proposes nothing, and fails sooner or later.
     private record FailingDrafter(String where) implements Drafter {
         static Speculation speculation(String where) {
@@ -321,7 +391,7 @@ class SchedulerTest {
     void step_warm_allocatesTheTextOfRepliesAlone() {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         schedule(2, 16);
-        Scheduler direct = new Scheduler(executable, pool, Optional.empty(), queue,
+        Scheduler direct = new Scheduler(executable, pool, cache, Optional.empty(), queue,
                 () -> new Slot(new SequenceState(model, pool.openTable(CONTEXT)), arena, executable.limits()));
         submit(request(70, 400));
         submit(request(70, 400));
