@@ -1,7 +1,10 @@
 #!/bin/sh
 # Compiles every family (FOLDER/*.cu) whose sources are not those that its PTX in the tree was made from, and notes in kernels.tsv
-# what each kernel takes on each target, and of which text and by which ptxas. Does nothing where there is no nvcc. After a change of
-# compiler: build.sh --all.
+# what each kernel takes on each target, and of which text and by which ptxas, and in arguments.tsv where the fields of the structures
+# of arguments lie. Does nothing where there is no nvcc. After a change of compiler: build.sh --all.
+#
+# A kernel takes one structure, NAME(const SomeArguments arguments): of pointers, int, long long and float, a line each. By value and
+# not __grid_constant__, which nvcc reads through an address in a register.
 #
 # Files include each other by name alone, whatever folder they lie in: no two have the same name.
 #
@@ -14,6 +17,7 @@ folders="attention common kv matmul norm sampling"
 all=${1:-}
 kept=src/main/resources/org/gatun/cuda/kernels
 index=$kept/kernels.tsv
+layout=$kept/arguments.tsv
 targets="80 86 89 90 100 120"
 versions="7.4 7.8 8.0 8.4 8.5 9.0"
 
@@ -70,13 +74,25 @@ assembled() {
     { cat "$1" && printf '%s' "$assembler"; } | sha256sum | cut -c1-16
 }
 
-# Lines of the index, from what ptxas said: a kernel, its shared memory, its registers on each target, - where it does not run, and
-# $2, which says of what text.
+# The kernels of a file and the structures that they take, from what is left of it when it is preprocessed.
+structures() {
+    # shellcheck disable=SC2046
+    nvcc -E -std=c++17 $(printf -- '-I%s ' $folders) "$1" |
+        sed -n '/((global))/,/{/p' | tr '\n' ' ' | grep -o '[a-z0-9_]*(const [A-Za-z0-9]*Arguments arguments)' |
+        sed 's/\(.*\)(const \(.*\) arguments)/structure \1 \2/'
+}
+
+# Lines of the index, from what ptxas said: a kernel, the structure it takes, its shared memory, its registers on each target, - where it
+# does not run, and $2, which says of what text.
 kernels() {
-    for target in $targets; do
-        echo "target $target"
-        [ ! -f "$work/$target.log" ] || cat "$work/$target.log"
-    done | awk -v file="$1" -v assembled="$2" '
+    {
+        cat "$work/structures"
+        for target in $targets; do
+            echo "target $target"
+            [ ! -f "$work/$target.log" ] || cat "$work/$target.log"
+        done
+    } | awk -v file="$1" -v assembled="$2" '
+        /^structure / { structure[$2] = $3 }
         /^target / { target = ++targets }
         /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }
         /: Used [0-9]+ registers/ {
@@ -85,13 +101,40 @@ kernels() {
         }
         END {
             for (kernel in shared) {
-                line = file "\t" kernel "\t" shared[kernel]
+                line = file "\t" kernel "\t" structure[kernel] "\t" shared[kernel]
                 for (i = 1; i <= targets; i++) {
                     line = line "\t" ((kernel, i) in registers ? registers[kernel, i] : "-")
                 }
                 print line "\t" assembled
             }
         }'
+}
+
+# Lines of the layout: of each structure its size, and of each field its name, its type and where it lies, as the compiler has them.
+layout() {
+    {
+        echo '#include <cstddef>'
+        echo '#include <cstdio>'
+        echo 'const char* type_of(void*) { return "ADDRESS"; }'
+        echo 'const char* type_of(int) { return "BITS_32"; }'
+        echo 'const char* type_of(long long) { return "BITS_64"; }'
+        echo 'const char* type_of(float) { return "FLOAT"; }'
+        cat ./*/*.cu ./*/*.cuh | sed -n '/^struct [A-Za-z0-9]*Arguments {$/,/^};$/p' | sed 's|//.*||; s/[^ ].*\* *\([a-z]\)/void* \1/' \
+            >"$work/structs"
+        cat "$work/structs"
+        echo 'int main() {'
+        awk '/^struct / { structure = $2; next }
+            /;/ && !/^}/ {
+                field = $NF
+                sub(/;$/, "", field)
+                printf "std::printf(\"%s\\t%%zu\\t%s\\t%%s\\t%%zu\\n\", sizeof(%s), type_of(%s{}.%s), offsetof(%s, %s));\n",
+                        structure, field, structure, structure, field, structure, field
+            }' "$work/structs"
+        echo '}'
+    } >"$work/layout.cpp"
+    nvcc -cudart none -o "$work/layout" "$work/layout.cpp"
+    printf '# structure\tbytes\tfield\ttype\toffset\n'
+    "$work/layout"
 }
 
 mkdir -p "$kept"
@@ -124,11 +167,14 @@ for path in */*.cu; do
             exit 1
         fi
     done
+    structures "$path" >"$work/structures"
     {
-        printf '# PTX\tkernel\tshared bytes%s\tassembled\n' "$(printf '\tregisters sm_%s' $targets)"
+        printf '# PTX\tkernel\targuments\tshared bytes%s\tassembled\n' "$(printf '\tregisters sm_%s' $targets)"
         { awk -F'\t' -v file="$ptx" '!/^#/ && $1 != file' "$index"; kernels "$ptx" "$(assembled "$work/$ptx")"; } | LC_ALL=C sort
     } >"$work/index"
     mv "$work/index" "$index"
     mv "$work/$ptx" "$kept/$ptx"
+    layout >"$work/arguments"
+    mv "$work/arguments" "$layout"
     echo "cuda-kernels: compiled $path to $ptx, PTX $version"
 done

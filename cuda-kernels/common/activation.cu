@@ -4,16 +4,23 @@
 //     add:    out[i] = a[i] + b[i]
 //     round:  out[i] = a[i]
 //
-// Entry points (the type is that of out; a and b are f32):
-//     activation_swiglu_{f32,f16,bf16}, activation_add_f32  (out, a, b, rows, width)
-//     activation_round_{f16,bf16}                           (out, a, rows, width)
+// Entry points (the type is that of out; a and b are f32), of ActivationArguments:
+//     activation_swiglu_{f32,f16,bf16}, activation_add_f32, activation_round_{f16,bf16}
 //
-// out, a, b [rows, width], rows [1] int; addresses are multiples of 16. out may be a or b where it is f32.
+// Addresses are multiples of 16. out may be a or b where it is f32.
 // Launch: grid (max rows * width / 1024, rounded up), block 256, no dynamic shared memory, compute capability 8.0.
 // Computed in f32. A gate of minus infinity gives NaN, as the formula does.
 // Bound by bandwidth: three accesses an element.
 
 #include "elements.cuh"
+
+struct ActivationArguments {
+    void* out;       // [rows, width] of the kernel's type
+    const float* a;  // [rows, width]
+    const float* b;  // [rows, width], null to round
+    const int* rows; // [1]: how many there are
+    int width;
+};
 
 constexpr int THREADS = 256;
 constexpr int SIZE = 4; // elements a thread
@@ -37,8 +44,10 @@ struct First {
 };
 
 template <typename T, typename OP>
-__device__ __forceinline__ void map(T* out, const float* a, const float* b, const int* rows, int width) {
-    const long long count = static_cast<long long>(*rows) * width;
+__device__ __forceinline__ void map(const ActivationArguments& arguments, const float* b) {
+    T* out = static_cast<T*>(arguments.out);
+    const float* a = arguments.a;
+    const long long count = static_cast<long long>(*arguments.rows) * arguments.width;
     const long long first = (static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x) * SIZE;
     if (first + SIZE <= count) {
         const auto x = *reinterpret_cast<const Pack<float, SIZE>*>(a + first);
@@ -57,30 +66,26 @@ __device__ __forceinline__ void map(T* out, const float* a, const float* b, cons
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-activation_swiglu_f32(float* out, const float* a, const float* b, const int* rows, int width) {
-    map<float, SwiGlu>(out, a, b, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_swiglu_f32(const ActivationArguments arguments) {
+    map<float, SwiGlu>(arguments, arguments.b);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-activation_swiglu_f16(f16* out, const float* a, const float* b, const int* rows, int width) {
-    map<f16, SwiGlu>(out, a, b, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_swiglu_f16(const ActivationArguments arguments) {
+    map<f16, SwiGlu>(arguments, arguments.b);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-activation_swiglu_bf16(bf16* out, const float* a, const float* b, const int* rows, int width) {
-    map<bf16, SwiGlu>(out, a, b, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_swiglu_bf16(const ActivationArguments arguments) {
+    map<bf16, SwiGlu>(arguments, arguments.b);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-activation_add_f32(float* out, const float* a, const float* b, const int* rows, int width) {
-    map<float, Sum>(out, a, b, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_add_f32(const ActivationArguments arguments) {
+    map<float, Sum>(arguments, arguments.b);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) activation_round_f16(f16* out, const float* a, const int* rows, int width) {
-    map<f16, First>(out, a, a, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_round_f16(const ActivationArguments arguments) {
+    map<f16, First>(arguments, arguments.a);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) activation_round_bf16(bf16* out, const float* a, const int* rows, int width) {
-    map<bf16, First>(out, a, a, rows, width);
+extern "C" __global__ void __launch_bounds__(THREADS) activation_round_bf16(const ActivationArguments arguments) {
+    map<bf16, First>(arguments, arguments.a);
 }

@@ -2,14 +2,12 @@
 //
 //     out[r, g, i] = in[r, g, i] / sqrt(mean over j of in[r, g, j]^2 + epsilon) * gain[i]
 //
-// Entry points (the type is that of out; the rest is f32):
-//     norm_rms_{f32,f16,bf16}      (out, in, gain, rows, width, in_stride, out_stride, epsilon)
-//     norm_rms_add_{f32,f16,bf16}  (out, sum, in, residual, gain, rows, width, in_stride, out_stride, epsilon)
-//         first sum = in + residual, then the norm of sum: a sum and Op.RmsNorm in one
+// Entry points (the type is that of out; the rest is f32), of NormArguments:
+//     norm_rms_{f32,f16,bf16}
+//     norm_rms_add_{f32,f16,bf16}  first sum = in + residual, then the norm of sum: a sum and Op.RmsNorm in one
 //
-// rows [1] int: how many rows there are. Group g of row r of in, residual and sum begins at r * in_stride + g * width, of out at
-// r * out_stride + g * width. gain [width]. Strides are multiples of 4 elements and addresses of 16 bytes. out may be in where
-// types and strides agree, sum may be residual or in.
+// Group g of row r of in, residual and sum begins at r * in_stride + g * width, of out at r * out_stride + g * width. Strides are
+// multiples of 4 elements and addresses of 16 bytes. out may be in where types and strides agree, sum may be residual or in.
 // Launch: grid (max rows, groups a row), block(width) threads = min(1024, width / 4 rounded up to a multiple of 32), no dynamic
 // shared memory, compute capability 8.0. The block depends on the width alone, so a row has the same bits whatever rows there are
 // beside it.
@@ -20,11 +18,24 @@
 
 #include "norm.cuh"
 
+struct NormArguments {
+    void* out;             // [rows, groups, width] of the kernel's type
+    float* sum;            // [rows, groups, width], null if nothing is added
+    const float* in;       // [rows, groups, width]
+    const float* residual; // [rows, groups, width], null if nothing is added
+    const float* gain;     // [width]
+    const int* rows;       // [1]: how many there are
+    int width;             // elements of a group
+    int in_stride;         // elements from row to row
+    int out_stride;
+    float epsilon;
+};
+
 constexpr int MAX_THREADS = 1024;
 
 // One group by one block. SIZE elements an access; ADD whether there is a residual.
 template <typename T, int SIZE, bool ADD>
-__device__ __forceinline__ void rms(T* out, float* sum, const float* in, const float* residual, const float* __restrict__ gain,
+__device__ __forceinline__ void rms(T* out, float* sum, const float* in, const float* residual, const float* gain,
         int width, float epsilon) {
     using Elements = Pack<float, SIZE>;
     const int step = blockDim.x * SIZE;
@@ -44,37 +55,30 @@ __device__ __forceinline__ void rms(T* out, float* sum, const float* in, const f
     }
 }
 
-template <typename T, bool ADD>
-__device__ __forceinline__ void rms_of_group(T* out, float* sum, const float* in, const float* residual, const float* gain,
-        const int* rows, int width, int in_stride, int out_stride, float epsilon) {
+template <typename T, bool ADD> __device__ __forceinline__ void rms_of_group(const NormArguments& arguments) {
     const long long row = blockIdx.x;
-    if (row >= *rows) {
+    if (row >= *arguments.rows) {
         return;
     }
+    const int width = arguments.width;
     const long long group = static_cast<long long>(blockIdx.y) * width;
-    out += row * out_stride + group;
-    in += row * in_stride + group;
-    if constexpr (ADD) {
-        sum += row * in_stride + group;
-        residual += row * in_stride + group;
-    }
+    T* out = static_cast<T*>(arguments.out) + row * arguments.out_stride + group;
+    const float* in = arguments.in + row * arguments.in_stride + group;
+    float* sum = ADD ? arguments.sum + row * arguments.in_stride + group : nullptr;
+    const float* residual = ADD ? arguments.residual + row * arguments.in_stride + group : nullptr;
     if (width % 4 == 0) {
-        rms<T, 4, ADD>(out, sum, in, residual, gain, width, epsilon);
+        rms<T, 4, ADD>(out, sum, in, residual, arguments.gain, width, arguments.epsilon);
     } else {
-        rms<T, 1, ADD>(out, sum, in, residual, gain, width, epsilon);
+        rms<T, 1, ADD>(out, sum, in, residual, arguments.gain, width, arguments.epsilon);
     }
 }
 
 #define NORM_KERNELS(T)                                                                                                            \
-    extern "C" __global__ void __launch_bounds__(MAX_THREADS)                                                                      \
-    norm_rms_##T(T* out, const float* in, const float* gain, const int* rows, int width, int in_stride, int out_stride,            \
-            float epsilon) {                                                                                                       \
-        rms_of_group<T, false>(out, nullptr, in, nullptr, gain, rows, width, in_stride, out_stride, epsilon);                      \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS) norm_rms_##T(const NormArguments arguments) {                        \
+        rms_of_group<T, false>(arguments);                                                                                         \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(MAX_THREADS)                                                                      \
-    norm_rms_add_##T(T* out, float* sum, const float* in, const float* residual, const float* gain, const int* rows, int width,    \
-            int in_stride, int out_stride, float epsilon) {                                                                        \
-        rms_of_group<T, true>(out, sum, in, residual, gain, rows, width, in_stride, out_stride, epsilon);                          \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS) norm_rms_add_##T(const NormArguments arguments) {                    \
+        rms_of_group<T, true>(arguments);                                                                                          \
     }
 
 NORM_KERNELS(f32)

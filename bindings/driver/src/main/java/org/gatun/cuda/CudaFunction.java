@@ -1,6 +1,7 @@
 package org.gatun.cuda;
 
 import java.util.List;
+import java.util.Optional;
 
 /// A kernel of a module, which must be open while it is used. Used by any thread.
 public final class CudaFunction {
@@ -9,15 +10,18 @@ public final class CudaFunction {
     private final String name;
     private final long handle;
     private final List<KernelParameter> parameters;
+    private final Optional<KernelStructure> structure;
 
     /// The configuration that was checked last: the usual launch repeats it.
     private LaunchConfiguration checked;
 
-    CudaFunction(CudaModule module, String name, long handle, List<KernelParameter> parameters) {
+    CudaFunction(CudaModule module, String name, long handle, List<KernelParameter> parameters,
+            Optional<KernelStructure> structure) {
         this.module = module;
         this.name = name;
         this.handle = handle;
         this.parameters = parameters;
+        this.structure = structure;
     }
 
     public String name() {
@@ -38,6 +42,11 @@ public final class CudaFunction {
 
     public List<KernelParameter> parameters() {
         return parameters;
+    }
+
+    /// The structure that is its one parameter, if it is known by its fields.
+    public Optional<KernelStructure> structure() {
+        return structure;
     }
 
     /// A block for this kernel's arguments: made once, used for many launches.

@@ -11,6 +11,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -110,6 +111,15 @@ public abstract class LaunchContract {
             stream.launch(function, LaunchConfiguration.of(1, 1), function.arguments().set(0, -0.0).set(1, structure));
             assertArguments(bytes(Long.MIN_VALUE), expected);
         }
+    }
+
+    @Test
+    void launch_fieldsByName_lieWhereTheStructureHasThem() {
+        CudaFunction function = module.function("named", TestKernels.ARGUMENTS);
+        stream.launch(function, LaunchConfiguration.of(1, 1), function.arguments().set("bytes", -3L).set("rows", 7)
+                .set("bias", Optional.empty()).set("scale", 1.5f).set("out", buffer.slice(1016, 8)));
+        assertArguments(ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN).putLong(buffer.address() + 1016).putFloat(1.5f).putInt(7)
+                .putLong(-3).putLong(0).array());
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -309,6 +310,49 @@ public abstract class SafeLayerContract {
     }
 
     @Test
+    void arguments_wrongField_throwsNamingIt() {
+        KernelArguments arguments = module.function("named", TestKernels.ARGUMENTS).arguments();
+        DeviceBuffer buffer = context.allocate(16);
+        assertThrowsWith(IllegalArgumentException.class,
+                "argument gain of kernel named: expected one of [out, scale, rows, bytes, bias]", () -> arguments.set("gain", 1));
+        assertThrowsWith(IllegalArgumentException.class, "argument rows of kernel named: found a device buffer, expected BITS_32",
+                () -> arguments.set("rows", buffer.slice()));
+        assertThrowsWith(IllegalArgumentException.class, "argument out of kernel named: found a long, expected ADDRESS",
+                () -> arguments.set("out", 1L));
+        assertThrowsWith(IllegalArgumentException.class, "argument bytes of kernel named: found an int, expected BITS_64",
+                () -> arguments.set("bytes", 1));
+        assertThrowsWith(IllegalArgumentException.class, "argument bytes of kernel named: found a null pointer, expected BITS_64",
+                () -> arguments.setNull("bytes"));
+        assertThrowsWith(IllegalArgumentException.class, "argument rows of kernel named: found a float, expected BITS_32",
+                () -> arguments.set("rows", 1f));
+        arguments.set("rows", 1).set("out", buffer.slice());
+        assertThrowsWith(IllegalStateException.class, "argument rows of kernel named is set already", () -> arguments.set("rows", 2));
+        assertThrowsWith(IllegalStateException.class, "argument scale of kernel named is not set",
+                () -> stream.launch(arguments.function(), LaunchConfiguration.of(1, 32), arguments));
+    }
+
+    @Test
+    void function_structureOfAnotherSize_throwsWithBoth() {
+        KernelStructure smaller = new KernelStructure("Smaller", 24, TestKernels.ARGUMENTS.fields().subList(0, 4));
+        assertThrowsWith(IllegalArgumentException.class, "kernel named of module test kernels: found [KernelParameter[type=BYTES, "
+                + "byteSize=32, byteAlignment=8]], expected structure Smaller of 24 bytes", () -> module.function("named", smaller));
+        assertThrowsWith(IllegalArgumentException.class, "kernel empty of module test kernels: found [], expected structure Smaller of "
+                + "24 bytes", () -> module.function("empty", smaller));
+    }
+
+    @Test
+    void structure_fieldsThatDoNotFit_throws() {
+        KernelStructure.Field rows = new KernelStructure.Field("rows", KernelParameter.Type.BITS_32, 0);
+        KernelStructure.Field out = new KernelStructure.Field("out", KernelParameter.Type.ADDRESS, 4);
+        assertThrowsWith(IllegalArgumentException.class, "field out of structure S: found byte 4, expected a multiple of 8 from 4 on",
+                () -> new KernelStructure("S", 16, List.of(rows, out)));
+        assertThrowsWith(IllegalArgumentException.class, "structure S: found 2 bytes, expected 4 at least",
+                () -> new KernelStructure("S", 2, List.of(rows)));
+        assertThrowsWith(IllegalArgumentException.class, "structure S: found fields [rows, rows], expected names that differ",
+                () -> new KernelStructure("S", 16, List.of(rows, rows)));
+    }
+
+    @Test
     void arguments_offsetOutsideTheBuffer_throws() {
         DeviceBuffer buffer = context.allocate(16);
         KernelArguments arguments = mixed.arguments().set(0, buffer, 16);
@@ -346,6 +390,16 @@ public abstract class SafeLayerContract {
         assertThrowsWith(IllegalStateException.class, "device buffer of 16 bytes is closed",
                 () -> stream.launch(mixed, LaunchConfiguration.of(1, 32), arguments));
         stream.launch(mixed, LaunchConfiguration.of(1, 32), arguments.setNull(0).setNull(3));
+    }
+
+    @Test
+    void launch_bufferOfAFieldClosed_throwsNamingIt() {
+        DeviceBuffer buffer = context.allocate(16);
+        KernelArguments arguments = module.function("named", TestKernels.ARGUMENTS).arguments().set("out", buffer.slice())
+                .set("scale", 1f).set("rows", 1).set("bytes", 1L).set("bias", Optional.empty());
+        buffer.close();
+        assertThrowsWith(IllegalStateException.class, "device buffer of 16 bytes is closed",
+                () -> stream.launch(arguments.function(), LaunchConfiguration.of(1, 32), arguments));
     }
 
     @Test
@@ -392,7 +446,7 @@ public abstract class SafeLayerContract {
     @Test
     void function_unknownName_throwsWithThoseThereAre() {
         assertThrowsWith(IllegalArgumentException.class,
-                "module test kernels has no kernel absent: expected one of [empty, mixed, structured]",
+                "module test kernels has no kernel absent: expected one of [empty, mixed, named, structured]",
                 () -> module.function("absent"));
     }
 

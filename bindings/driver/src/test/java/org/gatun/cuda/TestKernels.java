@@ -1,5 +1,7 @@
 package org.gatun.cuda;
 
+import java.util.List;
+
 /// Kernels that do nothing, for tests of what is around a launch.
 final class TestKernels {
     static final String PTX = """
@@ -29,11 +31,26 @@ final class TestKernels {
                 ret;
             }
 
+            .visible .entry named(
+                .param .align 8 .b8 named_param_0[32]
+            )
+            {
+                ret;
+            }
+
             .visible .entry empty()
             {
                 ret;
             }
             """;
+
+    /// What `named` takes.
+    static final KernelStructure ARGUMENTS = new KernelStructure("NamedArguments", 32, List.of(
+            new KernelStructure.Field("out", KernelParameter.Type.ADDRESS, 0),
+            new KernelStructure.Field("scale", KernelParameter.Type.FLOAT, 8),
+            new KernelStructure.Field("rows", KernelParameter.Type.BITS_32, 12),
+            new KernelStructure.Field("bytes", KernelParameter.Type.BITS_64, 16),
+            new KernelStructure.Field("bias", KernelParameter.Type.ADDRESS, 24)));
 
     private TestKernels() {}
 

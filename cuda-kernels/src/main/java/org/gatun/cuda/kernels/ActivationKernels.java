@@ -44,7 +44,7 @@ public final class ActivationKernels {
         KernelLaunch.check(kernel, "out", out, type.byteSize(), rows.max(), width);
         KernelLaunch.check(kernel, "a", a, Float.BYTES, rows.max(), width);
         return new KernelLaunch(kernel, configuration(rows, width),
-                kernel.arguments().set(0, out).set(1, a).set(2, rows.count()).set(3, width));
+                kernel.arguments().set("out", out).set("a", a).setNull("b").set("rows", rows.count()).set("width", width));
     }
 
     private static KernelLaunch map(CudaFunction kernel, ElementType type, DeviceSlice out, DeviceSlice a, DeviceSlice b, Rows rows,
@@ -53,7 +53,7 @@ public final class ActivationKernels {
         KernelLaunch.check(kernel, "the first operand", a, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "the second operand", b, Float.BYTES, rows.max(), width);
         return new KernelLaunch(kernel, configuration(rows, width),
-                kernel.arguments().set(0, out).set(1, a).set(2, b).set(3, rows.count()).set(4, width));
+                kernel.arguments().set("out", out).set("a", a).set("b", b).set("rows", rows.count()).set("width", width));
     }
 
     private static LaunchConfiguration configuration(Rows rows, int width) {

@@ -30,9 +30,8 @@ public final class EmbeddingKernels {
         KernelLaunch.check(kernel, "table", table, type.byteSize(), vocabulary, width);
         given.ifPresent(slice -> KernelLaunch.check(kernel, "given", slice, Float.BYTES, rows.max(), width));
         KernelLaunch.check(kernel, "ids", ids, Integer.BYTES, rows.max());
-        KernelArguments arguments = kernel.arguments().set(0, out).set(1, error).set(2, table).set(4, ids).set(5, rows.count())
-                .set(6, vocabulary).set(7, width);
-        given.ifPresentOrElse(slice -> arguments.set(3, slice), () -> arguments.setNull(3));
+        KernelArguments arguments = kernel.arguments().set("out", out).set("error", error).set("table", table).set("given", given)
+                .set("ids", ids).set("rows", rows.count()).set("vocabulary", vocabulary).set("width", width);
         return new KernelLaunch(kernel,
                 LaunchConfiguration.of(rows.max(), KernelLaunch.threads(Math.ceilDiv(width, 4), MAX_THREADS)), arguments);
     }

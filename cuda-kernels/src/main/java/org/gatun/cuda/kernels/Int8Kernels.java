@@ -54,8 +54,8 @@ public final class Int8Kernels {
         CudaFunction kernel = library.kernel("quantize_rows_s8");
         KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), out.width());
         requireRoom(kernel, out, rows, threshold);
-        KernelArguments arguments = setRows(kernel.arguments(), 0, out).set(5, in).set(6, rows.count()).set(7, out.width())
-                .set(8, threshold);
+        KernelArguments arguments = setRows(kernel.arguments(), out).set("in", in).set("rows", rows.count())
+                .set("width", out.width()).set("threshold", threshold);
         return new KernelLaunch(kernel, LaunchConfiguration.of(rows.max(), QUANTIZE_THREADS), arguments);
     }
 
@@ -71,8 +71,8 @@ public final class Int8Kernels {
         KernelLaunch.check(kernel, "in", in, Float.BYTES, rows.max(), out.width());
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
         requireRoom(kernel, out, rows, threshold);
-        return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, in).set(6, gain)
-                .set(7, rows.count()).set(8, out.width()).set(9, epsilon).set(10, threshold));
+        return new KernelLaunch(kernel, normConfiguration(rows, out), normArguments(kernel, out, in, gain, rows, epsilon, threshold)
+                .setNull("sum").setNull("residual"));
     }
 
     /// First `sum = in + residual`, then the norm of `sum`, rounded to 8 bits.
@@ -91,8 +91,14 @@ public final class Int8Kernels {
         KernelLaunch.check(kernel, "residual", residual, Float.BYTES, rows.max(), out.width());
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, out.width());
         requireRoom(kernel, out, rows, threshold);
-        return new KernelLaunch(kernel, normConfiguration(rows, out), setRows(kernel.arguments(), 0, out).set(5, sum).set(6, in)
-                .set(7, residual).set(8, gain).set(9, rows.count()).set(10, out.width()).set(11, epsilon).set(12, threshold));
+        return new KernelLaunch(kernel, normConfiguration(rows, out), normArguments(kernel, out, in, gain, rows, epsilon, threshold)
+                .set("sum", sum).set("residual", residual));
+    }
+
+    private static KernelArguments normArguments(CudaFunction kernel, QuantizedRows out, DeviceSlice in, DeviceSlice gain, Rows rows,
+            float epsilon, float threshold) {
+        return setRows(kernel.arguments(), out).set("in", in).set("gain", gain).set("rows", rows.count()).set("width", out.width())
+                .set("epsilon", epsilon).set("threshold", threshold);
     }
 
     private static LaunchConfiguration normConfiguration(Rows rows, QuantizedRows out) {
@@ -154,6 +160,13 @@ public final class Int8Kernels {
         if (quantized.max() < rows.max()) {
             throw new IllegalArgumentException("rows of " + kernel + ": found room for " + quantized.max() + ", expected " + rows.max());
         }
+    }
+
+    private static KernelArguments setRows(KernelArguments arguments, QuantizedRows quantized) {
+        return arguments.set("codes", quantized.codes()).set("scales", quantized.scales())
+                .set("counts", quantized.outliers().map(QuantizedRows.Outliers::counts))
+                .set("places", quantized.outliers().map(QuantizedRows.Outliers::places))
+                .set("outliers", quantized.outliers().map(QuantizedRows.Outliers::values));
     }
 
     /// Codes, scales, counts, places and outliers.

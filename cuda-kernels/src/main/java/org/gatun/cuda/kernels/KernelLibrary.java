@@ -45,9 +45,9 @@ public final class KernelLibrary implements AutoCloseable {
         }
         CudaFunction known = kernels.get(name);
         if (known == null) {
-            String ptx = choose(name).ptx();
-            CudaModule module = modules.computeIfAbsent(ptx, file -> context.load(file, KernelVariant.text(file)));
-            known = module.function(name);
+            KernelVariant variant = choose(name);
+            CudaModule module = modules.computeIfAbsent(variant.ptx(), file -> context.load(file, KernelVariant.text(file)));
+            known = variant.arguments().isPresent() ? module.function(name, variant.arguments().get()) : module.function(name);
             kernels.put(name, known);
         }
         return known;

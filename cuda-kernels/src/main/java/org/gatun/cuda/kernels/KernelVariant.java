@@ -1,9 +1,7 @@
 package org.gatun.cuda.kernels;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -13,15 +11,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.gatun.cuda.KernelParameter;
+import org.gatun.cuda.KernelStructure;
 
-/// A kernel as one PTX has it. `build.sh` notes them in `kernels.tsv` when it compiles.
+/// A kernel as one PTX has it. `build.sh` notes them in `kernels.tsv` when it compiles, and the structures that they take in
+/// `arguments.tsv`.
 ///
 /// @param ptx name of the file: family, compute capability times ten, `a` if it is for that one alone and not for later ones, `.ptx`
 /// @param kernel name of the entry
+/// @param arguments the structure that it takes
 /// @param sharedBytes of shared memory that it declares
 /// @param registers of a thread by compute capability, times ten, that ptxas assembled it for
 /// @param assembled the first 16 digits of the SHA-256 of the text, followed by the release of that ptxas, such as `13.0.88`
-public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Integer, Integer> registers, String assembled) {
+public record KernelVariant(String ptx, String kernel, Optional<KernelStructure> arguments, int sharedBytes,
+        Map<Integer, Integer> registers, String assembled) {
     private static final String REGISTERS = "registers sm_";
 
     public KernelVariant {
@@ -30,29 +33,44 @@ public record KernelVariant(String ptx, String kernel, int sharedBytes, Map<Inte
 
     /// All that are shipped, by file and name.
     public static List<KernelVariant> all() {
-        try (InputStream in = resource("kernels.tsv");
-                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {
-            String[] head = lines.readLine().split("\t");
-            List<KernelVariant> all = new ArrayList<>();
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                String[] fields = line.split("\t");
-                Map<Integer, Integer> registers = new TreeMap<>();
-                for (int i = 3; i < fields.length; i++) {
-                    if (head[i].startsWith(REGISTERS) && !fields[i].equals("-")) {
-                        registers.put(Integer.valueOf(head[i].substring(REGISTERS.length())), Integer.valueOf(fields[i]));
-                    }
+        Map<String, KernelStructure> structures = structures();
+        List<String[]> rows = rows("kernels.tsv");
+        String[] head = rows.getFirst();
+        List<KernelVariant> all = new ArrayList<>();
+        for (String[] row : rows.subList(1, rows.size())) {
+            Map<Integer, Integer> registers = new TreeMap<>();
+            for (int i = 4; i < row.length; i++) {
+                if (head[i].startsWith(REGISTERS) && !row[i].equals("-")) {
+                    registers.put(Integer.valueOf(head[i].substring(REGISTERS.length())), Integer.valueOf(row[i]));
                 }
-                all.add(new KernelVariant(fields[0], fields[1], Integer.parseInt(fields[2]), registers, fields[fields.length - 1]));
             }
-            return all;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            all.add(new KernelVariant(row[0], row[1], Optional.ofNullable(structures.get(row[2])), Integer.parseInt(row[3]), registers,
+                    row[row.length - 1]));
         }
+        return all;
     }
 
-    /// The text of a PTX that is shipped.
-    static String text(String ptx) {
-        try (InputStream in = resource(ptx)) {
+    /// The structures that kernels take, by name.
+    static Map<String, KernelStructure> structures() {
+        Map<String, List<String[]>> fields = new TreeMap<>();
+        for (String[] row : rows("arguments.tsv")) {
+            fields.computeIfAbsent(row[0], _ -> new ArrayList<>()).add(row);
+        }
+        fields.remove("# structure");
+        Map<String, KernelStructure> structures = new TreeMap<>();
+        fields.forEach((name, rows) -> structures.put(name, new KernelStructure(name, Integer.parseInt(rows.getFirst()[1]),
+                rows.stream().map(row -> new KernelStructure.Field(row[2], KernelParameter.Type.valueOf(row[3]), Integer.parseInt(row[4])))
+                        .toList())));
+        return structures;
+    }
+
+    private static List<String[]> rows(String name) {
+        return text(name).lines().map(line -> line.split("\t")).toList();
+    }
+
+    /// The text of a file that is shipped.
+    static String text(String name) {
+        try (InputStream in = resource(name)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -2,6 +2,7 @@ package org.gatun.cuda.kernels;
 
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
 import org.gatun.cuda.LaunchConfiguration;
 
 /// The kernels of `norm.cu`: root-mean-square normalisation.
@@ -44,9 +45,8 @@ public final class NormKernels {
         KernelLaunch.check(kernel, "out", out, type.byteSize(), groups.outElements(rows.max()));
         KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.max()));
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, groups.width);
-        return new KernelLaunch(kernel, configuration(rows, groups), kernel.arguments()
-                .set(0, out).set(1, in).set(2, gain).set(3, rows.count())
-                .set(4, groups.width).set(5, groups.inStride).set(6, groups.outStride).set(7, epsilon));
+        return new KernelLaunch(kernel, configuration(rows, groups), arguments(kernel, out, in, gain, rows, groups, epsilon)
+                .setNull("sum").setNull("residual"));
     }
 
     /// First `sum = in + residual`, then the norm of `sum`.
@@ -65,9 +65,15 @@ public final class NormKernels {
         KernelLaunch.check(kernel, "in", in, Float.BYTES, groups.inElements(rows.max()));
         KernelLaunch.check(kernel, "residual", residual, Float.BYTES, groups.inElements(rows.max()));
         KernelLaunch.check(kernel, "gain", gain, Float.BYTES, groups.width);
-        return new KernelLaunch(kernel, configuration(rows, groups), kernel.arguments()
-                .set(0, out).set(1, sum).set(2, in).set(3, residual).set(4, gain).set(5, rows.count())
-                .set(6, groups.width).set(7, groups.inStride).set(8, groups.outStride).set(9, epsilon));
+        return new KernelLaunch(kernel, configuration(rows, groups), arguments(kernel, out, in, gain, rows, groups, epsilon)
+                .set("sum", sum).set("residual", residual));
+    }
+
+    private static KernelArguments arguments(CudaFunction kernel, DeviceSlice out, DeviceSlice in, DeviceSlice gain, Rows rows,
+            Groups groups, float epsilon) {
+        return kernel.arguments().set("out", out).set("in", in).set("gain", gain).set("rows", rows.count())
+                .set("width", groups.width).set("in_stride", groups.inStride).set("out_stride", groups.outStride)
+                .set("epsilon", epsilon);
     }
 
     private static LaunchConfiguration configuration(Rows rows, Groups groups) {

@@ -23,6 +23,6 @@ public final class ProbeKernels {
         KernelLaunch.check(kernel, "in", in, PACK_BYTES, 1);
         return new KernelLaunch(kernel,
                 LaunchConfiguration.of(BLOCKS_A_MULTIPROCESSOR * library.context().device().multiprocessors(), THREADS),
-                kernel.arguments().set(0, out).set(1, in).set(2, in.byteSize() / PACK_BYTES));
+                kernel.arguments().set("out", out).set("in", in).set("packs", in.byteSize() / PACK_BYTES));
     }
 }

@@ -28,7 +28,7 @@ public final class RopeKernels {
         return new KernelLaunch(kernel,
                 LaunchConfiguration.of(rows.max(), Math.ceilDiv(heads, HEADS_A_BLOCK),
                         KernelLaunch.threads(rotation.pairs(), MAX_THREADS)),
-                kernel.arguments().set(0, out).set(1, in).set(2, positions).set(3, rotation.inverseFrequencies())
-                        .set(4, rows.count()).set(5, heads).set(6, headDim).set(7, rotation.pairs()).set(8, rotation.factor()));
+                rotation.set(kernel.arguments()).set("out", out).set("in", in).set("positions", positions)
+                        .set("rows", rows.count()).set("heads", heads).set("head_dim", headDim));
     }
 }

@@ -3,6 +3,7 @@ package org.gatun.cuda.kernels;
 import java.util.Locale;
 import org.gatun.cuda.CudaFunction;
 import org.gatun.cuda.DeviceSlice;
+import org.gatun.cuda.KernelArguments;
 
 /// How rotary position embedding turns the heads of a row.
 ///
@@ -23,6 +24,10 @@ public record Rotation(Pairing pairing, DeviceSlice inverseFrequencies, int pair
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
         }
+    }
+
+    KernelArguments set(KernelArguments arguments) {
+        return arguments.set("inverse_frequencies", inverseFrequencies).set("pairs", pairs).set("factor", factor);
     }
 
     void check(CudaFunction kernel, int headDim) {

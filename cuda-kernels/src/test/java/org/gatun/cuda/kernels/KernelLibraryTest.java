@@ -42,7 +42,7 @@ class KernelLibraryTest {
     @CsvSource({"75,", "80, f.80.ptx", "89, f.80.ptx", "90, f.90a.ptx", "100, f.90.ptx", "120, f.90.ptx"})
     void newest_variantsForSeveralCapabilities_isTheLatestThatTheDeviceRuns(int capability, String expected) {
         List<KernelVariant> variants = Stream.of("f.90.ptx", "f.90a.ptx", "f.80.ptx")
-                .map(ptx -> new KernelVariant(ptx, "f", 0, Map.of(), "")).toList();
+                .map(ptx -> new KernelVariant(ptx, "f", Optional.empty(), 0, Map.of(), "")).toList();
 
         assertEquals(Optional.ofNullable(expected), KernelVariant.newest(variants, capability).map(KernelVariant::ptx));
     }

@@ -13,9 +13,13 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.gatun.cuda.KernelParameter;
+import org.gatun.cuda.KernelStructure;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -93,6 +97,37 @@ class KernelSourcesTest {
 
         assertEquals(entries, KernelVariant.all().stream().filter(variant -> variant.ptx().equals(ptx)).map(KernelVariant::kernel)
                 .toList());
+    }
+
+    @Test
+    void structures_ofArguments_lieAsTheirSourcesHaveThem() throws IOException {
+        Pattern structure = Pattern.compile("(?m)^struct (\\w+Arguments) \\{\n((?:.*;.*\n)+)};$");
+        Pattern field = Pattern.compile("(?m)^    (?:const )?(.+?\\*?) ?(\\w+);");
+        Map<String, KernelStructure> expected = new TreeMap<>();
+        for (Path source : sources()) {
+            structure.matcher(Files.readString(source)).results().forEach(found -> {
+                List<KernelStructure.Field> fields = new ArrayList<>();
+                int end = 0;
+                for (MatchResult declared : field.matcher(found.group(2)).results().toList()) {
+                    KernelParameter.Type type = switch (declared.group(1)) {
+                        case "int" -> KernelParameter.Type.BITS_32;
+                        case "float" -> KernelParameter.Type.FLOAT;
+                        case "long long" -> KernelParameter.Type.BITS_64;
+                        default -> {
+                            assertTrue(declared.group(1).endsWith("*"), declared.group());
+                            yield KernelParameter.Type.ADDRESS;
+                        }
+                    };
+                    int bytes = type == KernelParameter.Type.BITS_32 || type == KernelParameter.Type.FLOAT ? 4 : 8;
+                    int offset = Math.ceilDiv(end, bytes) * bytes;
+                    fields.add(new KernelStructure.Field(declared.group(2), type, offset));
+                    end = offset + bytes;
+                }
+                expected.put(found.group(1), new KernelStructure(found.group(1), Math.ceilDiv(end, 8) * 8, fields));
+            });
+        }
+
+        assertEquals(expected, KernelVariant.structures());
     }
 
     @ParameterizedTest
