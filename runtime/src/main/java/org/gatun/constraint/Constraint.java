@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import org.gatun.tokenizer.Tokenizer;
 
-/// What a text must be: any JSON, a match of a regular expression, or one of some choices. Immutable.
+/// What a text must be: any JSON, a JSON text that a schema allows, a match of a regular expression, or one of some choices. Immutable.
 ///
 /// [#compile] makes it ready for the tokens of a tokenizer; decoding with the result writes nothing else.
 public final class Constraint {
@@ -29,10 +29,27 @@ public final class Constraint {
     public static Constraint json() {
         return new Constraint("json", regexes -> {
             Grammar.Builder grammar = new Grammar.Builder(regexes);
-            JsonText text = new JsonText(regexes);
+            JsonText text = new JsonText(regexes, true);
             JsonRules rules = new JsonRules(grammar, text);
             return new Written(grammar.build(rules.value, text.space), new int[] {text.anyCharacter}, List.of());
         });
+    }
+
+    /// A JSON text that a schema allows, as [SchemaOptions#STANDARD] has it.
+    ///
+    /// @param schema JSON Schema, draft 4 to 2020-12
+    public static Constraint jsonSchema(String schema) {
+        return jsonSchema(schema, SchemaOptions.STANDARD);
+    }
+
+    /// A JSON text that a schema allows. What a keyword asks for is enforced, or the schema is refused when it is compiled; what is an annotation
+    /// because it is not known is told by [CompiledConstraint#notes].
+    ///
+    /// @param schema JSON Schema, draft 4 to 2020-12
+    public static Constraint jsonSchema(String schema, SchemaOptions options) {
+        Objects.requireNonNull(schema);
+        Objects.requireNonNull(options);
+        return new Constraint("JSON Schema", regexes -> SchemaCompiler.compile(schema, options, regexes));
     }
 
     /// A text that a regular expression matches as a whole.
@@ -76,7 +93,8 @@ public final class Constraint {
 
     /// Makes it ready for some tokens.
     ///
-    /// @throws IllegalArgumentException if the expression is malformed or not supported, or no text is valid
+    /// @throws UnsupportedSchemaException if a schema asks for what cannot be enforced
+    /// @throws IllegalArgumentException if the schema or expression is malformed or not supported, or no text is valid
     public CompiledConstraint compile(TokenTrie tokens) {
         Written written = language.write(new Regexes());
         return new CompiledConstraint(description, written.grammar(), tokens, written.units(), written.notes());

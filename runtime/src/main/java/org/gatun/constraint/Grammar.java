@@ -77,6 +77,7 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
         private final Map<Call, Integer> callNumbers = new HashMap<>();
         private final List<Integer> lexemes = new ArrayList<>();
         private final Map<Integer, Integer> lexemeNumbers = new HashMap<>();
+        private final Map<Integer, List<Rule>> needs = new HashMap<>(); // by rule
 
         /// One way to write a rule.
         private record Rule(Guard guard, int[] symbols) {}
@@ -138,6 +139,11 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
             rules.get(rule).add(new Rule(guard, symbols.clone()));
         }
 
+        /// Says that a rule leads to a text only if these symbols do: guards ask for them, which [#build] does not follow.
+        void need(int rule, int... symbols) {
+            needs.computeIfAbsent(rule, _ -> new ArrayList<>()).add(new Rule(Guard.NONE, symbols.clone()));
+        }
+
         /// The grammar, of productions that lead to a text.
         ///
         /// @throws IllegalArgumentException if the rule leads to none
@@ -175,7 +181,8 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
             while (grows) {
                 grows = false;
                 for (int rule = rules.size() - 1; rule >= 0; rule--) {
-                    if (!productive.get(rule) && rules.get(rule).stream().anyMatch(each -> leadsToText(each, productive))) {
+                    if (!productive.get(rule) && needs.getOrDefault(rule, List.of()).stream().allMatch(each -> leadsToText(each, productive))
+                            && rules.get(rule).stream().anyMatch(each -> leadsToText(each, productive))) {
                         productive.set(rule);
                         grows = true;
                     }

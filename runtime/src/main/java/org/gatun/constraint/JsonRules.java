@@ -32,7 +32,7 @@ final class JsonRules {
         object = grammar.rule();
         grammar.add(value, grammar.lexeme(text.anyString));
         grammar.add(value, grammar.lexeme(text.anyNumber));
-        grammar.add(value, grammar.lexeme(text.ascii("true|false|null")));
+        grammar.add(value, grammar.lexeme(text.words));
         grammar.add(value, grammar.call(array));
         grammar.add(value, grammar.call(object));
         list(array, beginArray, endArray, grammar.call(value));

@@ -26,7 +26,6 @@ final class RegexSyntax {
     static final CodePoints DOT = CodePoints.of('\n', '\n', '\r', '\r', 0x2028, 0x2029).complement();
     private static final int MAX_DEPTH = 200;
     private static final int MAX_COUNT = 1_000_000;
-    private static final int MAX_ALTERNATIVES = 4096;
 
     /// What a part of an expression is.
     sealed interface Item {
@@ -59,7 +58,16 @@ final class RegexSyntax {
     /// @param alphabet how one code point of a set is written
     /// @throws IllegalArgumentException if it is malformed or asks for what is not supported
     static int whole(String text, Regexes regexes, ToIntFunction<CodePoints> alphabet) {
-        return new Translation(text, regexes, alphabet).translate(parse(text));
+        return new RegexTranslation(text, regexes, alphabet, Regexes.EPSILON).translate(parse(text));
+    }
+
+    /// An expression that is to match anywhere in a text, as `pattern` of JSON Schema asks.
+    ///
+    /// @param alphabet how one code point of a set is written
+    /// @throws IllegalArgumentException if it is malformed or asks for what is not supported
+    static int anywhere(String text, Regexes regexes, ToIntFunction<CodePoints> alphabet) {
+        int anything = regexes.repeat(alphabet.applyAsInt(CodePoints.ALL), 0, Regexes.UNBOUNDED);
+        return new RegexTranslation(text, regexes, alphabet, anything).translate(parse(text));
     }
 
     private static Alternatives parse(String text) {
@@ -327,73 +335,5 @@ final class RegexSyntax {
     private static String everyCharacter() {
         return IntStream.rangeClosed(0, Character.MAX_CODE_POINT).filter(each -> each < Character.MIN_SURROGATE || each > Character.MAX_SURROGATE)
                 .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
-    }
-
-    /// An expression that was read, as one of a pool. Anchors are followed into groups at the ends: what stands there is distributed.
-    private record Translation(String text, Regexes regexes, ToIntFunction<CodePoints> alphabet) {
-
-        int translate(Alternatives parsed) {
-            List<Integer> parts = new ArrayList<>();
-            for (List<Item> sequence : parsed.sequences()) {
-                for (List<Item> each : distributed(sequence)) {
-                    int from = 0;
-                    int to = each.size();
-                    while (from < to && each.get(from) instanceof Begin) {
-                        from++;
-                    }
-                    while (to > from && each.get(to - 1) instanceof End) {
-                        to--;
-                    }
-                    parts.add(sequence(each.subList(from, to)));
-                }
-            }
-            return regexes.union(parts.stream().mapToInt(Integer::intValue).toArray());
-        }
-
-        /// The sequence, once for each alternative of groups with anchors that stand at its ends.
-        private List<List<Item>> distributed(List<Item> sequence) {
-            for (int i = 0; i < sequence.size(); i++) {
-                boolean atAnEnd = sequence.subList(0, i).stream().allMatch(each -> each instanceof Begin)
-                        || sequence.subList(i + 1, sequence.size()).stream().allMatch(each -> each instanceof End);
-                if (atAnEnd && sequence.get(i) instanceof Alternatives group && hasAnchor(group)) {
-                    List<List<Item>> all = new ArrayList<>();
-                    for (List<Item> alternative : group.sequences()) {
-                        List<Item> joined = new ArrayList<>(sequence.subList(0, i));
-                        joined.addAll(alternative);
-                        joined.addAll(sequence.subList(i + 1, sequence.size()));
-                        all.addAll(distributed(joined));
-                    }
-                    if (all.size() > MAX_ALTERNATIVES) {
-                        throw new IllegalArgumentException("regular expression '" + text + "': anchors in more than " + MAX_ALTERNATIVES
-                                + " alternatives are not supported");
-                    }
-                    return all;
-                }
-            }
-            return List.of(sequence);
-        }
-
-        private static boolean hasAnchor(Item item) {
-            return switch (item) {
-                case Characters _ -> false;
-                case Alternatives group -> group.sequences().stream().flatMap(List::stream).anyMatch(Translation::hasAnchor);
-                case Repeated repeated -> hasAnchor(repeated.item());
-                case Begin _, End _ -> true;
-            };
-        }
-
-        private int sequence(List<Item> items) {
-            return regexes.concat(items.stream().mapToInt(this::item).toArray());
-        }
-
-        private int item(Item item) {
-            return switch (item) {
-                case Characters characters -> alphabet.applyAsInt(characters.set());
-                case Alternatives group -> regexes.union(group.sequences().stream().mapToInt(this::sequence).toArray());
-                case Repeated repeated -> regexes.repeat(item(repeated.item()), repeated.least(), repeated.most());
-                case Begin _, End _ -> throw new IllegalArgumentException("regular expression '" + text
-                        + "': an anchor elsewhere than at an end is not supported");
-            };
-        }
     }
 }

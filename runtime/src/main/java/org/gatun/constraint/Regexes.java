@@ -1,10 +1,9 @@
 package org.gatun.constraint;
 
-import java.util.ArrayDeque;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,8 +25,6 @@ final class Regexes {
     static final int UNBOUNDED = Integer.MAX_VALUE;
     /// Most nodes of a pool, some 100 MB.
     static final int MAX_NODES = 2_000_000;
-    /// Most derivatives looked at to learn whether an expression matches anything.
-    private static final int MAX_SEARCH = 50_000;
 
     private static final byte CLASS = 2;
     private static final byte CONCAT = 3;
@@ -35,21 +32,19 @@ final class Regexes {
     private static final byte CONJUNCTION = 5;
     private static final byte COMPLEMENT = 6;
     private static final byte REPEAT = 7;
-    private static final byte UNKNOWN = 0;
-    private static final byte MATCHES = 1;
-    private static final byte MATCHES_NOTHING = 2;
+    private static final byte MULTIPLE = 8;
 
     private byte[] kinds = new byte[256];
     private int[][] operands = new int[256][];   // class: its set; repeat: of what, least, most; else expressions
     private boolean[] nullable = new boolean[256];
     private boolean[] positive = new boolean[256]; // has neither conjunction nor complement: matches something unless EMPTY
-    private byte[] matching = new byte[256];
     private int size;
     private int[] table = new int[1024];         // node + 1 by hash
     private final List<BitSet> sets = new ArrayList<>();
     private final Map<BitSet, Integer> setNumbers = new HashMap<>();
     private final LongTable derivatives = new LongTable();
     private final ByteClasses classes = new ByteClasses();
+    private final RegexSearch search = new RegexSearch(this);
 
     /// Matches every text of bytes.
     final int all;
@@ -214,6 +209,14 @@ final class Regexes {
         return node(REPEAT, new int[] {of, from, most}, from == 0, positive[of]);
     }
 
+    /// Digits that are a multiple of a number, as [Multiple] has them.
+    int multiple(Multiple state) {
+        for (int each : ".0123456789".getBytes(StandardCharsets.US_ASCII)) {
+            bytes(each, each); // a class of its own
+        }
+        return state.isDead() ? EMPTY : node(MULTIPLE, state.operands(), state.isMultiple(), true);
+    }
+
     /// An expression or nothing.
     int optional(int of) {
         return union(of, EPSILON);
@@ -251,6 +254,7 @@ final class Regexes {
             case UNION -> union(deriveAll(parts, of));
             case CONJUNCTION -> conjunction(deriveAll(parts, of));
             case COMPLEMENT -> complement(derive(parts[0], of));
+            case MULTIPLE -> multiple(Multiple.of(parts).behind(of));
             default -> concat(derive(parts[0], of),
                     repeat(parts[0], Math.max(0, parts[1] - 1), parts[2] == UNBOUNDED ? UNBOUNDED : parts[2] - 1));
         };
@@ -279,59 +283,27 @@ final class Regexes {
     ///
     /// @throws IllegalArgumentException if that is too much to find out
     boolean matchesSomething(int regex) {
-        if (positive[regex]) {
-            return regex != EMPTY;
-        }
-        if (matching[regex] == UNKNOWN) {
-            search(regex);
-        }
-        return matching[regex] == MATCHES;
-    }
-
-    /// Walks derivatives, deepest first, until one is nullable or none is left.
-    private void search(int regex) {
-        BitSet seen = new BitSet();
-        List<Integer> visited = new ArrayList<>();
-        Deque<int[]> path = new ArrayDeque<>(); // node, next byte class
-        path.push(new int[] {regex, 0});
-        seen.set(regex);
-        while (!path.isEmpty()) {
-            int[] top = path.peek();
-            if (top[1] == 0) {
-                visited.add(top[0]);
-                if (nullable[top[0]] || matching[top[0]] == MATCHES || positive[top[0]] && top[0] != EMPTY) {
-                    path.forEach(step -> matching[step[0]] = MATCHES);
-                    return;
-                }
-                if (visited.size() > MAX_SEARCH) {
-                    throw new IllegalArgumentException("a regular expression of more than " + MAX_SEARCH
-                            + " derivatives: expected less of conjunctions, complements and counts");
-                }
-            }
-            if (top[1] == classes.count()) {
-                path.pop();
-                continue;
-            }
-            int next = derive(top[0], classes.representative(top[1]++));
-            if (next != EMPTY && matching[next] != MATCHES_NOTHING && !seen.get(next)) {
-                seen.set(next);
-                path.push(new int[] {next, 0});
-            }
-        }
-        visited.forEach(each -> matching[each] = MATCHES_NOTHING);
+        return positive[regex] ? regex != EMPTY : search.matchesSomething(regex);
     }
 
     /// Whether some text longer than nothing matches.
     boolean continues(int regex) {
-        if (positive[regex]) {
-            return regex > EPSILON;
-        }
-        for (int each = 0; each < classes.count(); each++) {
-            if (matchesSomething(derive(regex, classes.representative(each)))) {
-                return true;
-            }
-        }
-        return false;
+        return positive[regex] ? regex > EPSILON : search.continues(regex);
+    }
+
+    /// The same, or [#EMPTY] if no text matches.
+    int live(int regex) {
+        return matchesSomething(regex) ? regex : EMPTY;
+    }
+
+    /// Walks over derivatives.
+    RegexSearch search() {
+        return search;
+    }
+
+    /// Whether it has neither conjunction nor complement, so that it matches something unless it is [#EMPTY].
+    boolean isPositive(int regex) {
+        return positive[regex];
     }
 
     /// Whether `count` of `unit` in a row, and fewer, are the start of a match, as far as the form of the expression shows it.
@@ -340,7 +312,32 @@ final class Regexes {
             case CONCAT -> positive[regex] && beginsWithRepeats(operands[regex][0], unit, count);
             case REPEAT -> operands[regex][0] == unit && operands[regex][2] >= count;
             case UNION -> Arrays.stream(operands[regex]).anyMatch(each -> beginsWithRepeats(each, unit, count));
+            case CONJUNCTION -> beginsEndlessly(operands[regex], unit);
             default -> false;
+        };
+    }
+
+    /// Whether all of some expressions but one are complements of finite languages, which take little away from one that begins with any number
+    /// of `unit`.
+    private boolean beginsEndlessly(int[] parts, int unit) {
+        int endless = 0;
+        for (int part : parts) {
+            if (beginsWithRepeats(part, unit, UNBOUNDED)) {
+                endless++;
+            } else if (kinds[part] != COMPLEMENT || !isFinite(operands[part][0])) {
+                return false;
+            }
+        }
+        return endless == 1;
+    }
+
+    /// Whether the form of an expression shows that it matches finitely many texts.
+    boolean isFinite(int regex) {
+        return positive[regex] && switch (kinds[regex]) {
+            case CONCAT, UNION -> Arrays.stream(operands[regex]).allMatch(this::isFinite);
+            case REPEAT -> operands[regex][2] != UNBOUNDED && isFinite(operands[regex][0]);
+            case MULTIPLE -> false;
+            default -> true;
         };
     }
 
@@ -376,7 +373,6 @@ final class Regexes {
         operands = Arrays.copyOf(operands, 2 * size);
         nullable = Arrays.copyOf(nullable, 2 * size);
         positive = Arrays.copyOf(positive, 2 * size);
-        matching = Arrays.copyOf(matching, 2 * size);
     }
 
     private void rehash() {

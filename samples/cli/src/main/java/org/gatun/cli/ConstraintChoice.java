@@ -8,7 +8,8 @@ import org.gatun.constraint.Constraint;
 /// What `--constrain` says a text must be.
 final class ConstraintChoice {
     /// For the help.
-    static final String DESCRIPTION = "write nothing but json (any value), regex:R (a match of R as a whole), or choices:FILE (one of its lines)";
+    static final String DESCRIPTION = "write nothing but json (any value), schema:FILE (JSON that this JSON Schema allows), "
+            + "regex:R (a match of R as a whole), or choices:FILE (one of its lines)";
 
     private ConstraintChoice() {}
 
@@ -24,6 +25,7 @@ final class ConstraintChoice {
             throw unknown(text);
         }
         return switch (kind) {
+            case "schema" -> Constraint.jsonSchema(console.read(Path.of(rest)));
             case "regex" -> Constraint.regex(rest);
             case "choices" -> choices(console.read(Path.of(rest)), rest);
             default -> throw unknown(text);
@@ -39,6 +41,6 @@ final class ConstraintChoice {
     }
 
     private static IllegalArgumentException unknown(String text) {
-        return new IllegalArgumentException("--constrain " + text + ": expected json, regex:R or choices:FILE");
+        return new IllegalArgumentException("--constrain " + text + ": expected json, schema:FILE, regex:R or choices:FILE");
     }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.gatun.constraint.CompiledConstraint;
 import org.gatun.constraint.Constraint;
 import org.gatun.generation.Generation;
 import org.gatun.generation.GenerationOptions;
@@ -73,6 +74,9 @@ final class GenerateCommand implements Callable<Integer> {
         if (stop.contains("")) {
             throw new IllegalArgumentException("--stop: found an empty text, expected at least one character");
         }
+        if (ignoreEndOfText && constrain.isPresent()) {
+            throw new IllegalArgumentException("--constrain " + constrain.get() + " says where the text ends: expected it without --ignore-eos");
+        }
         Speculation speculation = models.speculation(speculate);
         GenerationOptions options =
                 choice.options(0, speculation).withStopStrings(stop).withIgnoreEndOfText(ignoreEndOfText);
@@ -85,7 +89,9 @@ final class GenerateCommand implements Callable<Integer> {
             long loaded = System.nanoTime();
             Tokenizer tokenizer = session.model().tokenizer();
             int[] tokens = tokenizer.encode(text, Tokenizer.Special.ADD);
-            GenerationOptions constrained = constraint.map(each -> options.withConstraint(each.compile(tokenizer))).orElse(options);
+            Optional<CompiledConstraint> compiled = constraint.map(each -> each.compile(tokenizer));
+            compiled.ifPresent(each -> each.notes().forEach(note -> console.note("--constrain: " + note)));
+            GenerationOptions constrained = compiled.map(options::withConstraint).orElse(options);
             try (Generation generation = opened.begin(session, tokens, drafter, constrained, console);
                     Interruption _ = new Interruption(generation::cancel)) {
                 double promptSeconds = seconds(loaded);

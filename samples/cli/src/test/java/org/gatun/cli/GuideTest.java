@@ -48,12 +48,16 @@ class GuideTest {
         Files.writeString(files.resolve("prompts.jsonl"), "{\"prompt\": \"One day\"}\n{\"prompt\": \"The cat\"}\n");
         Files.writeString(files.resolve("chat.jinja"), "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
         Files.writeString(files.resolve("talk.json"), "[{\"role\": \"user\", \"content\": \"Hi\"}]");
+        Files.writeString(files.resolve("answer.json"), "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\"}}, \"required\": [\"name\"]}");
         Files.writeString(files.resolve("types.txt"), "blk.0.* = f16\noutput.weight = same\n");
         Llama2cOfZeros.write(files.resolve("model.bin"), files.resolve("tokenizer.bin"), 8, 16, 1);
         List<String> arguments = new ArrayList<>();
         Matcher word = WORD.matcher(command.substring("./gatun ".length()));
         while (word.find()) {
             String text = word.group(1) != null ? word.group(1) : word.group(2);
+            if (text.equals("schema:answer.json")) {
+                text = "schema:" + files.resolve("answer.json");
+            }
             boolean file = text.matches("[\\w-]+\\.(bin|gguf|txt|json|jsonl|jinja|html)|small|sparse");
             arguments.add(file ? files.resolve(text).toString() : text);
         }
