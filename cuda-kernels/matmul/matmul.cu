@@ -3,14 +3,13 @@
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n])
 //     swiglu: out[r, n] = g / (1 + exp(-g)) * u, g and u the sums for rows n of the gate and of the up weight
 //
-// Entry points (f16 or bf16 is the type of in and weight, and of out in swiglu; out is f32 else):
-//     matmul_{f16,bf16}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{f16,bf16}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
-//     matmul_f32_{16x32,64x64}                               (out, in, weight, bias, rows, outputs, inputs), all f32
+// Entry points (f16 or bf16 is the type of in and weight, and of out in swiglu; out is f32 else), of MatmulArguments:
+//     matmul_{f16,bf16}_{16x32,16x128,64x64,128x128}
+//     matmul_swiglu_{f16,bf16}_{16x32,16x128,64x64,128x128}
+//     matmul_f32_{16x32,64x64}                               all f32
 //
-// out [rows, outputs], in [rows, inputs], weight [outputs, inputs], bias [outputs] f32 or 0 for none, rows [1] int. For swiglu
-// weight is [2 outputs, inputs] with rows in groups of eight: eight of the gate, the same eight of up, and so on; outputs is a
-// multiple of 8. inputs is a multiple of 8, but any for f32. Any rows and outputs. Addresses are multiples of 16. out overlaps nothing.
+// For swiglu weight has rows in groups of eight: eight of the gate, the same eight of up, and so on; outputs is a multiple of 8. inputs is
+// a multiple of 8, but any for f32. Any rows and outputs. Addresses are multiples of 16. out overlaps nothing.
 // A block computes a tile of out, named rows x outputs: few rows as in decoding, and where that leaves a block for every
 // multiprocessor those of 128 outputs, so that fewer blocks read the same rows; a tree; a prompt. Of swiglu a tile has half as many
 // outputs.
@@ -39,9 +38,7 @@ MATMUL_KERNELS(bf16, 64x64, Some, (Some::threads))
 MATMUL_KERNELS(bf16, 128x128, Many, (Many::threads))
 
 // f32 without tensor cores: for models of that type, which are small. 256 threads, each ROWS x OUTPUTS / 256 sums.
-template <int ROWS, int OUTPUTS>
-__device__ __forceinline__ void matmul_f32(float* out, const float* in, const float* weight, const float* bias, const int* row_count,
-        int outputs, int inputs) {
+template <int ROWS, int OUTPUTS> __device__ __forceinline__ void matmul_f32(const MatmulArguments& arguments) {
     constexpr int THREADS = 256;
     constexpr int INPUTS = 32;
     constexpr int COLUMNS = OUTPUTS < 32 ? OUTPUTS : 32; // threads beside each other
@@ -50,7 +47,13 @@ __device__ __forceinline__ void matmul_f32(float* out, const float* in, const fl
     constexpr int THREAD_OUTPUTS = OUTPUTS / COLUMNS;
     __shared__ float in_tile[ROWS][INPUTS];
     __shared__ float weight_tile[OUTPUTS][INPUTS + 1];
-    const int rows = *row_count;
+    float* out = static_cast<float*>(arguments.out);
+    const float* in = static_cast<const float*>(arguments.in);
+    const float* weight = static_cast<const float*>(arguments.weight);
+    const float* bias = arguments.bias;
+    const int outputs = arguments.outputs;
+    const int inputs = arguments.inputs;
+    const int rows = *arguments.rows;
     const int first_row = blockIdx.x * ROWS;
     const int first_output = blockIdx.y * OUTPUTS;
     if (first_row >= rows) {
@@ -75,7 +78,7 @@ __device__ __forceinline__ void matmul_f32(float* out, const float* in, const fl
             }
         }
         __syncthreads();
-#pragma unroll 8
+#pragma unroll 4
         for (int k = 0; k < INPUTS; k++) {
 #pragma unroll
             for (int j = 0; j < THREAD_OUTPUTS; j++) {
@@ -100,12 +103,10 @@ __device__ __forceinline__ void matmul_f32(float* out, const float* in, const fl
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-matmul_f32_16x32(float* out, const float* in, const float* weight, const float* bias, const int* rows, int outputs, int inputs) {
-    matmul_f32<16, 32>(out, in, weight, bias, rows, outputs, inputs);
+extern "C" __global__ void __launch_bounds__(256) matmul_f32_16x32(const MatmulArguments arguments) {
+    matmul_f32<16, 32>(arguments);
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-matmul_f32_64x64(float* out, const float* in, const float* weight, const float* bias, const int* rows, int outputs, int inputs) {
-    matmul_f32<64, 64>(out, in, weight, bias, rows, outputs, inputs);
+extern "C" __global__ void __launch_bounds__(256) matmul_f32_64x64(const MatmulArguments arguments) {
+    matmul_f32<64, 64>(arguments);
 }

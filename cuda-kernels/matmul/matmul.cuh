@@ -3,6 +3,17 @@
 
 #include "tensor_core.cuh"
 
+// What kernels of matrix products take; elements are of the kernel's types.
+struct MatmulArguments {
+    void* out;          // [rows, outputs]
+    const void* in;     // [rows, inputs]
+    const void* weight; // [outputs, inputs], of swiglu [2 outputs, inputs], by rows or in tiles
+    const float* bias;  // [outputs], or null; of swiglu null
+    const int* rows;    // [1]: how many there are
+    int outputs;
+    int inputs;
+};
+
 constexpr int CHUNK = 8; // elements of 16 bytes
 
 // ROWS x OUTPUTS by DOWN x ACROSS warps, INPUTS a stage. Tiles beside each other form clusters of CLUSTER blocks.

@@ -1,8 +1,8 @@
 // Matrix products for few rows, whose blocks form clusters and read the rows once for all of them; see matmul.cu.
 //
-// Entry points:
-//     matmul_{f16,bf16}_{16x32,16x128}_cluster         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{f16,bf16}_{16x32,16x128}_cluster  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments:
+//     matmul_{f16,bf16}_{16x32,16x128}_cluster
+//     matmul_swiglu_{f16,bf16}_{16x32,16x128}_cluster
 //
 // Operands and results are those of matmul.cu, to the bit. Launch: as there, with the second number of the grid rounded up to a multiple
 // of 8, blocks of a cluster; compute capability 9.0, as copies to several blocks are slow on others. A block whose outputs are not there

@@ -48,33 +48,30 @@ __device__ __forceinline__ void accumulate(Sums<TILE>& sums, const T* in, const 
     });
 }
 
-template <typename TILE, typename T>
-__device__ __forceinline__ void matmul(float* out, const T* in, const T* weight, const float* bias, const int* row_count, int outputs,
-        int inputs) {
-    const int rows = *row_count;
+template <typename TILE, typename T> __device__ __forceinline__ void matmul(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
     if (blockIdx.x * TILE::rows < rows) {
         Sums<TILE> sums = {};
-        accumulate<TILE>(sums, in, weight, rows, outputs, inputs);
-        store_sums<TILE>(sums, out, bias, rows, outputs);
+        accumulate<TILE>(sums, static_cast<const T*>(arguments.in), static_cast<const T*>(arguments.weight), rows, arguments.outputs,
+                arguments.inputs);
+        store_sums<TILE>(sums, static_cast<float*>(arguments.out), arguments.bias, rows, arguments.outputs);
     }
 }
 
-template <typename TILE, typename T>
-__device__ __forceinline__ void matmul_swiglu(T* out, const T* in, const T* weight, const int* row_count, int outputs, int inputs) {
-    const int rows = *row_count;
+template <typename TILE, typename T> __device__ __forceinline__ void matmul_swiglu(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
     if (blockIdx.x * TILE::rows < rows) {
         Sums<TILE> sums = {};
-        accumulate<TILE>(sums, in, weight, rows, 2 * outputs, inputs);
-        store_swiglu<TILE>(sums, out, rows, outputs);
+        accumulate<TILE>(sums, static_cast<const T*>(arguments.in), static_cast<const T*>(arguments.weight), rows, 2 * arguments.outputs,
+                arguments.inputs);
+        store_swiglu<TILE>(sums, static_cast<T*>(arguments.out), rows, arguments.outputs);
     }
 }
 
 #define MATMUL_KERNELS(T, NAME, TILE, BOUNDS)                                                                                      \
-    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_##T##_##NAME(float* out, const T* in, const T* weight,              \
-            const float* bias, const int* rows, int outputs, int inputs) {                                                         \
-        matmul<TILE>(out, in, weight, bias, rows, outputs, inputs);                                                                \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_##T##_##NAME(const MatmulArguments arguments) {                     \
+        matmul<TILE, T>(arguments);                                                                                                \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_swiglu_##T##_##NAME(T* out, const T* in, const T* weight,           \
-            const int* rows, int outputs, int inputs) {                                                                            \
-        matmul_swiglu<TILE>(out, in, weight, rows, outputs, inputs);                                                               \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_swiglu_##T##_##NAME(const MatmulArguments arguments) {              \
+        matmul_swiglu<TILE, T>(arguments);                                                                                         \
     }

@@ -3,11 +3,11 @@
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
-// Entry points, with tiles as in matmul.cu:
-//     matmul_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments and with tiles as in matmul.cu:
+//     matmul_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}
+//     matmul_swiglu_{mxfp4,nvfp4}_{16x32,16x128,64x64,128x128}
 //
-// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is
+// in is bf16, out f32, or bf16 in swiglu. inputs is a multiple of 8. A weight is
 //     mxfp4  s * q, s a power of two for 32 inputs       nvfp4  (d * s) * q, s an 8-bit floating-point number for 16 inputs, d f32
 // and q a sign s, two bits e of exponent and one m of fraction: 0, 0.5, 1, 1.5, 2, 3, 4 or 6.
 // Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.

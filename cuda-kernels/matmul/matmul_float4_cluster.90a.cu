@@ -1,9 +1,9 @@
 // Matrix products for few rows with weights of 4-bit floating-point numbers, whose blocks form clusters and read the rows once for all of
 // them; see matmul_float4.cu.
 //
-// Entry points:
-//     matmul_{mxfp4,nvfp4}_{16x32,16x128}_cluster         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{mxfp4,nvfp4}_{16x32,16x128}_cluster  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments:
+//     matmul_{mxfp4,nvfp4}_{16x32,16x128}_cluster
+//     matmul_swiglu_{mxfp4,nvfp4}_{16x32,16x128}_cluster
 //
 // Operands and results are those of that file, to the bit. Launch: as matmul_cluster.90a.cu.
 

@@ -2,11 +2,11 @@
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
-// Entry points, with tiles as in matmul.cu:
-//     matmul_sparse_{1_4,2_8,4_8,1_16,2_16}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_sparse_{1_4,2_8,4_8,1_16,2_16}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments and with tiles as in matmul.cu:
+//     matmul_sparse_{1_4,2_8,4_8,1_16,2_16}_{16x32,16x128,64x64,128x128}
+//     matmul_swiglu_sparse_{1_4,2_8,4_8,1_16,2_16}_{16x32,16x128,64x64,128x128}
 //
-// in is f16, out f32, or f16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 64.
+// in is f16, out f32, or f16 in swiglu. inputs is a multiple of 64.
 // Launch: as matmul.cu, with the dynamic shared memory that MatmulKernels has; compute capability 8.0.
 // Products are exact and sums f32, 16 inputs at a time, of four runs of 16 in each 64 four inputs each: every tile, and a row beside any
 // others, gives the same bits.

@@ -1,9 +1,9 @@
 // Matrix products of prompts (Op.MatMul, alone or with SwiGLU) on compute capability 9.0: those of matmul.cu, by products of four
 // warps.
 //
-// Entry points, with the operands of matmul.cu:
-//     matmul_{f16,bf16}_{128x128,128x256}w         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{f16,bf16}_{128x128,128x256}w  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments:
+//     matmul_{f16,bf16}_{128x128,128x256}w
+//     matmul_swiglu_{f16,bf16}_{128x128,128x256}w
 //
 // Launch: grid (max rows / 128, weight rows / tile outputs, both rounded up), 384 threads, dynamic shared memory as MatmulKernels has it.
 // Sums are f32, 16 inputs at a time in rising order as those of matmul.cu. Whether a device adds the 16 alike in both is not said
@@ -24,11 +24,14 @@ template <int OUTPUTS, int STAGES> struct Prompt {
 
 // Calls store(sums) in the warps that multiply.
 template <typename TILE, typename T, typename STORE>
-__device__ __forceinline__ void multiply_tile(const T* in, const T* weight, int rows, int weight_rows, int inputs, STORE store) {
+__device__ __forceinline__ void multiply_tile(const MatmulArguments& arguments, int rows, int weight_rows, STORE store) {
     extern __shared__ __align__(1024) unsigned char shared[];
     if (blockIdx.x * TILE::rows >= rows) {
         return;
     }
+    const T* in = static_cast<const T*>(arguments.in);
+    const T* weight = static_cast<const T*>(arguments.weight);
+    const int inputs = arguments.inputs;
     const unsigned stages = shared_address(shared);
     const StageBarriers<TILE::stages> barriers = {stages + TILE::stages * TILE::stage_bytes};
     const int steps = (inputs + STAGE_INPUTS - 1) / STAGE_INPUTS;
@@ -58,18 +61,28 @@ __device__ __forceinline__ void multiply_tile(const T* in, const T* weight, int 
     store(sums);
 }
 
-#define MATMUL_KERNELS(T, NAME, TILE)                                                                                                 \
-    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_##T##_##NAME(float* out, const T* in,               \
-            const T* weight, const float* bias, const int* row_count, int outputs, int inputs) {                                      \
-        const int rows = *row_count;                                                                                                  \
-        multiply_tile<TILE>(in, weight, rows, outputs, inputs,                                                                        \
-                [&](const Sums<TILE>& sums) { store_sums<TILE>(sums, out, bias, rows, outputs); });                                   \
-    }                                                                                                                                 \
-    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_swiglu_##T##_##NAME(T* out, const T* in,            \
-            const T* weight, const int* row_count, int outputs, int inputs) {                                                         \
-        const int rows = *row_count;                                                                                                  \
-        multiply_tile<TILE>(in, weight, rows, 2 * outputs, inputs,                                                                    \
-                [&](const Sums<TILE>& sums) { store_swiglu<TILE>(sums, out, rows, outputs); });                                       \
+template <typename TILE, typename T> __device__ __forceinline__ void matmul(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
+    multiply_tile<TILE, T>(arguments, rows, arguments.outputs, [&](const Sums<TILE>& sums) {
+        store_sums<TILE>(sums, static_cast<float*>(arguments.out), arguments.bias, rows, arguments.outputs);
+    });
+}
+
+template <typename TILE, typename T> __device__ __forceinline__ void matmul_swiglu(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
+    multiply_tile<TILE, T>(arguments, rows, 2 * arguments.outputs, [&](const Sums<TILE>& sums) {
+        store_swiglu<TILE>(sums, static_cast<T*>(arguments.out), rows, arguments.outputs);
+    });
+}
+
+#define MATMUL_KERNELS(T, NAME, TILE)                                                                                              \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1)                                                         \
+    matmul_##T##_##NAME(const MatmulArguments arguments) {                                                                         \
+        matmul<TILE, T>(arguments);                                                                                                \
+    }                                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1)                                                         \
+    matmul_swiglu_##T##_##NAME(const MatmulArguments arguments) {                                                                  \
+        matmul_swiglu<TILE, T>(arguments);                                                                                         \
     }
 
 using Narrow = Prompt<128, 6>;

@@ -1,9 +1,9 @@
 // Matrix products of prompts with weights in blocks of codes and scales on compute capability 9.0: those of matmul_quantized.cu, by products
 // of four warps.
 //
-// Entry points, with the operands of matmul_quantized.cu:
-//     matmul_{int8,q8_0,q4_0,nf4,fp4}_128x128w         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{int8,q8_0,q4_0,nf4,fp4}_128x128w  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments:
+//     matmul_{int8,q8_0,q4_0,nf4,fp4}_128x128w
+//     matmul_swiglu_{int8,q8_0,q4_0,nf4,fp4}_128x128w
 //
 // Launch: as matmul_prompt.90a.cu. A tile has 128 rows and 128 outputs. Weights are the operand of 64 rows and come from registers: each
 // warp makes bf16 of the codes of its 16 outputs, two weight tiles; activations are the one of 128 columns, in swizzled rows of shared
@@ -86,13 +86,15 @@ __device__ __forceinline__ void multiply_stage(float (&sums)[16][4], const FORMA
 
 // Calls store(sums) in the warps that multiply.
 template <typename FORMAT, typename STORE>
-__device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned char* weight, int rows, int weight_rows, int inputs,
-        STORE store) {
+__device__ __forceinline__ void multiply_tile(const MatmulArguments& arguments, int rows, int weight_rows, STORE store) {
     using TILE = PromptWeightTiles<FORMAT>;
     extern __shared__ __align__(1024) unsigned char shared[];
     if (blockIdx.x * TILE::rows >= rows) {
         return;
     }
+    const bf16* in = static_cast<const bf16*>(arguments.in);
+    const unsigned char* weight = static_cast<const unsigned char*>(arguments.weight);
+    const int inputs = arguments.inputs;
     const unsigned in_stages = shared_address(shared);
     const int weight_stages = TILE::stages * TILE::stage_rows_bytes; // from there
     const StageBarriers<TILE::stages> barriers = {in_stages + weight_stages + TILE::stages * TILE::stage_weight_bytes};
@@ -129,20 +131,28 @@ __device__ __forceinline__ void multiply_tile(const bf16* in, const unsigned cha
     store(sums);
 }
 
-#define MATMUL_KERNELS_OF_FOUR(FORMAT, TYPE)                                                                                          \
-    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_##TYPE##_128x128w(float* out, const bf16* in,       \
-            const unsigned char* weight, const float* bias, const int* row_count, int outputs, int inputs) {                          \
-        const int rows = *row_count;                                                                                                  \
-        multiply_tile<FORMAT>(in, weight, rows, outputs, inputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {          \
-            store_weight_tiles<PromptWeightTiles<FORMAT>>(sums, out, bias, rows, outputs);                                             \
-        });                                                                                                                           \
-    }                                                                                                                                 \
-    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1) matmul_swiglu_##TYPE##_128x128w(bf16* out, const bf16* in, \
-            const unsigned char* weight, const int* row_count, int outputs, int inputs) {                                             \
-        const int rows = *row_count;                                                                                                  \
-        multiply_tile<FORMAT>(in, weight, rows, 2 * outputs, inputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {      \
-            store_weight_tiles_swiglu<PromptWeightTiles<FORMAT>>(sums, out, rows, outputs);                                            \
-        });                                                                                                                           \
+template <typename FORMAT> __device__ __forceinline__ void matmul(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
+    multiply_tile<FORMAT>(arguments, rows, arguments.outputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {
+        store_weight_tiles<PromptWeightTiles<FORMAT>>(sums, static_cast<float*>(arguments.out), arguments.bias, rows, arguments.outputs);
+    });
+}
+
+template <typename FORMAT> __device__ __forceinline__ void matmul_swiglu(const MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
+    multiply_tile<FORMAT>(arguments, rows, 2 * arguments.outputs, [&](const WeightTileSums<PromptWeightTiles<FORMAT>>& sums) {
+        store_weight_tiles_swiglu<PromptWeightTiles<FORMAT>>(sums, static_cast<bf16*>(arguments.out), rows, arguments.outputs);
+    });
+}
+
+#define MATMUL_KERNELS_OF_FOUR(FORMAT, TYPE)                                                                                       \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1)                                                         \
+    matmul_##TYPE##_128x128w(const MatmulArguments arguments) {                                                                    \
+        matmul<FORMAT>(arguments);                                                                                                 \
+    }                                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(MULTIPLIERS + FEEDERS, 1)                                                         \
+    matmul_swiglu_##TYPE##_128x128w(const MatmulArguments arguments) {                                                             \
+        matmul_swiglu<FORMAT>(arguments);                                                                                          \
     }
 
 MATMUL_KERNELS_OF_FOUR(INT8, int8)

@@ -2,11 +2,11 @@
 //
 //     out[r, n] = sum over k of in[r, k] * weight[n, k] (+ bias[n]), swiglu as in matmul.cu
 //
-// Entry points, with tiles as in matmul.cu:
-//     matmul_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments and with tiles as in matmul.cu:
+//     matmul_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}
+//     matmul_swiglu_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128,64x64,128x128}
 //
-// in is bf16, out f32, or bf16 in swiglu; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8. A weight is
+// in is bf16, out f32, or bf16 in swiglu. inputs is a multiple of 8. A weight is
 //     int8  d * q, q a signed byte; d is f32, one for an output
 //     q8_0  d * q, q a signed byte           q4_0  d * (q - 8), q of 4 bits; d is f16, one for 32 inputs
 //     q4_k  (d * s) * q - (m * t), q of 4 bits, s and t whole numbers of 6 bits for 32 inputs, d and m f16

@@ -1,9 +1,9 @@
 // Matrix products for few rows with weights in blocks of codes and scales, whose blocks form clusters and read the rows once for all of
 // them; see matmul_quantized.cu.
 //
-// Entry points:
-//     matmul_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128}_cluster         (out, in, weight, bias, rows, outputs, inputs)
-//     matmul_swiglu_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128}_cluster  (out, in, weight, rows, outputs, inputs)
+// Entry points, of MatmulArguments:
+//     matmul_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128}_cluster
+//     matmul_swiglu_{int8,q8_0,q4_0,q4_k,q6_k,nf4,fp4}_{16x32,16x128}_cluster
 //
 // Operands and results are those of that file, to the bit. Launch: as matmul_cluster.90a.cu.
 

@@ -5,15 +5,12 @@
 //             (+ bias[n])
 //     swiglu as in matmul.cu
 //
-// Entry points, with tiles as in matmul.cu:
+// Entry points, of Int8MatmulArguments and with tiles as in matmul.cu:
 //     matmul_s8_{16x32,16x128,64x64,128x128}
-//             (out, codes, scales, counts, places, outliers, weight, bias, rows, outputs, inputs)
 //     matmul_swiglu_s8_{16x32,16x128,64x64,128x128}
-//             (out, codes, scales, counts, places, outliers, weight, rows, outputs, inputs)
 //
-// out [rows, outputs] f32; codes, scales, counts, places and outliers as quantize.cu writes them, counts 0 if there are no outliers;
-// weight in tiles as matmul_quantized.cu has those of int8; bias f32 or 0 for none, rows [1] int. inputs is a multiple of 8, at most
-// 2^17, so that sums are within 32 bits.
+// Codes, scales, counts, places and outliers are as quantize.cu writes them, weight tiles as matmul_quantized.cu has those of int8. inputs
+// is a multiple of 8, at most 2^17, so that sums are within 32 bits.
 // Launch: as matmul.cu, with the dynamic shared memory that Int8Kernels has; compute capability 8.0.
 //
 // Sums of int8 products are exact, so their order does not matter; outliers are summed in f32 in the order of their list, weights read
@@ -24,6 +21,20 @@
 // activations lie in the same order. To copies and ldmatrix they are pairs of bytes: a tile of 64 inputs has 128 codes.
 
 #include "matmul_weight_tiles.cuh"
+
+struct Int8MatmulArguments {
+    float* out;                  // [rows, outputs]
+    const signed char* codes;    // [rows, inputs rounded up to 64]
+    const float* scales;         // [rows]
+    const int* counts;           // [rows] of outliers, or null
+    const int* places;           // [rows, inputs] of outliers, or null
+    const float* outliers;       // [rows, inputs], or null
+    const unsigned char* weight; // [outputs, inputs], of swiglu [2 outputs, inputs], in tiles
+    const float* bias;           // [outputs], or null; of swiglu null
+    const int* rows;             // [1]: how many there are
+    int outputs;
+    int inputs;
+};
 
 struct Codes : WeightTileFormat {
     static constexpr int bytes = 512;
@@ -105,8 +116,8 @@ __device__ __forceinline__ long long code_offset(int input) {
 
 // Outliers and scales.
 template <typename TILE>
-__device__ __forceinline__ void finish(WeightTileSums<TILE>& results, const WholeSums<TILE>& sums, const float* scales, const int* counts,
-        const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs, int weight_tiles) {
+__device__ __forceinline__ void finish(WeightTileSums<TILE>& results, const WholeSums<TILE>& sums, const Int8MatmulArguments& arguments,
+        int rows, int weight_rows, int weight_tiles) {
     constexpr int PARTS = TILE::warp_outputs / 8;
     const signed char* weights[PARTS]; // of this lane's outputs
     float output_scales[PARTS];
@@ -114,25 +125,25 @@ __device__ __forceinline__ void finish(WeightTileSums<TILE>& results, const Whol
     for (int part = 0; part < PARTS; part++) {
         const int group = first_weight_row<TILE>() / 8 + part;
         const bool there = group * 8 < weight_rows;
-        const unsigned char* from = weight + (there ? group : 0) * group_bytes<Codes>(weight_tiles);
+        const unsigned char* from = arguments.weight + (there ? group : 0) * group_bytes<Codes>(weight_tiles);
         weights[part] = reinterpret_cast<const signed char*>(from) + threadIdx.x % 32 / 4 * 64;
         output_scales[part] =
                 reinterpret_cast<const float*>(from + static_cast<long long>(weight_tiles) * Codes::bytes)[threadIdx.x % 32 / 4];
     }
     for_row_sums<TILE>(rows, [&](int row, int n, int i) {
         float apart[PARTS] = {};
-        const int count = counts == nullptr ? 0 : counts[row];
+        const int count = arguments.counts == nullptr ? 0 : arguments.counts[row];
 #pragma unroll 1
         for (int number = 0; number < count; number++) {
-            const long long at = static_cast<long long>(row) * inputs + number;
-            const long long offset = code_offset(places[at]);
-            const float x = outliers[at];
+            const long long at = static_cast<long long>(row) * arguments.inputs + number;
+            const long long offset = code_offset(arguments.places[at]);
+            const float x = arguments.outliers[at];
 #pragma unroll
             for (int part = 0; part < PARTS; part++) {
                 apart[part] = fmaf(x, __fmul_rn(static_cast<float>(weights[part][offset]), output_scales[part]), apart[part]);
             }
         }
-        const float scale = scales[row];
+        const float scale = arguments.scales[row];
 #pragma unroll
         for (int part = 0; part < PARTS; part++) {
             const int at = part % 2 * 2 + i;
@@ -143,45 +154,41 @@ __device__ __forceinline__ void finish(WeightTileSums<TILE>& results, const Whol
 }
 
 template <typename TILE>
-__device__ __forceinline__ void multiply_rows(WeightTileSums<TILE>& results, const signed char* codes, const float* scales,
-        const int* counts, const int* places, const float* outliers, const unsigned char* weight, int rows, int weight_rows, int inputs) {
-    const int weight_tiles = (inputs + WEIGHT_TILE_INPUTS - 1) / WEIGHT_TILE_INPUTS;
+__device__ __forceinline__ void multiply_rows(WeightTileSums<TILE>& results, const Int8MatmulArguments& arguments, int rows,
+        int weight_rows) {
+    const int weight_tiles = (arguments.inputs + WEIGHT_TILE_INPUTS - 1) / WEIGHT_TILE_INPUTS;
     WholeSums<TILE> sums = {};
-    accumulate<TILE>(sums, codes, weight, rows, weight_rows, weight_tiles);
-    finish<TILE>(results, sums, scales, counts, places, outliers, weight, rows, weight_rows, inputs, weight_tiles);
+    accumulate<TILE>(sums, arguments.codes, arguments.weight, rows, weight_rows, weight_tiles);
+    finish<TILE>(results, sums, arguments, rows, weight_rows, weight_tiles);
 }
 
-template <typename TILE>
-__device__ __forceinline__ void matmul(float* out, const signed char* codes, const float* scales, const int* counts, const int* places,
-        const float* outliers, const unsigned char* weight, const float* bias, const int* row_count, int outputs, int inputs) {
-    const int rows = *row_count;
+template <typename TILE> __device__ __forceinline__ void matmul(const Int8MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
-            matmul<HalfTile<TILE>>(out, codes, scales, counts, places, outliers, weight, bias, row_count, outputs, inputs);
+            matmul<HalfTile<TILE>>(arguments);
             return;
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
         WeightTileSums<TILE> results;
-        multiply_rows<TILE>(results, codes, scales, counts, places, outliers, weight, rows, outputs, inputs);
-        store_weight_tiles<TILE>(results, out, bias, rows, outputs);
+        multiply_rows<TILE>(results, arguments, rows, arguments.outputs);
+        store_weight_tiles<TILE>(results, arguments.out, arguments.bias, rows, arguments.outputs);
     }
 }
 
-template <typename TILE>
-__device__ __forceinline__ void matmul_swiglu(float* out, const signed char* codes, const float* scales, const int* counts,
-        const int* places, const float* outliers, const unsigned char* weight, const int* row_count, int outputs, int inputs) {
-    const int rows = *row_count;
+template <typename TILE> __device__ __forceinline__ void matmul_swiglu(const Int8MatmulArguments& arguments) {
+    const int rows = *arguments.rows;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
-            matmul_swiglu<HalfTile<TILE>>(out, codes, scales, counts, places, outliers, weight, row_count, outputs, inputs);
+            matmul_swiglu<HalfTile<TILE>>(arguments);
             return;
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
         WeightTileSums<TILE> results;
-        multiply_rows<TILE>(results, codes, scales, counts, places, outliers, weight, rows, 2 * outputs, inputs);
-        store_weight_tiles_swiglu<TILE>(results, out, rows, outputs);
+        multiply_rows<TILE>(results, arguments, rows, 2 * arguments.outputs);
+        store_weight_tiles_swiglu<TILE>(results, arguments.out, rows, arguments.outputs);
     }
 }
 
@@ -191,15 +198,11 @@ using SomeCodes = Tile<64, 64, 64, 4, 2, 2>;
 using ManyCodes = Tile<128, 128, 64, 2, 2, 4>;
 
 #define CODES_KERNELS(NAME, TILE)                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_s8_##NAME(float* out, const signed char* codes,             \
-            const float* scales, const int* counts, const int* places, const float* outliers, const unsigned char* weight,         \
-            const float* bias, const int* rows, int outputs, int inputs) {                                                         \
-        matmul<TILE>(out, codes, scales, counts, places, outliers, weight, bias, rows, outputs, inputs);                           \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_s8_##NAME(const Int8MatmulArguments arguments) {            \
+        matmul<TILE>(arguments);                                                                                                   \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_s8_##NAME(float* out, const signed char* codes,      \
-            const float* scales, const int* counts, const int* places, const float* outliers, const unsigned char* weight,         \
-            const int* rows, int outputs, int inputs) {                                                                            \
-        matmul_swiglu<TILE>(out, codes, scales, counts, places, outliers, weight, rows, outputs, inputs);                          \
+    extern "C" __global__ void __launch_bounds__(TILE::threads) matmul_swiglu_s8_##NAME(const Int8MatmulArguments arguments) {     \
+        matmul_swiglu<TILE>(arguments);                                                                                            \
     }
 
 CODES_KERNELS(16x32, FewCodes)

@@ -395,37 +395,37 @@ __device__ __forceinline__ void store_weight_tiles_swiglu(const WeightTileSums<T
     }
 }
 
-template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void matmul(float* out, const typename FORMAT::Element* in, const unsigned char* weight,
-        const float* bias, const int* row_count, int outputs, int inputs) {
-    const int rows = *row_count;
+template <typename TILE, typename FORMAT> __device__ __forceinline__ void matmul(const MatmulArguments& arguments) {
+    using Element = typename FORMAT::Element;
+    const int rows = *arguments.rows;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
-            matmul<HalfTile<TILE>, FORMAT>(out, in, weight, bias, row_count, outputs, inputs);
+            matmul<HalfTile<TILE>, FORMAT>(arguments);
             return;
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
         WeightTileSums<TILE> sums = {};
-        accumulate<TILE, FORMAT>(sums, in, weight, rows, outputs, inputs);
-        store_weight_tiles<TILE>(sums, out, bias, rows, outputs);
+        accumulate<TILE, FORMAT>(sums, static_cast<const Element*>(arguments.in), static_cast<const unsigned char*>(arguments.weight), rows,
+                arguments.outputs, arguments.inputs);
+        store_weight_tiles<TILE>(sums, static_cast<float*>(arguments.out), arguments.bias, rows, arguments.outputs);
     }
 }
 
-template <typename TILE, typename FORMAT>
-__device__ __forceinline__ void matmul_swiglu(typename FORMAT::Element* out, const typename FORMAT::Element* in,
-        const unsigned char* weight, const int* row_count, int outputs, int inputs) {
-    const int rows = *row_count;
+template <typename TILE, typename FORMAT> __device__ __forceinline__ void matmul_swiglu(const MatmulArguments& arguments) {
+    using Element = typename FORMAT::Element;
+    const int rows = *arguments.rows;
     if constexpr (TILE::rows == 16) {
         if (rows <= 8) {
-            matmul_swiglu<HalfTile<TILE>, FORMAT>(out, in, weight, row_count, outputs, inputs);
+            matmul_swiglu<HalfTile<TILE>, FORMAT>(arguments);
             return;
         }
     }
     if (blockIdx.x * TILE::rows < rows) {
         WeightTileSums<TILE> sums = {};
-        accumulate<TILE, FORMAT>(sums, in, weight, rows, 2 * outputs, inputs);
-        store_weight_tiles_swiglu<TILE>(sums, out, rows, outputs);
+        accumulate<TILE, FORMAT>(sums, static_cast<const Element*>(arguments.in), static_cast<const unsigned char*>(arguments.weight), rows,
+                2 * arguments.outputs, arguments.inputs);
+        store_weight_tiles_swiglu<TILE>(sums, static_cast<Element*>(arguments.out), rows, arguments.outputs);
     }
 }
 
@@ -435,13 +435,11 @@ using Some = Tile<64, 64, 64, 4, 2, 2>;
 template <typename FORMAT> using Many = Tile<128, 128, 64, FORMAT::has_table ? 2 : 3, 2, 4>; // a table takes the room of a stage
 
 #define MATMUL_KERNEL(FORMAT, TYPE, NAME, TILE, BOUNDS)                                                                            \
-    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_##TYPE##_##NAME(float* out, const FORMAT::Element* in,              \
-            const unsigned char* weight, const float* bias, const int* rows, int outputs, int inputs) {                            \
-        matmul<TILE, FORMAT>(out, in, weight, bias, rows, outputs, inputs);                                                        \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_##TYPE##_##NAME(const MatmulArguments arguments) {                  \
+        matmul<TILE, FORMAT>(arguments);                                                                                           \
     }                                                                                                                              \
-    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_swiglu_##TYPE##_##NAME(FORMAT::Element* out,                        \
-            const FORMAT::Element* in, const unsigned char* weight, const int* rows, int outputs, int inputs) {                    \
-        matmul_swiglu<TILE, FORMAT>(out, in, weight, rows, outputs, inputs);                                                       \
+    extern "C" __global__ void __launch_bounds__ BOUNDS matmul_swiglu_##TYPE##_##NAME(const MatmulArguments arguments) {           \
+        matmul_swiglu<TILE, FORMAT>(arguments);                                                                                    \
     }
 
 #define MATMUL_KERNELS(FORMAT, TYPE)                                                                                               \

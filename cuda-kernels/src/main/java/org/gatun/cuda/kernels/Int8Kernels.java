@@ -115,9 +115,7 @@ public final class Int8Kernels {
             Optional<DeviceSlice> bias, Rows rows, int outputs) {
         CudaFunction kernel = library.kernel(kernel("matmul", tile));
         bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
-        KernelArguments arguments = product(kernel, out, in, weight, rows, outputs, outputs);
-        bias.ifPresentOrElse(operand -> arguments.set(7, operand), () -> arguments.setNull(7));
-        arguments.set(8, rows.count()).set(9, outputs).set(10, in.width());
+        KernelArguments arguments = product(kernel, out, in, weight, bias, rows, outputs, outputs);
         return new KernelLaunch(kernel, configuration(kernel, tile, rows, outputs), arguments);
     }
 
@@ -133,20 +131,20 @@ public final class Int8Kernels {
         if (outputs % MatmulKernels.SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
         }
-        KernelArguments arguments = product(kernel, out, in, weight, rows, outputs, 2 * outputs).set(7, rows.count()).set(8, outputs)
-                .set(9, in.width());
+        KernelArguments arguments = product(kernel, out, in, weight, Optional.empty(), rows, outputs, 2 * outputs);
         return new KernelLaunch(kernel, configuration(kernel, tile, rows, 2 * outputs), arguments);
     }
 
-    private static KernelArguments product(CudaFunction kernel, DeviceSlice out, QuantizedRows in, DeviceSlice weight, Rows rows,
-            int outputs, int weightRows) {
+    private static KernelArguments product(CudaFunction kernel, DeviceSlice out, QuantizedRows in, DeviceSlice weight,
+            Optional<DeviceSlice> bias, Rows rows, int outputs, int weightRows) {
         KernelLaunch.check(kernel, "out", out, Float.BYTES, rows.max(), outputs);
         KernelLaunch.check(kernel, "weight", weight, 1, WeightType.INT8.byteSize(weightRows, in.width()));
         requireRows(kernel, in, rows);
         if (in.width() > MAX_INPUTS) {
             throw new IllegalArgumentException("inputs of " + kernel + ": found " + in.width() + ", expected at most " + MAX_INPUTS);
         }
-        return setRows(kernel.arguments().set(0, out), 1, in).set(6, weight);
+        return setRows(kernel.arguments(), in).set("out", out).set("weight", weight).set("bias", bias).set("rows", rows.count())
+                .set("outputs", outputs).set("inputs", in.width());
     }
 
     private static void requireRoom(CudaFunction kernel, QuantizedRows out, Rows rows, float threshold) {
@@ -167,15 +165,6 @@ public final class Int8Kernels {
                 .set("counts", quantized.outliers().map(QuantizedRows.Outliers::counts))
                 .set("places", quantized.outliers().map(QuantizedRows.Outliers::places))
                 .set("outliers", quantized.outliers().map(QuantizedRows.Outliers::values));
-    }
-
-    /// Codes, scales, counts, places and outliers.
-    private static KernelArguments setRows(KernelArguments arguments, int first, QuantizedRows quantized) {
-        arguments.set(first, quantized.codes()).set(first + 1, quantized.scales());
-        quantized.outliers().ifPresentOrElse(
-                list -> arguments.set(first + 2, list.counts()).set(first + 3, list.places()).set(first + 4, list.values()),
-                () -> arguments.setNull(first + 2).setNull(first + 3).setNull(first + 4));
-        return arguments;
     }
 
     private static LaunchConfiguration configuration(CudaFunction kernel, MatmulKernels.Tile tile, Rows rows, int weightRows) {

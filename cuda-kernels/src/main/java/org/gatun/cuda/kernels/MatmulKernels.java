@@ -161,9 +161,7 @@ public final class MatmulKernels {
         KernelLaunch.check(kernel, "in", in, type.activations().byteSize(), rows.max(), inputs);
         KernelLaunch.check(kernel, "weight", weight, 1, type.byteSize(outputs, inputs));
         bias.ifPresent(operand -> KernelLaunch.check(kernel, "bias", operand, Float.BYTES, outputs));
-        KernelArguments arguments = kernel.arguments().set(0, out).set(1, in).set(2, weight)
-                .set(4, rows.count()).set(5, outputs).set(6, inputs);
-        bias.ifPresentOrElse(operand -> arguments.set(3, operand), () -> arguments.setNull(3));
+        KernelArguments arguments = arguments(kernel, out, in, weight, bias, rows, outputs, inputs);
         if (type == WeightType.F32) {
             return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.max(), chosen.rows),
                     chosen.blocks(outputs), F32_THREADS), arguments);
@@ -190,8 +188,14 @@ public final class MatmulKernels {
         if (outputs % SWIGLU_ROWS != 0) {
             throw new IllegalArgumentException("outputs of " + kernel + ": found " + outputs + ", expected a multiple of 8");
         }
-        return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, 2 * outputs, inputs), kernel.arguments()
-                .set(0, out).set(1, in).set(2, weight).set(3, rows.count()).set(4, outputs).set(5, inputs));
+        return new KernelLaunch(kernel, tensorCores(kernel, chosen, type, rows, 2 * outputs, inputs),
+                arguments(kernel, out, in, weight, Optional.empty(), rows, outputs, inputs));
+    }
+
+    private static KernelArguments arguments(CudaFunction kernel, DeviceSlice out, DeviceSlice in, DeviceSlice weight,
+            Optional<DeviceSlice> bias, Rows rows, int outputs, int inputs) {
+        return kernel.arguments().set("out", out).set("in", in).set("weight", weight).set("bias", bias).set("rows", rows.count())
+                .set("outputs", outputs).set("inputs", inputs);
     }
 
     private static LaunchConfiguration tensorCores(CudaFunction kernel, Tile tile, WeightType type, Rows rows, int weightRows, int inputs) {
