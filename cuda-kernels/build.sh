@@ -134,7 +134,7 @@ layout() {
     } >"$work/layout.cpp"
     nvcc -cudart none -o "$work/layout" "$work/layout.cpp"
     printf '# structure\tbytes\tfield\ttype\toffset\n'
-    "$work/layout"
+    "$work/layout" | LC_ALL=C sort -s -t"$(printf '\t')" -k1,1
 }
 
 mkdir -p "$kept"

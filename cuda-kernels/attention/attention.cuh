@@ -2,21 +2,18 @@
 //
 //     out[r, h] = sum over visible keys i of softmax_i(ln 2 * scale * q[r, h] . k[i]) v[i]
 //
-// Entry points, by the type of the cache, of which each has a file, and stored_dim:
+// Entry points, of AttentionArguments, by the type of the cache and stored_dim, of which each has a file:
 //     attention_{f16,bf16,q8_0}_{16,32,48,64,80,96,128,256}       of 16 query rows a warp
 //     attention_few_{f16,bf16,q8_0}_{16,32,48,64,80,96,128,256}   of 16 query rows a block of four warps
-//         (out, q, positions, rows, segments, segment_count, ranges, paths, lengths, partials, arrivals, layer, heads, kv_heads,
-//          head_dim, out_type, path_stride, window, vectors, stage, pool, copy_bytes, span_in_shared, scale)
 //
-// q [rows, heads, head_dim] f32; out likewise, of out_type 0 f32, 1 f16, 2 bf16; positions [rows], rows [1] int; segments
-// [segment_count] as attention_work.cuh has them, segment_count [1] int: the rows of the pass lie segment by segment. Pages and layer as
-// in cache.cuh, with the rows of this pass appended. Query head h uses key-value head h / (heads / kv_heads).
+// The rows of the pass lie segment by segment. Pages are as in cache.cuh, with the rows of this pass appended. Query head h uses key-value
+// head h / (heads / kv_heads).
 // A causal segment: row r of it attends to slots 0 to committed + r. A tree: to slots below committed and the segment's rows
-// paths[(first_row + r) * path_stride + 0 .. lengths[first_row + r]), see tree.cu. Ranges: to the slots of its part of ranges [.., 2] int,
+// paths[(first_row + r) * path_stride + 0 .. lengths[first_row + r]), see tree.cu. Ranges: to the slots of its part of ranges,
 // [from, to) in their order, where -1 stands for the slots of the segment's own rows; there is no window then. window > 0: only of
 // these whose position is above positions[first_row + r] - window (a committed slot holds the position of its number).
-// Scratch: partials [vectors, stored_dim + 8] f32, vectors at least 2 * rows * heads; arrivals [query blocks, kv_heads] int, zero before the
-// first launch and left zero by each, where a segment has a query block for each (16 * warps) of its query rows, (16) of few.
+// Scratch: vectors are at least 2 * rows * heads; arrivals are zero before the first launch and left zero by each, and a segment has a query
+// block for each (16 * warps) of its query rows, (16) of few.
 // Launch: any grid, best of as many blocks as run at a time: each takes every gridDim.x-th item of work (attention_work.cuh). Block of
 // 32 * warps, warps 1 to 16 (8 for 256), 4 of few. Compute capability 8.0. Dynamic shared memory: 16 rows of queries for each warp, or for
 // all of few, of (stored_dim + 8) * 2 bytes; copy_bytes for the largest of the ring (attention_copy.cuh) of stages of `stage` slots, 32
@@ -42,27 +39,27 @@
 #include "attention_work.cuh"
 #include <climits>
 
-struct Operands {
-    void* out;
-    const float* q;
-    const int* positions;
-    const int* rows;
-    const Segment* segments;
-    const int* segment_count;
-    const int2* ranges;
-    const int* paths;
-    const int* lengths;
-    float* partials;
-    int* arrivals;
-    int layer;
+struct AttentionArguments {
+    void* out;                // [rows, heads, head_dim] of out_type
+    const float* q;           // [rows, heads, head_dim]
+    const int* positions;     // [rows]
+    const int* rows;          // [1]: how many there are
+    const Segment* segments;  // [segment_count], see segment.cuh
+    const int* segment_count; // [1]
+    const int2* ranges;       // of all segments
+    const int* paths;         // [rows, path_stride], null without a tree
+    const int* lengths;       // [rows], null without a tree
+    float* partials;          // [vectors, stored_dim + 8]
+    int* arrivals;            // [query blocks, kv_heads]
+    int layer;                // bytes of a page before it
     int heads;
     int kv_heads;
     int head_dim;
-    int out_type;
+    int out_type;             // 0 f32, 1 f16, 2 bf16
     int path_stride;
-    int window;
+    int window;               // 0 for all
     int vectors;
-    int stage;
+    int stage;                // slots of a stage
     int pool;
     int copy_bytes;
     int span_in_shared;
@@ -104,7 +101,7 @@ template <typename KV, int DIM, int TEAM> struct Attention {
         float running_sum[2];
     };
 
-    const Operands& op;
+    const AttentionArguments& op;
     Shared& block;
 
     __device__ __forceinline__ static int warp() {
@@ -727,16 +724,11 @@ template <typename KV, int DIM, int TEAM> struct Attention {
     }
 };
 
-#define ATTENTION_KERNEL(NAME, KV, DIM, TEAM)                                                                                        \
-    extern "C" __global__ void __launch_bounds__((Attention<KV, DIM, TEAM>::THREADS), 1) NAME##_##KV##_##DIM(void* out,              \
-            const float* q, const int* positions, const int* rows, const Segment* segments, const int* segment_count,              \
-            const int2* ranges, const int* paths, const int* lengths, float* partials, int* arrivals, int layer, int heads,         \
-            int kv_heads, int head_dim, int out_type, int path_stride, int window, int vectors, int stage, int pool,                \
-            int copy_bytes, int span_in_shared, float scale) {                                                                       \
+#define ATTENTION_KERNEL(NAME, KV, DIM, TEAM)                                                                                      \
+    extern "C" __global__ void __launch_bounds__((Attention<KV, DIM, TEAM>::THREADS), 1)                                           \
+    NAME##_##KV##_##DIM(const AttentionArguments arguments) {                                                                      \
         __shared__ Attention<KV, DIM, TEAM>::Shared block;                                                                         \
-        const Operands op = {out, q, positions, rows, segments, segment_count, ranges, paths, lengths, partials, arrivals, layer, heads, \
-                kv_heads, head_dim, out_type, path_stride, window, vectors, stage, pool, copy_bytes, span_in_shared, scale};       \
-        Attention<KV, DIM, TEAM>{op, block}.attend();                                                                              \
+        Attention<KV, DIM, TEAM>{arguments, block}.attend();                                                                       \
     }
 
 #define ATTENTION_KERNELS_OF(KV, DIM)                                                                                              \

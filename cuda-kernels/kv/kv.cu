@@ -1,15 +1,12 @@
 // Rows of the key-value cache (Op.AppendKv, and the moves after verification), laid out as cache.cuh says.
 //
 // Entry points, by the type of the cache:
-//     kv_append_{f16,bf16,q8_0}               (k, v, segments, row_segments, rows, layer, kv_heads, head_dim, stored_dim, k_stride,
-//                                              v_stride)
-//     kv_rope_append_{split,interleaved}_{f16,bf16,q8_0}  (q, qkv, positions, inverse_frequencies, segments, row_segments, rows,
-//                                              layer, heads, kv_heads, head_dim, stored_dim, pairs, factor)
+//     kv_append_{f16,bf16,q8_0}               of KvAppendArguments
+//     kv_rope_append_{split,interleaved}_{f16,bf16,q8_0}  of RopeAppendArguments
 //         Op.Rope of queries and keys, then Op.AppendKv, of rows [heads + 2 kv_heads, head_dim] that hold all three
 //     kv_move                                 (pages, from, to, count, kv_heads, line_bytes, scale_bytes)
 //
-// k, v, qkv f32, rows at their strides; q [rows, heads, head_dim] f32; positions and row_segments [rows], rows [1] int: row r goes
-// to its slot in the pages of segments[row_segments[r]] (segment.cuh), rounded to nearest even; for q8_0 as DType.Q8_0 has it: the
+// Row r goes to its slot in the pages of segments[row_segments[r]] (segment.cuh), rounded to nearest even; for q8_0 as DType.Q8_0 has it: the
 // scale is a 127th of the largest element, bytes are rounded with the scale before that becomes f16, halves away from zero. from, to
 // [count] and count [1] int: slot from[i] is copied to slot to[i] in every layer, in rising order of i; to[i] <= from[i] rising.
 // line_bytes: of the elements of a line, scale_bytes: of its scales. Addresses are multiples of 16, head_dim is even and at most 256.
@@ -20,6 +17,37 @@
 #include "cache.cuh"
 #include "rotation.cuh"
 #include "segment.cuh"
+
+struct KvAppendArguments {
+    const float* k;          // [rows, kv_heads, head_dim], rows at their stride
+    const float* v;          // likewise
+    const Segment* segments; // of the pass
+    const int* row_segments; // [rows]: the number of each row's segment
+    const int* rows;         // [1]: how many there are
+    int layer;               // bytes of a page before it
+    int kv_heads;
+    int head_dim;
+    int stored_dim;
+    int k_stride;            // elements from row to row
+    int v_stride;
+};
+
+struct RopeAppendArguments {
+    float* q;                         // [rows, heads, head_dim]
+    const float* qkv;                 // [rows, heads + 2 kv_heads, head_dim]
+    const int* positions;             // [rows]
+    const float* inverse_frequencies; // [pairs]
+    const Segment* segments;          // of the pass
+    const int* row_segments;          // [rows]: the number of each row's segment
+    const int* rows;                  // [1]: how many there are
+    int layer;                        // bytes of a page before it
+    int heads;
+    int kv_heads;
+    int head_dim;
+    int stored_dim;
+    int pairs;
+    float factor;
+};
 
 constexpr int HEADS_A_BLOCK = 4;
 constexpr int MAX_DIM = 256;
@@ -68,14 +96,14 @@ __device__ __forceinline__ char* tile_of(char* const* pages, int layer, int slot
     return pages[slot / PAGE_SLOTS] + layer + head * tile_bytes<KV>(stored_dim);
 }
 
-template <typename KV>
-__device__ __forceinline__ void append(const float* k, const float* v, const Segment* segments, const int* row_segments,
-        const int* rows, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride, int v_stride) {
+template <typename KV> __device__ __forceinline__ void append(const KvAppendArguments& arguments) {
     const long long row = blockIdx.x;
-    if (row >= *rows) {
+    if (row >= *arguments.rows) {
         return;
     }
-    const Segment& segment = segments[row_segments[row]];
+    const int kv_heads = arguments.kv_heads;
+    const int head_dim = arguments.head_dim;
+    const Segment& segment = arguments.segments[arguments.row_segments[row]];
     const int slot = segment.slot_of_row(static_cast<int>(row) - segment.first_row);
     if (slot < 0) {
         return;
@@ -85,7 +113,7 @@ __device__ __forceinline__ void append(const float* k, const float* v, const Seg
     __shared__ Lines lines;
 #pragma unroll 1
     for (int part = 0; part < 2; part++) {
-        const float* from = part == 0 ? k + row * k_stride : v + row * v_stride;
+        const float* from = part == 0 ? arguments.k + row * arguments.k_stride : arguments.v + row * arguments.v_stride;
 #pragma unroll 1
         for (int i = threadIdx.x; i < heads * head_dim / 2; i += blockDim.x) {
             const int head = 2 * i / head_dim;
@@ -95,8 +123,8 @@ __device__ __forceinline__ void append(const float* k, const float* v, const Seg
         __syncthreads();
 #pragma unroll 1
         for (int head = 0; head < heads; head++) {
-            store_line<KV>(tile_of<KV>(segment.pages, layer, slot, part * kv_heads + first_head + head, stored_dim), slot,
-                    lines.elements[head], head_dim, stored_dim);
+            store_line<KV>(tile_of<KV>(segment.pages, arguments.layer, slot, part * kv_heads + first_head + head, arguments.stored_dim),
+                    slot, lines.elements[head], head_dim, arguments.stored_dim);
         }
         __syncthreads();
     }
@@ -112,31 +140,32 @@ __device__ __forceinline__ void rotate(float* to, const float* from, Rotation by
     }
 }
 
-template <typename PAIRING, typename KV>
-__device__ __forceinline__ void rope_append(float* q, const float* qkv, const int* positions, const float* inverse_frequencies,
-        const Segment* segments, const int* row_segments, const int* rows, int layer, int heads, int kv_heads, int head_dim,
-        int stored_dim, int pairs, float factor) {
+template <typename PAIRING, typename KV> __device__ __forceinline__ void rope_append(const RopeAppendArguments& arguments) {
     const long long row = blockIdx.x;
-    if (row >= *rows) {
+    if (row >= *arguments.rows) {
         return;
     }
+    const int heads = arguments.heads;
+    const int kv_heads = arguments.kv_heads;
+    const int head_dim = arguments.head_dim;
+    const int pairs = arguments.pairs;
     const int all_heads = heads + 2 * kv_heads;
     const int first_head = blockIdx.y * HEADS_A_BLOCK;
     const int end_head = min(first_head + HEADS_A_BLOCK, all_heads);
-    const Segment& segment = segments[row_segments[row]];
+    const Segment& segment = arguments.segments[arguments.row_segments[row]];
     const int slot = segment.slot_of_row(static_cast<int>(row) - segment.first_row);
     __shared__ Lines lines;
     const int i = threadIdx.x;
     if (i < head_dim / 2) {
         Rotation by = {1.0f, 0.0f};
         if (i < pairs && first_head < heads + kv_heads) {
-            by = rotation(positions[row], inverse_frequencies[i], factor);
+            by = rotation(arguments.positions[row], arguments.inverse_frequencies[i], arguments.factor);
         }
 #pragma unroll 1
         for (int head = first_head; head < end_head; head++) {
-            const float* from = qkv + (row * all_heads + head) * head_dim;
+            const float* from = arguments.qkv + (row * all_heads + head) * head_dim;
             if (head < heads) {
-                rotate<PAIRING>(q + (row * heads + head) * head_dim, from, by, i, pairs);
+                rotate<PAIRING>(arguments.q + (row * heads + head) * head_dim, from, by, i, pairs);
             } else {
                 rotate<PAIRING>(lines.elements[head - first_head], from, by, i, head < heads + kv_heads ? pairs : 0);
             }
@@ -148,26 +177,21 @@ __device__ __forceinline__ void rope_append(float* q, const float* qkv, const in
     }
 #pragma unroll 1
     for (int head = max(first_head, heads); head < end_head; head++) {
-        store_line<KV>(tile_of<KV>(segment.pages, layer, slot, head - heads, stored_dim), slot, lines.elements[head - first_head], head_dim,
-                stored_dim);
+        store_line<KV>(tile_of<KV>(segment.pages, arguments.layer, slot, head - heads, arguments.stored_dim), slot,
+                lines.elements[head - first_head], head_dim, arguments.stored_dim);
     }
 }
 
-#define KV_KERNELS(KV)                                                                                                              \
-    extern "C" __global__ void __launch_bounds__(128) kv_append_##KV(const float* k, const float* v, const Segment* segments,        \
-            const int* row_segments, const int* rows, int layer, int kv_heads, int head_dim, int stored_dim, int k_stride,          \
-            int v_stride) {                                                                                                         \
-        append<KV>(k, v, segments, row_segments, rows, layer, kv_heads, head_dim, stored_dim, k_stride, v_stride);                  \
-    }                                                                                                                               \
-    ROPE_KERNEL(KV, split, Split)                                                                                                   \
+#define KV_KERNELS(KV)                                                                                                             \
+    extern "C" __global__ void __launch_bounds__(128) kv_append_##KV(const KvAppendArguments arguments) {                          \
+        append<KV>(arguments);                                                                                                     \
+    }                                                                                                                              \
+    ROPE_KERNEL(KV, split, Split)                                                                                                  \
     ROPE_KERNEL(KV, interleaved, Interleaved)
 
-#define ROPE_KERNEL(KV, NAME, PAIRING)                                                                                              \
-    extern "C" __global__ void __launch_bounds__(128) kv_rope_append_##NAME##_##KV(float* q, const float* qkv, const int* positions, \
-            const float* inverse_frequencies, const Segment* segments, const int* row_segments, const int* rows, int layer,         \
-            int heads, int kv_heads, int head_dim, int stored_dim, int pairs, float factor) {                                       \
-        rope_append<PAIRING, KV>(q, qkv, positions, inverse_frequencies, segments, row_segments, rows, layer, heads, kv_heads,      \
-                head_dim, stored_dim, pairs, factor);                                                                               \
+#define ROPE_KERNEL(KV, NAME, PAIRING)                                                                                             \
+    extern "C" __global__ void __launch_bounds__(128) kv_rope_append_##NAME##_##KV(const RopeAppendArguments arguments) {          \
+        rope_append<PAIRING, KV>(arguments);                                                                                       \
     }
 
 KV_KERNELS(f16)

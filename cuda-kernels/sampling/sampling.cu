@@ -1,21 +1,20 @@
 // The largest logits of each row.
 //
 // Entry points:
-//     sampling_top_k_f32  (ids, values, arrived, lists, logits, rows, vocabulary, k)
-//     sampling_row_statistics_f32
-//         (ids, values, sums, chosen, arrived, lists, parts, logits, columns, rows, vocabulary, k, chosen_count)
+//     sampling_top_k_f32           of TopKArguments
+//     sampling_row_statistics_f32  of RowStatisticsArguments
 //
-// logits [rows, vocabulary], rows [1] int; ids int and values f32 [rows, k] with 1 <= k <= 64 and k <= vocabulary, largest first.
-// Among equals the lowest id comes first; -0 equals +0 and is given as +0; NaN counts as minus infinity and is given as such.
-// Scratch: arrived [rows] int, zero before the first launch and left zero by each; lists [rows, slices, 64] of 8 bytes.
+// ids and values come the largest first, 1 <= k <= 64 and k <= vocabulary. Among equals the lowest id comes first; -0 equals +0 and is
+// given as +0; NaN counts as minus infinity and is given as such.
+// Scratch: arrived is zero before the first launch and left zero by each.
 // Addresses are multiples of 16.
 // Launch: grid (slices, max rows), block 256, no dynamic shared memory, compute capability 8.0. Any number of slices gives the same
 // result: keys are unique, so neither order nor grouping matters. 4096 logits a slice fill the device best.
 // Each block reduces its slice of the row; the last to arrive completes the row, so one launch does all.
-// Row_statistics gives besides sums [rows, 2] f32, the logarithm of the sum of e^x and the entropy of the softmax, -inf or inf and NaN where
-// the largest is that, and chosen [rows, chosen_count] f32, the logits of the tokens in columns [chosen_count] int. Its scratch parts is
-// [rows, slices, 4] f32, and its slices are of 4096 logits at most, which its threads hold, so that they too are read once. Sums are over
-// the lanes of a warp, then warps, then slices, in this order: the same bits whatever other rows there are. RowStatistics.java defines it.
+// Row_statistics gives besides sums: the logarithm of the sum of e^x and the entropy of the softmax, -inf or inf and NaN where the largest is
+// that; and chosen: the logits of the tokens in columns. Its slices are of 4096 logits at most, which its threads hold, so that they too are
+// read once. Sums are over the lanes of a warp, then warps, then slices, in this order: the same bits whatever other rows there are.
+// RowStatistics.java defines it.
 // Logits are read once; a warp looks at 32 keys at a time and inserts only if one of them is among its best so far.
 
 #include "elements.cuh"
@@ -122,16 +121,27 @@ __device__ __forceinline__ TopList top_of(const float* logits, Slice slice, int 
     return top;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_top_k_f32(int* ids, float* values, unsigned* arrived, Key* lists, const float* logits, const int* rows, int vocabulary,
-        int k) {
+struct TopKArguments {
+    int* ids;            // [rows, k]
+    float* values;       // [rows, k]
+    unsigned* arrived;   // [rows], scratch
+    Key* lists;          // [rows, slices, 64], scratch
+    const float* logits; // [rows, vocabulary]
+    const int* rows;     // [1]: how many there are
+    int vocabulary;
+    int k;
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) sampling_top_k_f32(const TopKArguments arguments) {
     __shared__ Key shared[WARPS][LIST];
-    if (blockIdx.y >= *rows) {
+    if (blockIdx.y >= *arguments.rows) {
         return;
     }
-    logits += static_cast<long long>(blockIdx.y) * vocabulary;
-    arrived += blockIdx.y;
-    lists += static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
+    const int vocabulary = arguments.vocabulary;
+    const int k = arguments.k;
+    const float* logits = arguments.logits + static_cast<long long>(blockIdx.y) * vocabulary;
+    unsigned* arrived = arguments.arrived + blockIdx.y;
+    Key* lists = arguments.lists + static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
     const int warp = threadIdx.x / 32;
     const int lane = threadIdx.x % 32;
     const Slice slice = slice_of(vocabulary);
@@ -160,12 +170,12 @@ sampling_top_k_f32(int* ids, float* values, unsigned* arrived, Key* lists, const
     }
     const long long out = static_cast<long long>(blockIdx.y) * k + lane;
     if (lane < k) {
-        ids[out] = id_of(top.high);
-        values[out] = value_of(top.high);
+        arguments.ids[out] = id_of(top.high);
+        arguments.values[out] = value_of(top.high);
     }
     if (32 + lane < k) {
-        ids[out + 32] = id_of(top.low);
-        values[out + 32] = value_of(top.low);
+        arguments.ids[out + 32] = id_of(top.low);
+        arguments.values[out + 32] = value_of(top.low);
     }
     if (lane == 0) {
         *arrived = 0;
@@ -266,18 +276,34 @@ __device__ __forceinline__ void describe(const float* logits, Slice slice, int k
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-sampling_row_statistics_f32(int* ids, float* values, float* sums, float* chosen, unsigned* arrived, Key* lists, Part* parts,
-        const float* logits, const int* columns, const int* rows, int vocabulary, int k, int chosen_count) {
+struct RowStatisticsArguments {
+    int* ids;            // [rows, k]
+    float* values;       // [rows, k]
+    float* sums;         // [rows, 2]
+    float* chosen;       // [rows, chosen_count]
+    unsigned* arrived;   // [rows], scratch
+    Key* lists;          // [rows, slices, 64], scratch
+    Part* parts;         // [rows, slices], scratch
+    const float* logits; // [rows, vocabulary]
+    const int* columns;  // [chosen_count]
+    const int* rows;     // [1]: how many there are
+    int vocabulary;
+    int k;
+    int chosen_count;
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) sampling_row_statistics_f32(const RowStatisticsArguments arguments) {
     __shared__ Key shared[WARPS][LIST];
     __shared__ Part shared_parts[WARPS];
     __shared__ float held[HELD * THREADS];
-    if (blockIdx.y >= *rows) {
+    if (blockIdx.y >= *arguments.rows) {
         return;
     }
-    logits += static_cast<long long>(blockIdx.y) * vocabulary;
-    lists += static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
-    parts += static_cast<long long>(blockIdx.y) * gridDim.x;
+    const int vocabulary = arguments.vocabulary;
+    const int k = arguments.k;
+    const float* logits = arguments.logits + static_cast<long long>(blockIdx.y) * vocabulary;
+    Key* lists = arguments.lists + static_cast<long long>(blockIdx.y) * gridDim.x * LIST;
+    Part* parts = arguments.parts + static_cast<long long>(blockIdx.y) * gridDim.x;
     const int warp = threadIdx.x / 32;
     const int lane = threadIdx.x % 32;
     TopList top;
@@ -305,7 +331,7 @@ sampling_row_statistics_f32(int* ids, float* values, float* sums, float* chosen,
         parts[blockIdx.x] = part;
     }
     __syncwarp();
-    const bool last = lane == 0 && is_last(arrived + blockIdx.y);
+    const bool last = lane == 0 && is_last(arguments.arrived + blockIdx.y);
     if (!__any_sync(FULL_WARP, last)) {
         return;
     }
@@ -320,21 +346,21 @@ sampling_row_statistics_f32(int* ids, float* values, float* sums, float* chosen,
     }
     const long long out = static_cast<long long>(blockIdx.y) * k + lane;
     if (lane < k) {
-        ids[out] = id_of(top.high);
-        values[out] = value_of(top.high);
+        arguments.ids[out] = id_of(top.high);
+        arguments.values[out] = value_of(top.high);
     }
     if (32 + lane < k) {
-        ids[out + 32] = id_of(top.low);
-        values[out + 32] = value_of(top.low);
+        arguments.ids[out + 32] = id_of(top.low);
+        arguments.values[out + 32] = value_of(top.low);
     }
 #pragma unroll 1
-    for (int i = lane; i < chosen_count; i += 32) {
-        chosen[static_cast<long long>(blockIdx.y) * chosen_count + i] = logits[columns[i]];
+    for (int i = lane; i < arguments.chosen_count; i += 32) {
+        arguments.chosen[static_cast<long long>(blockIdx.y) * arguments.chosen_count + i] = logits[arguments.columns[i]];
     }
     if (lane == 0) {
         const float log_sum = logf(part.sum);
-        sums[2 * blockIdx.y] = isinf(part.largest) ? part.largest : part.largest + log_sum;
-        sums[2 * blockIdx.y + 1] = isinf(part.largest) ? __int_as_float(0x7fffffff) : log_sum - part.weighted / part.sum;
-        arrived[blockIdx.y] = 0;
+        arguments.sums[2 * blockIdx.y] = isinf(part.largest) ? part.largest : part.largest + log_sum;
+        arguments.sums[2 * blockIdx.y + 1] = isinf(part.largest) ? __int_as_float(0x7fffffff) : log_sum - part.weighted / part.sum;
+        arguments.arrived[blockIdx.y] = 0;
     }
 }

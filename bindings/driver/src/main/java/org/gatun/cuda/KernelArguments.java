@@ -60,7 +60,7 @@ public final class KernelArguments {
     /// @throws IllegalStateException if the buffer is closed, or the field is set already
     /// @throws IllegalArgumentException if there is no such field, it is no address, or the buffer is another context's
     public KernelArguments set(String field, DeviceSlice slice) {
-        return set(unset(field), slice);
+        return set(indexOf(field), slice);
     }
 
     /// Passes the address of a part of a buffer in a field, or a null pointer where there is none.
@@ -76,7 +76,7 @@ public final class KernelArguments {
     /// @throws IllegalStateException if the field is set already
     /// @throws IllegalArgumentException if there is no such field, or it is no address
     public KernelArguments setNull(String field) {
-        int index = unset(field);
+        int index = indexOf(field);
         check(index, KernelParameter.Type.ADDRESS, "a null pointer");
         values.set(ValueLayout.JAVA_LONG_UNALIGNED, offsets[index], 0L);
         return this;
@@ -87,7 +87,7 @@ public final class KernelArguments {
     /// @throws IllegalStateException if the field is set already
     /// @throws IllegalArgumentException if there is no such field, or it is no 64-bit number
     public KernelArguments set(String field, long value) {
-        return set(unset(field), value);
+        return set(indexOf(field), value);
     }
 
     /// Passes a 32-bit whole number in a field.
@@ -95,7 +95,7 @@ public final class KernelArguments {
     /// @throws IllegalStateException if the field is set already
     /// @throws IllegalArgumentException if there is no such field, or it is no 32-bit whole number
     public KernelArguments set(String field, int value) {
-        return set(unset(field), value);
+        return set(indexOf(field), value);
     }
 
     /// Passes an f32 in a field.
@@ -103,11 +103,11 @@ public final class KernelArguments {
     /// @throws IllegalStateException if the field is set already
     /// @throws IllegalArgumentException if there is no such field, or it is no f32
     public KernelArguments set(String field, float value) {
-        return set(unset(field), value);
+        return set(indexOf(field), value);
     }
 
     /// The number of a field that is to be set.
-    private int unset(String field) {
+    private int indexOf(String field) {
         int index = Arrays.asList(names).indexOf(field);
         if (index < 0) {
             throw new IllegalArgumentException("argument %s of %s: expected one of %s".formatted(field, function, Arrays.toString(names)));

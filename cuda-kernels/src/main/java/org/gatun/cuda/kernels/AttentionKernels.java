@@ -191,13 +191,14 @@ public final class AttentionKernels {
         KernelLaunch.check(kernel, "arrivals", arrivals, 1, split.arrivalBytes);
         tree.ifPresent(paths -> paths.check(kernel, rows.max()));
         KernelArguments arguments = kernel.arguments()
-                .set(0, out).set(1, q).set(2, positions).set(3, rows.count()).set(4, segments.memory()).set(5, segments.count())
-                .set(6, segments.ranges()).set(9, partials).set(10, arrivals).set(11, layer.offset()).set(12, shape.heads)
-                .set(13, layer.kvHeads()).set(14, layer.headDim()).set(15, outType.ordinal())
-                .set(16, tree.map(TreePaths::stride).orElse(0)).set(17, shape.window)
-                .set(18, split.vectors).set(19, split.stage).set(20, split.pool).set(21, split.copyBytes)
-                .set(22, split.spanInShared ? 1 : 0).set(23, (float) (shape.scale * LOG2_E));
-        TreePaths.set(arguments, 7, tree);
+                .set("out", out).set("q", q).set("positions", positions).set("rows", rows.count())
+                .set("segments", segments.memory()).set("segment_count", segments.count()).set("ranges", segments.ranges())
+                .set("paths", tree.map(TreePaths::rows)).set("lengths", tree.map(TreePaths::lengths))
+                .set("path_stride", tree.map(TreePaths::stride).orElse(0)).set("partials", partials).set("arrivals", arrivals)
+                .set("layer", layer.offset()).set("heads", shape.heads).set("kv_heads", layer.kvHeads()).set("head_dim", layer.headDim())
+                .set("out_type", outType.ordinal()).set("window", shape.window).set("vectors", split.vectors).set("stage", split.stage)
+                .set("pool", split.pool).set("copy_bytes", split.copyBytes).set("span_in_shared", split.spanInShared ? 1 : 0)
+                .set("scale", (float) (shape.scale * LOG2_E));
         kernel.allowDynamicSharedBytes(split.sharedBytes);
         return new KernelLaunch(kernel, LaunchConfiguration.of(split.blocks, 32 * split.warps).withDynamicSharedBytes(split.sharedBytes),
                 arguments);

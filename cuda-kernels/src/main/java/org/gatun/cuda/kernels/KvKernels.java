@@ -24,8 +24,9 @@ public final class KvKernels {
         KernelLaunch.check(kernel, "k", k, Float.BYTES, rows.max(), width);
         KernelLaunch.check(kernel, "v", v, Float.BYTES, rows.max(), width);
         return new KernelLaunch(kernel, configuration(rows, layer.kvHeads(), layer), kernel.arguments()
-                .set(0, k).set(1, v).set(2, segments.memory()).set(3, segments.ofRows()).set(4, rows.count()).set(5, layer.offset())
-                .set(6, layer.kvHeads()).set(7, layer.headDim()).set(8, layer.storedDim()).set(9, width).set(10, width));
+                .set("k", k).set("v", v).set("segments", segments.memory()).set("row_segments", segments.ofRows())
+                .set("rows", rows.count()).set("layer", layer.offset()).set("kv_heads", layer.kvHeads()).set("head_dim", layer.headDim())
+                .set("stored_dim", layer.storedDim()).set("k_stride", width).set("v_stride", width));
     }
 
     /// Rotates queries and keys of rows that hold queries, keys and values, and appends keys and values as [#append] does.
@@ -43,10 +44,10 @@ public final class KvKernels {
         KernelLaunch.check(kernel, "q", q, Float.BYTES, rows.max(), heads, layer.headDim());
         KernelLaunch.check(kernel, "qkv", qkv, Float.BYTES, rows.max(), allHeads, layer.headDim());
         KernelLaunch.check(kernel, "positions", positions, Integer.BYTES, rows.max());
-        return new KernelLaunch(kernel, configuration(rows, allHeads, layer), kernel.arguments()
-                .set(0, q).set(1, qkv).set(2, positions).set(3, rotation.inverseFrequencies()).set(4, segments.memory())
-                .set(5, segments.ofRows()).set(6, rows.count()).set(7, layer.offset()).set(8, heads).set(9, layer.kvHeads())
-                .set(10, layer.headDim()).set(11, layer.storedDim()).set(12, rotation.pairs()).set(13, rotation.factor()));
+        return new KernelLaunch(kernel, configuration(rows, allHeads, layer), rotation.set(kernel.arguments())
+                .set("q", q).set("qkv", qkv).set("positions", positions).set("segments", segments.memory())
+                .set("row_segments", segments.ofRows()).set("rows", rows.count()).set("layer", layer.offset()).set("heads", heads)
+                .set("kv_heads", layer.kvHeads()).set("head_dim", layer.headDim()).set("stored_dim", layer.storedDim()));
     }
 
     /// Copies slots to slots in all layers of a cache, one after the other.

@@ -37,8 +37,8 @@ public final class SamplingKernels {
         KernelLaunch.check(kernel, "lists", lists, 1, listBytes(rows.max(), vocabulary));
         KernelLaunch.check(kernel, "logits", logits, Float.BYTES, rows.max(), vocabulary);
         return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.max(), THREADS),
-                kernel.arguments().set(0, ids).set(1, values).set(2, arrived).set(3, lists).set(4, logits)
-                        .set(5, rows.count()).set(6, vocabulary).set(7, k));
+                kernel.arguments().set("ids", ids).set("values", values).set("arrived", arrived).set("lists", lists)
+                        .set("logits", logits).set("rows", rows.count()).set("vocabulary", vocabulary).set("k", k));
     }
 
     /// The ids of each row's `k` largest logits, and these, as [#topK] has them; the logarithm of the sum of the exponentials of its logits, and
@@ -75,8 +75,9 @@ public final class SamplingKernels {
             KernelLaunch.check(kernel, "columns", columns, Integer.BYTES, chosenCount);
         }
         return new KernelLaunch(kernel, LaunchConfiguration.of(slices(vocabulary), rows.max(), THREADS),
-                kernel.arguments().set(0, ids).set(1, values).set(2, sums).set(3, chosen).set(4, arrived).set(5, lists).set(6, parts)
-                        .set(7, logits).set(8, columns).set(9, rows.count()).set(10, vocabulary).set(11, k).set(12, chosenCount));
+                kernel.arguments().set("ids", ids).set("values", values).set("sums", sums).set("chosen", chosen)
+                        .set("arrived", arrived).set("lists", lists).set("parts", parts).set("logits", logits).set("columns", columns)
+                        .set("rows", rows.count()).set("vocabulary", vocabulary).set("k", k).set("chosen_count", chosenCount));
     }
 
     /// Bytes of scratch that row statistics need for what slices sum up.

@@ -21,7 +21,7 @@ public final class TreeKernels {
         paths.check(kernel, rows.max());
         KernelLaunch.check(kernel, "ancestors", ancestors, Long.BYTES, rows.max(), words);
         return new KernelLaunch(kernel, LaunchConfiguration.of(Math.ceilDiv(rows.max(), ROWS_A_BLOCK), 32 * ROWS_A_BLOCK),
-                kernel.arguments().set(0, paths.rows()).set(1, paths.lengths()).set(2, ancestors).set(3, rows.count())
-                        .set(4, words));
+                kernel.arguments().set("paths", paths.rows()).set("lengths", paths.lengths()).set("ancestors", ancestors)
+                        .set("rows", rows.count()).set("words", words));
     }
 }
