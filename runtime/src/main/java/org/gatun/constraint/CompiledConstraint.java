@@ -21,21 +21,25 @@ public final class CompiledConstraint {
     private final Grammar grammar;
     private final Parser parser;
     private final int[] units;
-    private final Parser.State[] path; // [depth] of the walk
+    private final Parser.State[] path;    // [depth] of the walk, where the parser has a say
+    private final Lexer.State[] readings; // [depth] of the walk within the lexemes at its beginning, else null
     private final Map<Parser.State, int[]> masks;
     private final ReentrantLock lock = new ReentrantLock();
     private final List<String> notes;
 
     /// @param units expressions of one character that tokens of slices are made of
     /// @param notes what the constraint does not enforce, as annotations
-    CompiledConstraint(String description, Grammar grammar, TokenTrie trie, int[] units, List<String> notes) {
+    /// @param maxDepth most levels of a text
+    /// @throws IllegalArgumentException if the tokens cannot begin a text
+    CompiledConstraint(String description, Grammar grammar, TokenTrie trie, int[] units, List<String> notes, int maxDepth) {
         this.description = description;
         this.grammar = grammar;
         this.trie = trie;
         this.units = units.clone();
         this.notes = List.copyOf(notes);
-        parser = new Parser(grammar);
+        parser = new Parser(grammar, maxDepth);
         path = new Parser.State[trie.longest() + 1];
+        readings = new Lexer.State[trie.longest() + 1];
         int most = Math.max(16, MAX_MASK_BYTES / (Integer.BYTES * trie.words()));
         masks = new LinkedHashMap<>(16, 0.75f, true) {
             private static final long serialVersionUID = 1;
@@ -45,6 +49,14 @@ public final class CompiledConstraint {
                 return size() > most;
             }
         };
+        if (!trie.hasAllBytes() && !mask(parser.start(), new int[trie.words()])) {
+            throw new IllegalArgumentException(stuck());
+        }
+    }
+
+    /// What is wrong where no token may follow.
+    String stuck() {
+        return "no token of the model spells what the constraint '" + description + "' asks for: expected a tokenizer that knows these characters";
     }
 
     /// Before a text.
@@ -55,11 +67,14 @@ public final class CompiledConstraint {
     /// Before a text of a model.
     ///
     /// @param vocabularySize tokens of its tokenizer
-    /// @throws IllegalArgumentException if the constraint was compiled for another number of tokens
+    /// @throws IllegalArgumentException if the constraint was compiled for another number of tokens, or none of them ends a text
     public ConstraintMatcher matcherFor(int vocabularySize) {
         if (vocabularySize != trie.vocabularySize()) {
             throw new IllegalArgumentException("the constraint '" + description + "' was compiled for " + trie.vocabularySize()
                     + " tokens: expected the tokenizer of the model, which has " + vocabularySize);
+        }
+        if (trie.endTokens().length == 0) {
+            throw new IllegalArgumentException("the constraint '" + description + "': found no token that ends a text, expected one in the tokenizer");
         }
         return matcher();
     }
@@ -125,8 +140,8 @@ public final class CompiledConstraint {
     /// Writes which tokens may follow.
     ///
     /// @param mask `[>= ceil(vocabulary / 32)]`, overwritten
-    /// @throws IllegalStateException if none may, because no token spells what must follow
-    void mask(Parser.State state, int[] mask) {
+    /// @return whether any may; if not, no token spells what must follow
+    boolean mask(Parser.State state, int[] mask) {
         lock.lock();
         try {
             int[] known = masks.get(state);
@@ -137,6 +152,12 @@ public final class CompiledConstraint {
             }
             System.arraycopy(known, 0, mask, 0, known.length);
             Arrays.fill(mask, known.length, mask.length, 0);
+            for (int word : known) {
+                if (word != 0) {
+                    return true;
+                }
+            }
+            return false;
         } finally {
             lock.unlock();
         }
@@ -158,14 +179,6 @@ public final class CompiledConstraint {
                 mask[token >> 5] |= 1 << token;
             }
         }
-        for (int word : mask) {
-            if (word != 0) {
-                return;
-            }
-        }
-        throw new IllegalStateException(state.isComplete() ? "the constraint '" + description
-                + "' is fulfilled, and the model has no token that ends a text" : "no token of the model spells what the constraint '"
-                + description + "' asks for next");
     }
 
     private boolean takes(Parser.State state, int count) {
@@ -177,27 +190,41 @@ public final class CompiledConstraint {
         return false;
     }
 
-    /// Walks the trie from a state, and leaves what no text leads through.
+    /// Walks the trie from a state, and leaves what no text leads through. Within lexemes the lexer knows; the parser is asked where one may end,
+    /// so that states of it are made for few nodes.
     private void walk(Parser.State state, Nodes nodes, int[] mask) {
         byte[] bytes = nodes.bytes();
         short[] depths = nodes.depths();
         int[] first = nodes.firstTokens();
         int[] tokens = nodes.tokens();
-        Parser.State dead = parser.dead();
         path[0] = state;
+        readings[0] = Parser.reading(state);
         for (int node = 0; node < bytes.length; ) {
-            int depth = depths[node];
-            Parser.State next = parser.next(path[depth], parser.byteClass(bytes[node] & 0xff));
-            if (next == dead) {
+            if (!step(state, depths[node], parser.byteClass(bytes[node] & 0xff))) {
                 node = nodes.ends()[node];
                 continue;
             }
             for (int i = first[node]; i < first[node + 1]; i++) {
                 mask[tokens[i] >> 5] |= 1 << tokens[i];
             }
-            path[depth + 1] = next;
             node++;
         }
+    }
+
+    /// Goes one byte deeper.
+    ///
+    /// @param from where the walk began
+    /// @return whether a text leads there
+    private boolean step(Parser.State from, int depth, int byteClass) {
+        Lexer.State reading = readings[depth];
+        Lexer.State read = reading == null ? null : parser.read(reading, byteClass);
+        if (read != null && read.ended().length == 0) {
+            readings[depth + 1] = read;
+            return !read.isDone();
+        }
+        readings[depth + 1] = null;
+        path[depth + 1] = read == null ? parser.next(path[depth], byteClass) : parser.behind(from, read);
+        return path[depth + 1] != parser.dead();
     }
 
     @Override

@@ -36,6 +36,17 @@ public final class ConstraintMatcher {
     /// @throws IllegalArgumentException if the array is too short
     /// @throws IllegalStateException if the text has ended, or no token of the vocabulary spells what must follow
     public void mask(int[] mask) {
+        if (!tryMask(mask)) {
+            throw new IllegalStateException(constraint.stuck());
+        }
+    }
+
+    /// Writes which tokens may follow, as [#mask] does. Hot.
+    ///
+    /// @return whether any may; if not, no token of the vocabulary spells what must follow
+    /// @throws IllegalArgumentException if the array is too short
+    /// @throws IllegalStateException if the text has ended
+    public boolean tryMask(int[] mask) {
         if (mask.length < constraint.trie().words()) {
             throw new IllegalArgumentException("a mask of " + mask.length + " words: expected " + constraint.trie().words() + " for "
                     + constraint.trie().vocabularySize() + " tokens");
@@ -43,7 +54,7 @@ public final class ConstraintMatcher {
         if (ended) {
             throw new IllegalStateException("the text under the constraint '" + constraint + "' has ended: no token may follow");
         }
-        constraint.mask(state(), mask);
+        return constraint.mask(state(), mask);
     }
 
     /// Goes behind a token, if it may follow.

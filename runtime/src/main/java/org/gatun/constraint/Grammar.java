@@ -67,11 +67,13 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
     /// One way to write a rule.
     ///
     /// @param start first of its symbols
-    record Production(int start, Guard guard) {}
+    /// @param depth how many calls in each other it takes at least, those at the end not counted
+    record Production(int start, Guard guard, int depth) {}
 
     /// A grammar being written. One thread.
     static final class Builder {
         private final Regexes regexes;
+        private final String description;
         private final List<List<Rule>> rules = new ArrayList<>();
         private final List<Call> calls = new ArrayList<>();
         private final Map<Call, Integer> callNumbers = new HashMap<>();
@@ -82,8 +84,15 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
         /// One way to write a rule.
         private record Rule(Guard guard, int[] symbols) {}
 
-        Builder(Regexes regexes) {
+        /// @param description of the constraint, for messages
+        Builder(Regexes regexes, String description) {
             this.regexes = regexes;
+            this.description = description;
+        }
+
+        /// The pool of its lexemes.
+        Regexes regexes() {
+            return regexes;
         }
 
         /// A rule without productions yet.
@@ -151,8 +160,9 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
             int root = ~call(rule);
             BitSet productive = productive();
             if (!productive.get(rule)) {
-                throw new IllegalArgumentException("the constraint is unsatisfiable: no text is valid");
+                throw new IllegalArgumentException("the constraint '" + description + "' is unsatisfiable: no text is valid");
             }
+            int[] depths = depths(productive);
             int[] symbols = new int[64];
             int size = 0;
             List<List<Production>> productions = new ArrayList<>();
@@ -163,7 +173,7 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
                         if (size + one.symbols.length + 1 > symbols.length) {
                             symbols = Arrays.copyOf(symbols, 2 * (size + one.symbols.length + 1));
                         }
-                        kept.add(new Production(size, one.guard));
+                        kept.add(new Production(size, one.guard, depth(one, depths)));
                         System.arraycopy(one.symbols, 0, symbols, size, one.symbols.length);
                         size += one.symbols.length;
                         symbols[size++] = END;
@@ -189,6 +199,35 @@ record Grammar(int[] symbols, List<Call> calls, List<List<Production>> productio
                 }
             }
             return productive;
+        }
+
+        /// How many calls in each other each rule takes at least.
+        private int[] depths(BitSet productive) {
+            int[] depths = new int[rules.size()];
+            Arrays.fill(depths, Integer.MAX_VALUE);
+            boolean shrinks = true;
+            while (shrinks) {
+                shrinks = false;
+                for (int rule = rules.size() - 1; rule >= 0; rule--) {
+                    for (Rule each : rules.get(rule)) {
+                        int depth = leadsToText(each, productive) ? depth(each, depths) : Integer.MAX_VALUE;
+                        shrinks |= depth < depths[rule];
+                        depths[rule] = Math.min(depth, depths[rule]);
+                    }
+                }
+            }
+            return depths;
+        }
+
+        private int depth(Rule rule, int[] depths) {
+            int depth = 0;
+            for (int i = 0; i < rule.symbols.length; i++) {
+                if (rule.symbols[i] < 0) {
+                    int of = depths[calls.get(~rule.symbols[i]).rule()];
+                    depth = Math.max(depth, i == rule.symbols.length - 1 || of == Integer.MAX_VALUE ? of : of + 1);
+                }
+            }
+            return depth;
         }
 
         private boolean leadsToText(Rule rule, BitSet productive) {

@@ -109,6 +109,9 @@ final class JsonText {
 
     /// The string of this value, in all plain texts.
     int stringOf(String value) {
+        if (value.codePoints().allMatch(each -> each >= ' ' && (each < Character.MIN_SURROGATE || each > Character.MAX_SURROGATE))) {
+            return regexes.literal(spelled(value)); // which is the only one
+        }
         return string(regexes.concat(value.codePoints().map(each -> characters(CodePoints.of(each, each))).toArray()));
     }
 

@@ -18,14 +18,16 @@ final class Lexer {
         private final int[] lexemes; // rising
         private final int[] rests;   // [lexemes] what is to match of each
         private final int[] ended;   // those that may end here
+        private final int space;     // what may still stand before them, EMPTY within them
         private final int hash;
         private final State[] next;  // [byte classes]
 
-        private State(int[] lexemes, int[] rests, int[] ended, int byteClasses) {
+        private State(int[] lexemes, int[] rests, int[] ended, int space, int byteClasses) {
+            this.space = space;
             this.lexemes = lexemes;
             this.rests = rests;
             this.ended = ended;
-            this.hash = 31 * (31 * Arrays.hashCode(lexemes) + Arrays.hashCode(rests)) + Arrays.hashCode(ended);
+            this.hash = 31 * (31 * (31 * Arrays.hashCode(lexemes) + Arrays.hashCode(rests)) + Arrays.hashCode(ended)) + space;
             this.next = new State[byteClasses];
         }
 
@@ -46,7 +48,7 @@ final class Lexer {
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof State state && Arrays.equals(lexemes, state.lexemes) && Arrays.equals(rests, state.rests)
+            return other instanceof State state && space == state.space && Arrays.equals(lexemes, state.lexemes) && Arrays.equals(rests, state.rests)
                     && Arrays.equals(ended, state.ended);
         }
 
@@ -64,17 +66,16 @@ final class Lexer {
         classes = regexes.classes();
     }
 
-    /// Before some lexemes.
+    /// Before some lexemes. Space is read once for all of them: none begins with it.
     ///
     /// @param lexemes rising
     /// @param first whether a text begins here, where there is no space
     State start(int[] lexemes, boolean first) {
         int[] rests = new int[lexemes.length];
         for (int i = 0; i < lexemes.length; i++) {
-            int regex = grammar.lexemes()[lexemes[i]];
-            rests[i] = first ? regex : regexes.concat(grammar.space(), regex);
+            rests[i] = grammar.lexemes()[lexemes[i]];
         }
-        return intern(new State(lexemes, rests, new int[0], classes.count()));
+        return intern(new State(lexemes, rests, new int[0], first ? Regexes.EMPTY : grammar.space(), classes.count()));
     }
 
     /// Behind a byte of a class; hot.
@@ -90,6 +91,10 @@ final class Lexer {
     }
 
     private State step(State state, int value) {
+        int space = regexes.derivative(state.space, value);
+        if (space != Regexes.EMPTY) {
+            return intern(new State(state.lexemes, state.rests, new int[0], space, classes.count()));
+        }
         int[] lexemes = new int[state.lexemes.length];
         int[] rests = new int[lexemes.length];
         int[] ended = new int[lexemes.length];
@@ -105,7 +110,8 @@ final class Lexer {
                 rests[going++] = rest;
             }
         }
-        return intern(new State(Arrays.copyOf(lexemes, going), Arrays.copyOf(rests, going), Arrays.copyOf(ended, done), classes.count()));
+        return intern(new State(Arrays.copyOf(lexemes, going), Arrays.copyOf(rests, going), Arrays.copyOf(ended, done), Regexes.EMPTY,
+                classes.count()));
     }
 
     private State intern(State state) {

@@ -12,8 +12,9 @@ import org.gatun.constraint.Schema.Others;
 ///
 /// A named key is never written twice. Another key may be: readers take the last value, and each is valid.
 final class ObjectRules {
-    /// Most named keys in any order: bits of a parameter, beside a counter.
-    private static final int MAX_ANY_ORDER = 40;
+    /// Most named keys in any order: bits of a parameter, beside a counter, or without one.
+    private static final int MAX_COUNTED = 40;
+    private static final int MAX_UNCOUNTED = 58;
     private static final int MAX_SOME = 4;
 
     private final SchemaCompiler compiler;
@@ -43,7 +44,8 @@ final class ObjectRules {
         json = compiler.json();
         least = Math.max(0, object.min() - object.required().size());
         SchemaAlgebra algebra = compiler.normalizer().algebra();
-        declared = compiler.options().order() == SchemaOptions.PropertyOrder.DECLARED || object.named().size() > MAX_ANY_ORDER;
+        declared = compiler.options().order() == SchemaOptions.PropertyOrder.DECLARED || object.named().size()
+                > (object.min() > object.required().size() || object.max() < Long.MAX_VALUE ? MAX_COUNTED : MAX_UNCOUNTED);
         object.named().forEach((key, schema) -> {
             if (!schema.equals(Schema.NEVER) && (least == 0 || !algebra.isProvablyEmpty(schema))) {
                 named.add(new Member(json.key(compiler.text().stringOf(key)), schema, object.required().contains(key),

@@ -35,8 +35,10 @@ final class Parser {
     private final ByteClasses classes;
     private final Map<Set<Item>, Row> rows = new HashMap<>();
     private final Map<Key, State> states = new HashMap<>();
+    private final Map<Lexing, State> behind = new HashMap<>(); // where a row leads once so much has been read
     private final State dead;
     private final State start;
+    private final int maxDepth;
 
     /// A production under way.
     ///
@@ -62,6 +64,7 @@ final class Parser {
         private final Map<Integer, List<Item>> waiting = new HashMap<>(); // by goal called here
         private final Map<Integer, List<Item>> byLexeme = new HashMap<>();
         private boolean complete;  // the text may end here
+        private int depth;         // most calls in each other that are under way
         private Lexer.State start;
     }
 
@@ -110,16 +113,22 @@ final class Parser {
         }
     }
 
-    Parser(Grammar grammar) {
+    /// @param maxDepth most calls in each other
+    /// @throws IllegalArgumentException if every text takes more
+    Parser(Grammar grammar, int maxDepth) {
         this.grammar = grammar;
+        this.maxDepth = maxDepth;
         lexer = new Lexer(grammar, MAX_STATES);
         classes = grammar.regexes().classes();
         dead = new State(new Lexing[0], false, 0);
         Set<Item> kernel = new HashSet<>();
         for (Production each : grammar.productions().get(grammar.calls().get(grammar.root()).rule())) {
-            if (each.guard().holds(grammar.calls().get(grammar.root()).value())) {
+            if (each.guard().holds(grammar.calls().get(grammar.root()).value()) && each.depth() <= maxDepth) {
                 kernel.add(new Item(grammar.root(), each.start(), grammar.calls().get(grammar.root()).value(), null));
             }
+        }
+        if (kernel.isEmpty()) {
+            throw new IllegalArgumentException("every text of the constraint is more than " + maxDepth + " levels deep: expected a larger depth");
         }
         Row first = row(kernel, false, true);
         start = state(first.start.isDone() ? Set.of() : Set.of(new Lexing(first, first.start)), first.complete);
@@ -140,11 +149,6 @@ final class Parser {
         return classes.of(value);
     }
 
-    /// How many states are kept.
-    int size() {
-        return states.size();
-    }
-
     /// Behind a byte of a class; [#dead] if none may follow. Hot.
     State next(State state, int byteClass) {
         if (state == dead) {
@@ -161,29 +165,66 @@ final class Parser {
     }
 
     private State step(State state, int byteClass) {
-        Set<Lexing> going = HashSet.newHashSet(4);
-        Kernel kernel = null;
+        Step step = new Step();
         for (Lexing each : state.lexings) {
-            Lexer.State read = lexer.next(each.lexer, byteClass);
+            step.add(each.row, lexer.next(each.lexer, byteClass));
+        }
+        return step.end();
+    }
+
+    /// What of some lexemes has been read in a state with one way to read it, else null.
+    static Lexer.State reading(State state) {
+        return state.lexings.length == 1 ? state.lexings[0].lexer : null;
+    }
+
+    /// Behind a byte within lexemes, as far as the lexer has a say. Hot.
+    Lexer.State read(Lexer.State reading, int byteClass) {
+        return lexer.next(reading, byteClass);
+    }
+
+    /// Behind a state with one way to read it, once more has been read of its lexemes.
+    State behind(State state, Lexer.State read) {
+        Lexing key = new Lexing(state.lexings[0].row, read);
+        State known = behind.get(key);
+        if (known == null) {
+            Step step = new Step();
+            step.add(key.row, read);
+            known = step.end();
+            if (behind.size() < MAX_STATES) {
+                behind.put(key, known);
+            }
+        }
+        return known;
+    }
+
+    /// Collects all ways to read a text.
+    private final class Step {
+        private final Set<Lexing> going = HashSet.newHashSet(4);
+        private Kernel kernel;
+
+        void add(Row row, Lexer.State read) {
             if (!read.isDone()) {
-                going.add(new Lexing(each.row, read));
+                going.add(new Lexing(row, read));
             }
             for (int lexeme : read.ended()) {
                 kernel = kernel == null ? new Kernel() : kernel;
-                for (Item item : each.row.byLexeme.get(lexeme)) {
+                for (Item item : row.byLexeme.get(lexeme)) {
                     kernel.add(new Item(item.goal, item.at + 1, item.parameter, item.origin));
                 }
             }
         }
-        boolean complete = false;
-        if (kernel != null) {
-            Row row = row(kernel.items, kernel.complete, false);
-            complete = row.complete;
-            if (!row.start.isDone()) {
-                going.add(new Lexing(row, row.start));
+
+        State end() {
+            boolean complete = false;
+            if (kernel != null) {
+                Row row = row(kernel.items, kernel.complete, false);
+                complete = row.complete;
+                if (!row.start.isDone()) {
+                    going.add(new Lexing(row, row.start));
+                }
             }
+            return going.isEmpty() && !complete ? dead : state(going, complete);
         }
-        return going.isEmpty() && !complete ? dead : state(going, complete);
     }
 
     private State state(Set<Lexing> lexings, boolean complete) {
@@ -245,7 +286,10 @@ final class Parser {
         }
 
         Row of(Set<Item> kernel, boolean first) {
-            kernel.forEach(this::add);
+            for (Item item : kernel) {
+                row.depth = Math.max(row.depth, depth(item.origin));
+                add(item);
+            }
             while (!open.isEmpty()) {
                 if (seen.size() > MAX_ITEMS) {
                     throw new IllegalStateException("more than " + MAX_ITEMS + " ways to go on with a text: expected a simpler constraint");
@@ -262,6 +306,11 @@ final class Parser {
             }
             row.start = lexer.start(row.byLexeme.keySet().stream().mapToInt(Integer::intValue).sorted().toArray(), first);
             return row;
+        }
+
+        /// Calls in each other that are under way in what was called in a row.
+        private static int depth(Row origin) {
+            return origin == null ? 0 : origin.depth + 1;
         }
 
         private void add(Item item) {
@@ -281,7 +330,7 @@ final class Parser {
             int goal = ends ? item.goal : number;
             Row origin = ends ? item.origin : row;
             for (Production each : grammar.productions().get(call.rule())) {
-                if (each.guard().holds(parameter)) {
+                if (each.guard().holds(parameter) && depth(origin) + each.depth() <= maxDepth) {
                     add(new Item(goal, each.start(), parameter, origin));
                 }
             }

@@ -6,8 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.ToIntFunction;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
-import java.util.stream.IntStream;
 import org.gatun.constraint.RegexSyntax.Item.Alternatives;
 import org.gatun.constraint.RegexSyntax.Item.Begin;
 import org.gatun.constraint.RegexSyntax.Item.Characters;
@@ -24,6 +22,7 @@ final class RegexSyntax {
             0x202F, 0x202F, 0x205F, 0x205F, 0x3000, 0x3000, 0xFEFF, 0xFEFF);
     /// What a dot matches.
     static final CodePoints DOT = CodePoints.of('\n', '\n', '\r', '\r', 0x2028, 0x2029).complement();
+    private static final Pattern COUNT = Pattern.compile("\\{\\d+(,\\d*)?\\}");
     private static final int MAX_DEPTH = 200;
     private static final int MAX_COUNT = 1_000_000;
 
@@ -163,7 +162,7 @@ final class RegexSyntax {
             most = Regexes.UNBOUNDED;
         } else if (take('?')) {
             least = 0;
-        } else if (at < text.length() && peek() == '{' && text.substring(at).matches("(?s)\\{\\d+(,\\d*)?\\}.*")) {
+        } else if (at < text.length() && isCount()) {
             int end = text.indexOf('}', at);
             String[] counts = text.substring(at + 1, end).split(",", -1);
             least = count(counts[0]);
@@ -179,7 +178,14 @@ final class RegexSyntax {
             throw malformed("a quantifier behind an anchor");
         }
         take('?'); // lazy: the same texts
+        if (at < text.length() && ("*+?".indexOf(peek()) >= 0 || isCount())) {
+            throw malformed("a quantifier behind a quantifier");
+        }
         return new Repeated(item, least, most);
+    }
+
+    private boolean isCount() {
+        return COUNT.matcher(text).region(at, text.length()).lookingAt();
     }
 
     private int count(String digits) {
@@ -318,22 +324,9 @@ final class RegexSyntax {
         if (!take('{') || end < 0) {
             throw malformed("a property without its braces");
         }
-        String name = text.substring(at, end).replaceFirst("^Script(_Extensions)?=|^sc=", "script=").replaceFirst("^Letter$", "L")
-                .replaceFirst("^General_Category=|^gc=", "general_category=");
+        String name = text.substring(at, end);
         at = end + 1;
-        try {
-            CodePoints set = properties.computeIfAbsent(name, _ -> CodePoints.of(Pattern.compile("\\p{" + name + "}+")
-                    .matcher(everyCharacter()).results()
-                    .flatMapToInt(run -> IntStream.of(run.group().codePointAt(0), run.group().codePointBefore(run.group().length())))
-                    .toArray()));
-            return negated ? set.complement() : set;
-        } catch (PatternSyntaxException _) {
-            throw unsupported("the property " + name);
-        }
-    }
-
-    private static String everyCharacter() {
-        return IntStream.rangeClosed(0, Character.MAX_CODE_POINT).filter(each -> each < Character.MIN_SURROGATE || each > Character.MAX_SURROGATE)
-                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
+        CodePoints set = properties.computeIfAbsent(name, each -> UnicodeProperties.of(each).orElseThrow(() -> unsupported("the property " + each)));
+        return negated ? set.complement() : set;
     }
 }

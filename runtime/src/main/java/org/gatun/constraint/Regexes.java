@@ -26,6 +26,11 @@ final class Regexes {
     /// Most nodes of a pool, some 100 MB.
     static final int MAX_NODES = 2_000_000;
 
+    /// Most operands of them together, some 64 MB.
+    private static final int MAX_OPERANDS = 16_000_000;
+    /// Most parts in a row that may be nothing: the time of a derivative grows with their square.
+    static final int MAX_OPTIONAL = 300;
+
     private static final byte CLASS = 2;
     private static final byte CONCAT = 3;
     private static final byte UNION = 4;
@@ -38,7 +43,9 @@ final class Regexes {
     private int[][] operands = new int[256][];   // class: its set; repeat: of what, least, most; else expressions
     private boolean[] nullable = new boolean[256];
     private boolean[] positive = new boolean[256]; // has neither conjunction nor complement: matches something unless EMPTY
+    private short[] optionals = new short[256];   // parts at the beginning of a concatenation that may be nothing
     private int size;
+    private int operandCount;
     private int[] table = new int[1024];         // node + 1 by hash
     private final List<BitSet> sets = new ArrayList<>();
     private final Map<BitSet, Integer> setNumbers = new HashMap<>();
@@ -58,11 +65,6 @@ final class Regexes {
     /// Which bytes no expression of this pool tells apart.
     ByteClasses classes() {
         return classes;
-    }
-
-    /// How many expressions there are.
-    int size() {
-        return size;
     }
 
     /// One byte of a set.
@@ -118,7 +120,14 @@ final class Regexes {
         if (kinds[first] == CONCAT) {
             return concat(operands[first][0], concat(operands[first][1], second));
         }
-        return node(CONCAT, new int[] {first, second}, nullable[first] && nullable[second], positive[first] && positive[second]);
+        int optional = nullable[first] ? 1 + optionals[second] : 0;
+        if (optional > MAX_OPTIONAL) {
+            throw new IllegalArgumentException("a regular expression of more than " + MAX_OPTIONAL
+                    + " optional parts in a row: expected a count, such as (a?b?){0,1000}");
+        }
+        int concat = node(CONCAT, new int[] {first, second}, nullable[first] && nullable[second], positive[first] && positive[second]);
+        optionals[concat] = (short) optional;
+        return concat;
     }
 
     /// Any of these.
@@ -309,7 +318,7 @@ final class Regexes {
     /// Whether `count` of `unit` in a row, and fewer, are the start of a match, as far as the form of the expression shows it.
     boolean beginsWithRepeats(int regex, int unit, int count) {
         return switch (kinds[regex]) {
-            case CONCAT -> positive[regex] && beginsWithRepeats(operands[regex][0], unit, count);
+            case CONCAT -> positive[operands[regex][1]] && beginsWithRepeats(operands[regex][0], unit, count);
             case REPEAT -> operands[regex][0] == unit && operands[regex][2] >= count;
             case UNION -> Arrays.stream(operands[regex]).anyMatch(each -> beginsWithRepeats(each, unit, count));
             case CONJUNCTION -> beginsEndlessly(operands[regex], unit);
@@ -320,15 +329,9 @@ final class Regexes {
     /// Whether all of some expressions but one are complements of finite languages, which take little away from one that begins with any number
     /// of `unit`.
     private boolean beginsEndlessly(int[] parts, int unit) {
-        int endless = 0;
-        for (int part : parts) {
-            if (beginsWithRepeats(part, unit, UNBOUNDED)) {
-                endless++;
-            } else if (kinds[part] != COMPLEMENT || !isFinite(operands[part][0])) {
-                return false;
-            }
-        }
-        return endless == 1;
+        return Arrays.stream(parts).filter(part -> beginsWithRepeats(part, unit, UNBOUNDED)).count() == 1
+                && Arrays.stream(parts).allMatch(part -> beginsWithRepeats(part, unit, UNBOUNDED)
+                        || kinds[part] == COMPLEMENT && isFinite(operands[part][0]));
     }
 
     /// Whether the form of an expression shows that it matches finitely many texts.
@@ -342,8 +345,7 @@ final class Regexes {
     }
 
     private int node(byte kind, int[] parts, boolean isNullable, boolean isPositive) {
-        int hash = (31 * Arrays.hashCode(parts) + kind) * 0x9E3779B9;
-        int slot = (hash ^ hash >>> 15) & table.length - 1;
+        int slot = slot(kind, parts);
         while (table[slot] != 0) {
             int known = table[slot] - 1;
             if (kinds[known] == kind && Arrays.equals(operands[known], parts)) {
@@ -351,8 +353,10 @@ final class Regexes {
             }
             slot = slot + 1 & table.length - 1;
         }
-        if (size == MAX_NODES) {
-            throw new IllegalArgumentException("regular expressions of more than " + MAX_NODES + " nodes: expected a simpler constraint");
+        operandCount += parts.length;
+        if (size == MAX_NODES || operandCount > MAX_OPERANDS) {
+            throw new IllegalArgumentException("regular expressions of more than " + MAX_NODES + " nodes or " + MAX_OPERANDS
+                    + " parts: expected a simpler constraint");
         }
         if (size == kinds.length) {
             grow();
@@ -368,18 +372,23 @@ final class Regexes {
         return size - 1;
     }
 
+    private int slot(byte kind, int[] parts) {
+        int hash = (31 * Arrays.hashCode(parts) + kind) * 0x9E3779B9;
+        return (hash ^ hash >>> 15) & table.length - 1;
+    }
+
     private void grow() {
         kinds = Arrays.copyOf(kinds, 2 * size);
         operands = Arrays.copyOf(operands, 2 * size);
         nullable = Arrays.copyOf(nullable, 2 * size);
         positive = Arrays.copyOf(positive, 2 * size);
+        optionals = Arrays.copyOf(optionals, 2 * size);
     }
 
     private void rehash() {
         table = new int[2 * table.length];
         for (int id = 0; id < size; id++) {
-            int hash = (31 * Arrays.hashCode(operands[id]) + kinds[id]) * 0x9E3779B9;
-            int slot = (hash ^ hash >>> 15) & table.length - 1;
+            int slot = slot(kinds[id], operands[id]);
             while (table[slot] != 0) {
                 slot = slot + 1 & table.length - 1;
             }

@@ -24,10 +24,10 @@ final class SchemaCompiler {
     private final Map<Schema, Integer> symbols = new HashMap<>();
     private final Deque<Runnable> open = new ArrayDeque<>();
 
-    private SchemaCompiler(String schema, SchemaOptions options, Regexes regexes) {
+    private SchemaCompiler(String schema, SchemaOptions options, Grammar.Builder grammar) {
         this.options = options;
-        grammar = new Grammar.Builder(regexes);
-        text = new JsonText(regexes, options.whitespace() == SchemaOptions.Whitespace.FLEXIBLE);
+        this.grammar = grammar;
+        text = new JsonText(grammar.regexes(), options.whitespace() == SchemaOptions.Whitespace.FLEXIBLE);
         json = new JsonRules(grammar, text);
         document = new SchemaDocument(schema);
         normalizer = new SchemaNormalizer(document, text);
@@ -35,10 +35,11 @@ final class SchemaCompiler {
 
     /// The grammar of a schema.
     ///
+    /// @param grammar empty
     /// @throws UnsupportedSchemaException if it asks for what cannot be enforced
     /// @throws IllegalArgumentException if it is no schema, or allows nothing
-    static Written compile(String schema, SchemaOptions options, Regexes regexes) {
-        return new SchemaCompiler(schema, options, regexes).compile();
+    static Written compile(String schema, SchemaOptions options, Grammar.Builder grammar) {
+        return new SchemaCompiler(schema, options, grammar).compile();
     }
 
     private Written compile() {

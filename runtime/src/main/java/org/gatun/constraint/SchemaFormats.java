@@ -19,7 +19,7 @@ final class SchemaFormats {
     /// Up to 63 characters, no hyphens at third and fourth place, which are for encoded names.
     private static final String LABEL = "[a-zA-Z0-9]([a-zA-Z0-9]|[a-zA-Z0-9-][a-zA-Z0-9]|[a-zA-Z0-9-]{2}[a-zA-Z0-9]"
             + "|[a-zA-Z0-9-]([a-zA-Z0-9][a-zA-Z0-9-]|-[a-zA-Z0-9])[a-zA-Z0-9-]{0,58}[a-zA-Z0-9])?";
-    private static final String HOST = LABEL + "(\\." + LABEL + "){0,3}";
+    private static final String HOST = LABEL + "(\\." + LABEL + ")*";
     private static final String EMAIL_ATOM = "[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+";
     private static final String EMAIL = "(" + EMAIL_ATOM + "(\\." + EMAIL_ATOM + ")*|\"([ !#-\\[\\]-~]|\\\\[ -~])*\")@(" + HOST + "|\\[" + IPV4 + "\\]|\\[IPv6:"
             + IPV6 + "\\])";
@@ -35,6 +35,8 @@ final class SchemaFormats {
     private static final String TIME_SPAN = "T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S)";
     private static final String DATE_SPAN = "(\\d+Y(\\d+M(\\d+D)?)?|\\d+M(\\d+D)?|\\d+D)";
 
+    /// How long some may be, which their expressions do not say.
+    static final Map<String, String> LENGTHS = Map.of("hostname", ".{1,253}", "email", ".{1,64}@[^@]{1,253}");
     /// Expressions that a whole text is to match, by name.
     static final Map<String, String> BY_NAME = Map.ofEntries(Map.entry("date", DATE), Map.entry("time", TIME), Map.entry("date-time", DATE + "[tT]" + TIME),
             Map.entry("duration", "P(\\d+W|" + DATE_SPAN + "(" + TIME_SPAN + ")?|" + TIME_SPAN + ")"), Map.entry("email", EMAIL),

@@ -50,10 +50,17 @@ final class SchemaStrings {
             if (expression == null) {
                 notes.add("format " + name + " is not known and is an annotation");
             } else {
-                all.add(known.computeIfAbsent("format " + name, _ -> text.string(RegexSyntax.whole(expression, regexes, text::characters))));
+                all.add(known.computeIfAbsent("format " + name, _ -> whole(expression)));
+                if (SchemaFormats.LENGTHS.containsKey(name)) {
+                    all.add(whole(SchemaFormats.LENGTHS.get(name)));
+                }
             }
         }
         return all.isEmpty() ? text.anyString : regexes.live(regexes.conjunction(all.stream().mapToInt(Integer::intValue).toArray()));
+    }
+
+    private int whole(String expression) {
+        return text.string(RegexSyntax.whole(expression, regexes, text::characters));
     }
 
     /// Strings in which an expression is found.

@@ -21,6 +21,7 @@ public final class TokenTrie {
     private final List<Slice> slices;
     private final Nodes rest;
     private final byte[][] pieces;
+    private final boolean hasAllBytes;
 
     /// Plain characters up to a length.
     ///
@@ -42,6 +43,7 @@ public final class TokenTrie {
         this.pieces = pieces;
         this.endTokens = endTokens;
         vocabulary = pieces.length;
+        hasAllBytes = Arrays.stream(pieces).filter(each -> each.length == 1).mapToInt(each -> each[0]).distinct().count() == 256;
         Integer[] order = new Integer[pieces.length];
         Arrays.setAll(order, i -> i);
         Arrays.sort(order, (a, b) -> Arrays.compareUnsigned(pieces[a], pieces[b]));
@@ -112,6 +114,11 @@ public final class TokenTrie {
         first[nodes] = sorted.length;
         return new Nodes(Arrays.copyOf(bytes, nodes), Arrays.copyOf(depths, nodes), Arrays.copyOf(ends, nodes),
                 Arrays.copyOf(first, nodes + 1), sorted, path.length - 1);
+    }
+
+    /// Whether each byte is a token, so that any text can be spelled.
+    boolean hasAllBytes() {
+        return hasAllBytes;
     }
 
     /// Number of token ids.

@@ -4,7 +4,8 @@ import org.gatun.constraint.ConstraintMatcher;
 import org.gatun.sampling.TokenMasks;
 
 /// Which tokens a constraint lets follow each node of a tree. A node that the constraint does not allow, and what lies below it, needs no
-/// mask: the masks above it keep the walk from there. One behind the end of the text has none, since what follows is forgotten.
+/// mask: the masks above it keep the walk from there. One behind the end of the text has none, since what follows is forgotten, and neither
+/// has one behind which no token spells what must follow: only if the text comes there, as it would without proposals, is that an error.
 final class TreeMasks {
     private final ConstraintMatcher matcher;
     private final TokenMasks masks;
@@ -21,7 +22,7 @@ final class TreeMasks {
 
     /// The masks of a tree, overwritten by the next call.
     ///
-    /// @throws IllegalStateException if no token spells what the constraint asks for
+    /// @throws IllegalStateException if no token spells what the constraint asks for next
     TokenMasks of(TokenTree tree) {
         masks.clear();
         visit(tree, 0);
@@ -32,7 +33,12 @@ final class TreeMasks {
         if (matcher.isEnded()) {
             return;
         }
-        matcher.mask(mask);
+        if (!matcher.tryMask(mask)) {
+            if (node == 0) {
+                matcher.mask(mask);
+            }
+            return;
+        }
         masks.set(node, mask);
         for (int child = node + 1; child < tree.size(); child++) {
             if (tree.parent(child) == node && masks.allows(node, tree.token(child)) && matcher.accept(tree.token(child))) {
@@ -45,6 +51,7 @@ final class TreeMasks {
     /// Goes behind a token of the text.
     void accept(int token) {
         if (!matcher.isEnded() && !matcher.accept(token)) {
+            matcher.mask(mask); // says so if none may follow
             throw new IllegalStateException("token " + token + " was sampled although its mask forbids it");
         }
     }

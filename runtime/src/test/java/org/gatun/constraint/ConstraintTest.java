@@ -188,14 +188,14 @@ class ConstraintTest {
     @ParameterizedTest
     @CsvSource(delimiter = ' ', value = {"a|bc bc", "^a$ a", "^(a|b)+?$ abab", "\\d{2,} 123", "[^\\W_]+ a1", "[\\w-]+ a-b", "\\u{1F600} 😀",
             "\\uD83D\\uDE00 😀", "\\x41\\u0042 AB", "(?<n>a)(?:b) ab", "\\p{Lu}+ ÄB", "[\\]\\\\] ]", "a{,2} a{,2}", "[é-ü] ö",
-            "[^\\uD800-\\uDFFF] -", "[\\u0000-\\uDFFF] a", "\\cA|a a"})
+            "[^\\uD800-\\uDFFF] -", "[\\u0000-\\uDFFF] a", "\\cA|a a", "\\p{Lower}\\p{Alpha}\\p{Upper} éßÄ", "\\p{Script=Greek}+ αβ", "\\p{Uppercase_Letter} Ä", "(a{2}){3} aaaaaa", "a{2}? aa"})
     void regex_ecmaSyntax_matches(String expression, String text) {
         assertTrue(accepts(Constraint.regex(expression).compile(TRIE), text));
         assertFalse(accepts(Constraint.regex(expression).compile(TRIE), text + "\n"));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"(?=a)b", "(?<!a)b", "a\\b", "(a)\\1", "a(b", "a)", "*a", "[b-a]", "a{3,2}", "[a", "x^y", "\\p{Nonsense}", "[\\c", "a\\c"})
+    @ValueSource(strings = {"(?=a)b", "(?<!a)b", "a\\b", "(a)\\1", "a(b", "a)", "*a", "[b-a]", "a{3,2}", "[a", "x^y", "\\p{Nonsense}", "\\p{Alnum}", "\\p{Script_Extensions=Greek}", "a{2}{3}", "a**", "[\\c", "a\\c"})
     void regex_malformedOrUnsupported_isRefusedWithItsText(String expression) {
         String message = assertThrows(IllegalArgumentException.class, () -> Constraint.regex(expression).compile(TRIE)).getMessage();
 
@@ -203,9 +203,65 @@ class ConstraintTest {
     }
 
     @Test
+    void json_deeperThanAsked_isRefusedAndWhatIsOpenCanBeClosed() {
+        CompiledConstraint constraint = Constraint.json().withMaxDepth(20).compile(TRIE);
+        ConstraintMatcher matcher = constraint.matcher();
+        int open = 0;
+        while (matcher.accept('[')) {
+            open++;
+        }
+
+        assertEquals(21, open);
+        assertTrue(isSet(mask(matcher), ']') && !isSet(mask(matcher), '{'));
+        for (; open > 0; open--) {
+            assertTrue(matcher.accept(']'));
+        }
+        assertTrue(matcher.isComplete());
+        assertThrows(IllegalArgumentException.class, () -> Constraint.json().withMaxDepth(0));
+    }
+
+    @Test
+    void json_halfASurrogatePair_isRefused() {
+        CompiledConstraint constraint = Constraint.json().compile(TRIE);
+
+        assertFalse(accepts(constraint, "{\"k\\ud800\":null}"));
+        assertFalse(accepts(constraint, "\"\\udc00\\ud800\""));
+        assertTrue(accepts(constraint, "\"\\ud83d\\uDE00\\u0041\""));
+    }
+
+    @Test
+    void regex_manyOptionalParts_isRefusedRatherThanSlow() {
+        String message = assertThrows(IllegalArgumentException.class, () -> Constraint.regex("a?".repeat(3000)).compile(TRIE)).getMessage();
+
+        assertTrue(message.contains("300 optional parts"), message);
+        assertTrue(accepts(Constraint.regex("(a?){0,3000}").compile(TRIE), "a".repeat(3000)));
+    }
+
+    @Test
+    void compile_tokensThatCannotSpellOrEnd_isRefused() {
+        Constraint digits = Constraint.regex("[0-9]");
+        CompiledConstraint endless = digits.compile(Pieces.only(false, "1"));
+
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> digits.compile(Pieces.only(true, "a", "b"))).getMessage().contains("spells"));
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> endless.matcherFor(1)).getMessage().contains("ends a text"));
+    }
+
+    @Test
+    void tryMask_nothingSpellsWhatFollows_isFalseAndAllowsNothing() {
+        ConstraintMatcher matcher = Constraint.regex("a|bX").compile(Pieces.only(true, "a", "b")).matcher();
+        int[] mask = new int[1];
+
+        assertTrue(matcher.tryMask(mask));
+        assertTrue(matcher.accept(1));
+        assertFalse(matcher.tryMask(mask));
+        assertEquals(0, mask[0]);
+        assertTrue(assertThrows(IllegalStateException.class, () -> matcher.mask(mask)).getMessage().contains("'regex a|bX'"));
+    }
+
+    @Test
     void compile_noTextMatches_isRefused() {
         assertTrue(assertThrows(IllegalArgumentException.class, () -> Constraint.regex("[^\\s\\S]").compile(TRIE)).getMessage()
-                .contains("unsatisfiable"));
+                .contains("'regex [^\\s\\S]' is unsatisfiable"));
         assertThrows(IllegalArgumentException.class, () -> Constraint.choices(List.of()));
     }
 }

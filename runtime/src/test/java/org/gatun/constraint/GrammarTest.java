@@ -21,7 +21,7 @@ class GrammarTest {
     private static final int MAX_LETTERS = 7;
 
     private final Regexes regexes = new Regexes();
-    private final Grammar.Builder grammar = new Grammar.Builder(regexes);
+    private final Grammar.Builder grammar = new Grammar.Builder(regexes, "a grammar");
     private final int rule = grammar.rule();
 
     private int lexeme(String text) {
@@ -39,7 +39,7 @@ class GrammarTest {
     }
 
     private void requireWords(String letters, Predicate<String> expected) {
-        Parser parser = new Parser(grammar.build(rule, Regexes.EPSILON));
+        Parser parser = new Parser(grammar.build(rule, Regexes.EPSILON), 1000);
         for (String word : words(letters)) {
             Parser.State state = parser.start();
             for (byte each : word.getBytes(StandardCharsets.UTF_8)) {

@@ -10,11 +10,14 @@ import org.gatun.tokenizer.TextStream;
 import org.gatun.tokenizer.Tokenizer;
 
 /// A tokenizer of pieces, whose last token ends a text. Texts are cut at the longest piece that fits.
-final class Pieces implements Tokenizer {
+public final class Pieces implements Tokenizer {
     private final List<byte[]> pieces;
 
-    private Pieces(List<byte[]> pieces) {
+    private final boolean ends;
+
+    private Pieces(List<byte[]> pieces, boolean ends) {
         this.pieces = pieces;
+        this.ends = ends;
     }
 
     /// Every byte, some texts, and an end.
@@ -25,7 +28,17 @@ final class Pieces implements Tokenizer {
         }
         Arrays.stream(texts).forEach(each -> pieces.add(each.getBytes(StandardCharsets.UTF_8)));
         pieces.add(new byte[0]);
-        return new Pieces(pieces);
+        return new Pieces(pieces, true);
+    }
+
+    /// Some texts, and an end if asked for.
+    public static Pieces only(boolean end, String... texts) {
+        List<byte[]> pieces = new ArrayList<>();
+        Arrays.stream(texts).forEach(each -> pieces.add(each.getBytes(StandardCharsets.UTF_8)));
+        if (end) {
+            pieces.add(new byte[0]);
+        }
+        return new Pieces(pieces, end);
     }
 
     /// Every byte, and random texts of some letters; duplicates and half characters among them.
@@ -96,7 +109,7 @@ final class Pieces implements Tokenizer {
 
     @Override
     public boolean isEndOfText(int token) {
-        return token == end();
+        return ends && token == end();
     }
 
     @Override

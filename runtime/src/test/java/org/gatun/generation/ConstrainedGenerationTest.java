@@ -99,13 +99,20 @@ class ConstrainedGenerationTest {
     }
 
     @Test
-    void constraint_thatNoTokenSpells_isSaid() {
-        GenerationOptions options = GenerationOptions.STANDARD.withConstraint(Constraint.regex("a{3}").compile(model.tokenizer()));
+    void constraint_thatNoTokenBegins_isRefusedBeforeATextBegins() {
+        String message = assertThrows(IllegalArgumentException.class, () -> Constraint.regex("a{3}").compile(model.tokenizer())).getMessage();
+
+        assertTrue(message.contains("no token of the model spells what the constraint 'regex a{3}' asks for"), message);
+    }
+
+    @Test
+    void constraint_thatNoTokenSpellsFurtherOn_isSaid() {
+        GenerationOptions options = GenerationOptions.STANDARD.withConstraint(Constraint.regex("Aa{3}").compile(model.tokenizer()));
 
         String message = assertThrows(IllegalStateException.class,
                 () -> generate(options, new StringBuilder(), new ArrayList<>())).getMessage();
 
-        assertTrue(message.contains("no token of the model spells what the constraint 'regex a{3}' asks for next"), message);
+        assertTrue(message.contains("no token of the model spells what the constraint 'regex Aa{3}' asks for"), message);
     }
 
     @Test

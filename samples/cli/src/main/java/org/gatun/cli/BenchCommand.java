@@ -28,7 +28,8 @@ import picocli.CommandLine.Option;
         "  gatun bench --model target.gguf --draft draft.gguf --prompts questions.jsonl",
         "  gatun bench --random 170m:q8_0 --acceptance 0.8 --max-tokens 64",
         "  gatun bench --report report.html",
-        "  gatun bench --formats all --text story.txt"})
+        "  gatun bench --formats all --text story.txt",
+        "  gatun bench --schemas schemas.jsonl.gz --model tokenizer.json"})
 final class BenchCommand implements Callable<Integer> {
     private static final String ALL = "all";
 
@@ -71,6 +72,13 @@ final class BenchCommand implements Callable<Integer> {
             + "stored tells after the prompts")
     private Optional<Path> text;
 
+    @Option(names = "--schemas", paramLabel = "FILE", description = "measure constraints instead: JSON Lines, .gz too, with a JSON Schema in "
+            + "schema and documents in tests; --model may be a vocabulary alone, or tokenizer.json")
+    private Optional<Path> schemas;
+
+    @Option(names = "--one-in", paramLabel = "N", defaultValue = "1", description = "with --schemas, take one of N lines")
+    private int oneIn;
+
     @Option(names = "--report", paramLabel = "FILE", description = "write a page with plots")
     private Optional<Path> report;
 
@@ -83,6 +91,10 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (schemas.isPresent()) {
+            measureSchemas(schemas.get());
+            return 0;
+        }
         models.random = random.map(RandomShape::parse);
         if (formats.isPresent()) {
             compareFormats(formats.get());
@@ -121,6 +133,19 @@ final class BenchCommand implements Callable<Integer> {
     private List<BenchPrompts.Prompt> texts() throws IOException {
         return prompts.isPresent() ? BenchPrompts.parse(console.read(prompts.get()), prompts.get())
                 : random.isPresent() ? RandomShape.prompts() : BenchPrompts.STORIES;
+    }
+
+    private void measureSchemas(Path file) throws IOException {
+        if (oneIn < 1) {
+            throw new IllegalArgumentException("--one-in " + oneIn + ": expected 1 or more");
+        }
+        SchemasBench bench = new SchemasBench(TokenizeCommand.tokenizer(models.model));
+        bench.run(file, oneIn, console);
+        if (json) {
+            console.println(bench.json().toString());
+        } else {
+            bench.lines().forEach(console::println);
+        }
     }
 
     private void compareFormats(String names) throws IOException {

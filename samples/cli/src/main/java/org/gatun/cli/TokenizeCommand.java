@@ -59,7 +59,7 @@ final class TokenizeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         String text = source.file == null ? source.text : console.read(source.file);
-        Tokenizer tokenizer = model.isPresent() ? open(model.get()) : embedded();
+        Tokenizer tokenizer = tokenizer(model);
         int[] tokens = tokenizer.encode(text, new Tokenizer.Special(addSpecial, parseSpecial));
         if (json) {
             console.println(JsonNodeFactory.instance.objectNode().set("tokens", Outcome.array(tokens)).toString());
@@ -69,6 +69,11 @@ final class TokenizeCommand implements Callable<Integer> {
             console.println("%7d  %s".formatted(token, tokenizer.piece(token)));
         }
         return 0;
+    }
+
+    /// The tokenizer of a file, by default that of the embedded models.
+    static Tokenizer tokenizer(Optional<Path> model) throws IOException {
+        return model.isPresent() ? open(model.get()) : embedded();
     }
 
     private static Tokenizer open(Path file) throws IOException {

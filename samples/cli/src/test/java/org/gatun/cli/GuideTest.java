@@ -49,6 +49,8 @@ class GuideTest {
         Files.writeString(files.resolve("chat.jinja"), "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
         Files.writeString(files.resolve("talk.json"), "[{\"role\": \"user\", \"content\": \"Hi\"}]");
         Files.writeString(files.resolve("answer.json"), "{\"type\": \"object\", \"properties\": {\"name\": {\"type\": \"string\"}}, \"required\": [\"name\"]}");
+        Files.writeString(files.resolve("schemas.jsonl"),
+                "{\"schema\": {\"type\": \"integer\"}, \"tests\": [{\"data\": 12, \"valid\": true}, {\"data\": \"a\", \"valid\": false}]}\n");
         Files.writeString(files.resolve("types.txt"), "blk.0.* = f16\noutput.weight = same\n");
         Llama2cOfZeros.write(files.resolve("model.bin"), files.resolve("tokenizer.bin"), 8, 16, 1);
         List<String> arguments = new ArrayList<>();
