@@ -1,8 +1,9 @@
 package org.gatun.constraint;
 
 import java.util.Map;
+import java.util.Set;
 
-/// The formats that are enforced, as regular expressions. Others are annotations.
+/// The formats that are enforced, as regular expressions. Others that JSON Schema names are refused, and those that it does not know are annotations.
 final class SchemaFormats {
     private static final String DATE = "(\\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))"
             + "|(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)";
@@ -35,6 +36,10 @@ final class SchemaFormats {
     private static final String TIME_SPAN = "T(\\d+H(\\d+M(\\d+S)?)?|\\d+M(\\d+S)?|\\d+S)";
     private static final String DATE_SPAN = "(\\d+Y(\\d+M(\\d+D)?)?|\\d+M(\\d+D)?|\\d+D)";
 
+    private static final String VARIABLE = "([a-zA-Z0-9_]|" + ESCAPED + ")(\\.?([a-zA-Z0-9_]|" + ESCAPED + "))*(:[1-9][0-9]{0,3}|\\*)?";
+    private static final String TEMPLATE = "([^\\u0000-\\u0020\"'%<>\\\\^`{|}\\u007F]|" + ESCAPED + "|\\{[+#./;?&=,!@|]?" + VARIABLE + "(," + VARIABLE + ")*\\})*";
+    /// Formats that JSON Schema names and that are not enforced here.
+    static final Set<String> REFUSED = Set.of("regex", "idn-email", "idn-hostname", "iri", "iri-reference");
     /// How long some may be, which their expressions do not say.
     static final Map<String, String> LENGTHS = Map.of("hostname", ".{1,253}", "email", ".{1,64}@[^@]{1,253}");
     /// Expressions that a whole text is to match, by name.
@@ -43,6 +48,7 @@ final class SchemaFormats {
             Map.entry("hostname", HOST), Map.entry("ipv4", IPV4), Map.entry("ipv6", IPV6), Map.entry("uri", URI),
             Map.entry("uri-reference", "(" + URI + "|" + RELATIVE + ")"),
             Map.entry("uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"), Map.entry("json-pointer", POINTER),
+            Map.entry("uri-template", TEMPLATE),
             Map.entry("relative-json-pointer", "(0|[1-9][0-9]*)(#|" + POINTER + ")"));
 
     private SchemaFormats() {}

@@ -47,6 +47,9 @@ final class SchemaStrings {
         if (node.has("format")) {
             String name = node.get("format").asString("");
             String expression = SchemaFormats.BY_NAME.get(name);
+            if (SchemaFormats.REFUSED.contains(name)) {
+                throw new UnsupportedSchemaException("format", at.pointer(), "it asks for " + name, "leave it out and check the answer");
+            }
             if (expression == null) {
                 notes.add("format " + name + " is not known and is an annotation");
             } else {

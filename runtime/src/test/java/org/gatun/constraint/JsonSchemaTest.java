@@ -145,7 +145,7 @@ class JsonSchemaTest {
     @CsvSource(delimiter = '|', value = {"uniqueItems|/properties/a|{\"properties\": {\"a\": {\"type\": \"array\", \"uniqueItems\": true}}}",
             "pattern|/items|{\"items\": {\"pattern\": \"a(?=b)\"}}", "$ref||{\"$ref\": \"http://example.org/x\"}", "$ref||{\"$ref\": \"#\"}",
             "$dynamicRef||{\"$dynamicRef\": \"#a\"}", "multipleOf||{\"multipleOf\": 1.123456789}", "minProperties||{\"minProperties\": 2}",
-            "minLength||{\"minLength\": 100000000}", "minimum||{\"minimum\": 1e900}"})
+            "format||{\"format\": \"regex\"}", "minLength||{\"minLength\": 100000000}", "minimum||{\"minimum\": 1e900}"})
     void compile_whatCannotBeEnforced_isRefusedByKeywordAndPlace(String keyword, String pointer, String schema) {
         UnsupportedSchemaException refusal = assertThrows(UnsupportedSchemaException.class, () -> Constraint.jsonSchema(schema).compile(TRIE));
 

@@ -537,6 +537,24 @@ class GatunTest {
     }
 
     @Test
+    void bench_schemas_countWhatIsRefusedAndWhatIsWrong() throws IOException {
+        Path schemas = Files.writeString(directory.resolve("schemas.jsonl"), """
+                {"schema": {"type": "integer"}, "tests": [{"data": 12, "valid": true}, {"data": "a", "valid": false}, {"data": [1], "valid": true}]}
+                {"schema": {"type": "array", "uniqueItems": true}, "tests": []}
+                """);
+        JsonNode json = CommandRun.of("bench", "--schemas", schemas.toString(), "--json").json();
+
+        assertEquals(2, json.get("schemas").intValue());
+        assertEquals(1, json.get("compiled").intValue());
+        assertEquals(0, json.get("passed").intValue());
+        assertEquals(0, json.get("wrong_accepts").intValue());
+        assertEquals(1, json.get("wrong_refusals").intValue(), "the list that is said to be an integer");
+        assertEquals(1, json.get("refused").get("uniqueItems").intValue());
+        assertTrue(json.get("mask_us").get("median").doubleValue() > 0, json.toString());
+        assertEquals(2, CommandRun.of("bench", "--schemas", schemas.toString(), "--one-in", "0").exitCode());
+    }
+
+    @Test
     void bench_severalMethods_areIdenticalAtTemperatureZero() {
         JsonNode json = CommandRun.of("bench", "--speculate", "none,draft,lookup,auto", "--max-tokens", "24", "--rounds", "2", "--json")
                 .json();
